@@ -1,0 +1,22 @@
+"""The only conftest: one inside the addon would be imported under the wrong name."""
+
+import warnings
+from pathlib import Path
+
+
+def pytest_configure(config):
+    """Let tests that run without pytest-odoo import the addon as Odoo does."""
+    if config.pluginmanager.hasplugin("odoo"):
+        return
+    with warnings.catch_warnings():
+        # Odoo's password library, on Python 3.11 and 3.12.
+        warnings.filterwarnings("ignore", "'crypt' is deprecated")
+        import odoo.init  # noqa: F401
+        from odoo.modules.module import initialize_sys_path
+        from odoo.tools import config as odoo_config
+
+    addons = f"--addons-path={Path(__file__).parent}"
+    odoo_config.parse_config(
+        [addons, "--http-interface=127.0.0.1"], setup_logging=False
+    )
+    initialize_sys_path()

@@ -1,0 +1,64 @@
+"""The browser, as the end-to-end tests and the screenshots use it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dev.console import Failure
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# A browser that works in a container, and talks to nobody but the pages it is sent to.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Start the system's browser, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if not program:
+        raise Failure("No browser was found: please install chromium.")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+def log_in(page: Page, user: str, password: str | None = None) -> Page:
+    """Log in through the login page; demo users have their login as password."""
+    page.goto("/web/login")
+    page.fill("input[name=login]", user)
+    page.fill("input[name=password]", password or user)
+    page.click(".oe_login_form button[type=submit]")
+    page.wait_for_url(lambda url: "/web/login" not in url)
+    return page
+
+
+def collect_errors(page: Page, errors: list[str]) -> None:
+    """Add to a list what goes wrong on a page from now on."""
+
+    def on_console(message: object) -> None:
+        if message.type == "error":
+            errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: errors.append(str(error)))

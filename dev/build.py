@@ -1,0 +1,69 @@
+"""Building databases: base, then the addon on it, then the demo in it.
+
+A database is built under a draft name and renamed when it is whole.
+"""
+
+from __future__ import annotations
+
+from dev import addon, paths
+from dev.console import Step
+from dev.workspace import Workspace
+
+LANGUAGES = "en_US,fr_FR"
+# What the addon builds on, and what people expect to be there with it.
+BASE_MODULES = {
+    "account",
+    "account_payment",
+    "base_import",
+    "payment_stripe",
+    "portal",
+    "web_tour",
+}
+
+
+def base_modules() -> list[str]:
+    """List the modules under the addon."""
+    return sorted(BASE_MODULES | set(addon.manifest()["depends"]))
+
+
+def build_base(workspace: Workspace, database: str) -> None:
+    """Create a database with accounting, a company and its chart of accounts."""
+    with Step("Installing Odoo's accounting", "Odoo's accounting installed") as step:
+        workspace.odoo(
+            *(f"--database={database}", f"--init={','.join(base_modules())}"),
+            *(f"--load-language={LANGUAGES}", "--stop-after-init", "--no-http"),
+            log=f"base-{database}",
+            progress=step.progress,
+        )
+        workspace.script(database, paths.SCRIPTS / "company.py")
+
+
+def install_addon(workspace: Workspace, database: str) -> None:
+    """Install the addon."""
+    with Step("Installing Omni Billing", "Omni Billing installed") as step:
+        workspace.odoo(
+            *(f"--database={database}", f"--init={addon.NAME}"),
+            *("--stop-after-init", "--no-http"),
+            log=f"install-{database}",
+            progress=step.progress,
+        )
+
+
+def update_addon(workspace: Workspace, database: str) -> None:
+    """Bring the database up to the addon's files."""
+    with Step("Updating Omni Billing", "Omni Billing updated") as step:
+        workspace.odoo(
+            *(f"--database={database}", f"--update={addon.NAME}"),
+            *("--stop-after-init", "--no-http"),
+            log=f"update-{database}",
+            progress=step.progress,
+        )
+
+
+def load_demo(workspace: Workspace, database: str) -> None:
+    """Load the addon's demo data, and not the demo data of Odoo's own addons."""
+    files = addon.manifest().get("demo", [])
+    with Step("Loading the demo data", "Demo data loaded"):
+        workspace.script(
+            database, paths.SCRIPTS / "demo.py", module=addon.NAME, files=files
+        )

@@ -1,0 +1,186 @@
+"""bin/lint: check the code against the project's rules."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dev import paths
+from dev.console import say
+
+TESTS = True
+CORE = False
+
+SOURCES = ("omni_billing", "tests", "dev", "conftest.py")
+TEXT = {
+    *(".py", ".xml", ".csv", ".js", ".scss", ".css", ".md", ".rst", ".txt", ".sql"),
+    *(".toml", ".yaml", ".yml", ".html"),
+}
+OUTSIDE_SDKS = {"stripe", "mailjet_rest", "weasyprint", "requests"}
+GATEWAYS = paths.ADDON / "gateways"
+SUDO_COMMENT = "sudo:"
+SUDO_COMMENT_LINES = 3
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the options."""
+    parser = argparse.ArgumentParser(prog="bin/lint", description=__doc__)
+    parser.add_argument("--fix", action="store_true", help="repair what can be")
+    parser.add_argument("--hook", action="store_true", help="check before each commit")
+    return parser.parse_args(arguments)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Check everything, and say which rules hold."""
+    if options.hook:
+        return _run("pre_commit", "install")
+    if options.fix:
+        fix()
+    verdicts = check()
+    for rule, holds in verdicts.items():
+        say(f"{'✓' if holds else '✗'} {rule}")
+    return 0 if all(verdicts.values()) else 1
+
+
+def fix() -> None:
+    """Repair what can be repaired without thinking."""
+    _run("ruff", "check", "--quiet", "--fix-only", *_python_files())
+    _run("ruff", "format", "--quiet", *_python_files())
+    for file in _text_files():
+        text = file.read_text()
+        if text != _trimmed(text):
+            file.write_text(_trimmed(text))
+
+
+def check() -> dict[str, bool]:
+    """Check each rule; the offences are printed as they are found."""
+    return {rule: holds() for rule, holds in RULES.items()}
+
+
+def _run(module: str, *arguments: str) -> int:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=paths.ROOT).returncode
+
+
+def _ruff_check() -> bool:
+    return _run("ruff", "check", "--quiet", *_python_files()) == 0
+
+
+def _ruff_format() -> bool:
+    return _run("ruff", "format", "--quiet", "--check", *_python_files()) == 0
+
+
+def _pylint_odoo() -> bool:
+    return _run("pylint", "--rcfile=.pylintrc-mandatory", paths.ADDON.name) == 0
+
+
+def _has_no(offences: Callable[[], Iterator[str]]) -> Callable[[], bool]:
+    """Make a rule of a function that finds what is against it."""
+
+    def holds() -> bool:
+        found = list(offences())
+        for offence in found:
+            say(offence)
+        return not found
+
+    return holds
+
+
+def _broken_xml() -> Iterator[str]:
+    for file in paths.ADDON.rglob("*.xml"):
+        try:
+            ElementTree.parse(file)
+        except ElementTree.ParseError as error:
+            yield f"{_name(file)}: {error}"
+
+
+def _untidy_ends() -> Iterator[str]:
+    for file in _text_files():
+        text = file.read_text()
+        if text != _trimmed(text):
+            yield f"{_name(file)}: spaces at the end of a line, or of the file"
+
+
+def _misplaced_imports() -> Iterator[str]:
+    """Find outside SDKs that bypass the gateways, and gateways that know Odoo."""
+    for file in _addon_code():
+        inside = GATEWAYS in file.parents
+        forbidden = {"odoo"} if inside else OUTSIDE_SDKS
+        for line, package in _imports(file):
+            if package in forbidden:
+                rule = "gateways know no Odoo" if inside else "only gateways use it"
+                yield f"{_name(file)}:{line}: import of {package}: {rule}"
+
+
+def _imports(file: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name.partition(".")[0]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module.partition(".")[0]
+
+
+def _unexplained_sudo() -> Iterator[str]:
+    """Find calls of sudo() without a comment on why the rights are set aside."""
+    for file in _addon_code():
+        lines = file.read_text().splitlines()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not (isinstance(node, ast.Call) and _called(node) == "sudo"):
+                continue
+            end = node.func.end_lineno
+            nearby = lines[max(0, end - SUDO_COMMENT_LINES) : end]
+            if not any(SUDO_COMMENT in line for line in nearby):
+                yield f"{_name(file)}:{end}: sudo() without a comment 'sudo: why'"
+
+
+def _called(call: ast.Call) -> str | None:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else None
+
+
+def _addon_code() -> list[Path]:
+    tests = paths.ADDON / "tests"
+    return [file for file in paths.ADDON.rglob("*.py") if tests not in file.parents]
+
+
+def _python_files() -> list[str]:
+    """Name what ruff checks: the sources, and scripts whose names have no suffix."""
+    scripts = [*sorted((paths.ROOT / "bin").iterdir()), paths.ODOO_BIN]
+    present = [name for name in SOURCES if (paths.ROOT / name).exists()]
+    return present + [_name(script) for script in scripts if script.is_file()]
+
+
+def _text_files() -> list[Path]:
+    """List the texts that Git has, or would take."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    result = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True)
+    if result.returncode:
+        files = [file for name in SOURCES for file in (paths.ROOT / name).rglob("*")]
+    else:
+        files = [paths.ROOT / name for name in result.stdout.splitlines()]
+    return [file for file in files if file.suffix in TEXT and file.is_file()]
+
+
+def _trimmed(text: str) -> str:
+    lines = [line.rstrip() for line in text.splitlines()]
+    return "\n".join(lines).rstrip("\n") + "\n" if text.strip() else ""
+
+
+def _name(file: Path) -> str:
+    return str(file.relative_to(paths.ROOT))
+
+
+RULES: dict[str, Callable[[], bool]] = {
+    "ruff check": _ruff_check,
+    "ruff format": _ruff_format,
+    "pylint-odoo": _pylint_odoo,
+    "XML is well-formed": _has_no(_broken_xml),
+    "lines and files end well": _has_no(_untidy_ends),
+    "outside services only in gateways": _has_no(_misplaced_imports),
+    "each sudo() is explained": _has_no(_unexplained_sudo),
+}

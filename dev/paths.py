@@ -1,0 +1,21 @@
+"""Where things are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDON = ROOT / "omni_billing"
+SCRIPTS = ROOT / "dev" / "scripts"
+ODOO_BIN = ROOT / "dev" / "odoo-bin"
+
+STATE = ROOT / ".omni"
+CACHE = STATE / "cache"
+LOGS = STATE / "logs"
+SHOTS = STATE / "screenshots"
+DATA = Path(os.environ.get("OMNI_DATA_DIR") or STATE / "data")
+TEST_DATA = STATE / "test"
+
+REQUIREMENTS = ROOT / "requirements.txt"
+TEST_REQUIREMENTS = ROOT / "test-requirements.txt"

@@ -1,0 +1,105 @@
+"""bin/run: serve Omni Billing with its demo data."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+from dev import addon, build, core, paths, server, workspace
+from dev.console import Failure, Step, say
+from dev.workspace import Workspace
+
+TESTS = False
+CORE = True
+
+DRAFT = "_draft"
+LOGINS = ("staff", "manager", "customer", "admin")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the options, and find out early that the port is taken."""
+    parser = argparse.ArgumentParser(prog="bin/run", description=__doc__)
+    add = parser.add_argument
+    add("--port", type=int, default=8069, help="of the web server (8069)")
+    add("--interface", default="127.0.0.1", help="to listen on (127.0.0.1)")
+    add("--database", "-d", default="omni", help="name of the database (omni)")
+    add("--data-dir", type=Path, default=paths.DATA, help="for databases and files")
+    add("--fresh", action="store_true", help="throw the database away first")
+    add("--workers", type=int, default=0, help="server processes (0: threads)")
+    for name in ("host", "port", "user", "password"):
+        add(f"--db_{name}", help=f"{name} of your own PostgreSQL")
+    options = parser.parse_args(arguments)
+    if not re.fullmatch(r"\w[\w.-]*", options.database):
+        parser.error("the database name may have letters, digits, _, - and .")
+    if not server.is_free(options.interface, options.port):
+        raise Failure(f"Port {options.port} is taken: choose another with --port.")
+    return options
+
+
+def main(options: argparse.Namespace) -> int:
+    """Prepare the database and serve it until told to stop."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(0))
+    _use_server_options(options)
+    with workspace.opened(core.ensure(), options.data_dir) as space:
+        prepare(space, options.database, options.fresh)
+        return _serve(space, options)
+
+
+def prepare(space: Workspace, name: str, fresh: bool = False) -> None:
+    """Create the demo database, or bring it up to the addon's files."""
+    databases = space.databases
+    digest = addon.digest()
+    if fresh:
+        databases.drop(name)
+    if not databases.exists(name):
+        _create(space, name, digest)
+    elif databases.note(name) != digest:
+        build.update_addon(space, name)
+        databases.set_note(name, digest)
+
+
+def _create(space: Workspace, name: str, digest: str) -> None:
+    draft = name + DRAFT
+    space.databases.drop(draft)
+    build.build_base(space, draft)
+    build.install_addon(space, draft)
+    build.load_demo(space, draft)
+    space.databases.set_note(draft, digest)
+    space.databases.rename(draft, name)
+
+
+def _serve(space: Workspace, options: argparse.Namespace) -> int:
+    url = f"http://localhost:{options.port}"
+    space.databases.set_parameters(
+        options.database, {"web.base.url": url, "web.base.url.freeze": "True"}
+    )
+    step = Step("Starting Odoo", "Odoo started")
+    step.__enter__()
+    with server.serving(
+        space,
+        options.database,
+        f"--workers={options.workers}",
+        port=options.port,
+        interface=options.interface,
+    ) as odoo:
+        step.__exit__(None, None, None)
+        say(f"\n  Omni Billing is at {odoo.url}")
+        say(f"  Logins, each with its name as password: {', '.join(LOGINS)}")
+        say(f"  Log: {odoo.log}\n  Ctrl-C stops it.")
+        try:
+            code = odoo.wait()
+        except KeyboardInterrupt:
+            return 0
+    raise Failure(f"Odoo stopped by itself with code {code} (see {odoo.log}).")
+
+
+def _use_server_options(options: argparse.Namespace) -> None:
+    """Pass Odoo's names for a database server on as libpq's variables."""
+    for name in ("host", "port", "user", "password"):
+        if value := getattr(options, f"db_{name}"):
+            os.environ[f"PG{name.upper()}"] = value

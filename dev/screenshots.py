@@ -1,0 +1,86 @@
+"""bin/screenshots: take the pictures that the documentation shows."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from dev import browsing, core, paths, server, workspace
+from dev.console import Failure, Step
+from dev.templates import Templates
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+TESTS = True
+CORE = True
+
+FOLDER = paths.ROOT / "docs" / "images"
+
+
+class Shot(NamedTuple):
+    """A picture: its file name, the page, who looks at it, and on what."""
+
+    name: str
+    path: str
+    user: str
+    viewport: dict[str, int] = browsing.DESKTOP
+    # What is there once the page is.
+    ready: str = "main, .o_action"
+    # Brings the page into the state to show, after it was loaded.
+    prepare: Callable[[Page], None] | None = None
+
+
+SHOTS = [
+    Shot("staff-home", "/odoo", "staff"),
+    Shot("portal-home", "/my", "customer"),
+    Shot("portal-home-phone", "/my", "customer", browsing.PHONE),
+]
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read which pictures; none named means all."""
+    parser = argparse.ArgumentParser(prog="bin/screenshots", description=__doc__)
+    names = [shot.name for shot in SHOTS]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(names):
+        parser.error(f"there is no picture {', '.join(unknown)}")
+    return options
+
+
+def main(options: argparse.Namespace) -> int:
+    """Serve the demo, and look at it."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    shots = [shot for shot in SHOTS if shot.name in options.names or not options.names]
+    with (
+        workspace.opened(core.ensure(), paths.TEST_DATA, durable=False) as space,
+        Templates(space).copied("demo", "screenshots") as database,
+        server.serving(
+            space, database, port=server.free_port(), log="screenshots"
+        ) as odoo,
+        browsing.browser() as chromium,
+    ):
+        for shot in shots:
+            with Step(f"Taking {shot.name}", f"{shot.name}.png"):
+                _take(chromium, odoo.url, shot)
+    return 0
+
+
+def _take(chromium: Browser, url: str, shot: Shot) -> None:
+    errors: list[str] = []
+    context = chromium.new_context(
+        base_url=url, viewport=shot.viewport, device_scale_factor=2
+    )
+    page = context.new_page()
+    browsing.collect_errors(page, errors)
+    browsing.log_in(page, shot.user)
+    page.goto(shot.path)
+    page.wait_for_selector(shot.ready)
+    if shot.prepare:
+        shot.prepare(page)
+    page.screenshot(path=FOLDER / f"{shot.name}.png")
+    context.close()
+    if errors:
+        raise Failure(f"The page of {shot.name} has an error: {errors[0]}")

@@ -1,0 +1,100 @@
+"""Template databases for tests: built once, copied for each use.
+
+Each is named after a hash of what it was built from, so a change of the addon builds
+its template again, and only that one. Its predecessor is dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from dev import addon, build, paths, system
+from dev.workspace import Workspace
+
+PREFIX = "omni_test"
+WAITING = "Another command is preparing test databases; waiting for it."
+
+
+class Templates:
+    """The templates of one workspace."""
+
+    def __init__(self, space: Workspace) -> None:
+        self._space = space
+        self._databases = space.databases
+
+    @contextmanager
+    def copied(self, kind: str, use: str) -> Iterator[str]:
+        """Give a fresh copy of the template ``base``, ``addon`` or ``demo``."""
+        name = f"{PREFIX}_run_{use}_{os.getpid()}"
+        with self._locked():
+            self._drop_leftovers()
+            self._databases.copy(self._template(kind), name)
+        try:
+            yield name
+        finally:
+            self._databases.drop(name)
+
+    def ensure(self, kind: str) -> str:
+        """Have a template, and return its name."""
+        with self._locked():
+            return self._template(kind)
+
+    def _template(self, kind: str) -> str:
+        return {"base": self._base, "addon": self._addon, "demo": self._demo}[kind]()
+
+    def _base(self) -> str:
+        digest = addon.digest_of(
+            [paths.REQUIREMENTS, paths.SCRIPTS / "company.py"],
+            str(self._space.core.python_path),
+            build.LANGUAGES,
+            *build.base_modules(),
+        )
+        return self._ensure(
+            "base", digest, lambda draft: build.build_base(self._space, draft)
+        )
+
+    def _addon(self) -> str:
+        def fill(draft: str) -> None:
+            self._databases.copy(base, draft)
+            build.install_addon(self._space, draft)
+
+        base = self._base()
+        digest = addon.digest_of(addon.installed_files(), base)
+        return self._ensure("addon", digest, fill)
+
+    def _demo(self) -> str:
+        def fill(draft: str) -> None:
+            self._databases.copy(installed, draft)
+            build.load_demo(self._space, draft)
+
+        installed = self._addon()
+        digest = addon.digest_of([paths.SCRIPTS / "demo.py"], installed)
+        return self._ensure("demo", digest, fill)
+
+    def _ensure(self, kind: str, digest: str, fill: Callable[[str], None]) -> str:
+        """Build a template that is not there, as a draft first; drop older ones."""
+        name = f"{PREFIX}_{kind}_{digest}"
+        names = self._databases.names()
+        if name not in names:
+            draft = f"{PREFIX}_draft"
+            self._databases.drop(draft)
+            fill(draft)
+            self._databases.rename(draft, name)
+        pattern = re.compile(rf"{PREFIX}_{kind}_[0-9a-f]{{12}}")
+        for other in names:
+            if pattern.fullmatch(other) and other != name:
+                self._databases.drop(other)
+        return name
+
+    def _drop_leftovers(self) -> None:
+        """Drop the copies of commands that were killed."""
+        for name in self._databases.names():
+            found = re.fullmatch(rf"{PREFIX}_run_\w+_(\d+)", name)
+            if found and not os.path.exists(f"/proc/{found[1]}"):
+                self._databases.drop(name)
+
+    def _locked(self) -> system.lock:
+        return system.lock(paths.TEST_DATA / "templates.lock", WAITING)

@@ -1,0 +1,93 @@
+"""The virtual environment with the pinned Python packages."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from dev import paths, system
+from dev.console import Failure, Step
+
+SUPPORTED = [(3, 13), (3, 12), (3, 11), (3, 10)]
+
+
+def ensure_python() -> None:
+    """Go on with a Python that Odoo 19 supports, starting over if this one is not."""
+    if sys.version_info[:2] in SUPPORTED:
+        return
+    for major, minor in SUPPORTED:
+        if other := shutil.which(f"python{major}.{minor}"):
+            os.execv(other, [other, *sys.argv])
+    raise Failure("Python 3.10, 3.11, 3.12 or 3.13 is needed, and none is installed.")
+
+
+def folder() -> Path:
+    """Name the environment after all that decides what is in it."""
+    content = paths.REQUIREMENTS.read_bytes() + sys.version.encode()
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return paths.STATE / f"venv-{digest}"
+
+
+def ensure(tests: bool) -> None:
+    """Create the environment, with the test tools when they are asked for."""
+    home = folder()
+    system.build_once(home, _build)
+    if not tests:
+        return
+    digest = hashlib.sha256(paths.TEST_REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    mark = home / f".tests-{digest}"
+    if not mark.exists():
+        with Step("Installing the test tools", "Test tools installed"):
+            _pip(home, paths.REQUIREMENTS, paths.TEST_REQUIREMENTS)
+        mark.touch()
+
+
+def enter() -> None:
+    """Start this command again with the environment's Python, unless it runs there."""
+    home = folder()
+    if Path(sys.prefix) != home:
+        python = str(home / "bin" / "python")
+        os.execv(python, [python, *sys.argv])
+
+
+def _build(home: Path) -> None:
+    if not _has_ensurepip():
+        system.install_packages([f"python3.{sys.version_info.minor}-venv"])
+    with Step("Creating the Python environment", "Python environment created"):
+        system.run(
+            [sys.executable, "-m", "venv", home],
+            "The Python environment cannot be created",
+        )
+    with Step("Installing the Python packages", "Python packages installed"):
+        _pip(home, paths.REQUIREMENTS)
+    _remove_others(home)
+
+
+def _has_ensurepip() -> bool:
+    try:
+        import ensurepip  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _pip(home: Path, *requirements: Path) -> None:
+    files = [part for file in requirements for part in ("-r", str(file))]
+    system.run(
+        [
+            *(home / "bin" / "python", "-m", "pip", "install", "--quiet"),
+            *("--no-input", "--disable-pip-version-check", "--prefer-binary"),
+            *files,
+        ],
+        "The Python packages cannot be installed",
+    )
+
+
+def _remove_others(home: Path) -> None:
+    """Free the space of environments made for earlier requirements."""
+    for other in paths.STATE.glob("venv-*"):
+        if other != home:
+            shutil.rmtree(other, ignore_errors=True)

@@ -1,0 +1,43 @@
+{
+    "name": "Omni Billing",
+    "summary": "Bill all month, invoice in a click: a pool of charges and credits"
+    " per customer, grouped into invoices with a preview",
+    "version": "19.0.1.0.0",
+    "category": "Accounting/Accounting",
+    "author": "Omni Billing",
+    "license": "LGPL-3",
+    "application": True,
+    "depends": [
+        "account_payment",  # online payments reconciled with invoices
+        "payment_stripe",  # saved cards
+        "portal",  # the customer's own pages
+    ],
+    "external_dependencies": {"python": ["weasyprint>=70"]},
+    "data": [
+        "security/omni_billing_groups.xml",
+        "security/ir.model.access.csv",
+        "security/omni_billing_security.xml",
+        "data/omni_billing_credit_type_data.xml",
+        "reports/omni_billing_reports.xml",
+        "reports/omni_billing_invoice_templates.xml",
+        "wizards/omni_billing_proforma_wizard_views.xml",
+        "wizards/omni_billing_payment_wizard_views.xml",
+        "wizards/omni_billing_void_wizard_views.xml",
+        "wizards/res_config_settings_views.xml",
+        "views/omni_billing_transaction_views.xml",
+        "views/omni_billing_credit_type_views.xml",
+        "views/omni_billing_service_views.xml",
+        "views/account_move_views.xml",
+        "views/account_payment_views.xml",
+        "views/res_partner_views.xml",
+        "views/omni_billing_menus.xml",
+    ],
+    "demo": [
+        "demo/res_partner_demo.xml",
+        "demo/res_users_demo.xml",
+        "demo/product_demo.xml",
+        "demo/omni_billing_transaction_demo.xml",
+        "demo/account_move_demo.xml",
+    ],
+    "uninstall_hook": "_uninstall_hook",
+}

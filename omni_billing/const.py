@@ -1,0 +1,15 @@
+"""Constants shared by models, wizards and controllers."""
+
+#: Transaction types whose signed amounts lower what the customer owes.
+LOWERING_TYPES = ("credit", "payment")
+
+#: Largest amount of one transaction, exclusive. A double holds 15 to 17 significant
+#: digits: below this bound, an amount of three decimals is stored exactly, and so
+#: is a sum of thousands of them.
+MAX_AMOUNT = 10**12
+
+#: Longest title of a transaction or an invoice; longer text goes in the description.
+MAX_TITLE_LENGTH = 512
+
+#: Move types shown in our screens.
+BILLING_MOVE_TYPES = ("out_invoice", "out_refund")

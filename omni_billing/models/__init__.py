@@ -1,0 +1,13 @@
+from . import (
+    account_move,
+    account_move_line,
+    account_move_send,
+    account_partial_reconcile,
+    account_payment,
+    ir_actions_report,
+    omni_billing_credit_type,
+    omni_billing_service,
+    omni_billing_transaction,
+    res_company,
+    res_partner,
+)

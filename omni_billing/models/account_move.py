@@ -1,0 +1,524 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, LockError, UserError, ValidationError
+from odoo.fields import Domain
+from odoo.tools import format_amount, format_date, format_list
+
+from ..const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH
+from ..tools.periods import format_period
+from ..tools.trust import is_trusted, trust
+
+#: Odoo's payment state of a posted invoice, in the words of billing.
+BILLING_STATE_BY_PAYMENT_STATE = {
+    "partial": "partial",
+    "in_payment": "paid",
+    "paid": "paid",
+    "reversed": "refunded",
+}
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    billing_title = fields.Char(string="Billing Title", copy=False)
+    billing_date_start = fields.Date(string="Period Start", copy=False)
+    billing_date_end = fields.Date(string="Period End", copy=False)
+    billing_period = fields.Char(string="Period", compute="_compute_billing_period")
+    billing_transaction_ids = fields.One2many(
+        "omni.billing.transaction",
+        "invoice_id",
+        string="Billing Transactions",
+        readonly=True,
+        copy=False,
+        domain=[("transaction_type", "!=", "payment")],
+    )
+    billing_receipt_ids = fields.One2many(
+        "omni.billing.transaction",
+        "invoice_id",
+        string="Billing Receipts",
+        readonly=True,
+        copy=False,
+        domain=[("transaction_type", "=", "payment"), ("state", "!=", "void")],
+    )
+    billing_transaction_count = fields.Integer(
+        compute="_compute_billing_transaction_count"
+    )
+    billing_is_void = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Should never have existed: its transactions can be billed again.",
+    )
+    billing_state = fields.Selection(
+        [
+            ("draft", "Draft"),
+            ("unpaid", "Unpaid"),
+            ("partial", "Partially Paid"),
+            ("paid", "Paid"),
+            ("refunded", "Refunded"),
+            ("void", "Void"),
+        ],
+        string="Billing Status",
+        compute="_compute_billing_state",
+        store=True,
+        index=True,
+    )
+    billing_payment_reference = fields.Char(
+        string="Payment Received As",
+        readonly=True,
+        copy=False,
+        help="The receipt or card payment that paid the invoice.",
+    )
+    billing_refund_reference = fields.Char(
+        string="Refund Reference", readonly=True, copy=False
+    )
+
+    # The default search of the invoices list.
+    _billing_list_idx = models.Index(
+        "(company_id, invoice_date DESC, id DESC)"
+        " WHERE move_type IN ('out_invoice', 'out_refund')"
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("billing_date_start", "billing_date_end")
+    @api.depends_context("lang")
+    def _compute_billing_period(self):
+        for move in self:
+            move.billing_period = format_period(
+                move.billing_date_start,
+                move.billing_date_end,
+                lambda day: format_date(self.env, day),
+            ) or self.env._("N/A")
+
+    @api.depends("billing_transaction_ids")
+    def _compute_billing_transaction_count(self):
+        for move in self:
+            move.billing_transaction_count = len(move.billing_transaction_ids)
+
+    @api.depends("state", "payment_state", "move_type", "billing_is_void")
+    def _compute_billing_state(self):
+        for move in self:
+            if move.move_type not in BILLING_MOVE_TYPES:
+                move.billing_state = False
+            elif move.state == "cancel" or move.billing_is_void:
+                move.billing_state = "void"
+            elif move.state == "draft":
+                move.billing_state = "draft"
+            else:
+                move.billing_state = BILLING_STATE_BY_PAYMENT_STATE.get(
+                    move.payment_state, "unpaid"
+                )
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains("billing_title")
+    def _check_billing_title(self):
+        for move in self.filtered("billing_title"):
+            # The prefix of a void invoice comes on top.
+            if len(move.billing_title) > MAX_TITLE_LENGTH + 32:
+                raise ValidationError(
+                    self.env._(
+                        "The title “%(start)s…” has %(length)s characters, more than"
+                        " the %(maximum)s allowed.",
+                        start=move.billing_title[:40],
+                        length=len(move.billing_title),
+                        maximum=MAX_TITLE_LENGTH,
+                    )
+                )
+
+    @api.constrains("billing_date_start", "billing_date_end")
+    def _check_billing_period(self):
+        for move in self:
+            if (
+                move.billing_date_start
+                and move.billing_date_end
+                and move.billing_date_start > move.billing_date_end
+            ):
+                raise ValidationError(
+                    self.env._("The period of an invoice ends after it starts.")
+                )
+
+    # === ACTION METHODS === #
+
+    def action_billing_void(self, reason=None):
+        """Void unpaid invoices: their transactions can be billed again (F159-F168).
+
+        The numbered invoice stays, its number is never used again. Where it cannot be
+        cancelled any more (inalterable journal, closed period) or the company wants
+        so, a credit note of today balances it.
+
+        :param str reason: why, shown in the customer's file.
+        :raise UserError: if one is paid, partly paid or void already.
+        """
+        if len(self) > 1 and not self.env.user.has_group(
+            "omni_billing.omni_billing_group_manager"
+        ):
+            raise AccessError(
+                self.env._("Only billing managers can void several invoices at once.")
+            )
+        self._billing_lock()
+        for move in self:
+            move._billing_check_voidable()
+            transactions = move.billing_transaction_ids
+            if move._billing_needs_credit_note():
+                move._billing_void_by_credit_note(reason)
+            else:
+                trust(move).button_cancel()
+            move._message_log(
+                body=self.env._(
+                    "Void: %(reason)s (%(count)s transactions are unbilled again)",
+                    reason=reason or self.env._("no reason given"),
+                    count=len(transactions),
+                )
+            )
+        return True
+
+    def action_billing_pdf(self):
+        """Show the PDF (F81: always possible, of a void invoice too)."""
+        return self.env.ref("omni_billing.report_invoice").report_action(
+            self, config=False
+        )
+
+    def action_billing_email(self):
+        """Send by e-mail, with the PDF attached."""
+        if void := self.filtered(lambda move: move.billing_state == "void"):
+            raise UserError(
+                self.env._(
+                    "%(invoice)s is void and is not sent.",
+                    invoice=void[0].display_name,
+                )
+            )
+        return self.action_invoice_sent()
+
+    def action_billing_pay(self):
+        """Open the payment dialog on these invoices (F132)."""
+        payable = self.filtered(
+            lambda move: move.billing_state in ("unpaid", "partial")
+        )
+        if not payable:
+            raise UserError(
+                self.env._("There is nothing to pay: select an unpaid invoice.")
+            )
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Pay Invoice")
+            if len(payable) == 1
+            else self.env._("Pay %(count)s Invoices", count=len(payable)),
+            "res_model": "omni.billing.payment.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_invoice_ids": payable.ids},
+        }
+
+    def action_open_billing_detail(self):
+        """Show the invoice in a dialog (F6, F78-F82)."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.display_name,
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [
+                (self.env.ref("omni_billing.account_move_view_form_billing").id, "form")
+            ],
+            "target": "new",
+        }
+
+    def action_open_billing_entry(self):
+        """Leave the dialog for Odoo's own invoice form."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(False, "form")],
+        }
+
+    def action_open_billing_void_wizard(self):
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Void Invoices"),
+            "res_model": "omni.billing.void.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_invoice_ids": self.ids},
+        }
+
+    def button_draft(self):
+        """Override of `account`: nothing edits a numbered invoice (design §5.3)."""
+        if not is_trusted(self.env):
+            for move in self:
+                if move.billing_is_void:
+                    raise UserError(
+                        self.env._(
+                            "%(invoice)s is void and cannot be opened again. Bill its"
+                            " transactions on a new invoice.",
+                            invoice=move.display_name,
+                        )
+                    )
+                if move.state == "posted" and move.billing_transaction_ids:
+                    raise UserError(
+                        self.env._(
+                            "%(invoice)s is numbered and cannot be edited. Void it and"
+                            " bill its transactions again, or add a credit note.",
+                            invoice=move.display_name,
+                        )
+                    )
+        return super().button_draft()
+
+    def button_cancel(self):
+        """Override of `account` to release the transactions, whoever cancels."""
+        result = super().button_cancel()
+        self.filtered(
+            lambda move: move.billing_transaction_ids or move.billing_title
+        )._billing_set_void()
+        return result
+
+    # === BUSINESS METHODS - POSTING === #
+
+    def _post(self, soft=True):
+        """Override of `account`: a transaction is on one live invoice (design §5.2)."""
+        for line in self.invoice_line_ids.filtered("billing_transaction_id"):
+            # sudo: the check concerns all rows; an accountant may post without rights
+            # on transactions.
+            transaction = line.billing_transaction_id.sudo()
+            if transaction.invoice_id != line.move_id:
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” is not on this invoice any more:\n%(state)s",
+                        title=transaction.name,
+                        state=transaction._describe_state(),
+                    )
+                )
+        return super()._post(soft=soft)
+
+    def _get_starting_sequence(self):
+        """Override of `account`: INV-2025-000001 where the company wants it (F62)."""
+        self.ensure_one()
+        if not self._billing_has_dashed_number():
+            return super()._get_starting_sequence()
+        prefix = self._billing_get_dashed_prefix()
+        year = (self.date or self.invoice_date or fields.Date.context_today(self)).year
+        return f"{prefix}{year}-000000"
+
+    def _get_last_sequence_domain(self, relaxed=False):
+        """Override of `account`: the dashed numbers are a series of their own."""
+        where, params = super()._get_last_sequence_domain(relaxed)
+        if self._billing_has_dashed_number() and where != "WHERE FALSE":
+            where += " AND name LIKE %(billing_prefix)s "
+            params["billing_prefix"] = f"{self._billing_get_dashed_prefix()}____-%"
+        return where, params
+
+    def _billing_has_dashed_number(self):
+        return (
+            self.company_id.billing_number_dashed
+            and self.move_type in BILLING_MOVE_TYPES
+            and self.journal_id.type == "sale"
+        )
+
+    def _billing_get_dashed_prefix(self):
+        is_own_series = (
+            self.move_type == "out_refund" and self.journal_id.refund_sequence
+        )
+        return f"{'R' if is_own_series else ''}{self.journal_id.code}-"
+
+    # === BUSINESS METHODS - VOID === #
+
+    def _billing_check_voidable(self):
+        self.ensure_one()
+        if self.billing_state == "void":
+            raise UserError(
+                self.env._("%(invoice)s is void already.", invoice=self.display_name)
+            )
+        if self.move_type not in BILLING_MOVE_TYPES:
+            raise UserError(
+                self.env._(
+                    "%(entry)s is not a customer invoice.", entry=self.display_name
+                )
+            )
+        # sudo: staff see card payments through billing only.
+        under_way = self.sudo().transaction_ids.filtered(
+            lambda tx: (
+                tx.state in ("pending", "authorized", "done")
+                and tx.operation != "validation"
+            )
+        )
+        if under_way or (
+            self.state == "posted"
+            and (
+                self.payment_state != "not_paid"
+                or self.currency_id.compare_amounts(
+                    self.amount_residual, self.amount_total
+                )
+            )
+        ):
+            raise UserError(
+                self.env._(
+                    "%(invoice)s cannot be voided, because money was received or a"
+                    " credit was used for it. Refund the card payment, cancel the"
+                    " manual payment first, or add a credit for the wrong amount.",
+                    invoice=self.display_name,
+                )
+            )
+
+    def _billing_needs_credit_note(self):
+        """Whether cancelling is impossible, or not the company's way (features §2)."""
+        self.ensure_one()
+        if self.state == "draft":
+            return False
+        return bool(
+            self.company_id.billing_void_method == "credit_note"
+            or self.inalterable_hash
+            or self.journal_id.restrict_mode_hash_table
+            or self.need_cancel_request
+            or self._get_violated_lock_dates(self.date, self._affect_tax_report())
+        )
+
+    def _billing_void_by_credit_note(self, reason):
+        self.ensure_one()
+        today = fields.Date.context_today(self)
+        self.company_id._billing_check_open(today, self.journal_id)
+        self._reverse_moves(
+            [
+                {
+                    "invoice_date": today,
+                    "date": today,
+                    "ref": self.env._(
+                        "Void of %(invoice)s: %(reason)s",
+                        invoice=self.name,
+                        reason=reason or self.env._("no reason given"),
+                    ),
+                    "billing_title": self._billing_translate(
+                        lambda env: env._("Void of %(invoice)s", invoice=self.name)
+                    ),
+                    "billing_date_start": self.billing_date_start,
+                    "billing_date_end": self.billing_date_end,
+                }
+            ],
+            cancel=True,
+        )
+        self._billing_set_void()
+
+    def _billing_set_void(self):
+        for move in self:
+            move.billing_transaction_ids._release()
+            title = move.billing_title or move.name or ""
+            move.write(
+                {
+                    "billing_is_void": True,
+                    "billing_title": move._billing_translate(
+                        lambda env, title=title: env._("Void: %(title)s", title=title)
+                    ),
+                }
+            )
+
+    # === BUSINESS METHODS - DOCUMENT === #
+
+    def _billing_has_own_pdf(self):
+        """Whether our PDF replaces Odoo's wherever Odoo prints the invoice. Hook."""
+        self.ensure_one()
+        return self.move_type in BILLING_MOVE_TYPES and bool(
+            self.billing_title or self.billing_transaction_ids
+        )
+
+    def _billing_get_lines(self):
+        """Return the product lines with the amounts that the tax engine gives them.
+
+        With taxes rounded over the whole invoice, each line carries its share of the
+        rounding, so that the lines add up to the totals to the cent (W14).
+
+        :return: for each line ``record`` (`account.move.line`), ``date``, ``title``,
+            ``description``, ``amount_untaxed``, ``tax_amount``, ``amount_total``,
+            ``tax_percentage``; amounts as on the document, in its currency.
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        Transaction = self.env["omni.billing.transaction"]
+        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
+        lines = []
+        for base_line in base_lines:
+            record = base_line["record"]
+            if base_line["special_type"] or record.display_type != "product":
+                continue
+            title, _separator, description = (record.name or "").partition("\n")
+            lines.append(
+                {
+                    "record": record,
+                    "date": record.billing_date,
+                    "title": title,
+                    "description": description,
+                    **Transaction._read_base_line_amounts(base_line),
+                }
+            )
+        return lines
+
+    def _prepare_pdf_context(self):
+        """Return the values that the invoice template shows. Hook."""
+        self.ensure_one()
+        return {
+            "lines": self._billing_get_lines(),
+            "mark": self._billing_get_mark(),
+            "instructions": self.company_id.billing_payment_instructions,
+            "bank": self.partner_bank_id
+            if self.move_type == "out_invoice"
+            else self.env["res.partner.bank"],
+        }
+
+    def _billing_get_filename(self):
+        """Return the name of the PDF file, like Invoice_01234.pdf (F103)."""
+        self.ensure_one()
+        return f"Invoice_{self.id:05d}.pdf"
+
+    def _billing_get_mark(self):
+        """Return what is written across the page: void, paid, or nothing (W17)."""
+        self.ensure_one()
+        if self.billing_state == "void":
+            return "void"
+        is_paid = self.billing_state == "paid" and self.move_type == "out_invoice"
+        return "paid" if is_paid else ""
+
+    # === BUSINESS METHODS - PAYMENT === #
+
+    def _billing_update_payment_reference(self):
+        """Keep the references of what paid each invoice, in the order received."""
+        for move in self:
+            references = move.billing_receipt_ids.sorted("id").mapped(
+                "payment_reference"
+            )
+            move.billing_payment_reference = (
+                ", ".join(dict.fromkeys(filter(None, references))) or False
+            )
+
+    # === HELPERS === #
+
+    def _billing_lock(self):
+        """Lock the invoices; what is read after this is what is true.
+
+        :raise UserError: if someone else is working on one of them.
+        """
+        self.check_access("write")
+        try:
+            self.lock_for_update(allow_referencing=True)
+        except LockError as error:
+            raise UserError(
+                self.env._(
+                    "Someone else is working on %(invoices)s right now. Nothing was"
+                    " changed: try again in a moment.",
+                    invoices=format_list(self.env, self[:5].mapped("display_name")),
+                )
+            ) from error
+        self.invalidate_recordset()
+
+    def _billing_translate(self, translate):
+        """Return ``translate(env)`` in the language of the customer."""
+        self.ensure_one()
+        lang = self.partner_id.lang or self.env.lang
+        return translate(self.with_context(lang=lang).env)
+
+    def _billing_format_amount(self, amount):
+        self.ensure_one()
+        return format_amount(self.env, amount, self.currency_id)
+
+    @api.model
+    def _get_billing_domain(self):
+        """Return the domain of the invoices in our screens."""
+        return Domain("move_type", "in", BILLING_MOVE_TYPES)

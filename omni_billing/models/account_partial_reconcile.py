@@ -1,0 +1,90 @@
+from odoo import api, models
+
+from ..const import BILLING_MOVE_TYPES
+from ..tools.trust import trust
+
+
+class AccountPartialReconcile(models.Model):
+    """Money meets invoice here, whichever screen it came from: the payment dialog, an
+    accountant's bank statement, a card. So the ledger entry of a payment (F135) is
+    written here, once, and goes when the reconciliation goes.
+    """
+
+    _inherit = "account.partial.reconcile"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        partials = super().create(vals_list)
+        partials._billing_create_receipts()
+        return partials
+
+    def unlink(self):
+        # sudo: whoever undoes the reconciliation undoes its entry.
+        receipts = (
+            self.env["omni.billing.transaction"]
+            .sudo()
+            .search([("partial_id", "in", self.ids)])
+        )
+        invoices = receipts.invoice_id
+        trust(receipts)._set_void(reason=self.env._("The payment was taken back"))
+        result = super().unlink()
+        invoices._billing_update_payment_reference()
+        return result
+
+    def _billing_create_receipts(self):
+        values = [
+            values for partial in self if (values := partial._prepare_receipt_values())
+        ]
+        if not values:
+            return
+        # sudo: an accountant who reconciles may have no rights on transactions.
+        receipts = trust(self.env["omni.billing.transaction"].sudo()).create(values)
+        receipts.invoice_id._billing_update_payment_reference()
+
+    def _prepare_receipt_values(self):
+        """Return the ledger entry of this reconciliation, none if no money moved.
+
+        Money is a payment, or a line of a bank statement. A credit note set against
+        an invoice moves none.
+        """
+        self.ensure_one()
+        debit, credit = self.debit_move_id, self.credit_move_id
+        for line, other, amount in (
+            (debit, credit, self.debit_amount_currency),
+            (credit, debit, self.credit_amount_currency),
+        ):
+            invoice, source = line.move_id, other.move_id
+            payment = source.origin_payment_id
+            if (
+                invoice.move_type not in BILLING_MOVE_TYPES
+                or line.account_id.account_type != "asset_receivable"
+                or not (payment or source.statement_line_id)
+                or not amount
+            ):
+                continue
+            return {
+                "transaction_type": "payment",
+                "is_refund": invoice.move_type == "out_refund",
+                "name": invoice._billing_translate(
+                    lambda env, invoice=invoice: (
+                        env._("Refund of credit note %(number)s", number=invoice.name)
+                        if invoice.move_type == "out_refund"
+                        else env._(
+                            "Payment for invoice %(number)s", number=invoice.name
+                        )
+                    )
+                ),
+                "company_id": invoice.company_id.id,
+                "partner_id": invoice.partner_id.id,
+                "currency_id": line.currency_id.id,
+                "date": source.date,
+                "retail_cost": amount,
+                "state": "invoiced",
+                "invoice_id": invoice.id,
+                "partial_id": self.id,
+                "payment_id": payment.id,
+                "payment_reference": payment._billing_get_reference()
+                if payment
+                else source.statement_line_id.payment_ref,
+            }
+        return None

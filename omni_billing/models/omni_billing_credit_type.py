@@ -1,0 +1,23 @@
+from odoo import fields, models
+
+
+class OmniBillingCreditType(models.Model):
+    """Why a credit was given: goodwill, correction, cash received… (F13)."""
+
+    _name = "omni.billing.credit.type"
+    _description = "Billing Credit Type"
+    _order = "sequence, id"
+
+    name = fields.Char(required=True, translate=True)
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one(
+        "res.company",
+        index="btree_not_null",
+        help="Leave empty to offer the type in every company.",
+    )
+
+    _name_unique = models.UniqueIndex(
+        "(name, company_id) NULLS NOT DISTINCT",
+        "There is a credit type of this name already.",
+    )

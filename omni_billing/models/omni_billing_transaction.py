@@ -1,0 +1,1115 @@
+from collections import defaultdict
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, LockError, UserError, ValidationError
+from odoo.fields import Command, Domain
+from odoo.tools import SQL, format_amount, format_date, format_list
+
+from ..const import LOWERING_TYPES, MAX_AMOUNT, MAX_TITLE_LENGTH
+from ..tools.money import has_excess_decimals
+from ..tools.trust import is_trusted, trust
+
+#: Written by business methods alone: they say where a transaction stands.
+STATE_FIELDS = {
+    "state",
+    "invoice_id",
+    "is_free",
+    "is_refund",
+    "payment_id",
+    "partial_id",
+    "payment_reference",
+    "void_reason",
+    "void_date",
+    "void_user_id",
+    "tax_percentage",
+    "amount_untaxed",
+    "tax_amount",
+    "amount_total",
+}
+#: What a person may edit while the transaction is unbilled.
+ENTERED_FIELDS = {
+    "name",
+    "description",
+    "transaction_type",
+    "credit_type_id",
+    "partner_id",
+    "company_id",
+    "currency_id",
+    "date",
+    "retail_cost",
+    "tax_included",
+    "tax_ids",
+    "product_id",
+    "service_id",
+    "site_id",
+    "external_ref",
+}
+#: What stays editable on an unbilled credit: a wrong credit is voided, or balanced by
+#: another one, so that its history can be read (F28).
+CREDIT_EDITABLE_FIELDS = {"name", "description", "date", "service_id", "site_id"}
+
+
+class OmniBillingTransaction(models.Model):
+    """A charge or a credit of a customer, unbilled until it is put on an invoice.
+
+    Payments have an entry here too (F135), so that the transactions of a customer
+    read as a ledger: what was charged and credited (revenue), and what money came in
+    (receipts, F25). All three amounts are signed: credits and payments are negative.
+    """
+
+    _name = "omni.billing.transaction"
+    _description = "Billing Transaction"
+    _order = "date desc, id desc"
+    _rec_names_search = ["name", "external_ref"]
+    _check_company_auto = True
+
+    name = fields.Char(
+        string="Title",
+        compute="_compute_name",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    description = fields.Text()
+    transaction_type = fields.Selection(
+        [("charge", "Charge"), ("credit", "Credit"), ("payment", "Payment")],
+        string="Type",
+        required=True,
+        default="charge",
+    )
+    credit_type_id = fields.Many2one(
+        "omni.billing.credit.type", string="Credit Type", ondelete="restrict"
+    )
+    company_id = fields.Many2one(
+        "res.company",
+        required=True,
+        default=lambda self: self.env.company,
+    )
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        required=True,
+        index=True,
+        check_company=True,
+        ondelete="restrict",
+    )
+    commercial_partner_id = fields.Many2one(
+        related="partner_id.commercial_partner_id",
+        string="Customer Account",
+        store=True,
+        precompute=True,
+    )
+    date = fields.Date(
+        string="Billing Date", required=True, default=fields.Date.context_today
+    )
+    product_id = fields.Many2one(
+        "product.product",
+        check_company=True,
+        ondelete="restrict",
+        domain="[('sale_ok', '=', True)]",
+    )
+    service_id = fields.Many2one(
+        "omni.billing.service",
+        check_company=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        domain="[('commercial_partner_id', '=', commercial_partner_id)]",
+    )
+    site_id = fields.Many2one(
+        "res.partner",
+        string="Site",
+        check_company=True,
+        domain="[('id', 'child_of', commercial_partner_id)]",
+    )
+    external_ref = fields.Char(
+        string="External Reference",
+        copy=False,
+        help="Identifies the transaction in the system that it comes from. Unique in"
+        " a company: importing the same row twice creates nothing.",
+        groups="base.group_user",
+    )
+
+    # === Amounts, in the currency of the transaction === #
+    currency_id = fields.Many2one(
+        "res.currency",
+        compute="_compute_currency_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    retail_cost = fields.Monetary(
+        compute="_compute_retail_cost",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+        help="Always positive: the type says whether it is charged or credited.",
+    )
+    tax_included = fields.Boolean(
+        string="Taxes Included",
+        help="The retail cost is what the customer pays, taxes included.",
+    )
+    tax_ids = fields.Many2many(
+        "account.tax",
+        string="Taxes",
+        compute="_compute_tax_ids",
+        store=True,
+        readonly=False,
+        precompute=True,
+        check_company=True,
+        domain="[('type_tax_use', '=', 'sale')]",
+    )
+    tax_percentage = fields.Float(
+        string="Tax %",
+        compute="_compute_amounts",
+        store=True,
+        precompute=True,
+        aggregator=None,
+        help="Tax on the amount before tax, in percent.",
+    )
+    amount_untaxed = fields.Monetary(
+        string="Amount", compute="_compute_amounts", store=True, precompute=True
+    )
+    tax_amount = fields.Monetary(
+        string="Tax", compute="_compute_amounts", store=True, precompute=True
+    )
+    amount_total = fields.Monetary(
+        string="Total", compute="_compute_amounts", store=True, precompute=True
+    )
+    amount_revenue = fields.Monetary(
+        string="Revenue", compute="_compute_ledger_columns"
+    )
+    amount_receipt = fields.Monetary(
+        string="Receipts", compute="_compute_ledger_columns"
+    )
+
+    # === Where it stands === #
+    state = fields.Selection(
+        [("unbilled", "Unbilled"), ("invoiced", "Invoiced"), ("void", "Void")],
+        required=True,
+        readonly=True,
+        default="unbilled",
+        copy=False,
+    )
+    invoice_id = fields.Many2one(
+        "account.move",
+        string="Invoice",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        check_company=True,
+        ondelete="restrict",
+    )
+    invoice_line_ids = fields.One2many(
+        "account.move.line", "billing_transaction_id", readonly=True
+    )
+    is_free = fields.Boolean(
+        string="Free",
+        readonly=True,
+        copy=False,
+        help="Given to the customer: it left the balance for good.",
+    )
+    void_reason = fields.Char(readonly=True, copy=False, groups="base.group_user")
+    void_date = fields.Datetime(
+        string="Voided on", readonly=True, copy=False, groups="base.group_user"
+    )
+    void_user_id = fields.Many2one(
+        "res.users",
+        string="Voided by",
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+    )
+
+    # === Payment entries === #
+    payment_id = fields.Many2one(
+        "account.payment",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        groups="base.group_user",
+    )
+    partial_id = fields.Many2one(
+        "account.partial.reconcile",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        groups="base.group_user",
+        help="The reconciliation that this entry tells of.",
+    )
+    payment_reference = fields.Char(readonly=True, copy=False)
+    is_refund = fields.Boolean(
+        readonly=True, copy=False, help="Money that went back to the customer."
+    )
+
+    _retail_cost_positive = models.Constraint(
+        "CHECK(retail_cost > 0)", "The retail cost must be more than zero."
+    )
+    _state_invoice = models.Constraint(
+        "CHECK((state = 'invoiced' AND invoice_id IS NOT NULL)"
+        " OR (state = 'unbilled' AND invoice_id IS NULL) OR state = 'void')",
+        "A transaction is invoiced when, and only when, it is on an invoice.",
+    )
+    _payment_never_unbilled = models.Constraint(
+        "CHECK(transaction_type != 'payment' OR state != 'unbilled')",
+        "A payment entry can never be billed.",
+    )
+    _external_ref_unique = models.UniqueIndex(
+        "(company_id, external_ref) WHERE external_ref IS NOT NULL",
+        "A transaction with this external reference exists already.",
+    )
+    # The default order of the system list, and of one customer's list.
+    _company_date_idx = models.Index("(company_id, date DESC, id DESC)")
+    _customer_date_idx = models.Index(
+        "(commercial_partner_id, company_id, date DESC, id DESC)"
+    )
+    # What previews, batch runs and unbilled totals look for.
+    _unbilled_idx = models.Index(
+        "(company_id, commercial_partner_id, date) WHERE state = 'unbilled'"
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("product_id")
+    def _compute_name(self):
+        for transaction in self:
+            # F24: in the language of the user at creation, and never changed after.
+            transaction.name = transaction.name or transaction.product_id.name
+
+    @api.depends("company_id")
+    def _compute_currency_id(self):
+        for transaction in self:
+            transaction.currency_id = (
+                transaction.currency_id or transaction.company_id.currency_id
+            )
+
+    @api.depends("product_id")
+    def _compute_retail_cost(self):
+        for transaction in self:
+            product = transaction.product_id
+            if transaction.retail_cost or not product:
+                continue
+            product = product.with_company(transaction.company_id)
+            transaction.retail_cost = product.currency_id._convert(
+                product.lst_price,
+                transaction.currency_id,
+                transaction.company_id,
+                transaction.date or fields.Date.context_today(self),
+            )
+
+    @api.depends("product_id", "company_id", "commercial_partner_id")
+    def _compute_tax_ids(self):
+        """Take the product's taxes as the fiscal position maps them, else none (F21)"""
+        FiscalPosition = self.env["account.fiscal.position"]
+        positions = {}
+        for transaction in self:
+            company = transaction.company_id
+            taxes = transaction.product_id.taxes_id.filtered_domain(
+                self.env["account.tax"]._check_company_domain(company)
+            )
+            if taxes:
+                key = company, transaction.partner_id
+                if key not in positions:
+                    positions[key] = FiscalPosition.with_company(
+                        company
+                    )._get_fiscal_position(transaction.partner_id)
+                taxes = positions[key].map_tax(taxes)
+            transaction.tax_ids = taxes
+
+    @api.depends(
+        "transaction_type",
+        "is_refund",
+        "retail_cost",
+        "tax_included",
+        "tax_ids",
+        "product_id",
+        "currency_id",
+        "company_id",
+        "state",
+    )
+    def _compute_amounts(self):
+        """Compute the amounts of a transaction alone.
+
+        Once it is on an invoice it keeps the amounts of its line there: the company
+        may round taxes over the whole invoice, and then the cents of one line depend
+        on the others.
+        """
+        for transaction in self:
+            if transaction.state == "invoiced" and transaction._origin:
+                for name in (
+                    "tax_percentage",
+                    "amount_untaxed",
+                    "tax_amount",
+                    "amount_total",
+                ):
+                    transaction[name] = transaction[name]
+                continue
+            amounts = transaction._get_rounded_amounts()
+            transaction.update(
+                amounts[0]
+                if amounts
+                else {
+                    "tax_percentage": 0.0,
+                    "amount_untaxed": 0.0,
+                    "tax_amount": 0.0,
+                    "amount_total": 0.0,
+                }
+            )
+
+    @api.depends("transaction_type", "amount_total", "state")
+    def _compute_ledger_columns(self):
+        for transaction in self:
+            amount = 0.0 if transaction.state == "void" else transaction.amount_total
+            is_receipt = transaction.transaction_type == "payment"
+            transaction.amount_revenue = 0.0 if is_receipt else amount
+            transaction.amount_receipt = amount if is_receipt else 0.0
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains("retail_cost", "currency_id")
+    def _check_retail_cost(self):
+        for transaction in self:
+            if transaction.retail_cost <= 0:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: the retail cost must be more than zero. To lower"
+                        " what the customer owes, enter a positive credit.",
+                        title=transaction.name,
+                    )
+                )
+            if transaction.retail_cost >= MAX_AMOUNT:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: the retail cost must be below %(maximum)s.",
+                        title=transaction.name,
+                        maximum=format_amount(
+                            self.env, MAX_AMOUNT, transaction.currency_id
+                        ),
+                    )
+                )
+
+    @api.constrains("name")
+    def _check_name(self):
+        for transaction in self:
+            if not transaction.name.strip():
+                raise ValidationError(self.env._("A transaction needs a title."))
+            if len(transaction.name) > MAX_TITLE_LENGTH:
+                raise ValidationError(
+                    self.env._(
+                        "The title “%(start)s…” has %(length)s characters, more than"
+                        " the %(maximum)s allowed. Put the rest in the description.",
+                        start=transaction.name[:40],
+                        length=len(transaction.name),
+                        maximum=MAX_TITLE_LENGTH,
+                    )
+                )
+
+    @api.constrains("transaction_type", "credit_type_id")
+    def _check_credit_type(self):
+        for transaction in self:
+            is_credit = transaction.transaction_type == "credit"
+            if is_credit and not transaction.credit_type_id:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: choose a credit type, it says why the credit"
+                        " was given.",
+                        title=transaction.name,
+                    )
+                )
+            if not is_credit and transaction.credit_type_id:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s” is not a credit, so it has no credit type.",
+                        title=transaction.name,
+                    )
+                )
+
+    @api.constrains("tax_ids", "company_id")
+    def _check_tax_ids(self):
+        for transaction in self:
+            if wrong := transaction.tax_ids.filtered(
+                lambda tax: tax.type_tax_use == "purchase"
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: %(taxes)s cannot be used on a sale.",
+                        title=transaction.name,
+                        taxes=format_list(self.env, wrong.mapped("name")),
+                    )
+                )
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        if not is_trusted(self.env):
+            self._check_create_values(vals_list)
+        self._check_decimals(vals_list)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        if not is_trusted(self.env):
+            self._check_write_values(vals)
+        if "retail_cost" in vals:
+            self._check_decimals(
+                [{"currency_id": t.currency_id.id} | vals for t in self]
+            )
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_billed(self):
+        for transaction in self:
+            if transaction.transaction_type == "payment":
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” tells of money that was received. Cancel the"
+                        " payment instead.",
+                        title=transaction.name,
+                    )
+                )
+            if transaction.state != "unbilled":
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” is %(state)s and stays in the customer's file.",
+                        title=transaction.name,
+                        state=transaction._get_state_label().lower(),
+                    )
+                )
+            if transaction.transaction_type == "credit":
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” is a credit: void it, or balance it with a"
+                        " charge, so that the customer's file stays complete.",
+                        title=transaction.name,
+                    )
+                )
+
+    def _check_create_values(self, vals_list):
+        for vals in vals_list:
+            if vals.get("transaction_type") == "payment":
+                raise UserError(
+                    self.env._(
+                        "Payments are entered on invoices: open the invoice and press"
+                        " Pay."
+                    )
+                )
+            forced = {
+                name
+                for name in STATE_FIELDS & vals.keys()
+                if vals[name] and (name, vals[name]) != ("state", "unbilled")
+            }
+            self._check_no_state_fields(forced)
+
+    def _check_write_values(self, vals):
+        self._check_no_state_fields(STATE_FIELDS & vals.keys())
+        entered = ENTERED_FIELDS & vals.keys()
+        if not entered:
+            return
+        if vals.get("transaction_type") == "payment":
+            raise UserError(
+                self.env._("A charge or a credit cannot be turned into a payment.")
+            )
+        for transaction in self:
+            if transaction.state != "unbilled":
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” is %(state)s and can no longer be edited. To"
+                        " correct it, void its invoice first, or add a credit.",
+                        title=transaction.name,
+                        state=transaction._get_state_label().lower(),
+                    )
+                )
+            if transaction.transaction_type == "credit" and (
+                locked := entered - CREDIT_EDITABLE_FIELDS
+            ):
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” is a credit: its %(fields)s cannot be edited."
+                        " Void it and enter a new one.",
+                        title=transaction.name,
+                        fields=format_list(
+                            self.env,
+                            [
+                                self._fields[name]._description_string(self.env)
+                                for name in sorted(locked)
+                            ],
+                        ),
+                    )
+                )
+
+    def _check_no_state_fields(self, names):
+        if names:
+            raise AccessError(
+                self.env._(
+                    "%(fields)s cannot be set by hand: bill, void or pay instead.",
+                    fields=format_list(
+                        self.env,
+                        [
+                            self._fields[name]._description_string(self.env)
+                            for name in sorted(names)
+                        ],
+                    ),
+                )
+            )
+
+    def _check_decimals(self, vals_list):
+        """Refuse what the currency would silently round away."""
+        for vals in vals_list:
+            amount = vals.get("retail_cost")
+            if not amount:
+                continue
+            currency = self.env["res.currency"].browse(vals.get("currency_id"))
+            if not currency:
+                company = self.env["res.company"].browse(vals.get("company_id"))
+                currency = (company or self.env.company).currency_id
+            if has_excess_decimals(amount, currency.decimal_places):
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: %(amount)s has more decimals than %(currency)s"
+                        " allows (%(decimals)s).",
+                        title=vals.get("name") or self.name or "",
+                        amount=amount,
+                        currency=currency.name,
+                        decimals=currency.decimal_places,
+                    )
+                )
+
+    @api.model
+    def load(self, fields, data):  # pylint: disable=redefined-outer-name
+        """Override of `base` to skip the rows that were imported before.
+
+        A row is known by its external reference, within its company. The second row
+        of a file with the same reference is skipped too. How many were skipped is
+        told in a message.
+        """
+        kept, skipped = data, 0
+        if "external_ref" in fields and not {"id", ".id"} & set(fields):
+            kept = self._drop_imported_rows(fields, data)
+            skipped = len(data) - len(kept)
+        result = super().load(fields, kept)
+        if skipped:
+            result["messages"].append(
+                {
+                    "type": "warning",
+                    "message": self.env._(
+                        "%(count)s rows were skipped: a transaction with their external"
+                        " reference exists already.",
+                        count=skipped,
+                    ),
+                }
+            )
+        return result
+
+    @api.model
+    def _drop_imported_rows(self, names, data):
+        ref_index = names.index("external_ref")
+        companies = self._find_imported_companies(names, data)
+        self.flush_model(["company_id", "external_ref"])
+        # sudo-like: a plain query, as the unique index sees all rows too; only whether
+        # a reference exists leaves this method.
+        known = set(
+            self.env.execute_query(
+                SQL(
+                    "SELECT company_id, external_ref FROM omni_billing_transaction"
+                    " WHERE company_id IN %s AND external_ref = ANY(%s)",
+                    tuple(set(companies) | {0}),
+                    [str(row[ref_index]) for row in data if row[ref_index]],
+                )
+            )
+        )
+        kept = []
+        for row, company_id in zip(data, companies, strict=True):
+            key = company_id, str(row[ref_index])
+            if row[ref_index] and key in known:
+                continue
+            known.add(key)
+            kept.append(row)
+        return kept
+
+    @api.model
+    def _find_imported_companies(self, names, data):
+        """Return the company id of each row; 0 when it cannot be found."""
+        for index, name in enumerate(names):
+            if name.split("/")[0] != "company_id":
+                continue
+            values = {row[index] for row in data}
+            if name.endswith("/.id"):
+                ids = {value: int(value or 0) for value in values}
+            elif name.endswith("/id"):
+                ids = {
+                    value: self.env["ir.model.data"]._xmlid_to_res_id(value) or 0
+                    for value in values
+                }
+            else:
+                companies = self.env["res.company"].search([("name", "in", [*values])])
+                ids = {company.name: company.id for company in companies}
+            return [
+                ids.get(row[index], 0) if row[index] else self.env.company.id
+                for row in data
+            ]
+        return [self.env.company.id] * len(data)
+
+    # === ACTION METHODS === #
+
+    def action_void(self, reason=None):
+        """Take unbilled transactions out of the balance; they stay findable (F17).
+
+        :param str reason: why, shown in the customer's file.
+        :raise UserError: if one is invoiced, void or a payment.
+        """
+        self._lock_unbilled()
+        self._set_void(reason=reason)
+        return True
+
+    def action_mark_free(self):
+        """Give charges to the customer: they leave the balance for good (F35).
+
+        :raise UserError: if one is not an unbilled charge.
+        """
+        if not_charges := self.filtered(lambda t: t.transaction_type != "charge"):
+            raise UserError(
+                self.env._(
+                    "Only a charge can be free; “%(title)s” is not one. Void it"
+                    " instead.",
+                    title=not_charges[0].name,
+                )
+            )
+        self._lock_unbilled()
+        self._set_void(reason=self.env._("Free of charge"), is_free=True)
+        return True
+
+    def action_open_void_wizard(self):
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Void Transactions"),
+            "res_model": "omni.billing.void.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_transaction_ids": self.ids},
+        }
+
+    def action_open_detail(self):
+        """Show the transaction in a dialog (F6)."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Transaction"),
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(False, "form")],
+            "target": "new",
+        }
+
+    def action_open_invoice(self):
+        self.ensure_one()
+        return self.invoice_id.action_open_billing_detail()
+
+    def action_open_proforma_wizard(self):
+        """Open the wizard for the customer of the transactions at hand."""
+        return self.partner_id[:1].action_billing_proforma()
+
+    # === BUSINESS METHODS - BILLING === #
+
+    @api.model
+    def _get_billable_domain(
+        self,
+        company,
+        partner=None,
+        date_start=None,
+        date_end=None,
+        filter_text=None,
+        currency=None,
+    ):
+        """Return what may go on an invoice. Hook: narrow it to hold charges back.
+
+        :param company: the company that bills.
+        :param partner: the customer; all contacts of its commercial entity count.
+        :param date_start: first billing date, included; none means no bound.
+        :param date_end: last billing date, included; none means no bound.
+        :param str filter_text: text in the title or description (F55).
+        :param currency: of the transactions.
+        :rtype: Domain
+        """
+        domain = Domain("state", "=", "unbilled") & Domain(
+            "company_id", "=", company.id
+        )
+        if partner:
+            domain &= Domain(
+                "commercial_partner_id", "=", partner.commercial_partner_id.id
+            )
+        if date_start:
+            domain &= Domain("date", ">=", date_start)
+        if date_end:
+            domain &= Domain("date", "<=", date_end)
+        if currency:
+            domain &= Domain("currency_id", "=", currency.id)
+        if filter_text:
+            domain &= Domain("name", "ilike", filter_text) | Domain(
+                "description", "ilike", filter_text
+            )
+        return domain
+
+    def _create_invoice(self, partner, **options):
+        """Put the transactions on one posted invoice, or credit note (design: the one
+        way in, for the wizard and for batch runs).
+
+        :param partner: whom the invoice is for.
+        :param options: ``title``, ``date_start``, ``date_end``, ``date_due``,
+            ``invoice_date``: see :meth:`_prepare_invoice_values`.
+        :return: the posted `account.move`.
+        :raise UserError: if a transaction was billed or voided meanwhile, or belongs
+            to another customer, company or currency.
+        """
+        self._check_billable(partner)
+        values = self._prepare_invoice_values(partner, **options)
+        invoice = (
+            self.env["account.move"].with_company(self.company_id).create([values])
+        )
+        self._set_invoiced(invoice)
+        invoice.action_post()
+        return invoice
+
+    def _check_billable(self, partner):
+        if not self:
+            raise UserError(self.env._("Select at least one transaction."))
+        self._lock_unbilled()
+        if (
+            len(self.company_id) > 1
+            or len(self.currency_id) > 1
+            or self.commercial_partner_id != partner.commercial_partner_id
+        ):
+            raise UserError(
+                self.env._(
+                    "The transactions of an invoice are of one customer, one company"
+                    " and one currency."
+                )
+            )
+
+    def _prepare_invoice_values(
+        self,
+        partner,
+        title=None,
+        date_start=None,
+        date_end=None,
+        date_due=None,
+        invoice_date=None,
+    ):
+        """Return the values of the invoice of these transactions. Hook.
+
+        Negative in all, they make a credit note (features: an invoice never has a
+        negative total), whose lines have the opposite signs.
+        """
+        company = self.company_id
+        transactions = self.sorted(lambda t: (t.date, t.id))
+        is_refund = transactions._get_totals()["amount_total"] < 0
+        sign = -1 if is_refund else 1
+        journal = company._billing_get_journal()
+        position = (
+            self.env["account.fiscal.position"]
+            .with_company(company)
+            ._get_fiscal_position(partner)
+        )
+        invoice_date = invoice_date or fields.Date.context_today(self)
+        return {
+            "move_type": "out_refund" if is_refund else "out_invoice",
+            "company_id": company.id,
+            "journal_id": journal.id,
+            "partner_id": partner.address_get(["invoice"])["invoice"],
+            "currency_id": self.currency_id.id,
+            "fiscal_position_id": position.id,
+            "invoice_date": invoice_date,
+            "invoice_date_due": date_due or invoice_date,
+            "invoice_payment_term_id": False,
+            "billing_title": title,
+            "billing_date_start": date_start,
+            "billing_date_end": date_end,
+            "invoice_line_ids": [
+                Command.create(values | {"sequence": sequence})
+                for sequence, values in enumerate(
+                    transactions._prepare_invoice_line_values(sign, journal, position)
+                )
+            ],
+        }
+
+    def _prepare_invoice_line_values(self, sign, journal, position):
+        """Return the values of one invoice line for each transaction. Hook.
+
+        :param int sign: -1 on a credit note, 1 otherwise.
+        :param journal: where the invoice goes; its account is the fallback.
+        :param position: the fiscal position that maps accounts.
+        :rtype: list[dict]
+        """
+        lines = []
+        for transaction, base_line in zip(
+            self, self._prepare_base_lines(sign), strict=True
+        ):
+            account = transaction.product_id.product_tmpl_id.with_company(
+                transaction.company_id
+            ).get_product_accounts(fiscal_pos=position)["income"]
+            account = account or journal.default_account_id
+            if not account:
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” has no income account. Set one on its product or"
+                        " a default account on the journal %(journal)s.",
+                        title=transaction.name,
+                        journal=journal.display_name,
+                    )
+                )
+            title, description = transaction.name, transaction.description
+            lines.append(
+                {
+                    "name": f"{title}\n{description}" if description else title,
+                    "product_id": transaction.product_id.id,
+                    "account_id": account.id,
+                    "quantity": base_line["quantity"],
+                    "price_unit": base_line["price_unit"],
+                    "tax_ids": [Command.set(transaction.tax_ids.ids)],
+                    "extra_tax_data": base_line.get("extra_tax_data") or False,
+                    "billing_transaction_id": transaction.id,
+                    "billing_date": transaction.date,
+                }
+            )
+        return lines
+
+    def _set_invoiced(self, invoice):
+        """Mark as invoiced, with the amounts that the invoice gives each line."""
+        amounts = {
+            line["record"].billing_transaction_id: line
+            for line in invoice._billing_get_lines()
+        }
+        sign = -1 if invoice.move_type == "out_refund" else 1
+        for transaction in trust(self):
+            line = amounts[transaction]
+            transaction.write(
+                {
+                    "state": "invoiced",
+                    "invoice_id": invoice.id,
+                    "amount_untaxed": sign * line["amount_untaxed"],
+                    "tax_amount": sign * line["tax_amount"],
+                    "amount_total": sign * line["amount_total"],
+                }
+            )
+
+    def _release(self):
+        """Make invoiced charges and credits billable again (F161, F166)."""
+        released = self.filtered(
+            lambda t: t.state == "invoiced" and t.transaction_type != "payment"
+        )
+        if not released:
+            return
+        # sudo: who may cancel, delete or edit the invoice may free its transactions,
+        # even an accountant who has no rights on them.
+        trust(released.sudo()).write({"state": "unbilled", "invoice_id": False})
+        # sudo: same reason, for the lines of the numbered invoice.
+        lines = released.sudo().invoice_line_ids
+        trust(lines).write({"billing_transaction_id": False})
+        # The unique index is to see it before the same transaction is billed again.
+        lines.flush_recordset(["billing_transaction_id"])
+
+    def _set_void(self, reason=None, is_free=False):
+        trust(self).write(
+            {
+                "state": "void",
+                "is_free": is_free,
+                "void_reason": reason,
+                "void_date": fields.Datetime.now(),
+                "void_user_id": self.env.uid,
+            }
+        )
+
+    def _lock_unbilled(self):
+        """Lock the rows and make sure that they are still unbilled.
+
+        Odoo's transactions are repeatable reads: if somebody billed a row since ours
+        began, taking the lock fails with a serialization error, Odoo runs the request
+        again, and it is then that the message below is given.
+        """
+        self.check_access("write")
+        try:
+            self.lock_for_update()
+        except LockError as error:
+            raise UserError(
+                self.env._(
+                    "Someone else is working on these transactions right now. Nothing"
+                    " was changed: try again in a moment."
+                )
+            ) from error
+        self.invalidate_recordset(["state", "invoice_id"])
+        if taken := self.exists().filtered(lambda t: t.state != "unbilled"):
+            raise UserError(
+                self.env._(
+                    "Nothing was changed, because these transactions are no longer"
+                    " unbilled:\n%(transactions)s",
+                    transactions="\n".join(
+                        transaction._describe_state() for transaction in taken[:10]
+                    ),
+                )
+            )
+        if missing := self - self.exists():
+            raise UserError(
+                self.env._(
+                    "Nothing was changed, because %(count)s transactions were deleted"
+                    " meanwhile. Reload the page.",
+                    count=len(missing),
+                )
+            )
+
+    # === BUSINESS METHODS - AMOUNTS === #
+
+    def _get_sign(self):
+        self.ensure_one()
+        lowers = self.transaction_type in LOWERING_TYPES
+        return -1 if lowers != self.is_refund else 1
+
+    def _prepare_base_lines(self, sign=1):
+        """Return what Odoo's tax engine computes with: a line for each transaction.
+
+        The amounts of a transaction, the preview and the invoice lines all come from
+        here, which is why they agree. When the retail cost includes taxes that Odoo
+        would add on top, the engine finds the amount before tax, and the tax that
+        makes the total exact is given to the line, in the way that Odoo does for down
+        payments (`extra_tax_data`).
+        """
+        Tax = self.env["account.tax"]
+        base_lines = []
+        for transaction in self:
+            price = sign * transaction._get_sign() * transaction.retail_cost
+            values = {
+                "price_unit": price,
+                "quantity": 1.0,
+                "tax_ids": transaction.tax_ids,
+                "product_id": transaction.product_id,
+                "currency_id": transaction.currency_id,
+                "rate": 1.0,
+            }
+            if transaction.tax_included and transaction.tax_ids:
+                values |= transaction._prepare_tax_included_values(values)
+            base_line = Tax._prepare_base_line_for_taxes_computation(
+                {"id": transaction.id}, **values
+            )
+            base_line["transaction"] = transaction
+            base_lines.append(base_line)
+        return base_lines
+
+    def _prepare_tax_included_values(self, values):
+        """Return the price and the tax amounts that make the total the retail cost."""
+        Tax = self.env["account.tax"]
+        base_line = Tax._prepare_base_line_for_taxes_computation(
+            {}, **values, special_mode="total_included"
+        )
+        Tax._add_tax_details_in_base_line(
+            base_line, self.company_id, rounding_method="round_per_line"
+        )
+        Tax._round_base_lines_tax_details([base_line], self.company_id)
+        details = base_line["tax_details"]
+        taxes = {
+            str(tax_data["tax"].id): {
+                "tax_amount_currency": tax_data["tax_amount_currency"],
+                "base_amount_currency": tax_data["base_amount_currency"],
+            }
+            for tax_data in details["taxes_data"]
+        }
+        untaxed = values["price_unit"] - sum(
+            tax["tax_amount_currency"] for tax in taxes.values()
+        )
+        untaxed = self.currency_id.round(untaxed)
+        data = {
+            "currency_id": self.currency_id.id,
+            "price_unit": untaxed,
+            "discount": 0.0,
+            "quantity": 1.0,
+            "manual_total_excluded_currency": untaxed,
+            "manual_tax_amounts": taxes,
+        }
+        return {"price_unit": untaxed, "extra_tax_data": data}
+
+    def _compute_rounded_base_lines(self, sign=1):
+        """Return the base lines of the transactions on one invoice, rounded as there"""
+        company = self.company_id[:1]
+        Tax = self.env["account.tax"]
+        base_lines = self._prepare_base_lines(sign)
+        Tax._add_tax_details_in_base_lines(base_lines, company)
+        Tax._round_base_lines_tax_details(base_lines, company)
+        return base_lines
+
+    def _get_rounded_amounts(self):
+        """Return the signed amounts of each transaction, as on one invoice together"""
+        return [
+            self._read_base_line_amounts(base_line)
+            for base_line in self._compute_rounded_base_lines()
+        ]
+
+    @api.model
+    def _read_base_line_amounts(self, base_line):
+        """Read the amounts of a base line that the engine has rounded.
+
+        :return: amount before tax, tax, total, in the currency of the line; percentage.
+        """
+        currency = base_line["currency_id"]
+        details = base_line["tax_details"]
+        untaxed = currency.round(
+            details["total_excluded_currency"]
+            + details["delta_total_excluded_currency"]
+        )
+        tax = currency.round(
+            sum(tax_data["tax_amount_currency"] for tax_data in details["taxes_data"])
+        )
+        taxes = base_line["tax_ids"].flatten_taxes_hierarchy()
+        if all(amount_type == "percent" for amount_type in taxes.mapped("amount_type")):
+            percentage = sum(taxes.mapped("amount"))
+        else:
+            percentage = round(100 * tax / untaxed, 2) if untaxed else 0.0
+        return {
+            "amount_untaxed": untaxed,
+            "tax_amount": tax,
+            "amount_total": currency.round(untaxed + tax),
+            "tax_percentage": percentage,
+        }
+
+    def _get_totals(self):
+        """Return what an invoice of these transactions would total, signed.
+
+        :return: ``amount_untaxed``, ``tax_amount``, ``amount_total``, ``count``.
+        :rtype: dict
+        """
+        totals = defaultdict(float, count=len(self))
+        for amounts in self._get_rounded_amounts():
+            for name in ("amount_untaxed", "tax_amount", "amount_total"):
+                totals[name] += amounts[name]
+        currency = self.currency_id[:1]
+        return {
+            "count": len(self),
+            **{
+                name: currency.round(totals[name]) if currency else 0.0
+                for name in ("amount_untaxed", "tax_amount", "amount_total")
+            },
+        }
+
+    # === HELPERS === #
+
+    def _get_state_label(self):
+        self.ensure_one()
+        labels = dict(self._fields["state"]._description_selection(self.env))
+        return labels[self.state]
+
+    def _describe_state(self):
+        """Write where the transaction stands, for an error message."""
+        self.ensure_one()
+        if self.invoice_id:
+            return self.env._(
+                "%(title)s (%(date)s): on invoice %(invoice)s",
+                title=self.name,
+                date=format_date(self.env, self.date),
+                invoice=self.invoice_id.display_name,
+            )
+        return self.env._(
+            "%(title)s (%(date)s): %(state)s",
+            title=self.name,
+            date=format_date(self.env, self.date),
+            state=self._get_state_label(),
+        )

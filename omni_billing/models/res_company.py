@@ -1,0 +1,109 @@
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    billing_journal_id = fields.Many2one(
+        "account.journal",
+        string="Billing Journal",
+        check_company=True,
+        domain="[('type', '=', 'sale')]",
+        help="Where invoices of transactions go. Empty: the first sales journal.",
+    )
+    billing_number_dashed = fields.Boolean(
+        string="Numbers like INV-2025-001234",
+        help="Number customer invoices with dashes and six digits.",
+    )
+    billing_void_method = fields.Selection(
+        [("cancel", "Cancel the invoice"), ("credit_note", "Balance by a credit note")],
+        string="Voiding an Invoice",
+        required=True,
+        default="cancel",
+        help="Inalterable journals and closed periods always need a credit note.",
+    )
+    billing_cash_journal_id = fields.Many2one(
+        "account.journal",
+        string="Cash Journal",
+        check_company=True,
+        domain="[('type', '=', 'cash')]",
+    )
+    billing_pos_journal_id = fields.Many2one(
+        "account.journal",
+        string="POS Terminal Journal",
+        check_company=True,
+        domain="[('type', 'in', ('bank', 'credit', 'cash'))]",
+    )
+    billing_bank_journal_id = fields.Many2one(
+        "account.journal",
+        string="Bank Journal",
+        check_company=True,
+        domain="[('type', '=', 'bank')]",
+    )
+    billing_payment_instructions = fields.Text(
+        string="Payment Instructions",
+        translate=True,
+        help="Printed at the foot of unpaid invoices, beside the bank account.",
+    )
+
+    def _billing_get_journal(self):
+        """Return the sales journal of billing.
+
+        :raise UserError: if the company has none.
+        """
+        self.ensure_one()
+        journal = self.billing_journal_id or self._billing_find_journal(["sale"])
+        if not journal:
+            raise UserError(
+                self.env._(
+                    "%(company)s has no sales journal. Create one in Accounting, or"
+                    " install a chart of accounts.",
+                    company=self.name,
+                )
+            )
+        return journal
+
+    def _billing_get_payment_journal(self, mode):
+        """Return the journal that takes the money of a manual payment.
+
+        :param str mode: ``cash``, ``pos`` or ``bank``.
+        """
+        self.ensure_one()
+        types = {"cash": ["cash"], "pos": ["bank", "credit"], "bank": ["bank"]}[mode]
+        return (
+            self[f"billing_{mode}_journal_id"]
+            or self._billing_find_journal(types)
+            # Odoo's charts come without a cash journal: the money then waits in the
+            # outstanding receipts of another journal, for the accountant to match.
+            or self._billing_find_journal(["bank", "cash", "credit"])
+        )
+
+    def _billing_find_journal(self, types):
+        Journal = self.env["account.journal"]
+        return Journal.search(
+            [*Journal._check_company_domain(self), ("type", "in", types)], limit=1
+        )
+
+    def _billing_check_open(self, date, journal):
+        """Raise if the books are closed on a date.
+
+        Odoo would move the entry behind the closed period without a word; a person
+        who bills or takes money is told instead.
+
+        :raise UserError: naming the lock and where to change it.
+        """
+        self.ensure_one()
+        if locks := self._get_violated_lock_dates(date, True, journal):
+            raise UserError(
+                self.env._(
+                    "The books of %(company)s are closed up to %(date)s"
+                    " (%(locks)s), so nothing can be posted on %(day)s. Ask an"
+                    " accountant to open the period, or choose a later date.",
+                    company=self.name,
+                    date=format_date(self.env, locks[-1][0]),
+                    locks=self._format_lock_dates(locks),
+                    day=format_date(self.env, date),
+                )
+            )

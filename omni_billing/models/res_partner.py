@@ -1,0 +1,171 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    billing_transaction_ids = fields.One2many(
+        "omni.billing.transaction",
+        "partner_id",
+        string="Billing Transactions",
+        groups="omni_billing.omni_billing_group_user",
+    )
+    billing_invoice_ids = fields.One2many(
+        "account.move",
+        "partner_id",
+        string="Billing Invoices",
+        domain=[("move_type", "in", ("out_invoice", "out_refund"))],
+        groups="omni_billing.omni_billing_group_user",
+    )
+    billing_currency_id = fields.Many2one(
+        "res.currency", compute="_compute_billing_amounts"
+    )
+    billing_unbilled_amount = fields.Monetary(
+        string="Unbilled",
+        currency_field="billing_currency_id",
+        compute="_compute_billing_amounts",
+        groups="omni_billing.omni_billing_group_user",
+        help="Charges less credits that are on no invoice yet, taxes included.",
+    )
+    billing_due_amount = fields.Monetary(
+        string="Unpaid",
+        currency_field="billing_currency_id",
+        compute="_compute_billing_amounts",
+        groups="omni_billing.omni_billing_group_user",
+        help="What is left to pay on invoices.",
+    )
+    billing_credit_amount = fields.Monetary(
+        string="Credit on File",
+        currency_field="billing_currency_id",
+        compute="_compute_billing_amounts",
+        groups="omni_billing.omni_billing_group_user",
+        help="Credit notes and payments that are not used yet.",
+    )
+
+    @api.depends_context("company")
+    def _compute_billing_amounts(self):
+        """Compute the balances of whole customers: all contacts of a company count.
+
+        Amounts are in the company's currency; those in other currencies are converted
+        at today's rate.
+        """
+        company = self.env.company
+        currency = company.currency_id
+        customers = self.commercial_partner_id
+        unbilled = dict.fromkeys(customers, 0.0)
+        for customer, unit, amount in self.env["omni.billing.transaction"]._read_group(
+            Domain("state", "=", "unbilled")
+            & Domain("company_id", "=", company.id)
+            & Domain("commercial_partner_id", "in", customers.ids),
+            ["commercial_partner_id", "currency_id"],
+            ["amount_total:sum"],
+        ):
+            unbilled[customer] += unit._convert(amount, currency, company)
+        due, credit = dict.fromkeys(customers, 0.0), dict.fromkeys(customers, 0.0)
+        for customer, is_due, amount in self._billing_read_open_amounts(customers):
+            (due if is_due else credit)[customer] += amount
+        for partner in self:
+            customer = partner.commercial_partner_id
+            partner.billing_currency_id = currency
+            partner.billing_unbilled_amount = unbilled.get(customer, 0.0)
+            partner.billing_due_amount = due.get(customer, 0.0)
+            partner.billing_credit_amount = -credit.get(customer, 0.0)
+
+    @api.model
+    def _billing_read_open_amounts(self, customers):
+        """Yield (customer, whether owed, signed amount) of open receivable lines."""
+        Line = self.env["account.move.line"]
+        domain = (
+            Domain("company_id", "=", self.env.company.id)
+            & Domain("partner_id", "in", customers.ids)
+            & Domain("account_type", "=", "asset_receivable")
+            & Domain("parent_state", "=", "posted")
+            & Domain("reconciled", "=", False)
+        )
+        for is_due in (True, False):
+            for customer, amount in Line._read_group(
+                domain & Domain("balance", ">" if is_due else "<", 0),
+                ["partner_id"],
+                ["amount_residual:sum"],
+            ):
+                yield customer, is_due, amount
+
+    def action_billing_proforma(self):
+        """Open the proforma wizard on this customer, or on none (F40, F41)."""
+        self.check_access("read")
+        partner = self[:1]
+        if partner and not partner.active:
+            raise UserError(
+                self.env._(
+                    "%(customer)s is archived. Unarchive the customer to bill.",
+                    customer=partner.display_name,
+                )
+            )
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Generate a Proforma Invoice"),
+            "res_model": "omni.billing.proforma.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {
+                "default_partner_id": partner.id,
+                "billing_partner_fixed": bool(partner),
+            },
+        }
+
+    def action_billing_add_transaction(self):
+        """Open the dialog that adds a charge or a credit (F13)."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Add a Transaction"),
+            "res_model": "omni.billing.transaction",
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {
+                "default_partner_id": self.id,
+                "default_transaction_type": self.env.context.get(
+                    "billing_transaction_type", "charge"
+                ),
+            },
+        }
+
+    def action_billing_pay_all(self):
+        """Open the payment dialog on all unpaid invoices of the customer (F152)."""
+        self.ensure_one()
+        return (
+            self.env["account.move"]
+            .search(
+                Domain("commercial_partner_id", "=", self.commercial_partner_id.id)
+                & Domain("company_id", "=", self.env.company.id)
+                & Domain("move_type", "=", "out_invoice")
+                & Domain("billing_state", "in", ("unpaid", "partial"))
+            )
+            .action_billing_pay()
+        )
+
+    def action_billing_transactions(self):
+        """Open all transactions of the customer."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.omni_billing_transaction_action"
+        )
+        action["domain"] = [
+            ("commercial_partner_id", "=", self.commercial_partner_id.id)
+        ]
+        action["context"] = {"default_partner_id": self.id}
+        return action
+
+    def action_billing_invoices(self):
+        """Open all invoices of the customer."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.account_move_action_billing"
+        )
+        action["domain"] = [
+            ("move_type", "in", ("out_invoice", "out_refund")),
+            ("commercial_partner_id", "=", self.commercial_partner_id.id),
+        ]
+        return action

@@ -1,0 +1,138 @@
+from odoo import fields
+from odoo.fields import Command
+from odoo.tests import new_test_user
+
+from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+
+
+class BillingCommon(AccountTestInvoicingCommon):
+    """A company with a chart of accounts, a customer, and one user of each kind.
+
+    Tests run as a billing manager; those about access rights switch to ``staff``,
+    ``portal`` or ``outsider``.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company = cls.env.company
+        cls.currency = cls.company.currency_id
+        cls.today = fields.Date.context_today(cls.env.user)
+        cls.customer = cls.env["res.partner"].create(
+            {"name": "Acme Rentals", "is_company": True, "company_id": False}
+        )
+        cls.goodwill = cls.env.ref("omni_billing.credit_type_goodwill")
+        cls.tax_10 = cls._create_tax(10)
+        cls.tax_20_included = cls._create_tax(20, price_include_override="tax_included")
+        cls.staff = cls._create_user("staff-test", "omni_billing.omni_billing_group_user")
+        cls.portal = new_test_user(
+            cls.env,
+            login="portal-test",
+            groups="base.group_portal",
+            company_id=cls.company.id,
+            company_ids=[Command.set(cls.company.ids)],
+        )
+        cls.portal.partner_id.parent_id = cls.customer
+        cls.outsider = cls._create_user("outsider-test", "base.group_user")
+
+    @classmethod
+    def get_default_groups(cls):
+        return super().get_default_groups() | cls.quick_ref(
+            "omni_billing.omni_billing_group_manager"
+        )
+
+    @classmethod
+    def _create_user(cls, login, groups):
+        return new_test_user(
+            cls.env,
+            login=login,
+            groups=groups,
+            company_id=cls.company.id,
+            company_ids=[Command.set(cls.company.ids)],
+        )
+
+    @classmethod
+    def _create_tax(cls, amount, **values):
+        return cls.env["account.tax"].create(
+            {
+                "name": f"{amount} % {values.get('price_include_override', '')}",
+                "amount": amount,
+                "amount_type": "percent",
+                "type_tax_use": "sale",
+                "price_include_override": "tax_excluded",
+            }
+            | values
+        )
+
+    @classmethod
+    def _create_transaction(cls, cost=45.0, **values):
+        taxes = values.pop("tax_ids", cls.env["account.tax"])
+        return cls.env["omni.billing.transaction"].create(
+            {
+                "name": "Fibre 500",
+                "partner_id": cls.customer.id,
+                "retail_cost": cost,
+                "tax_ids": [Command.set(taxes.ids)],
+            }
+            | values
+        )
+
+    @classmethod
+    def _create_credit(cls, cost=10.0, **values):
+        return cls._create_transaction(
+            cost,
+            **{
+                "name": "Outage",
+                "transaction_type": "credit",
+                "credit_type_id": cls.goodwill.id,
+            }
+            | values,
+        )
+
+    @classmethod
+    def _open_proforma(cls, **values):
+        return cls.env["omni.billing.proforma.wizard"].create(
+            {"partner_id": cls.customer.id} | values
+        )
+
+    @classmethod
+    def _bill(cls, *transactions, **values):
+        """Bill these transactions alone, through the wizard."""
+        wizard = cls._open_proforma(**values)
+        if transactions:
+            wanted = cls.env["omni.billing.transaction"].union(*transactions)
+            for line in wizard.line_ids:
+                line.included = line.transaction_id in wanted
+        action = wizard.action_generate()
+        return cls.env["account.move"].browse(action["res_id"])
+
+    @classmethod
+    def _pay(cls, invoices, **values):
+        wizard = cls.env["omni.billing.payment.wizard"].create(
+            {"invoice_ids": [Command.set(invoices.ids)]} | values
+        )
+        return wizard.action_pay()
+
+    def _get_books_balance(self, partner=None):
+        """Return what the customer owes according to Odoo's journals."""
+        self.env.flush_all()
+        lines = self.env["account.move.line"].search(
+            [
+                ("partner_id", "=", (partner or self.customer).id),
+                ("account_type", "=", "asset_receivable"),
+                ("parent_state", "=", "posted"),
+                ("company_id", "=", self.company.id),
+            ]
+        )
+        return self.currency.round(sum(lines.mapped("balance")))
+
+    def _get_ledger_balance(self, partner=None):
+        """Return what the customer owes according to our transactions."""
+        entries = self.env["omni.billing.transaction"].search(
+            [
+                ("commercial_partner_id", "=", (partner or self.customer).id),
+                ("state", "=", "invoiced"),
+                ("company_id", "=", self.company.id),
+            ]
+        )
+        return self.currency.round(sum(entries.mapped("amount_total")))

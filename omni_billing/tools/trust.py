@@ -1,0 +1,19 @@
+"""Mark the calls that may touch what users may not.
+
+State and links of a transaction change only through business methods. A context key
+alone would be no protection, since a client chooses its context; but no client can
+send this very Python object.
+"""
+
+_TRUSTED = object()
+_KEY = "omni_billing_trusted"
+
+
+def trust(records):
+    """Return the records in a context that may write protected fields."""
+    return records.with_context(**{_KEY: _TRUSTED})
+
+
+def is_trusted(env):
+    """Whether the environment was made by :func:`trust`."""
+    return env.context.get(_KEY) is _TRUSTED

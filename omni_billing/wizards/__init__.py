@@ -1,0 +1,6 @@
+from . import (
+    omni_billing_payment_wizard,
+    omni_billing_proforma_wizard,
+    omni_billing_void_wizard,
+    res_config_settings,
+)

@@ -1,0 +1,293 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import format_amount
+
+from ..tools.money import has_excess_decimals
+
+
+class OmniBillingPaymentWizard(models.TransientModel):
+    """Pay one invoice or many: one amount, the oldest invoice first (F132, F205)."""
+
+    _name = "omni.billing.payment.wizard"
+    _description = "Pay Invoices"
+
+    invoice_ids = fields.Many2many("account.move", string="Invoices", required=True)
+    company_id = fields.Many2one("res.company", compute="_compute_from_invoices")
+    partner_id = fields.Many2one(
+        "res.partner", string="Customer", compute="_compute_from_invoices"
+    )
+    currency_id = fields.Many2one("res.currency", compute="_compute_from_invoices")
+    amount_due = fields.Monetary(compute="_compute_from_invoices")
+    credit_available = fields.Monetary(
+        string="Credit on File", compute="_compute_from_invoices"
+    )
+    mode = fields.Selection(
+        [
+            ("stripe", "Card"),
+            ("cash", "Cash"),
+            ("pos", "POS Terminal"),
+            ("bank", "Bank Transfer"),
+            ("credit", "Credit on File"),
+        ],
+        required=True,
+        default="cash",
+    )
+    token_id = fields.Many2one("payment.token", string="Card")
+    amount = fields.Monetary(
+        compute="_compute_amount", store=True, readonly=False, precompute=True
+    )
+    reference = fields.Char(
+        help="The number of the receipt, cheque or transfer, so that it is found again."
+    )
+    date = fields.Date(required=True, default=fields.Date.context_today)
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("invoice_ids")
+    def _compute_from_invoices(self):
+        for wizard in self:
+            invoices = wizard.invoice_ids
+            wizard.company_id = invoices.company_id[:1]
+            wizard.partner_id = invoices.commercial_partner_id[:1]
+            wizard.currency_id = invoices.currency_id[:1]
+            wizard.amount_due = sum(invoices.mapped("amount_residual"))
+            wizard.credit_available = -sum(
+                wizard._find_credit_lines().mapped("amount_residual_currency")
+            )
+
+    @api.depends("invoice_ids", "mode")
+    def _compute_amount(self):
+        for wizard in self:
+            wizard.amount = (
+                min(wizard.amount_due, wizard.credit_available)
+                if wizard.mode == "credit"
+                else wizard.amount_due
+            )
+
+    # === ACTION METHODS === #
+
+    def action_pay(self):
+        """Take the money, or use the credit, and reconcile it with the invoices.
+
+        :raise UserError: if an invoice cannot be paid, or the amount is not within
+            what is owed (F157).
+        """
+        self.ensure_one()
+        invoices = self._get_invoices_oldest_first()
+        invoices._billing_lock()
+        self.invalidate_recordset()
+        self._check_invoices(invoices)
+        self._check_amount(invoices)
+        getattr(self, f"_pay_by_{self.mode}")(invoices)
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._(
+                    "%(amount)s paid on %(invoices)s.",
+                    amount=format_amount(self.env, self.amount, self.currency_id),
+                    invoices=", ".join(invoices.mapped("name")),
+                ),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _pay_by_stripe(self, _invoices):
+        raise UserError(
+            self.env._(
+                "No card can be charged here yet. Choose another mode, or send the"
+                " customer the invoice with its payment link."
+            )
+        )
+
+    def _pay_by_cash(self, invoices):
+        self._pay_manually(invoices)
+
+    def _pay_by_pos(self, invoices):
+        self._pay_manually(invoices)
+
+    def _pay_by_bank(self, invoices):
+        self._pay_manually(invoices)
+
+    def _pay_by_credit(self, invoices):
+        """Set the customer's credit against the invoices; no money moves.
+
+        Odoo uses as much of each credit as fits, so the amount is not free.
+        """
+        usable = min(self.amount_due, self.credit_available)
+        if self.currency_id.compare_amounts(self.amount, usable):
+            raise UserError(
+                self.env._(
+                    "Credit on file is used as far as it goes: %(amount)s.",
+                    amount=format_amount(self.env, usable, self.currency_id),
+                )
+            )
+        self._reconcile_oldest_first(self._find_credit_lines(), invoices)
+
+    def _pay_manually(self, invoices):
+        """Record money that was received outside of Odoo (F139-F141)."""
+        self.company_id._billing_check_open(self.date, self._get_journal())
+        # force_payment_move: with a full accounting app, Odoo makes no entry before
+        # the bank statement; here the invoice is paid when the money is received (F145).
+        payment = (
+            self.env["account.payment"]
+            .with_context(force_payment_move=True)
+            .with_company(self.company_id)
+            .create(self._prepare_payment_values())
+        )
+        payment.action_post()
+        self._reconcile_oldest_first(
+            payment.move_id.line_ids.filtered(
+                lambda line: line.account_type == "asset_receivable"
+            ),
+            invoices,
+        )
+
+    def _prepare_payment_values(self):
+        """Return the values of the payment. Hook."""
+        journal = self._get_journal()
+        method_line = journal._get_available_payment_method_lines("inbound").filtered(
+            lambda line: line.code == "manual"
+        )[:1]
+        if not method_line:
+            raise UserError(
+                self.env._(
+                    "Journal %(journal)s has no manual inbound payment method. Add it"
+                    " on the journal's Incoming Payments tab.",
+                    journal=journal.display_name,
+                )
+            )
+        values = {
+            "payment_type": "inbound",
+            "partner_type": "customer",
+            "partner_id": self.partner_id.id,
+            "amount": self.amount,
+            "currency_id": self.currency_id.id,
+            "date": self.date,
+            "journal_id": journal.id,
+            "payment_method_line_id": method_line.id,
+            "memo": self.reference or ", ".join(self.invoice_ids.mapped("name")),
+            "billing_mode": self.mode,
+            "billing_reference": self.reference,
+        }
+        if self.mode == "cash" and not method_line.payment_account_id:
+            # Cash needs no bank statement to be there.
+            values["outstanding_account_id"] = journal.default_account_id.id
+        return values
+
+    def _get_journal(self):
+        journal = self.company_id._billing_get_payment_journal(self.mode)
+        if not journal:
+            raise UserError(
+                self.env._(
+                    "%(company)s has no journal for this mode of payment. Choose one"
+                    " in Billing > Configuration > Settings.",
+                    company=self.company_id.name,
+                )
+            )
+        return journal
+
+    def _reconcile_oldest_first(self, money_lines, invoices):
+        """Reconcile one line after the other, so that the order is ours, not Odoo's."""
+        for invoice in invoices:
+            for line in invoice.line_ids.filtered(
+                lambda line: line.account_type == "asset_receivable"
+            ).sorted("date_maturity"):
+                for money in money_lines:
+                    if not line.reconciled and not money.reconciled:
+                        (line + money).reconcile()
+
+    def _find_credit_lines(self):
+        """Return the open credits of the customer, oldest first."""
+        self.ensure_one()
+        if not self.partner_id:
+            return self.env["account.move.line"]
+        return self.env["account.move.line"].search(
+            Domain("company_id", "=", self.company_id.id)
+            & Domain("partner_id", "=", self.partner_id.id)
+            & Domain("currency_id", "=", self.currency_id.id)
+            & Domain("account_id", "in", self._get_receivable_accounts().ids)
+            & Domain("parent_state", "=", "posted")
+            & Domain("reconciled", "=", False)
+            & Domain("amount_residual_currency", "<", 0),
+            order="date, id",
+        )
+
+    def _get_receivable_accounts(self):
+        return self.invoice_ids.line_ids.account_id.filtered(
+            lambda account: account.account_type == "asset_receivable"
+        )
+
+    # === HELPERS === #
+
+    def _get_invoices_oldest_first(self):
+        return self.invoice_ids.sorted(
+            lambda move: (move.invoice_date_due or move.date, move.date, move.id)
+        )
+
+    def _check_invoices(self, invoices):
+        if not invoices:
+            raise UserError(self.env._("Select at least one invoice to pay."))
+        for invoice in invoices:
+            if (
+                invoice.move_type != "out_invoice"
+                or invoice.billing_state not in ("unpaid", "partial")
+                or invoice.state != "posted"
+            ):
+                labels = dict(
+                    invoice._fields["billing_state"]._description_selection(self.env)
+                )
+                raise UserError(
+                    self.env._(
+                        "%(invoice)s cannot be paid: it is %(state)s. Nothing was"
+                        " changed.",
+                        invoice=invoice.display_name,
+                        state=labels.get(
+                            invoice.billing_state, self.env._("not an invoice")
+                        ).lower(),
+                    )
+                )
+        if (
+            len(invoices.company_id) > 1
+            or len(invoices.currency_id) > 1
+            or len(invoices.commercial_partner_id) > 1
+        ):
+            raise UserError(
+                self.env._(
+                    "Invoices paid together are of one customer, one company and one"
+                    " currency. Select fewer."
+                )
+            )
+
+    def _check_amount(self, invoices):
+        currency = self.currency_id
+        due = sum(invoices.mapped("amount_residual"))
+        if currency.compare_amounts(self.amount, 0) <= 0:
+            raise UserError(
+                self.env._("There is no credit on file to use.")
+                if self.mode == "credit"
+                else self.env._("Enter the amount that was received.")
+            )
+        if has_excess_decimals(self.amount, currency.decimal_places):
+            raise UserError(
+                self.env._(
+                    "%(amount)s has more decimals than %(currency)s allows"
+                    " (%(decimals)s).",
+                    amount=self.amount,
+                    currency=currency.name,
+                    decimals=currency.decimal_places,
+                )
+            )
+        if currency.compare_amounts(self.amount, due) > 0:
+            raise UserError(
+                self.env._(
+                    "%(amount)s is more than the %(due)s owed. Take %(due)s here;"
+                    " enter an advance payment in Accounting.",
+                    amount=format_amount(self.env, self.amount, currency),
+                    due=format_amount(self.env, due, currency),
+                )
+            )

@@ -1,0 +1,280 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tools import format_date
+
+from ..const import MAX_TITLE_LENGTH
+from ..tools.periods import format_period
+
+#: Days before today that a period starts by default (F43).
+DEFAULT_PERIOD_DAYS = 14
+
+
+class OmniBillingProformaWizard(models.TransientModel):
+    """Preview the unbilled transactions of a customer and bill the chosen ones."""
+
+    _name = "omni.billing.proforma.wizard"
+    _description = "Generate a Proforma Invoice"
+    _check_company_auto = True
+
+    company_id = fields.Many2one(
+        "res.company", required=True, default=lambda self: self.env.company
+    )
+    partner_id = fields.Many2one(
+        "res.partner", string="Customer", required=True, check_company=True
+    )
+    title = fields.Char(
+        compute="_compute_title", store=True, readonly=False, precompute=True
+    )
+    date_start = fields.Date(
+        string="Start Date",
+        default=lambda self: (
+            fields.Date.context_today(self) - timedelta(days=DEFAULT_PERIOD_DAYS)
+        ),
+    )
+    date_end = fields.Date(string="End Date", default=fields.Date.context_today)
+    date_due = fields.Date(string="Due Date", default=fields.Date.context_today)
+    invoice_date = fields.Date(
+        required=True,
+        default=fields.Date.context_today,
+        help="The date of the invoice in the books.",
+    )
+    filter_text = fields.Char(
+        string="Filter",
+        help="Only transactions with this text in their title or description.",
+    )
+    currency_id = fields.Many2one(
+        "res.currency",
+        compute="_compute_currency_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    currency_count = fields.Integer(compute="_compute_currency_count")
+    line_ids = fields.One2many(
+        "omni.billing.proforma.line",
+        "wizard_id",
+        compute="_compute_line_ids",
+        store=True,
+        readonly=False,
+    )
+    line_count = fields.Integer(compute="_compute_totals")
+    included_count = fields.Integer(compute="_compute_totals")
+    amount_untaxed = fields.Monetary(string="Subtotal", compute="_compute_totals")
+    amount_tax = fields.Monetary(string="Tax", compute="_compute_totals")
+    amount_total = fields.Monetary(string="Total", compute="_compute_totals")
+    problem = fields.Char(
+        compute="_compute_problem", help="Why nothing can be generated now."
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("date_start", "date_end")
+    @api.depends_context("lang")
+    def _compute_title(self):
+        for wizard in self:
+            period = format_period(
+                wizard.date_start,
+                wizard.date_end,
+                lambda day: format_date(self.env, day),
+            )
+            wizard.title = (
+                self.env._("Invoice for %(period)s", period=period)
+                if period
+                else self.env._("Invoice")
+            )
+
+    @api.depends("partner_id", "company_id")
+    def _compute_currency_id(self):
+        """Choose the company's currency, unless the customer has other ones only."""
+        for wizard in self:
+            own = wizard.company_id.currency_id
+            currencies = wizard._find_currencies()
+            wizard.currency_id = own if own in currencies else currencies[:1] or own
+
+    @api.depends("partner_id", "company_id")
+    def _compute_currency_count(self):
+        for wizard in self:
+            wizard.currency_count = len(wizard._find_currencies())
+
+    @api.depends(
+        "partner_id",
+        "company_id",
+        "currency_id",
+        "date_start",
+        "date_end",
+        "filter_text",
+    )
+    def _compute_line_ids(self):
+        """List what can be billed, all included, and keep what was excluded."""
+        for wizard in self:
+            excluded = wizard.line_ids.filtered(
+                lambda line: not line.included
+            ).transaction_id
+            wizard.line_ids = [Command.clear()] + [
+                Command.create(
+                    {
+                        "transaction_id": transaction.id,
+                        "included": transaction not in excluded,
+                    }
+                )
+                for transaction in wizard._find_transactions()
+            ]
+
+    @api.depends("line_ids.included", "line_ids.transaction_id")
+    def _compute_totals(self):
+        for wizard in self:
+            included = wizard.line_ids.filtered("included").transaction_id
+            totals = included._get_totals()
+            wizard.line_count = len(wizard.line_ids)
+            wizard.included_count = totals["count"]
+            wizard.amount_untaxed = totals["amount_untaxed"]
+            wizard.amount_tax = totals["tax_amount"]
+            wizard.amount_total = totals["amount_total"]
+
+    @api.depends(
+        "line_ids.included", "date_start", "date_end", "date_due", "partner_id"
+    )
+    def _compute_problem(self):
+        for wizard in self:
+            wizard.problem = wizard._find_problem()
+
+    # === ACTION METHODS === #
+
+    def action_select_all(self):
+        """Include all shown transactions (F48)."""
+        self.line_ids.included = True
+        return self._reopen()
+
+    def action_clear_all(self):
+        """Exclude all shown transactions (F48)."""
+        self.line_ids.included = False
+        return self._reopen()
+
+    def action_generate(self):
+        """Bill the included transactions; the others stay unbilled (F53).
+
+        :return: the action that opens the invoice.
+        :raise UserError: if something is missing, or was billed meanwhile.
+        """
+        self.ensure_one()
+        if problem := self._find_problem():
+            raise UserError(problem)
+        company = self.company_id
+        company._billing_check_open(self.invoice_date, company._billing_get_journal())
+        included = self.line_ids.filtered("included").transaction_id
+        invoice = included._create_invoice(
+            self.partner_id,
+            title=self.title,
+            date_start=self.date_start,
+            date_end=self.date_end,
+            date_due=self.date_due,
+            invoice_date=self.invoice_date,
+        )
+        return invoice.action_open_billing_detail()
+
+    # === HELPERS === #
+
+    def _find_transactions(self):
+        self.ensure_one()
+        Transaction = self.env["omni.billing.transaction"]
+        if not self.partner_id:
+            return Transaction
+        return Transaction.search(
+            Transaction._get_billable_domain(
+                self.company_id,
+                self.partner_id,
+                date_start=self.date_start,
+                date_end=self.date_end,
+                filter_text=self.filter_text,
+                currency=self.currency_id,
+            ),
+            order="date, id",
+        )
+
+    def _find_currencies(self):
+        """Return the currencies of what the customer has unbilled."""
+        self.ensure_one()
+        Transaction = self.env["omni.billing.transaction"]
+        if not self.partner_id:
+            return self.env["res.currency"]
+        groups = Transaction._read_group(
+            Transaction._get_billable_domain(self.company_id, self.partner_id),
+            ["currency_id"],
+        )
+        return self.env["res.currency"].union(*(currency for (currency,) in groups))
+
+    def _find_problem(self):
+        """Return what keeps the button disabled (F52, F60), nothing if all is well."""
+        self.ensure_one()
+        if not self.partner_id:
+            return self.env._("Choose a customer.")
+        if not self.partner_id.active:
+            return self.env._(
+                "%(customer)s is archived. Unarchive the customer to bill.",
+                customer=self.partner_id.display_name,
+            )
+        if self.date_start and self.date_end and self.date_start > self.date_end:
+            return self.env._(
+                "The start date, %(start)s, is after the end date, %(end)s.",
+                start=format_date(self.env, self.date_start),
+                end=format_date(self.env, self.date_end),
+            )
+        if not self.date_due:
+            return self.env._("Enter a due date.")
+        if len(self.title or "") > MAX_TITLE_LENGTH:
+            return self.env._(
+                "The title has %(length)s characters, more than the %(maximum)s"
+                " allowed.",
+                length=len(self.title),
+                maximum=MAX_TITLE_LENGTH,
+            )
+        if not self.line_ids:
+            return self.env._(
+                "Unable to generate the invoice - No transaction found. Check the"
+                " transactions of the customer, widen the period or remove the filter."
+            )
+        if not self.line_ids.filtered("included"):
+            return self.env._(
+                "All transactions are excluded. Include at least one of them."
+            )
+        return False
+
+    def _reopen(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Generate a Proforma Invoice"),
+            "res_model": self._name,
+            "res_id": self.id,
+            "view_mode": "form",
+            "target": "new",
+            "context": self.env.context,
+        }
+
+
+class OmniBillingProformaLine(models.TransientModel):
+    """One transaction of the preview, in or out (F46-F49)."""
+
+    _name = "omni.billing.proforma.line"
+    _description = "Proforma Invoice Line"
+
+    wizard_id = fields.Many2one(
+        "omni.billing.proforma.wizard", required=True, index=True, ondelete="cascade"
+    )
+    transaction_id = fields.Many2one(
+        "omni.billing.transaction", required=True, ondelete="cascade"
+    )
+    included = fields.Boolean(default=True)
+    currency_id = fields.Many2one(related="transaction_id.currency_id")
+    date = fields.Date(related="transaction_id.date")
+    name = fields.Char(related="transaction_id.name")
+    description = fields.Text(related="transaction_id.description")
+    transaction_type = fields.Selection(related="transaction_id.transaction_type")
+    amount_untaxed = fields.Monetary(related="transaction_id.amount_untaxed")
+    tax_amount = fields.Monetary(related="transaction_id.tax_amount")
+    tax_percentage = fields.Float(related="transaction_id.tax_percentage")
+    amount_total = fields.Monetary(related="transaction_id.amount_total")

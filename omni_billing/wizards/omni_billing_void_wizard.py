@@ -1,0 +1,20 @@
+from odoo import fields, models
+
+
+class OmniBillingVoidWizard(models.TransientModel):
+    """Ask for a reason, and say what will happen (F160)."""
+
+    _name = "omni.billing.void.wizard"
+    _description = "Void"
+
+    transaction_ids = fields.Many2many("omni.billing.transaction")
+    invoice_ids = fields.Many2many("account.move", string="Invoices")
+    reason = fields.Char()
+
+    def action_void(self):
+        self.ensure_one()
+        if self.transaction_ids:
+            self.transaction_ids.action_void(reason=self.reason)
+        if self.invoice_ids:
+            self.invoice_ids.action_billing_void(reason=self.reason)
+        return {"type": "ir.actions.act_window_close"}
