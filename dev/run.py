@@ -44,6 +44,8 @@ def main(options: argparse.Namespace) -> int:
     """Prepare the database and serve it until told to stop."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
+    # A shell starts what it puts in the background deaf to this signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _use_server_options(options)
     with workspace.opened(core.ensure(), options.data_dir) as space:
         prepare(space, options.database, options.fresh)

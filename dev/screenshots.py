@@ -27,7 +27,7 @@ class Shot(NamedTuple):
     user: str
     viewport: dict[str, int] = browsing.DESKTOP
     # What is there once the page is.
-    ready: str = "main, .o_action"
+    ready: str = "main, .o_main_navbar"
     # Brings the page into the state to show, after it was loaded.
     prepare: Callable[[Page], None] | None = None
 
@@ -69,17 +69,23 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _take(chromium: Browser, url: str, shot: Shot) -> None:
+    from playwright.sync_api import Error
+
     errors: list[str] = []
     context = chromium.new_context(
         base_url=url, viewport=shot.viewport, device_scale_factor=2
     )
     page = context.new_page()
     browsing.collect_errors(page, errors)
-    browsing.log_in(page, shot.user)
-    page.goto(shot.path)
-    page.wait_for_selector(shot.ready)
-    if shot.prepare:
-        shot.prepare(page)
+    try:
+        browsing.log_in(page, shot.user)
+        page.goto(shot.path)
+        page.wait_for_selector(shot.ready)
+        if shot.prepare:
+            shot.prepare(page)
+    except Error as error:
+        reason = str(error).splitlines()[0]
+        raise Failure(f"{shot.name} cannot be taken: {reason}") from None
     page.screenshot(path=FOLDER / f"{shot.name}.png")
     context.close()
     if errors:

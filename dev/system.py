@@ -52,7 +52,7 @@ def run(
         **options,
     )
     if result.returncode:
-        raise Failure(f"{error}: {last_words(result.stderr or result.stdout)}")
+        raise Failure(f"{error} ({last_words(result.stderr or result.stdout)})")
     return result.stdout
 
 

@@ -82,7 +82,7 @@ def _pip(home: Path, *requirements: Path) -> None:
             *("--no-input", "--disable-pip-version-check", "--prefer-binary"),
             *files,
         ],
-        "The Python packages cannot be installed",
+        "The Python packages cannot be installed; is the network up?",
     )
 
 

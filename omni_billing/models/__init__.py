@@ -5,6 +5,7 @@ from . import (
     account_partial_reconcile,
     account_payment,
     ir_actions_report,
+    ir_fields_converter,
     omni_billing_credit_type,
     omni_billing_service,
     omni_billing_transaction,

@@ -246,6 +246,7 @@ class AccountMove(models.Model):
     def button_draft(self):
         """Override of `account`: nothing edits a numbered invoice (design §5.3)."""
         if not is_trusted(self.env):
+            self.check_access("write")
             for move in self:
                 if move.billing_is_void:
                     raise UserError(

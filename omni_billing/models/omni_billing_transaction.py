@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError, ValidationError
 from odoo.fields import Command, Domain
 from odoo.tools import SQL, format_amount, format_date, format_list
+from odoo.tools.lru import LRU
 
 from ..const import LOWERING_TYPES, MAX_AMOUNT, MAX_TITLE_LENGTH
 from ..tools.money import has_excess_decimals
@@ -373,14 +374,6 @@ class OmniBillingTransaction(models.Model):
     @api.constrains("retail_cost", "currency_id")
     def _check_retail_cost(self):
         for transaction in self:
-            if transaction.retail_cost <= 0:
-                raise ValidationError(
-                    self.env._(
-                        "“%(title)s”: the retail cost must be more than zero. To lower"
-                        " what the customer owes, enter a positive credit.",
-                        title=transaction.name,
-                    )
-                )
             if transaction.retail_cost >= MAX_AMOUNT:
                 raise ValidationError(
                     self.env._(
@@ -447,16 +440,20 @@ class OmniBillingTransaction(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         if not is_trusted(self.env):
+            self = self._without_state_defaults()  # noqa: PLW0642
             self._check_create_values(vals_list)
-        self._check_decimals(vals_list)
+        self._check_amounts(vals_list)
         return super().create(vals_list)
 
     def write(self, vals):
         if not is_trusted(self.env):
             self._check_write_values(vals)
         if "retail_cost" in vals:
-            self._check_decimals(
-                [{"currency_id": t.currency_id.id} | vals for t in self]
+            self._check_amounts(
+                [
+                    {"name": t.name, "currency_id": t.currency_id.id} | vals
+                    for t in self
+                ]
             )
         return super().write(vals)
 
@@ -556,12 +553,31 @@ class OmniBillingTransaction(models.Model):
                 )
             )
 
-    def _check_decimals(self, vals_list):
-        """Refuse what the currency would silently round away."""
+    def _without_state_defaults(self):
+        """Drop the defaults of a client's context that would set a state."""
+        return self.with_context(
+            {
+                key: value
+                for key, value in self.env.context.items()
+                if key.removeprefix("default_") not in STATE_FIELDS
+                and (key, value) != ("default_transaction_type", "payment")
+            }
+        )
+
+    def _check_amounts(self, vals_list):
+        """Refuse what the database would refuse with fewer words, or round away."""
         for vals in vals_list:
             amount = vals.get("retail_cost")
-            if not amount:
+            if amount is None:
                 continue
+            if amount <= 0:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: the retail cost must be more than zero. To lower"
+                        " what the customer owes, enter a positive credit.",
+                        title=vals.get("name") or "",
+                    )
+                )
             currency = self.env["res.currency"].browse(vals.get("currency_id"))
             if not currency:
                 company = self.env["res.company"].browse(vals.get("company_id"))
@@ -571,7 +587,7 @@ class OmniBillingTransaction(models.Model):
                     self.env._(
                         "“%(title)s”: %(amount)s has more decimals than %(currency)s"
                         " allows (%(decimals)s).",
-                        title=vals.get("name") or self.name or "",
+                        title=vals.get("name") or "",
                         amount=amount,
                         currency=currency.name,
                         decimals=currency.decimal_places,
@@ -590,7 +606,8 @@ class OmniBillingTransaction(models.Model):
         if "external_ref" in fields and not {"id", ".id"} & set(fields):
             kept = self._drop_imported_rows(fields, data)
             skipped = len(data) - len(kept)
-        result = super().load(fields, kept)
+        loader = self.with_context(billing_import_cache=LRU(8192))
+        result = super(OmniBillingTransaction, loader).load(fields, kept)
         if skipped:
             result["messages"].append(
                 {
@@ -843,14 +860,17 @@ class OmniBillingTransaction(models.Model):
         :param position: the fiscal position that maps accounts.
         :rtype: list[dict]
         """
+        accounts = {
+            product: product.product_tmpl_id.get_product_accounts(position)["income"]
+            for product in self.product_id.with_company(self.company_id)
+        }
         lines = []
         for transaction, base_line in zip(
             self, self._prepare_base_lines(sign), strict=True
         ):
-            account = transaction.product_id.product_tmpl_id.with_company(
-                transaction.company_id
-            ).get_product_accounts(fiscal_pos=position)["income"]
-            account = account or journal.default_account_id
+            account = (
+                accounts.get(transaction.product_id) or journal.default_account_id
+            )
             if not account:
                 raise UserError(
                     self.env._(

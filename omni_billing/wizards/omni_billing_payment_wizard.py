@@ -131,14 +131,12 @@ class OmniBillingPaymentWizard(models.TransientModel):
     def _pay_manually(self, invoices):
         """Record money that was received outside of Odoo (F139-F141)."""
         self.company_id._billing_check_open(self.date, self._get_journal())
-        # force_payment_move: with a full accounting app, Odoo makes no entry before
-        # the bank statement; here the invoice is paid when the money is received (F145).
         payment = (
             self.env["account.payment"]
-            .with_context(force_payment_move=True)
             .with_company(self.company_id)
             .create(self._prepare_payment_values())
         )
+        payment.outstanding_account_id = self._get_outstanding_account(payment)
         payment.action_post()
         self._reconcile_oldest_first(
             payment.move_id.line_ids.filtered(
@@ -161,7 +159,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
                     journal=journal.display_name,
                 )
             )
-        values = {
+        return {
             "payment_type": "inbound",
             "partner_type": "customer",
             "partner_id": self.partner_id.id,
@@ -174,10 +172,21 @@ class OmniBillingPaymentWizard(models.TransientModel):
             "billing_mode": self.mode,
             "billing_reference": self.reference,
         }
-        if self.mode == "cash" and not method_line.payment_account_id:
-            # Cash needs no bank statement to be there.
-            values["outstanding_account_id"] = journal.default_account_id.id
-        return values
+
+    def _get_outstanding_account(self, payment):
+        """Return where the money is booked until the bank statement tells of it.
+
+        There is always one: with a full accounting app Odoo would make no entry before
+        the statement, but here an invoice is paid when its money is received (F145).
+        Cash is in the till at once.
+        """
+        journal = payment.journal_id
+        in_till = journal.default_account_id if journal.type == "cash" else False
+        return (
+            payment.payment_method_line_id.payment_account_id
+            or in_till
+            or payment._get_outstanding_account("inbound")
+        )
 
     def _get_journal(self):
         journal = self.company_id._billing_get_payment_journal(self.mode)

@@ -1,0 +1,83 @@
+from odoo.fields import Datetime
+from odoo.tests import HttpCase, tagged
+
+from .common import BillingCommon
+
+
+@tagged("post_install", "-at_install")
+class TestInvoicePdfRoute(BillingCommon, HttpCase):
+    """F99: GET /crm/invoice/<id>/pdf with a bearer key."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._create_transaction(100)
+        cls.invoice = cls._bill()
+        cls.path = f"/crm/invoice/{cls.invoice.id}/pdf"
+        cls.key = cls._make_key(cls.staff)
+
+    @classmethod
+    def _make_key(cls, user):
+        return (
+            cls.env["res.users.apikeys"]
+            .with_user(user)
+            .sudo()
+            ._generate("rpc", "test", Datetime.add(Datetime.now(), days=1))
+        )
+
+    def _get(self, path, key=None, **kwargs):
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return self.url_open(path, headers=headers, **kwargs)
+
+    def test_staff_gets_the_pdf(self):
+        response = self._get(self.path, self.key)
+        self.assertEqual(response.status_code, 200)
+        self.assertEqual(response.headers["Content-Type"], "application/pdf")
+        self.assertIn(
+            f"Invoice_{self.invoice.id:05d}.pdf",
+            response.headers["Content-Disposition"],
+        )
+        self.assertTrue(response.content.startswith(b"%PDF"))
+
+    def test_no_or_wrong_key(self):
+        self.assertEqual(self._get(self.path).status_code, 401)
+        self.assertEqual(self._get(self.path, "0" * 40).status_code, 401)
+
+    def test_unknown_invoice_and_other_entries(self):
+        bill = self.init_invoice("in_invoice", self.partner_a, amounts=[9], post=True)
+        for number in (999999999, bill.id):
+            path = f"/crm/invoice/{number}/pdf"
+            self.assertEqual(self._get(path, self.key).status_code, 404)
+        self.assertEqual(self._get("/crm/invoice/abc/pdf", self.key).status_code, 404)
+
+    def test_user_without_rights(self):
+        key = self._make_key(self.outsider)
+        self.assertEqual(self._get(self.path, key).status_code, 403)
+
+    def test_customer_gets_own_invoices_only(self):
+        self.invoice.message_subscribe(self.portal.partner_id.ids)
+        key = self._make_key(self.portal)
+        self.assertEqual(self._get(self.path, key).status_code, 200)
+        foreign = self.init_invoice(
+            "out_invoice", self.partner_a, amounts=[9], post=True
+        )
+        path = f"/crm/invoice/{foreign.id}/pdf"
+        self.assertEqual(self._get(path, key).status_code, 403)
+
+    def test_post_is_refused(self):
+        response = self.url_open(
+            self.path,
+            data={"x": 1},
+            headers={"Authorization": f"Bearer {self.key}"},
+        )
+        self.assertEqual(response.status_code, 405)
+
+    def test_portal_download_is_our_pdf(self):
+        self.authenticate("portal-test", "portal-test")
+        self.invoice._portal_ensure_token()
+        response = self.url_open(
+            f"/my/invoices/{self.invoice.id}?report_type=pdf&download=true"
+            f"&access_token={self.invoice.access_token}"
+        )
+        self.assertEqual(response.status_code, 200)
+        self.assertEqual(response.headers["Content-Type"], "application/pdf")

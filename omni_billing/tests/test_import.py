@@ -1,0 +1,124 @@
+from odoo.tests import tagged
+
+from .common import BillingCommon
+
+COLUMNS = ["name", "partner_id/.id", "date", "retail_cost", "external_ref"]
+
+
+@tagged("post_install", "-at_install")
+class TestImport(BillingCommon):
+    def _load(self, rows, columns=COLUMNS):
+        return self.env["omni.billing.transaction"].load(columns, rows)
+
+    def _make_rows(self, count, start=0):
+        return [
+            [f"Call {index}", str(self.customer.id), "2025-01-15", "1.25", f"L{index}"]
+            for index in range(start, start + count)
+        ]
+
+    def test_import_creates_charges(self):
+        result = self._load(self._make_rows(3))
+        self.assertFalse(result["messages"])
+        charges = self.env["omni.billing.transaction"].browse(result["ids"])
+        self.assertRecordValues(
+            charges,
+            [{"state": "unbilled", "amount_total": 1.25, "transaction_type": "charge"}]
+            * 3,
+        )
+
+    def test_importing_again_creates_nothing(self):
+        rows = self._make_rows(3)
+        self._load(rows)
+        count = self.env["omni.billing.transaction"].search_count([])
+        result = self._load(rows)
+        self.assertEqual(result["ids"], [])
+        self.assertIn("3 rows were skipped", result["messages"][0]["message"])
+        self.assertEqual(result["messages"][0]["type"], "warning")
+        self.assertEqual(self.env["omni.billing.transaction"].search_count([]), count)
+
+    def test_only_new_rows_are_created(self):
+        self._load(self._make_rows(3))
+        result = self._load(self._make_rows(5))
+        self.assertEqual(len(result["ids"]), 2)
+
+    def test_row_twice_in_one_file(self):
+        rows = self._make_rows(2) + self._make_rows(2)
+        self.assertEqual(len(self._load(rows)["ids"]), 2)
+
+    def test_reference_belongs_to_a_company(self):
+        other = self.setup_other_company()["company"]
+        self._load(self._make_rows(2))
+        columns = [*COLUMNS, "company_id/.id"]
+        rows = [[*row, str(other.id)] for row in self._make_rows(2)]
+        self.assertEqual(len(self._load(rows, columns)["ids"]), 2)
+        self.assertEqual(self._load(rows, columns)["ids"], [])
+        by_name = [[*row, other.name] for row in self._make_rows(2)]
+        self.assertEqual(self._load(by_name, [*COLUMNS, "company_id"])["ids"], [])
+
+    def test_credits_with_their_type(self):
+        result = self._load(
+            [["Outage", "Acme Rentals", "credit", "Correction", "10"]],
+            ["name", "partner_id", "transaction_type", "credit_type_id", "retail_cost"],
+        )
+        self.assertFalse(result["messages"])
+        credit = self.env["omni.billing.transaction"].browse(result["ids"])
+        self.assertEqual(credit.amount_total, -10)
+
+    def test_wrong_row_is_named_and_nothing_is_imported(self):
+        rows = self._make_rows(3)
+        rows[1][3] = "-5"
+        count = self.env["omni.billing.transaction"].search_count([])
+        result = self._load(rows)
+        self.assertFalse(result["ids"])
+        message = next(m for m in result["messages"] if m.get("record") == 1)
+        self.assertIn("more than zero", message["message"])
+        self.assertEqual(self.env["omni.billing.transaction"].search_count([]), count)
+
+    def test_import_screen(self):
+        """Odoo's own import, in the batches that its client asks for."""
+        self._load(self._make_rows(2))
+        lines = "\n".join(
+            f"Call {index},{self.customer.name},2025-01-15,1.25,L{index}"
+            for index in range(6)
+        )
+        wizard = self.env["base_import.import"].create(
+            {
+                "res_model": "omni.billing.transaction",
+                "file": f"name,partner,date,cost,ref\n{lines}".encode(),
+                "file_type": "text/csv",
+                "file_name": "calls.csv",
+            }
+        )
+        columns = ["name", "partner_id", "date", "retail_cost", "external_ref"]
+        created, skip = [], 0
+        while True:
+            options = {
+                "quoting": '"',
+                "separator": ",",
+                "has_headers": True,
+                "limit": 2,
+                "skip": skip,
+            }
+            result = wizard.execute_import(columns, columns, options)
+            created += result["ids"]
+            skip = result["nextrow"]
+            if not skip:
+                break
+        self.assertEqual(len(created), 4)
+        references = self.env["omni.billing.transaction"].browse(created)
+        self.assertEqual(
+            references.mapped("external_ref"), ["L2", "L3", "L4", "L5"]
+        )
+
+    def test_import_costs_no_query_per_row(self):
+        rows = self._make_rows(400)
+        for row in rows:
+            row[1] = self.customer.name
+        columns = ["name", "partner_id", "date", "retail_cost", "external_ref"]
+        self._load(rows[:1], columns)
+        counts = []
+        for chunk in (rows[1:51], rows[51:400]):
+            start = self.env.cr.sql_log_count
+            self._load(chunk, columns)
+            counts.append(self.env.cr.sql_log_count - start)
+        self.assertLessEqual(counts[1], counts[0] + 5)

@@ -1,0 +1,148 @@
+import io
+
+from pypdf import PdfReader
+
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from odoo.addons.omni_billing.exceptions import RenderError
+
+from .common import BillingCommon
+
+
+@tagged("post_install", "-at_install")
+class TestInvoicePdf(BillingCommon):
+    def _print(self, invoice, report="omni_billing.report_invoice"):
+        content, kind = (
+            self.env["ir.actions.report"]
+            .with_context(force_report_rendering=True)
+            ._render_qweb_pdf(report, invoice.ids)
+        )
+        self.assertEqual(kind, "pdf")
+        self.assertTrue(content.startswith(b"%PDF"))
+        return content
+
+    def _read(self, content):
+        return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
+
+    def test_page_says_what_the_invoice_says(self):
+        """F83, F84, F85, F86, F87, F88, F79"""
+        self.customer.write({"street": "18 Harbour Street", "city": "Bristol"})
+        self._create_transaction(100, tax_ids=self.tax_10, description="January")
+        self._create_transaction(50, name="Postage")
+        invoice = self._bill(title="January services")
+        text = self._read(self._print(invoice))
+        for words in (
+            invoice.name,
+            "January services",
+            "Acme Rentals",
+            "18 Harbour Street",
+            "Fibre 500",
+            "January",
+            "$ 10.00",
+            "(10%)",
+            "$ 150.00",
+            "$ 160.00",
+        ):
+            self.assertIn(words, text.replace("\xa0", " "))
+
+    def test_standard_report_prints_ours(self):
+        """Print button, portal and e-mail all print Odoo's report by name."""
+        self._create_transaction(100)
+        invoice = self._bill(title="January services")
+        for report in ("account.account_invoices", "account.report_invoice"):
+            self.assertIn("January services", self._read(self._print(invoice, report)))
+        self.assertEqual(
+            self.env["account.move.send"]._get_default_pdf_report_id(invoice),
+            self.env.ref("omni_billing.report_invoice"),
+        )
+
+    def test_wkhtmltopdf_is_not_needed(self):
+        self.assertEqual(self.env["ir.actions.report"].get_wkhtmltopdf_state(), "ok")
+
+    def test_many_invoices_in_one_file(self):
+        for _index in range(2):
+            self._create_transaction(100)
+            self._bill()
+        pdf = PdfReader(io.BytesIO(self._print(self.customer.billing_invoice_ids)))
+        self.assertEqual(len(pdf.pages), 2)
+
+    def test_long_invoice_repeats_its_head_and_numbers_its_pages(self):
+        """F97, F98"""
+        for index in range(120):
+            self._create_transaction(10, name=f"Call {index}")
+        content = self._print(self._bill())
+        pages = PdfReader(io.BytesIO(content)).pages
+        self.assertGreater(len(pages), 2)
+        for number, page in enumerate(pages, 1):
+            text = page.extract_text()
+            self.assertIn(f"{number} / {len(pages)}", text)
+            if "Call" in text:
+                self.assertIn("Description", text)
+        self.assertLess(len(content), 5_000_000)
+
+    def test_marks(self):
+        """F106, F162, W13, W17: PAID and VOID, at once."""
+        self._create_transaction(100)
+        invoice = self._bill()
+        before = self._read(self._print(invoice))
+        self.assertNotIn("PAID", before)
+        self.assertIn("How to pay", before)
+        self._pay(invoice, reference="Receipt 9")
+        paid = self._read(self._print(invoice))
+        self.assertIn("PAID", paid)
+        self.assertIn("Receipt 9", paid)
+        self._create_transaction(100)
+        void = self._bill()
+        void.action_billing_void()
+        self.assertIn("VOID", self._read(self._print(void)))
+
+    def test_partial_payment_shows_what_is_left(self):
+        self._create_transaction(100)
+        invoice = self._bill()
+        self._pay(invoice, amount=30)
+        text = self._read(self._print(invoice)).replace("\xa0", " ")
+        self.assertIn("$ 70.00", text)
+        self.assertIn("Amount due", text)
+
+    def test_credit_note(self):
+        self._create_credit(30)
+        text = self._read(self._print(self._bill()))
+        self.assertIn("Credit Note", text)
+        self.assertNotIn("How to pay", text)
+
+    def test_text_of_any_kind(self):
+        """Emoji, right-to-left, markup and a word that is too long."""
+        self._create_transaction(10, name="📞 calls", description="خدمة الإنترنت")
+        self._create_transaction(10, name="<b>bold</b> & co", description="שירות")
+        self._create_transaction(10, name="x" * 512)
+        text = self._read(self._print(self._bill(title="عنوان الفاتورة")))
+        self.assertIn("<b>bold</b> & co", text)
+
+    def test_plain_invoice(self):
+        invoice = self.init_invoice(
+            "out_invoice", self.customer, amounts=[50], taxes=self.tax_10, post=True
+        )
+        text = self._read(self._print(invoice)).replace("\xa0", " ")
+        self.assertIn("$ 55.00", text)
+
+    def test_failure_says_why(self):
+        """F101, F104"""
+        self._create_transaction(10)
+        invoice = self._bill()
+
+        class BrokenRenderer:
+            def render(self, html):
+                raise RenderError("no font at all")
+
+        Report = type(self.env["ir.actions.report"])
+        self.patch(Report, "_get_pdf_renderer", lambda report: BrokenRenderer())
+        with self.assertRaisesRegex(UserError, "no font at all"):
+            self._print(invoice)
+
+    def test_file_name(self):
+        """F103"""
+        invoice = self.init_invoice("out_invoice", self.customer, amounts=[50], post=True)
+        report = self.env.ref("omni_billing.report_invoice")
+        name = invoice._get_invoice_report_filename(report=report)
+        self.assertEqual(name, f"Invoice_{invoice.id:05d}.pdf")

@@ -1,0 +1,193 @@
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.service.model import call_kw
+from odoo.tests import tagged
+
+from .common import BillingCommon
+
+
+@tagged("post_install", "-at_install")
+class TestSecurity(BillingCommon):
+    """Each forbidden thing, tried as each kind of user."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.charge = cls._create_transaction(45)
+        cls.foreign = cls._create_transaction(99, partner_id=cls.partner_a.id)
+        cls.env.flush_all()
+
+    def _as(self, user, records):
+        self.env.invalidate_all()
+        return records.with_user(user)
+
+    def _call(self, user, records, method, *args, **kwargs):
+        """Call as the web client does: private methods and contexts included."""
+        self.env.invalidate_all()
+        return call_kw(
+            records.with_user(user).browse(), method, [records.ids, *args], kwargs
+        )
+
+    def test_staff_does_the_daily_work(self):
+        """F193"""
+        staff_env = self.env(user=self.staff)
+        charge = staff_env["omni.billing.transaction"].create(
+            {"name": "X", "partner_id": self.customer.id, "retail_cost": 5}
+        )
+        charge.retail_cost = 6
+        wizard = staff_env["omni.billing.proforma.wizard"].create(
+            {"partner_id": self.customer.id}
+        )
+        invoice = staff_env["account.move"].browse(wizard.action_generate()["res_id"])
+        self.assertEqual(invoice.amount_total, 51)
+        staff_env["omni.billing.payment.wizard"].create(
+            {"invoice_ids": [Command.set(invoice.ids)], "amount": 6}
+        ).action_pay()
+        self.assertEqual(invoice.billing_state, "partial")
+        self.assertTrue(invoice.with_context(force_report_rendering=True)._billing_get_lines())
+
+    def test_staff_cannot_write_where_a_transaction_stands(self):
+        invoice = self.init_invoice("out_invoice", self.customer, amounts=[5])
+        for values in (
+            {"state": "void"},
+            {"state": "invoiced", "invoice_id": invoice.id},
+            {"is_free": True},
+            {"amount_total": 0},
+            {"tax_amount": 5},
+            {"void_reason": "x"},
+        ):
+            with self.subTest(values=values), self.assertRaises(AccessError):
+                self._call(self.staff, self.charge, "write", values)
+        for values in ({"state": "invoiced"}, {"is_free": True}, {"is_refund": True}):
+            with self.subTest(values=values), self.assertRaises(AccessError):
+                self.env["omni.billing.transaction"].with_user(self.staff).create(
+                    {"name": "X", "partner_id": self.customer.id, "retail_cost": 5}
+                    | values
+                )
+
+    def test_a_client_s_context_is_not_trusted(self):
+        with self.assertRaises(AccessError):
+            self._call(
+                self.staff,
+                self.charge,
+                "write",
+                {"state": "void"},
+                context={"omni_billing_trusted": True},
+            )
+
+    def test_defaults_in_the_context_cannot_forge_a_state(self):
+        created = (
+            self.env["omni.billing.transaction"]
+            .with_user(self.staff)
+            .with_context(
+                default_state="void",
+                default_is_free=True,
+                default_transaction_type="payment",
+            )
+            .create({"name": "X", "partner_id": self.customer.id, "retail_cost": 5})
+        )
+        self.assertRecordValues(
+            created,
+            [{"state": "unbilled", "is_free": False, "transaction_type": "charge"}],
+        )
+
+    def test_lines_of_invoices_cannot_take_transactions(self):
+        draft = self.init_invoice("out_invoice", self.customer, amounts=[5])
+        with self.assertRaises(UserError):
+            draft.with_user(self.staff).invoice_line_ids.write(
+                {"billing_transaction_id": self.charge.id}
+            )
+
+    def test_private_methods_are_out_of_reach(self):
+        for method in ("_set_void", "_create_invoice", "_release", "_set_invoiced"):
+            with self.subTest(method=method), self.assertRaises(AccessError):
+                self._call(self.staff, self.charge, method)
+
+    def test_staff_cannot_change_the_configuration(self):
+        with self.assertRaises(AccessError):
+            self._as(self.staff, self.goodwill).name = "Hacked"
+        with self.assertRaises(AccessError):
+            self._as(self.staff, self.company).billing_number_dashed = True
+        self.goodwill.name = "By a manager"
+
+    def test_outsider_sees_nothing(self):
+        for records in (self.charge, self.goodwill):
+            with self.subTest(model=records._name), self.assertRaises(AccessError):
+                self._as(self.outsider, records).read(["name"])
+        for model in (
+            "omni.billing.proforma.wizard",
+            "omni.billing.payment.wizard",
+            "omni.billing.void.wizard",
+            "omni.billing.service",
+        ):
+            with self.subTest(model=model), self.assertRaises(AccessError):
+                self.env[model].with_user(self.outsider).search([])
+        with self.assertRaises(AccessError):
+            self._as(self.outsider, self.customer).read(["billing_unbilled_amount"])
+        for method in ("action_void", "action_mark_free"):
+            with self.subTest(method=method), self.assertRaises(AccessError):
+                self._call(self.outsider, self.charge, method)
+
+    def test_portal_reads_its_own_transactions(self):
+        """F193"""
+        Transaction = self.env["omni.billing.transaction"].with_user(self.portal)
+        self.assertEqual(Transaction.search([]), self.charge)
+        self.env.invalidate_all()
+        self.assertEqual(
+            self.charge.with_user(self.portal).read(["amount_total"])[0]["amount_total"],
+            45,
+        )
+        with self.assertRaises(AccessError):
+            self._as(self.portal, self.foreign).read(["name"])
+
+    def test_portal_does_not_see_internal_fields(self):
+        for name in ("void_reason", "external_ref", "payment_id"):
+            with self.subTest(name=name), self.assertRaises(AccessError):
+                self._as(self.portal, self.charge).read([name])
+
+    def test_portal_writes_nothing(self):
+        own = self._as(self.portal, self.charge)
+        with self.assertRaises(AccessError):
+            own.write({"name": "Cheaper", "retail_cost": 1})
+        with self.assertRaises(AccessError):
+            own.create({"name": "X", "partner_id": self.customer.id, "retail_cost": 1})
+        with self.assertRaises(AccessError):
+            own.unlink()
+        for method in ("action_void", "action_mark_free"):
+            with self.subTest(method=method), self.assertRaises(AccessError):
+                self._call(self.portal, self.charge, method)
+        for model in (
+            "omni.billing.proforma.wizard",
+            "omni.billing.payment.wizard",
+            "omni.billing.void.wizard",
+        ):
+            with self.subTest(model=model), self.assertRaises(AccessError):
+                self.env[model].with_user(self.portal).create({})
+
+    def test_portal_cannot_act_on_its_invoice(self):
+        invoice = self._bill(self.charge)
+        for method in (
+            "action_billing_void",
+            "button_draft",
+            "button_cancel",
+        ):
+            with self.subTest(method=method), self.assertRaises(AccessError):
+                self._call(self.portal, invoice, method)
+
+    def test_accountant_reads_but_does_not_bill(self):
+        accountant = self._create_user("reader-test", "account.group_account_readonly")
+        self.assertEqual(
+            self._as(accountant, self.charge).read(["name"])[0]["name"], "Fibre 500"
+        )
+        with self.assertRaises(AccessError):
+            self._as(accountant, self.charge).action_void()
+
+    def test_invoicing_user_pays_and_posts_without_our_group(self):
+        """Odoo's own users keep working on invoices with transactions."""
+        invoice = self._bill(self.charge)
+        clerk = self._create_user("clerk-test", "account.group_account_invoice")
+        self.env["account.payment.register"].with_user(clerk).with_context(
+            active_model="account.move", active_ids=invoice.ids
+        ).create({})._create_payments()
+        self.assertEqual(invoice.billing_state, "paid")
+        self.assertEqual(invoice.billing_receipt_ids.amount_total, -45)

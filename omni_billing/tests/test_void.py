@@ -1,0 +1,178 @@
+from datetime import timedelta
+
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+
+from .common import BillingCommon
+
+
+@tagged("post_install", "-at_install")
+class TestVoid(BillingCommon):
+    def test_void_releases_the_transactions(self):
+        """F159, F160, F161, F163, F165, F166, F204"""
+        charge, credit = self._create_transaction(45), self._create_credit(10)
+        invoice = self._bill()
+        number = invoice.name
+        self.assertEqual(self.customer.billing_unbilled_amount, 0)
+        invoice.action_billing_void(reason="Wrong period")
+        self.assertEqual(invoice.billing_state, "void")
+        self.assertEqual(invoice.name, number)
+        self.assertRecordValues(
+            charge + credit, [{"state": "unbilled", "invoice_id": False}] * 2
+        )
+        self.customer.invalidate_recordset()
+        self.assertEqual(self.customer.billing_unbilled_amount, 35)
+        self.assertEqual(self._get_books_balance(), 0)
+        again = self._bill()
+        self.assertEqual(again.amount_total, 35)
+        self.assertNotEqual(again.name, number)
+
+    def test_void_keeps_the_lines_and_says_why(self):
+        """F162, F166"""
+        self._create_transaction(45)
+        invoice = self._bill(title="January")
+        invoice.action_billing_void(reason="Duplicate")
+        self.assertEqual(invoice.billing_title, "Void: January")
+        self.assertEqual(len(invoice._billing_get_lines()), 1)
+        self.assertIn("Duplicate", invoice.message_ids[0].body)
+
+    def test_title_is_in_the_language_of_the_customer(self):
+        self._create_transaction(45)
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.customer.lang = "fr_FR"
+        invoice = self._bill(title="Janvier")
+        invoice.action_billing_void()
+        self.assertEqual(invoice.billing_title, "Annulé : Janvier")
+
+    def test_correct_an_error(self):
+        """F22, F211: void, edit one line, delete another, bill again."""
+        wrong, surplus = self._create_transaction(54), self._create_transaction(9)
+        self._bill().action_billing_void()
+        wrong.retail_cost = 45
+        surplus.unlink()
+        self.assertEqual(self._bill().amount_total, 45)
+
+    def test_paid_invoice_cannot_be_voided(self):
+        """F159, F164"""
+        for amount in (100, 40):
+            with self.subTest(amount=amount):
+                self._create_transaction(100)
+                invoice = self._bill()
+                self._pay(invoice, amount=amount)
+                with self.assertRaisesRegex(UserError, "cannot be voided"):
+                    invoice.action_billing_void()
+                self.assertEqual(invoice.billing_transaction_ids.state, "invoiced")
+
+    def test_invoice_used_by_a_credit_note_cannot_be_voided(self):
+        self._create_credit(30)
+        self._bill()
+        self._create_transaction(100)
+        invoice = self._bill()
+        self._pay(invoice, mode="credit")
+        self.assertEqual(invoice.amount_residual, 70)
+        with self.assertRaisesRegex(UserError, "cannot be voided"):
+            invoice.action_billing_void()
+
+    def test_card_payment_under_way_blocks(self):
+        self._create_transaction(100)
+        invoice = self._bill()
+        provider = self.env["payment.provider"].sudo().search([], limit=1)
+        Method = self.env["payment.method"].sudo().with_context(active_test=False)
+        method = Method.search([], limit=1)
+        self.env["payment.transaction"].sudo().create(
+            {
+                "provider_id": provider.id,
+                "payment_method_id": method.id,
+                "reference": "under-way",
+                "amount": 100,
+                "currency_id": invoice.currency_id.id,
+                "partner_id": self.customer.id,
+                "invoice_ids": invoice.ids,
+                "state": "pending",
+            }
+        )
+        with self.assertRaisesRegex(UserError, "cannot be voided"):
+            invoice.action_billing_void()
+
+    def test_void_twice(self):
+        self._create_transaction(45)
+        invoice = self._bill()
+        invoice.action_billing_void()
+        with self.assertRaisesRegex(UserError, "void already"):
+            invoice.action_billing_void()
+        with self.assertRaisesRegex(UserError, "cannot be opened again"):
+            invoice.button_draft()
+
+    def test_void_of_a_credit_note(self):
+        credit = self._create_credit(30)
+        note = self._bill()
+        note.action_billing_void()
+        self.assertEqual(note.billing_state, "void")
+        self.assertEqual(credit.state, "unbilled")
+        self.assertEqual(self._get_books_balance(), 0)
+
+    def test_inalterable_journal_needs_a_credit_note(self):
+        """F167, F168, W20"""
+        self.company_data["default_journal_sale"].restrict_mode_hash_table = True
+        charge = self._create_transaction(45, tax_ids=self.tax_10)
+        invoice = self._bill()
+        invoice.action_billing_void(reason="Wrong")
+        self.assertEqual(invoice.state, "posted")
+        self.assertEqual(invoice.billing_state, "void")
+        note = invoice.reversal_move_ids
+        self.assertEqual(note.amount_total, invoice.amount_total)
+        self.assertEqual(note.state, "posted")
+        self.assertEqual(note.invoice_date, self.today)
+        self.assertEqual(charge.state, "unbilled")
+        self.assertEqual(self._get_books_balance(), 0)
+        self.assertAlmostEqual(self._bill().amount_total, 49.5)
+
+    def test_company_may_want_credit_notes(self):
+        self.company.billing_void_method = "credit_note"
+        self._create_transaction(45)
+        invoice = self._bill()
+        invoice.action_billing_void()
+        self.assertEqual(invoice.reversal_move_ids.payment_state, "paid")
+        self.assertEqual(invoice.billing_state, "void")
+
+    def test_closed_period_needs_a_credit_note_of_today(self):
+        self._create_transaction(45)
+        invoice = self._bill(invoice_date=self.today - timedelta(days=40))
+        self.company.fiscalyear_lock_date = self.today - timedelta(days=10)
+        invoice.action_billing_void()
+        self.assertEqual(invoice.state, "posted")
+        self.assertEqual(invoice.reversal_move_ids.date, self.today)
+        self.assertEqual(invoice.billing_state, "void")
+
+    def test_all_closed_refuses(self):
+        charge = self._create_transaction(45)
+        invoice = self._bill()
+        self.company.fiscalyear_lock_date = self.today
+        with self.assertRaisesRegex(UserError, "closed up to"), self.env.cr.savepoint():
+            invoice.action_billing_void()
+        self.assertEqual(charge.state, "invoiced")
+        self.assertEqual(invoice.billing_state, "unpaid")
+
+    def test_several_at_once_are_for_managers(self):
+        """F8, F193"""
+        invoices = self.env["account.move"]
+        for _index in range(3):
+            self._create_transaction(45)
+            invoices += self._bill()
+        with self.assertRaises(AccessError):
+            invoices.with_user(self.staff).action_billing_void()
+        invoices[0].with_user(self.staff).action_billing_void()
+        invoices[1:].action_billing_void()
+        self.assertEqual(set(invoices.mapped("billing_state")), {"void"})
+
+    def test_dialog(self):
+        self._create_transaction(45)
+        invoice = self._bill()
+        action = invoice.action_open_billing_void_wizard()
+        wizard = (
+            self.env[action["res_model"]]
+            .with_context(**action["context"])
+            .create({"reason": "Duplicate"})
+        )
+        wizard.action_void()
+        self.assertEqual(invoice.billing_state, "void")
