@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -89,5 +90,15 @@ def _pip(home: Path, *requirements: Path) -> None:
 def _remove_others(home: Path) -> None:
     """Free the space of environments made for earlier requirements."""
     for other in paths.STATE.glob("venv-*"):
-        if other != home:
+        if other != home and not _is_in_use(other):
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _is_in_use(home: Path) -> bool:
+    """Tell whether a process, Odoo or PostgreSQL, runs from an environment."""
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        # A process may end while we look.
+        with contextlib.suppress(OSError):
+            if os.fsencode(home) in process.read_bytes():
+                return True
+    return False
