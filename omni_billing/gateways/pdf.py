@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import mimetypes
+import posixpath
+import re
 from collections.abc import Callable
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..exceptions import RenderError
 
@@ -17,6 +19,9 @@ _logger = logging.getLogger(__name__)
 #: Host of the links in our documents: they resolve against it, but nothing of it is
 #: ever fetched from a network. RFC 2606 keeps the domain free of owners.
 BASE_URL = "http://static.invalid/"
+
+#: The files of an addon that the whole world may read anyway.
+STATIC_PATH = re.compile(r"/\w+/static/.")
 
 
 @lru_cache(maxsize=1)
@@ -65,8 +70,8 @@ class WeasyPrintRenderer:
             def fetch(self, url, headers=None):
                 if url.startswith("data:"):
                     return super().fetch(url, headers)
-                path = urlsplit(url).path
-                if not url.startswith(BASE_URL) or "/static/" not in path:
+                path = posixpath.normpath(unquote(urlsplit(url).path))
+                if not url.startswith(BASE_URL) or not STATIC_PATH.match(path):
                     _logger.warning("A document asked for %s: refused.", url[:200])
                     raise ValueError(f"{url[:200]} may not be fetched")
                 mimetype = mimetypes.guess_type(path)[0] or "application/octet-stream"

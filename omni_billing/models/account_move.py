@@ -19,7 +19,7 @@ BILLING_STATE_BY_PAYMENT_STATE = {
 class AccountMove(models.Model):
     _inherit = "account.move"
 
-    billing_title = fields.Char(string="Billing Title", copy=False)
+    billing_title = fields.Char(copy=False)
     billing_date_start = fields.Date(string="Period Start", copy=False)
     billing_date_end = fields.Date(string="Period End", copy=False)
     billing_period = fields.Char(string="Period", compute="_compute_billing_period")

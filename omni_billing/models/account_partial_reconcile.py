@@ -20,11 +20,8 @@ class AccountPartialReconcile(models.Model):
 
     def unlink(self):
         # sudo: whoever undoes the reconciliation undoes its entry.
-        receipts = (
-            self.env["omni.billing.transaction"]
-            .sudo()
-            .search([("partial_id", "in", self.ids)])
-        )
+        Transaction = self.env["omni.billing.transaction"].sudo()
+        receipts = Transaction.search([("partial_id", "in", self.ids)])
         invoices = receipts.invoice_id
         trust(receipts)._set_void(reason=self.env._("The payment was taken back"))
         result = super().unlink()

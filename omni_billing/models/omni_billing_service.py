@@ -32,7 +32,6 @@ class OmniBillingService(models.Model):
     )
     site_id = fields.Many2one(
         "res.partner",
-        string="Site",
         check_company=True,
         domain="[('id', 'child_of', commercial_partner_id)]",
         help="Where the service is used: an address of the customer.",

@@ -4,11 +4,11 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError, ValidationError
 from odoo.fields import Command, Domain
 from odoo.tools import SQL, format_amount, format_date, format_list
-from odoo.tools.lru import LRU
 
 from ..const import LOWERING_TYPES, MAX_AMOUNT, MAX_TITLE_LENGTH
 from ..tools.money import has_excess_decimals
 from ..tools.trust import is_trusted, trust
+from .ir_fields_converter import ImportCache
 
 #: Written by business methods alone: they say where a transaction stands.
 STATE_FIELDS = {
@@ -79,9 +79,7 @@ class OmniBillingTransaction(models.Model):
         required=True,
         default="charge",
     )
-    credit_type_id = fields.Many2one(
-        "omni.billing.credit.type", string="Credit Type", ondelete="restrict"
-    )
+    credit_type_id = fields.Many2one("omni.billing.credit.type", ondelete="restrict")
     company_id = fields.Many2one(
         "res.company",
         required=True,
@@ -119,7 +117,6 @@ class OmniBillingTransaction(models.Model):
     )
     site_id = fields.Many2one(
         "res.partner",
-        string="Site",
         check_company=True,
         domain="[('id', 'child_of', commercial_partner_id)]",
     )
@@ -196,7 +193,6 @@ class OmniBillingTransaction(models.Model):
     )
     invoice_id = fields.Many2one(
         "account.move",
-        string="Invoice",
         readonly=True,
         copy=False,
         index="btree_not_null",
@@ -450,10 +446,7 @@ class OmniBillingTransaction(models.Model):
             self._check_write_values(vals)
         if "retail_cost" in vals:
             self._check_amounts(
-                [
-                    {"name": t.name, "currency_id": t.currency_id.id} | vals
-                    for t in self
-                ]
+                [{"name": t.name, "currency_id": t.currency_id.id} | vals for t in self]
             )
         return super().write(vals)
 
@@ -555,7 +548,7 @@ class OmniBillingTransaction(models.Model):
 
     def _without_state_defaults(self):
         """Drop the defaults of a client's context that would set a state."""
-        return self.with_context(
+        return self.with_context(  # pylint: disable=context-overridden
             {
                 key: value
                 for key, value in self.env.context.items()
@@ -606,7 +599,7 @@ class OmniBillingTransaction(models.Model):
         if "external_ref" in fields and not {"id", ".id"} & set(fields):
             kept = self._drop_imported_rows(fields, data)
             skipped = len(data) - len(kept)
-        loader = self.with_context(billing_import_cache=LRU(8192))
+        loader = self.with_context(billing_import_cache=ImportCache())
         result = super(OmniBillingTransaction, loader).load(fields, kept)
         if skipped:
             result["messages"].append(
@@ -868,9 +861,7 @@ class OmniBillingTransaction(models.Model):
         for transaction, base_line in zip(
             self, self._prepare_base_lines(sign), strict=True
         ):
-            account = (
-                accounts.get(transaction.product_id) or journal.default_account_id
-            )
+            account = accounts.get(transaction.product_id) or journal.default_account_id
             if not account:
                 raise UserError(
                     self.env._(

@@ -8,7 +8,6 @@ class ResCompany(models.Model):
 
     billing_journal_id = fields.Many2one(
         "account.journal",
-        string="Billing Journal",
         check_company=True,
         domain="[('type', '=', 'sale')]",
         help="Where invoices of transactions go. Empty: the first sales journal.",

@@ -24,7 +24,9 @@ class BillingCommon(AccountTestInvoicingCommon):
         cls.goodwill = cls.env.ref("omni_billing.credit_type_goodwill")
         cls.tax_10 = cls._create_tax(10)
         cls.tax_20_included = cls._create_tax(20, price_include_override="tax_included")
-        cls.staff = cls._create_user("staff-test", "omni_billing.omni_billing_group_user")
+        cls.staff = cls._create_user(
+            "staff-test", "omni_billing.omni_billing_group_user"
+        )
         cls.portal = new_test_user(
             cls.env,
             login="portal-test",

@@ -28,7 +28,9 @@ class TestInvoice(BillingCommon):
         self.assertFalse(bill.billing_state)
 
     def test_plain_invoice_works_in_our_screens(self):
-        invoice = self.init_invoice("out_invoice", self.customer, amounts=[50], post=True)
+        invoice = self.init_invoice(
+            "out_invoice", self.customer, amounts=[50], post=True
+        )
         self.assertIn(invoice, self.customer.billing_invoice_ids)
         self.assertEqual(invoice.action_open_billing_detail()["res_id"], invoice.id)
         self._pay(invoice, amount=20, reference="R-1")
@@ -173,7 +175,9 @@ class TestInvoice(BillingCommon):
         """F162"""
         self._create_transaction(50)
         invoice = self._bill()
-        self.assertEqual(invoice.action_billing_email()["type"], "ir.actions.act_window")
+        self.assertEqual(
+            invoice.action_billing_email()["type"], "ir.actions.act_window"
+        )
         invoice.action_billing_void()
         with self.assertRaisesRegex(UserError, "void"):
             invoice.action_billing_email()

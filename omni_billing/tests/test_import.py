@@ -2,13 +2,13 @@ from odoo.tests import tagged
 
 from .common import BillingCommon
 
-COLUMNS = ["name", "partner_id/.id", "date", "retail_cost", "external_ref"]
+COLUMNS = ("name", "partner_id/.id", "date", "retail_cost", "external_ref")
 
 
 @tagged("post_install", "-at_install")
 class TestImport(BillingCommon):
     def _load(self, rows, columns=COLUMNS):
-        return self.env["omni.billing.transaction"].load(columns, rows)
+        return self.env["omni.billing.transaction"].load(list(columns), rows)
 
     def _make_rows(self, count, start=0):
         return [
@@ -106,9 +106,7 @@ class TestImport(BillingCommon):
                 break
         self.assertEqual(len(created), 4)
         references = self.env["omni.billing.transaction"].browse(created)
-        self.assertEqual(
-            references.mapped("external_ref"), ["L2", "L3", "L4", "L5"]
-        )
+        self.assertEqual(references.mapped("external_ref"), ["L2", "L3", "L4", "L5"])
 
     def test_import_costs_no_query_per_row(self):
         rows = self._make_rows(400)

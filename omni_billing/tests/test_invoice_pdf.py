@@ -23,7 +23,9 @@ class TestInvoicePdf(BillingCommon):
         return content
 
     def _read(self, content):
-        return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
+        return "\n".join(
+            page.extract_text() for page in PdfReader(io.BytesIO(content)).pages
+        )
 
     def test_page_says_what_the_invoice_says(self):
         """F83, F84, F85, F86, F87, F88, F79"""
@@ -142,7 +144,9 @@ class TestInvoicePdf(BillingCommon):
 
     def test_file_name(self):
         """F103"""
-        invoice = self.init_invoice("out_invoice", self.customer, amounts=[50], post=True)
+        invoice = self.init_invoice(
+            "out_invoice", self.customer, amounts=[50], post=True
+        )
         report = self.env.ref("omni_billing.report_invoice")
         name = invoice._get_invoice_report_filename(report=report)
         self.assertEqual(name, f"Invoice_{invoice.id:05d}.pdf")

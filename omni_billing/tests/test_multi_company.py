@@ -28,8 +28,10 @@ class TestMultiCompany(BillingCommon):
     def test_every_model_has_a_company_rule(self):
         rules = self.env["ir.rule"].sudo().search([("groups", "=", False)])
         with_rule = set(rules.model_id.mapped("model"))
-        for model in self.env["ir.model"].sudo().search(
-            [("model", "=like", "omni.billing.%"), ("transient", "=", False)]
+        for model in (
+            self.env["ir.model"]
+            .sudo()
+            .search([("model", "=like", "omni.billing.%"), ("transient", "=", False)])
         ):
             self.assertIn(model.model, with_rule)
 

@@ -27,7 +27,9 @@ class TestManualPayment(BillingCommon):
                 self.assertEqual(action["params"]["type"], "success")
                 self.assertEqual(invoice.billing_state, "paid")
                 self.assertEqual(invoice.amount_residual, 0)
-                payment = invoice.matched_payment_ids or invoice._get_reconciled_payments()
+                payment = (
+                    invoice.matched_payment_ids or invoice._get_reconciled_payments()
+                )
                 self.assertEqual(payment.billing_mode, mode)
                 self.assertEqual(payment.journal_id.type, journal_type)
                 self.assertEqual(invoice.billing_payment_reference, f"Receipt {mode}")
@@ -119,7 +121,10 @@ class TestManualPayment(BillingCommon):
             (0, "Enter the amount"),
             (-5, "Enter the amount"),
         ):
-            with self.subTest(amount=amount), self.assertRaisesRegex(UserError, message):
+            with (
+                self.subTest(amount=amount),
+                self.assertRaisesRegex(UserError, message),
+            ):
                 self._pay(invoice, amount=amount)
         self.assertEqual(invoice.amount_residual, 100)
         self.assertFalse(invoice.billing_receipt_ids)
@@ -136,7 +141,9 @@ class TestManualPayment(BillingCommon):
 
     def test_invoices_of_two_customers_are_refused(self):
         mine = self._bill_amounts(100)
-        theirs = self.init_invoice("out_invoice", self.partner_a, amounts=[9], post=True)
+        theirs = self.init_invoice(
+            "out_invoice", self.partner_a, amounts=[9], post=True
+        )
         with self.assertRaisesRegex(UserError, "one customer"):
             self._pay(mine + theirs)
 

@@ -140,7 +140,9 @@ class TestProformaGenerate(BillingCommon):
         self.assertEqual(invoice.billing_state, "unpaid")
         self.assertEqual(len(invoice.billing_transaction_ids), 18)
         self.assertEqual(invoice.amount_total, 180)
-        self.assertEqual(set(invoice.billing_transaction_ids.mapped("state")), {"invoiced"})
+        self.assertEqual(
+            set(invoice.billing_transaction_ids.mapped("state")), {"invoiced"}
+        )
         self.assertRecordValues(
             disputed + pending, [{"state": "unbilled", "invoice_id": False}] * 2
         )
@@ -150,9 +152,7 @@ class TestProformaGenerate(BillingCommon):
         """F38, F63, F206"""
         self._create_transaction(45)
         start, due = self.today - timedelta(days=5), self.today + timedelta(days=15)
-        invoice = self._bill(
-            title="January services", date_start=start, date_due=due
-        )
+        invoice = self._bill(title="January services", date_start=start, date_due=due)
         self.assertRecordValues(
             invoice,
             [
@@ -175,9 +175,7 @@ class TestProformaGenerate(BillingCommon):
         credit = self._create_credit(10)
         invoice = self._bill()
         lines = invoice.invoice_line_ids
-        self.assertEqual(
-            lines.billing_transaction_id, charge + free_line + credit
-        )
+        self.assertEqual(lines.billing_transaction_id, charge + free_line + credit)
         by_transaction = {line.billing_transaction_id: line for line in lines}
         self.assertEqual(by_transaction[charge].name, "Fibre 500\nJanuary")
         self.assertEqual(by_transaction[charge].product_id, self.product_a)
@@ -299,7 +297,9 @@ class TestProformaGenerate(BillingCommon):
                 self.assertEqual(invoice.currency_id, euro)
                 total = 33.33 if included else 36.66
                 self.assertAlmostEqual(invoice.amount_total, total)
-                self.assertAlmostEqual(invoice.amount_total_signed, total * 2, delta=0.02)
+                self.assertAlmostEqual(
+                    invoice.amount_total_signed, total * 2, delta=0.02
+                )
                 self.assertAlmostEqual(
                     invoice.billing_transaction_ids.amount_total, total
                 )
@@ -315,9 +315,7 @@ class TestProformaGenerate(BillingCommon):
             self._create_transaction()
             numbers.append(self._bill().name)
         year = self.today.year
-        self.assertEqual(
-            numbers, [f"INV-{year}-00000{number}" for number in (1, 2, 3)]
-        )
+        self.assertEqual(numbers, [f"INV-{year}-00000{number}" for number in (1, 2, 3)])
         self._create_credit()
         self.assertEqual(self._bill().name, f"RINV-{year}-000001")
 

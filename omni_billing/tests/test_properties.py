@@ -173,7 +173,9 @@ class TestProperties(BillingCommon):
             voidable[seed % len(voidable)].action_billing_void()
 
     def _step_cancel(self, seed):
-        if payments := self._find_invoices("paid", "partial")._get_reconciled_payments():
+        if payments := self._find_invoices(
+            "paid", "partial"
+        )._get_reconciled_payments():
             payments[seed % len(payments)].action_cancel()
 
     def _step_use(self, _seed):

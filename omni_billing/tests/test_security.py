@@ -44,7 +44,9 @@ class TestSecurity(BillingCommon):
             {"invoice_ids": [Command.set(invoice.ids)], "amount": 6}
         ).action_pay()
         self.assertEqual(invoice.billing_state, "partial")
-        self.assertTrue(invoice.with_context(force_report_rendering=True)._billing_get_lines())
+        self.assertTrue(
+            invoice.with_context(force_report_rendering=True)._billing_get_lines()
+        )
 
     def test_staff_cannot_write_where_a_transaction_stands(self):
         invoice = self.init_invoice("out_invoice", self.customer, amounts=[5])
@@ -134,7 +136,9 @@ class TestSecurity(BillingCommon):
         self.assertEqual(Transaction.search([]), self.charge)
         self.env.invalidate_all()
         self.assertEqual(
-            self.charge.with_user(self.portal).read(["amount_total"])[0]["amount_total"],
+            self.charge.with_user(self.portal).read(["amount_total"])[0][
+                "amount_total"
+            ],
             45,
         )
         with self.assertRaises(AccessError):

@@ -48,9 +48,7 @@ purchases = [
 load("res.partner", cdnow.PARTNER_COLUMNS, list(cdnow.partner_rows(purchases)))
 rows = list(cdnow.transaction_rows(purchases))
 with peak_memory() as memory:
-    created, seconds = timed(
-        load, Transaction._name, cdnow.TRANSACTION_COLUMNS, rows
-    )
+    created, seconds = timed(load, Transaction._name, cdnow.TRANSACTION_COLUMNS, rows)
 assert created == len(rows), (created, len(rows))
 report.add("purchases", created)
 report.add("rows_per_s", created / seconds)
