@@ -32,6 +32,9 @@
         "views/res_partner_views.xml",
         "views/omni_billing_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["omni_billing/static/src/backend/**/*"],
+    },
     "demo": [
         "demo/res_partner_demo.xml",
         "demo/res_users_demo.xml",

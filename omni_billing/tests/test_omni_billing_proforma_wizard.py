@@ -34,18 +34,27 @@ class TestProformaPreview(BillingCommon):
 
     def test_toggles_recompute_at_once(self):
         """F47, F50, F197"""
-        self._create_transaction(10)
-        self._create_transaction(20)
+        first, second = self._create_transaction(10), self._create_transaction(20)
+        wizard = self._open_proforma()
+        lines = {line.transaction_id: line for line in wizard.line_ids}
+        lines[first].included = False
+        self.assertEqual((wizard.included_count, wizard.amount_total), (1, 20))
+        self.assertEqual(wizard.excluded_ids, first.ids)
+        lines[second].included = False
+        self.assertEqual((wizard.included_count, wizard.amount_total), (0, 0))
+        lines[first].included = True
+        self.assertEqual((wizard.included_count, wizard.amount_total), (1, 10))
+
+    def test_web_client_sends_what_is_excluded(self):
+        """The preview of the web client needs no line to be saved."""
+        kept, excluded = self._create_transaction(10), self._create_transaction(20)
         with Form(self.env["omni.billing.proforma.wizard"]) as form:
             form.partner_id = self.customer
-            self.assertEqual(form.included_count, 2)
-            with form.line_ids.edit(0) as line:
-                line.included = False
-            self.assertEqual(form.included_count, 1)
-            self.assertEqual(form.amount_total, 20)
-            with form.line_ids.edit(0) as line:
-                line.included = True
-            self.assertEqual(form.amount_total, 30)
+            shown = [line["id"] for line in form.preview["lines"]]
+        self.assertEqual(shown, (kept + excluded).ids)
+        self._open_proforma(excluded_ids=excluded.ids).action_generate()
+        self.assertEqual(kept.invoice_id.amount_total, 10)
+        self.assertEqual(excluded.state, "unbilled")
 
     def test_select_all_and_clear_all(self):
         """F48"""

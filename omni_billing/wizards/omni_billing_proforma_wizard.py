@@ -61,6 +61,13 @@ class OmniBillingProformaWizard(models.TransientModel):
         store=True,
         readonly=False,
     )
+    excluded_ids = fields.Json(
+        default=list, help="The ids of the transactions that are taken out."
+    )
+    preview = fields.Json(
+        compute="_compute_preview",
+        help="The transactions and what the tax engine needs, for the web client.",
+    )
     line_count = fields.Integer(compute="_compute_totals")
     included_count = fields.Integer(compute="_compute_totals")
     amount_untaxed = fields.Monetary(string="Subtotal", compute="_compute_totals")
@@ -68,6 +75,9 @@ class OmniBillingProformaWizard(models.TransientModel):
     amount_total = fields.Monetary(string="Total", compute="_compute_totals")
     problem = fields.Char(
         compute="_compute_problem", help="Why nothing can be generated now."
+    )
+    blocker = fields.Char(
+        compute="_compute_blocker", help="The same, whatever is taken out."
     )
 
     # === COMPUTE METHODS === #
@@ -109,20 +119,17 @@ class OmniBillingProformaWizard(models.TransientModel):
         "filter_text",
     )
     def _compute_line_ids(self):
-        """List what can be billed, all included, and keep what was excluded."""
+        """List what can be billed; what was excluded stays so (`excluded_ids`)."""
         for wizard in self:
-            excluded = wizard.line_ids.filtered(
-                lambda line: not line.included
-            ).transaction_id
             wizard.line_ids = [Command.clear()] + [
-                Command.create(
-                    {
-                        "transaction_id": transaction.id,
-                        "included": transaction not in excluded,
-                    }
-                )
+                Command.create({"transaction_id": transaction.id})
                 for transaction in wizard._find_transactions()
             ]
+
+    @api.depends("line_ids.transaction_id")
+    def _compute_preview(self):
+        for wizard in self:
+            wizard.preview = wizard._prepare_preview()
 
     @api.depends("line_ids.included", "line_ids.transaction_id")
     def _compute_totals(self):
@@ -135,24 +142,34 @@ class OmniBillingProformaWizard(models.TransientModel):
             wizard.amount_tax = totals["tax_amount"]
             wizard.amount_total = totals["amount_total"]
 
-    @api.depends(
-        "line_ids.included", "date_start", "date_end", "date_due", "partner_id"
-    )
+    @api.depends("line_ids.included", "blocker")
     def _compute_problem(self):
         for wizard in self:
             wizard.problem = wizard._find_problem()
+
+    @api.depends(
+        "line_ids.transaction_id",
+        "date_start",
+        "date_end",
+        "date_due",
+        "partner_id",
+        "title",
+    )
+    def _compute_blocker(self):
+        for wizard in self:
+            wizard.blocker = wizard._find_blocker()
 
     # === ACTION METHODS === #
 
     def action_select_all(self):
         """Include all shown transactions (F48)."""
         self.line_ids.included = True
-        return self._reopen()
+        return True
 
     def action_clear_all(self):
         """Exclude all shown transactions (F48)."""
         self.line_ids.included = False
-        return self._reopen()
+        return True
 
     def action_generate(self):
         """Bill the included transactions; the others stay unbilled (F53).
@@ -210,6 +227,16 @@ class OmniBillingProformaWizard(models.TransientModel):
     def _find_problem(self):
         """Return what keeps the button disabled (F52, F60), nothing if all is well."""
         self.ensure_one()
+        if blocker := self._find_blocker():
+            return blocker
+        if not self.line_ids.filtered("included"):
+            return self.env._(
+                "All transactions are excluded. Include at least one of them."
+            )
+        return False
+
+    def _find_blocker(self):
+        self.ensure_one()
         if not self.partner_id:
             return self.env._("Choose a customer.")
         if not self.partner_id.active:
@@ -237,23 +264,75 @@ class OmniBillingProformaWizard(models.TransientModel):
                 "Unable to generate the invoice - No transaction found. Check the"
                 " transactions of the customer, widen the period or remove the filter."
             )
-        if not self.line_ids.filtered("included"):
-            return self.env._(
-                "All transactions are excluded. Include at least one of them."
-            )
         return False
 
-    def _reopen(self):
+    def _prepare_preview(self):
+        """Return what the web client shows, and computes totals with.
+
+        The base lines are those of the invoice; the taxes have the fields that Odoo's
+        tax engine reads in JavaScript (`account/static/src/helpers/account_tax.js`).
+        """
         self.ensure_one()
+        transactions = self.line_ids.transaction_id
+        taxes = transactions.tax_ids | transactions.tax_ids.children_tax_ids
+        company, currency = self.company_id, self.currency_id
         return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Generate a Proforma Invoice"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "view_mode": "form",
-            "target": "new",
-            "context": self.env.context,
+            "company": {
+                "tax_calculation_rounding_method": (
+                    company.tax_calculation_rounding_method
+                ),
+                "currency_id": self._prepare_preview_currency(company.currency_id),
+            },
+            "currency": self._prepare_preview_currency(currency),
+            "taxes": self._prepare_preview_taxes(taxes),
+            "lines": [
+                {
+                    "id": transaction.id,
+                    "date": fields.Date.to_string(transaction.date),
+                    "name": transaction.name,
+                    "description": transaction.description or "",
+                    "amount_untaxed": transaction.amount_untaxed,
+                    "tax_amount": transaction.tax_amount,
+                    "tax_percentage": transaction.tax_percentage,
+                    "amount_total": transaction.amount_total,
+                    "price_unit": base_line["price_unit"],
+                    "tax_ids": transaction.tax_ids.ids,
+                    "extra_tax_data": base_line.get("extra_tax_data"),
+                }
+                for transaction, base_line in zip(
+                    transactions, transactions._prepare_base_lines(), strict=True
+                )
+            ],
         }
+
+    @api.model
+    def _prepare_preview_currency(self, currency):
+        return {
+            "id": currency.id,
+            "rounding": currency.rounding,
+            "decimal_places": currency.decimal_places,
+        }
+
+    @api.model
+    def _prepare_preview_taxes(self, taxes):
+        values = {
+            tax.id: {
+                "id": tax.id,
+                "sequence": tax.sequence,
+                "amount": tax.amount,
+                "amount_type": tax.amount_type,
+                "price_include": tax.price_include,
+                "include_base_amount": tax.include_base_amount,
+                "is_base_affected": tax.is_base_affected,
+                "has_negative_factor": tax.has_negative_factor,
+            }
+            for tax in taxes
+        }
+        for tax in taxes:
+            values[tax.id]["children_tax_ids"] = [
+                values[child.id] for child in tax.children_tax_ids
+            ]
+        return values
 
 
 class OmniBillingProformaLine(models.TransientModel):
@@ -268,7 +347,9 @@ class OmniBillingProformaLine(models.TransientModel):
     transaction_id = fields.Many2one(
         "omni.billing.transaction", required=True, ondelete="cascade"
     )
-    included = fields.Boolean(default=True)
+    included = fields.Boolean(
+        compute="_compute_included", inverse="_inverse_included", readonly=False
+    )
     currency_id = fields.Many2one(related="transaction_id.currency_id")
     date = fields.Date(related="transaction_id.date")
     name = fields.Char(related="transaction_id.name")
@@ -278,3 +359,18 @@ class OmniBillingProformaLine(models.TransientModel):
     tax_amount = fields.Monetary(related="transaction_id.tax_amount")
     tax_percentage = fields.Float(related="transaction_id.tax_percentage")
     amount_total = fields.Monetary(related="transaction_id.amount_total")
+
+    @api.depends("wizard_id.excluded_ids", "transaction_id")
+    def _compute_included(self):
+        for wizard, lines in self.grouped("wizard_id").items():
+            excluded = set(wizard.excluded_ids or [])
+            for line in lines:
+                line.included = line.transaction_id.id not in excluded
+
+    def _inverse_included(self):
+        for wizard, lines in self.grouped("wizard_id").items():
+            included = lines.filtered("included").transaction_id
+            excluded = lines.transaction_id - included
+            wizard.excluded_ids = sorted(
+                set(wizard.excluded_ids or []) - set(included.ids) | set(excluded.ids)
+            )
