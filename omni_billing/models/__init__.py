@@ -1,3 +1,4 @@
+from . import omni_billing_stats  # isort: skip
 from . import (
     account_move,
     account_move_line,

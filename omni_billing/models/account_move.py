@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import format_amount, format_date, format_list
+from odoo.tools import SQL, format_amount, format_date, format_list
 
 from ..const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH
 from ..tools.periods import format_period
@@ -17,7 +17,8 @@ BILLING_STATE_BY_PAYMENT_STATE = {
 
 
 class AccountMove(models.Model):
-    _inherit = "account.move"
+    _name = "account.move"
+    _inherit = ["account.move", "omni.billing.stats"]
 
     billing_title = fields.Char(copy=False)
     billing_date_start = fields.Date(string="Period Start", copy=False)
@@ -74,6 +75,10 @@ class AccountMove(models.Model):
     # The default search of the invoices list.
     _billing_list_idx = models.Index(
         "(company_id, invoice_date DESC, id DESC)"
+        " WHERE move_type IN ('out_invoice', 'out_refund')"
+    )
+    _billing_customer_idx = models.Index(
+        "(commercial_partner_id, company_id, invoice_date)"
         " WHERE move_type IN ('out_invoice', 'out_refund')"
     )
 
@@ -488,6 +493,34 @@ class AccountMove(models.Model):
             move.billing_payment_reference = (
                 ", ".join(dict.fromkeys(filter(None, references))) or False
             )
+
+    # === BUSINESS METHODS - STATISTICS === #
+
+    def _billing_get_stats_domain(self):
+        """Override: posted invoices and credit notes that are not void."""
+        return (
+            Domain("move_type", "in", BILLING_MOVE_TYPES)
+            & Domain("state", "=", "posted")
+            & Domain("billing_state", "!=", "void")
+        )
+
+    def _billing_get_stats_columns(self):
+        table = SQL.identifier(self._table)
+        return (
+            SQL("%s.amount_total_signed", table),
+            SQL("%s.amount_residual_signed", table),
+            SQL("%s.billing_state IN ('unpaid', 'partial')", table),
+            SQL("%s.invoice_date", table),
+            SQL("NULL::integer"),
+        )
+
+    def _billing_get_cards(self):
+        return [
+            ("total", self.env._("All Invoices"), None, None),
+            ("open", self.env._("Unpaid Invoices"), "not_yet_paid", None),
+            ("this_month", self.env._("This Month"), "this_month", "last_month"),
+            ("last_month", self.env._("Last Month"), "last_month", "month_before"),
+        ]
 
     # === HELPERS === #
 

@@ -59,6 +59,7 @@ class OmniBillingTransaction(models.Model):
     """
 
     _name = "omni.billing.transaction"
+    _inherit = ["omni.billing.stats"]
     _description = "Billing Transaction"
     _order = "date desc, id desc"
     _rec_names_search = ["name", "external_ref"]
@@ -1100,6 +1101,32 @@ class OmniBillingTransaction(models.Model):
                 for name in ("amount_untaxed", "tax_amount", "amount_total")
             },
         }
+
+    # === BUSINESS METHODS - STATISTICS === #
+
+    def _billing_get_stats_domain(self):
+        """Override: revenue only; void, free and payments are none (F25)."""
+        return Domain("state", "!=", "void") & Domain(
+            "transaction_type", "!=", "payment"
+        )
+
+    def _billing_get_stats_columns(self):
+        table = SQL.identifier(self._table)
+        return (
+            SQL("%s.amount_total", table),
+            SQL("%s.amount_total", table),
+            SQL("%s.state = 'unbilled'", table),
+            SQL("%s.date", table),
+            SQL("%s.currency_id", table),
+        )
+
+    def _billing_get_cards(self):
+        return [
+            ("total", self.env._("Total"), None, None),
+            ("open", self.env._("Unbilled"), "unbilled", None),
+            ("this_month", self.env._("This Month"), "this_month", "last_month"),
+            ("last_month", self.env._("Last Month"), "last_month", "month_before"),
+        ]
 
     # === HELPERS === #
 

@@ -10,5 +10,6 @@ from . import (
     test_properties,
     test_res_partner,
     test_security,
+    test_stats,
     test_void,
 )

@@ -52,8 +52,8 @@ class TestPartner(BillingCommon):
             page.index(f'name="{name}"')
             for name in (
                 "payment_token_ids",
-                "billing_transaction_ids",
-                "billing_invoice_ids",
+                "action_billing_transactions",
+                "action_billing_invoices",
             )
         ]
         self.assertEqual(positions, sorted(positions))

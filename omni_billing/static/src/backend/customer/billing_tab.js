@@ -1,0 +1,65 @@
+import { registry } from "@web/core/registry";
+import { useService } from "@web/core/utils/hooks";
+import { View } from "@web/views/view";
+import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
+
+import { Component } from "@odoo/owl";
+
+/** Rows of a list on the tab; the pager shows the rest. */
+const LIMIT = 10;
+
+/**
+ * A real list on the customer's page: its own search, filters, sort and pager. Only the
+ * rows of one page are read, however many the customer has.
+ */
+export class BillingTabList extends Component {
+    static template = "omni_billing.BillingTabList";
+    static components = { View };
+    static props = { ...standardWidgetProps, model: String, listRef: String, searchRef: String };
+
+    setup() {
+        this.orm = useService("orm");
+    }
+
+    get customerId() {
+        const customer = this.props.record.data.commercial_partner_id;
+        return customer ? customer.id : this.props.record.resId;
+    }
+
+    get viewProps() {
+        const isMove = this.props.model === "account.move";
+        return {
+            type: this.env.isSmall ? "kanban" : "list",
+            resModel: this.props.model,
+            domain: [
+                ["commercial_partner_id", "=", this.customerId],
+                ...(isMove ? [["move_type", "in", ["out_invoice", "out_refund"]]] : []),
+            ],
+            context: {
+                billing_hide_partner: true,
+                default_partner_id: this.props.record.resId,
+                list_view_ref: this.props.listRef,
+                search_view_ref: this.props.searchRef,
+            },
+            display: { searchPanel: false, controlPanel: { layoutActions: false } },
+            loadIrFilters: true,
+            noBreadcrumbs: true,
+            showButtons: false,
+            allowSelectors: true,
+            limit: LIMIT,
+            className: "o_billing_tab_list",
+        };
+    }
+}
+
+registry.category("view_widgets").add("omni_billing_tab_list", {
+    component: BillingTabList,
+    extractProps: ({ attrs }) => ({
+        model: attrs.model,
+        listRef: attrs.list_ref,
+        searchRef: attrs.search_ref,
+    }),
+    fieldDependencies: [
+        { name: "commercial_partner_id", type: "many2one", relation: "res.partner" },
+    ],
+});

@@ -1,0 +1,99 @@
+from dateutil.relativedelta import relativedelta
+
+from odoo.tests import freeze_time, tagged
+
+from .common import BillingCommon
+
+
+@tagged("post_install", "-at_install")
+class TestStats(BillingCommon):
+    def _get_cards(self, model, domain=None):
+        stats = self.env[model].billing_retrieve_stats(domain)
+        return {card["name"]: card for card in stats["cards"]}
+
+    @freeze_time("2025-03-15")
+    def test_transactions(self):
+        """F18, F71: amounts, counts and trends; void, free and payments left out."""
+        for cost, date in ((100, "2025-03-01"), (50, "2025-02-28"), (25, "2025-01-31")):
+            self._create_transaction(cost, date=date)
+        self._create_credit(10, date="2025-03-31")
+        self._create_transaction(500, date="2025-03-02").action_void()
+        self._create_transaction(700, date="2025-03-02").action_mark_free()
+        billed = self._create_transaction(40, date="2025-03-03")
+        self._pay(self._bill(billed))
+        cards = self._get_cards("omni.billing.transaction")
+        self.assertEqual(
+            {name: (card["amount"], card["count"]) for name, card in cards.items()},
+            {
+                "total": (205, 5),
+                "open": (165, 4),
+                "this_month": (130, 3),
+                "last_month": (50, 1),
+            },
+        )
+        self.assertEqual(
+            cards["this_month"]["trend"], {"direction": "up", "percent": 160.0}
+        )
+        self.assertEqual(
+            cards["last_month"]["trend"], {"direction": "up", "percent": 100.0}
+        )
+        self.assertEqual(cards["open"]["filter"], "unbilled")
+
+    @freeze_time("2025-03-15")
+    def test_invoices(self):
+        """F69, F137: a payment lowers what is unpaid, not this month's total."""
+        self._create_transaction(100, date="2025-03-01")
+        invoice = self._bill(date_start="2025-03-01", date_end="2025-03-31")
+        self._create_transaction(60, date="2025-03-02")
+        self._bill(date_start="2025-03-01").action_billing_void()
+        self._pay(invoice, amount=30)
+        cards = self._get_cards("account.move")
+        self.assertEqual((cards["open"]["amount"], cards["open"]["count"]), (70, 1))
+        self.assertEqual(cards["this_month"]["amount"], 100)
+        self.assertEqual(cards["total"]["count"], 1)
+        self.assertEqual(
+            cards["this_month"]["trend"], {"direction": "up", "percent": None}
+        )
+
+    def test_cards_follow_the_customer_but_not_the_filters(self):
+        self._create_transaction(100)
+        self._create_transaction(30, partner_id=self.partner_a.id)
+        customer = ("commercial_partner_id", "=", self.customer.id)
+        for domain in (
+            [customer],
+            ["&", customer, ("state", "=", "invoiced")],
+            [customer, "|", ("name", "ilike", "x"), ("description", "ilike", "x")],
+            [("partner_id", "child_of", self.customer.id)],
+        ):
+            with self.subTest(domain=domain):
+                cards = self._get_cards("omni.billing.transaction", domain)
+                self.assertEqual(cards["total"]["amount"], 100)
+        self.assertEqual(
+            self._get_cards("omni.billing.transaction")["total"]["amount"], 130
+        )
+
+    def test_other_currencies_are_converted_and_said_so(self):
+        euro = self.setup_other_currency("EUR", rates=[("2016-01-01", 0.5)])
+        self._create_transaction(100)
+        stats = self.env["omni.billing.transaction"].billing_retrieve_stats()
+        self.assertFalse(stats["note"])
+        self._create_transaction(10, currency_id=euro.id)
+        stats = self.env["omni.billing.transaction"].billing_retrieve_stats()
+        self.assertEqual(stats["cards"][0]["amount"], 120)
+        self.assertIn("USD", stats["note"])
+
+    def test_one_query(self):
+        for model in ("omni.billing.transaction", "account.move"):
+            self.env[model].billing_retrieve_stats()  # warm caches
+            self.env.flush_all()
+            with self.subTest(model=model), self.assertQueryCount(1):
+                self.env[model].billing_retrieve_stats()
+
+    def test_other_companies_and_months_stay_out(self):
+        other = self.setup_other_company()["company"]
+        self._create_transaction(70, company_id=other.id)
+        self._create_transaction(9, date=self.today - relativedelta(months=3))
+        cards = self._get_cards("omni.billing.transaction")
+        self.assertEqual(cards["total"]["amount"], 9)
+        self.assertEqual(cards["last_month"]["amount"], 0)
+        self.assertIsNone(cards["this_month"]["trend"])

@@ -1,0 +1,474 @@
+"""The screens of the product, so that a story reads like the story.
+
+What a person does has a name here; how a page is operated for it is written here
+once. All waiting is for what the person sees.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Download, Locator, Page
+
+expect.set_options(timeout=20_000)
+
+
+class Rows:
+    """The rows of a list, each known by what one of its columns shows."""
+
+    def __init__(self, scope: Locator, key: str = "name") -> None:
+        self._scope = scope
+        self._key = key
+
+    def row(self, text: str) -> Locator:
+        """Find the row of that name."""
+        exactly = re.compile(rf"^\s*{re.escape(text)}\s*$")
+        cell = self._scope.page.locator(f"td[name={self._key}]", has_text=exactly)
+        return self._scope.get_by_role("row").filter(has=cell)
+
+    def show(self, text: str, **cells: str) -> None:
+        """Wait for the row of that name, and for what its cells show."""
+        row = self.row(text)
+        expect(row).to_be_visible()
+        for column, value in cells.items():
+            expect(row.locator(f"td[name={column}]")).to_have_text(value)
+
+    def show_only(self, *texts: str) -> None:
+        """Wait until these rows, in their order, are all there is."""
+        cells = self._scope.locator(f"td[name={self._key}]")
+        if texts:
+            expect(cells).to_have_text(list(texts))
+        else:
+            expect(cells).to_have_count(0)
+
+    def lack(self, text: str) -> None:
+        """Wait until there is no row of that name."""
+        expect(self.row(text)).to_have_count(0)
+
+    def count(self, number: int) -> None:
+        """Wait until there are so many rows."""
+        expect(self._scope.locator(f"td[name={self._key}]")).to_have_count(number)
+
+    def read(self, text: str, column: str) -> str:
+        """Read a cell."""
+        return self.row(text).locator(f"td[name={column}]").inner_text().strip()
+
+    def open(self, text: str) -> None:
+        """Click on a row."""
+        self.row(text).locator(f"td[name={self._key}]").click()
+
+    def press(self, text: str, action: str) -> None:
+        """Press a button of a row, which is known by its icon alone."""
+        self.row(text).locator(f"button[name={action}]").click()
+
+    def select(self, *texts: str) -> None:
+        """Tick rows."""
+        for text in texts:
+            self.row(text).get_by_role("checkbox").check()
+
+
+class Dialog:
+    """A dialog, known by a field that only it has."""
+
+    #: The field.
+    mark: str
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.box = page.get_by_role("dialog").filter(has=find_field(page, self.mark))
+        expect(self.box).to_be_visible()
+
+    def field(self, name: str) -> Locator:
+        """Find a field."""
+        return find_field(self.box, name)
+
+    def enter(self, **values: str | None) -> None:
+        """Fill in fields; those without a value are left as they are."""
+        for name, value in values.items():
+            if value is not None:
+                fill(self.field(name), value)
+
+    def press(self, button: str) -> None:
+        """Press one of its buttons."""
+        press(self.box, button)
+
+    def is_gone(self) -> None:
+        """Wait until it was closed."""
+        expect(self.box).to_have_count(0)
+
+    def close(self) -> None:
+        """Close it with the cross."""
+        self.box.get_by_role("button", name="Close").first.click()
+        self.is_gone()
+
+
+class TransactionDialog(Dialog):
+    """Where a charge or a credit is entered."""
+
+    mark = "retail_cost"
+
+    def save(self) -> None:
+        """Save and close."""
+        self.press("Save")
+        self.is_gone()
+
+
+class ProformaDialog(Dialog):
+    """The preview of an invoice."""
+
+    mark = "date_end"
+
+    def show_only(self, *titles: str) -> None:
+        """Wait until these lines, in their order, are all there is."""
+        expect(self.box.locator(".o_proforma_title")).to_have_text(list(titles))
+
+    def toggle(self, *titles: str) -> None:
+        """Take lines out, or put them back."""
+        for title in titles:
+            name = re.compile(rf"^{re.escape(title)}\. ")
+            button = self.box.get_by_role("button", name=name)
+            was_included = button.get_attribute("aria-pressed")
+            button.click()
+            expect(button).not_to_have_attribute("aria-pressed", was_included)
+
+    def clear_all(self) -> None:
+        """Take all lines out."""
+        self.press("Clear All")
+
+    def select_all(self) -> None:
+        """Put all lines in."""
+        self.press("Select All")
+
+    def counts(self, included: int) -> None:
+        """Wait for the number of lines that are in, on the badge and on the button."""
+        noun = "transaction" if included == 1 else "transactions"
+        text = f"{included} {noun} selected"
+        expect(self.box.get_by_text(text, exact=True)).to_be_visible()
+        expect(self._button).to_have_text(f"Generate Invoice ({included})")
+
+    def totals(self, subtotal: str, tax: str, total: str) -> None:
+        """Wait for the three totals."""
+        for name, amount in (
+            ("amount_untaxed", subtotal),
+            ("amount_tax", tax),
+            ("amount_total", total),
+        ):
+            expect(self.box.locator(f"dd[name={name}]")).to_have_text(amount)
+
+    def date(self, name: str) -> str:
+        """Read a date as it is written."""
+        return self.field(name).locator("button").get_attribute("value")
+
+    def is_impossible(self, reason: str) -> None:
+        """Wait for the reason why nothing can be generated."""
+        expect(self.box.get_by_text(reason)).to_be_visible()
+        expect(self._button).to_be_disabled()
+
+    def generate(self) -> InvoiceDialog:
+        """Bill what is in, which opens the invoice."""
+        self._button.click()
+        self.is_gone()
+        return InvoiceDialog(self.page)
+
+    @property
+    def _button(self) -> Locator:
+        return self.box.get_by_role("button", name=re.compile("^Generate Invoice"))
+
+
+class InvoiceDialog(Dialog):
+    """An invoice in detail."""
+
+    mark = "invoice_line_ids"
+
+    @property
+    def number(self) -> str:
+        """The number of the invoice."""
+        return self.field("name").inner_text().strip()
+
+    @property
+    def lines(self) -> Rows:
+        """What was billed."""
+        return Rows(self.field("invoice_line_ids"))
+
+    @property
+    def buttons(self) -> list[str]:
+        """The names of what can be done."""
+        return self.box.locator("footer").get_by_role("button").all_inner_texts()
+
+    def total(self, total: str, due: str) -> None:
+        """Wait for what was billed, and for what is left to pay of it."""
+        expect(self.field("tax_totals")).to_contain_text(re.compile(_loose(total)))
+        expect(self.field("amount_residual")).to_have_text(due)
+
+    def is_marked(self, word: str) -> None:
+        """Wait for the ribbon with that word."""
+        expect(self.box.get_by_text(word, exact=True)).to_be_visible()
+
+    def pdf(self) -> str:
+        """Download the PDF and read it."""
+        with self.page.expect_download() as download:
+            self.press("Download PDF")
+        return read_pdf(download.value)
+
+    def send(self) -> None:
+        """Send by e-mail, with the message that is proposed."""
+        self.press("Send by E-mail")
+        mail = MailDialog(self.page)
+        mail.press("Send")
+        mail.is_gone()
+
+    def pay(self) -> PaymentDialog:
+        """Go on to the payment."""
+        self.press("Pay Invoice")
+        return PaymentDialog(self.page)
+
+    def void(self, reason: str) -> None:
+        """Void it, for a reason."""
+        self.press("Void")
+        dialog = VoidDialog(self.page)
+        dialog.enter(reason=reason)
+        dialog.press("Void")
+        dialog.is_gone()
+
+
+class MailDialog(Dialog):
+    """Odoo's own dialog for sending an invoice."""
+
+    mark = "mail_partner_ids"
+
+
+class VoidDialog(Dialog):
+    """Where a reason is asked for."""
+
+    mark = "reason"
+
+
+class PaymentDialog(Dialog):
+    """Where money is taken for invoices."""
+
+    mark = "mode"
+
+    def choose(self, mode: str) -> None:
+        """Choose a mode of payment."""
+        self.box.get_by_role("radio", name=mode, exact=True).check()
+
+    def pay(self, mode: str, **values: str) -> None:
+        """Pay, which closes the dialog and says so."""
+        self.choose(mode)
+        self.enter(**values)
+        self.press("Pay Invoice")
+        self.is_gone()
+
+    def is_refused(self, mode: str, **values: str) -> str:
+        """Try to pay, and read why it is not possible; the dialog stays."""
+        self.choose(mode)
+        self.enter(**values)
+        self.press("Pay Invoice")
+        return read_message(self.page)
+
+
+class CustomerPage:
+    """The page of a customer, on its billing tab."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.get_by_role("tab", name="Billing").click()
+        self.transactions = Rows(self._field("billing_transaction_ids"))
+        self.invoices = Rows(self._field("billing_invoice_ids"))
+
+    @classmethod
+    def open(cls, page: Page, customer: int) -> CustomerPage:
+        """Go to the page of a customer."""
+        page.goto(f"/odoo/customers/{customer}")
+        return cls(page)
+
+    @classmethod
+    def create(cls, page: Page, **values: str) -> CustomerPage:
+        """Enter a new customer."""
+        page.goto("/odoo/customers")
+        page.get_by_role("button", name="New", exact=True).click()
+        for name, value in values.items():
+            fill(find_field(page, name), value)
+        page.get_by_role("button", name="Save manually").click()
+        page.wait_for_url(re.compile(r"/customers/\d+$"))
+        return cls(page)
+
+    def owes(self, **amounts: str) -> None:
+        """Wait for balances: ``unbilled``, ``due``, ``credit``."""
+        for name, amount in amounts.items():
+            expect(self._field(f"billing_{name}_amount")).to_have_text(amount)
+
+    def add_charge(self, title: str, cost: str, **values: str) -> None:
+        """Enter a charge."""
+        self._press("Add a Transaction")
+        self._save_transaction(name=title, retail_cost=cost, **values)
+
+    def add_credit(self, title: str, cost: str, kind: str, **values: str) -> None:
+        """Enter a credit of a kind."""
+        self._press("Create a Credit")
+        self._save_transaction(
+            name=title, retail_cost=cost, credit_type_id=kind, **values
+        )
+
+    def bill(self) -> ProformaDialog:
+        """Start an invoice."""
+        self._press("Generate a Proforma Invoice")
+        return ProformaDialog(self.page)
+
+    def open_invoice(self, number: str) -> InvoiceDialog:
+        """Open one of the customer's invoices."""
+        self.invoices.open(number)
+        return InvoiceDialog(self.page)
+
+    def open_transaction(self, title: str) -> TransactionDialog:
+        """Open one of the customer's transactions."""
+        self.transactions.open(title)
+        return TransactionDialog(self.page)
+
+    def pay_all(self) -> PaymentDialog:
+        """Take money for whatever is unpaid."""
+        self._press("Pay Unpaid Invoices")
+        return PaymentDialog(self.page)
+
+    def _save_transaction(self, **values: str) -> None:
+        dialog = TransactionDialog(self.page)
+        dialog.enter(**values)
+        dialog.save()
+
+    def _press(self, button: str) -> None:
+        press(self.page, button)
+
+    def _field(self, name: str) -> Locator:
+        return find_field(self.page, name)
+
+
+class SystemList:
+    """A list over all customers, with its search bar."""
+
+    path: str
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.goto(self.path)
+        self.rows = Rows(page.get_by_role("table"))
+        expect(page.get_by_role("table")).to_be_visible()
+
+    def filter(self, name: str) -> None:
+        """Choose a filter of the search menu."""
+        self.page.get_by_role("button", name="Toggle Search Panel").click()
+        self.page.get_by_role("menuitemcheckbox", name=name, exact=True).click()
+        self.page.keyboard.press("Escape")
+        self._is_searched(name)
+
+    def unfilter(self) -> None:
+        """Take all filters away."""
+        for remove in self.page.get_by_role("button", name="Remove").all():
+            remove.click()
+
+    def search(self, text: str, by: str) -> None:
+        """Type into the search bar, and choose what to search."""
+        self.page.get_by_role("searchbox").fill(text)
+        offer = re.compile(rf"^Search {by} for: {re.escape(text)}")
+        self.page.get_by_role("menuitem", name=offer).click()
+        self._is_searched(text)
+
+    def press(self, button: str) -> None:
+        """Press a button for the selected rows."""
+        press(self.page, button)
+
+    def _is_searched(self, text: str) -> None:
+        facets = self.page.get_by_role("search").get_by_role("listitem")
+        expect(facets.filter(has_text=text)).to_be_visible()
+
+
+class TransactionList(SystemList):
+    """Billing > Transactions."""
+
+    path = "/odoo/billing-transactions"
+
+    def bill(self, title: str) -> ProformaDialog:
+        """Start an invoice for the customer of a transaction."""
+        self.rows.select(title)
+        self.press("Generate Invoice")
+        return ProformaDialog(self.page)
+
+
+class InvoiceList(SystemList):
+    """Billing > Invoices."""
+
+    path = "/odoo/billing-invoices"
+
+    def open(self, number: str) -> InvoiceDialog:
+        """Open an invoice."""
+        self.rows.open(number)
+        return InvoiceDialog(self.page)
+
+    def pay(self, *numbers: str) -> PaymentDialog:
+        """Take money for several invoices."""
+        self.rows.select(*numbers)
+        self.press("Pay")
+        return PaymentDialog(self.page)
+
+
+def start_invoice(page: Page, customer: str) -> ProformaDialog:
+    """Start an invoice from the menu, where the customer is still to be chosen."""
+    page.get_by_role("menuitem", name="Generate Invoice").click()
+    dialog = ProformaDialog(page)
+    dialog.enter(partner_id=customer)
+    return dialog
+
+
+def find_field(scope: Page | Locator, name: str) -> Locator:
+    """Find a field of a form; those in the cells of a list are not meant."""
+    return scope.locator(f".o_field_widget[name={name}]:not(td *)")
+
+
+def press(scope: Page | Locator, name: str) -> None:
+    """Press the button of that name; the icon before it counts as a letter."""
+    whole = re.compile(rf"^\W*{re.escape(name)}$")
+    scope.get_by_role("button", name=whole).click()
+
+
+def fill(field: Locator, value: str) -> None:
+    """Fill in a field, as a person would."""
+    choice = field.get_by_role("combobox")
+    if choice.count():
+        choice.fill(value)
+        field.page.get_by_role("option", name=value, exact=True).click()
+        return
+    day = field.locator("button[data-field]")
+    if day.count():
+        # A date is a button until it is edited, and has a calendar until it is left.
+        day.click()
+    entry = field.locator("input, textarea")
+    entry.fill(value)
+    entry.press("Enter" if entry.get_attribute("data-field") else "Tab")
+
+
+def read_message(page: Page) -> str:
+    """Read the message that keeps a person from going on, and close it."""
+    box = page.get_by_role("dialog").filter(has=page.get_by_role("alert"))
+    text = box.get_by_role("alert").inner_text()
+    box.get_by_text("Close", exact=True).click()
+    expect(box).to_have_count(0)
+    return text
+
+
+def read_pdf(source: Download | bytes) -> str:
+    """Read the words of a PDF, one space between them."""
+    content = source if isinstance(source, bytes) else source.path().read_bytes()
+    result = subprocess.run(
+        ["pdftotext", "-raw", "-", "-"], input=content, capture_output=True
+    )
+    assert not result.returncode, result.stderr
+    return " ".join(result.stdout.decode().split())
+
+
+def _loose(text: str) -> str:
+    """Let any space in a pattern stand for Odoo's own kinds of it."""
+    return r"\s".join(map(re.escape, text.split(" ")))

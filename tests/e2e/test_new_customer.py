@@ -1,0 +1,74 @@
+"""WF1 (F200): a new customer, from the first charge to a paid invoice."""
+
+from __future__ import annotations
+
+import base64
+
+import books
+from screens import CustomerPage, InvoiceList, read_pdf
+
+
+def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, login):
+    """F200, with the card's part paid in cash: F11, F59, F113, F135, F158."""
+    page = login("staff")
+    customer = CustomerPage.create(page, name="Nora Newton", email="nora@example.com")
+
+    customer.add_charge("Setup", "50")
+    customer.add_charge("Month", "45")
+    customer.transactions.show("Setup", amount_total="$ 50.00", state="Unbilled")
+    customer.transactions.show("Month", amount_total="$ 45.00", state="Unbilled")
+    customer.owes(unbilled="$ 95.00", due="$ 0.00")
+
+    proforma = customer.bill()
+    proforma.show_only("Setup", "Month")
+    proforma.totals("$ 95.00", "$ 0.00", "$ 95.00")
+    invoice = proforma.generate()
+    number = invoice.number
+    invoice.total("$ 95.00", due="$ 95.00")
+
+    document = invoice.pdf()
+    for words in (number, "Nora Newton", "Setup $ 50.00", "Month $ 45.00"):
+        assert words in document
+    assert "Total $ 95.00" in document
+    assert "PAID" not in document
+
+    invoice.send()
+    mail = _read_mail(server, to="nora@example.com")
+    assert number in mail["subject"]
+    assert read_pdf(mail["pdf"]) == document
+
+    customer.owes(unbilled="$ 0.00", due="$ 95.00")
+    customer.invoices.show(number, billing_state="Unpaid")
+    customer.pay_all().pay("Cash", reference="Receipt #001")
+
+    customer.invoices.show(number, billing_state="Paid")
+    customer.owes(unbilled="$ 0.00", due="$ 0.00")
+    customer.transactions.show(
+        f"Payment for invoice {number}", amount_total="$ -95.00", state="Invoiced"
+    )
+    invoice = InvoiceList(page).open(number)
+    invoice.is_marked("Paid")
+    invoice.total("$ 95.00", due="$ 0.00")
+    document = invoice.pdf()
+    assert "PAID" in document
+    assert "Receipt #001" in document
+    books.agree(server)
+
+
+def _read_mail(server, to):
+    """Find the one mail; nobody fetches it here, so it waits or has failed."""
+    admin = server.rpc("admin")
+    partners = admin.call("res.partner", "search", [("email", "=", to)])
+    [mail] = admin.call(
+        "mail.mail",
+        "search_read",
+        [("recipient_ids", "in", partners)],
+        ["subject", "state", "attachment_ids"],
+    )
+    assert mail["state"] in ("outgoing", "exception")
+    [attachment] = admin.call(
+        "ir.attachment", "read", mail["attachment_ids"], ["name", "mimetype", "datas"]
+    )
+    assert attachment["mimetype"] == "application/pdf"
+    mail["pdf"] = base64.b64decode(attachment["datas"])
+    return mail
