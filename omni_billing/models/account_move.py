@@ -1,7 +1,11 @@
+from decimal import Decimal
+
+from babel.numbers import format_percent
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import SQL, format_amount, format_date, format_list
+from odoo.tools import SQL, format_date, format_list, get_lang
 
 from ..const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH
 from ..tools.periods import format_period
@@ -63,7 +67,7 @@ class AccountMove(models.Model):
         index=True,
     )
     billing_payment_reference = fields.Char(
-        string="Payment Received As",
+        string="Reference of the Payment",
         readonly=True,
         copy=False,
         help="The receipt or card payment that paid the invoice.",
@@ -139,7 +143,7 @@ class AccountMove(models.Model):
                 and move.billing_date_start > move.billing_date_end
             ):
                 raise ValidationError(
-                    self.env._("The period of an invoice ends after it starts.")
+                    self.env._("The period of an invoice cannot end before it starts.")
                 )
 
     # === ACTION METHODS === #
@@ -170,7 +174,7 @@ class AccountMove(models.Model):
                 trust(move).button_cancel()
             move._message_log(
                 body=self.env._(
-                    "Void: %(reason)s (%(count)s transactions are unbilled again)",
+                    "Void: %(reason)s. Transactions that are unbilled again: %(count)s",
                     reason=reason or self.env._("no reason given"),
                     count=len(transactions),
                 )
@@ -241,7 +245,9 @@ class AccountMove(models.Model):
     def action_open_billing_void_wizard(self):
         return {
             "type": "ir.actions.act_window",
-            "name": self.env._("Void Invoices"),
+            "name": self.env._("Void Invoice")
+            if len(self) == 1
+            else self.env._("Void Invoices"),
             "res_model": "omni.billing.void.wizard",
             "view_mode": "form",
             "target": "new",
@@ -463,6 +469,7 @@ class AccountMove(models.Model):
         return {
             "lines": self._billing_get_lines(),
             "mark": self._billing_get_mark(),
+            "format_percentage": self._billing_format_percentage,
             "instructions": self.company_id.billing_payment_instructions,
             "bank": self.partner_bank_id
             if self.move_type == "out_invoice"
@@ -516,10 +523,10 @@ class AccountMove(models.Model):
 
     def _billing_get_cards(self):
         return [
-            ("total", self.env._("All Invoices"), None, None),
-            ("open", self.env._("Unpaid Invoices"), "not_yet_paid", None),
-            ("this_month", self.env._("This Month"), "this_month", "last_month"),
-            ("last_month", self.env._("Last Month"), "last_month", "month_before"),
+            ("total", None, None, self.env._("All Invoices")),
+            ("open", "not_yet_paid", None, self.env._("Unpaid Invoices")),
+            ("this_month", "this_month", "last_month", self.env._("This Month")),
+            ("last_month", "last_month", "month_before", self.env._("Last Month")),
         ]
 
     # === HELPERS === #
@@ -548,9 +555,12 @@ class AccountMove(models.Model):
         lang = self.partner_id.lang or self.env.lang
         return translate(self.with_context(lang=lang).env)
 
-    def _billing_format_amount(self, amount):
-        self.ensure_one()
-        return format_amount(self.env, amount, self.currency_id)
+    def _billing_format_percentage(self, percentage):
+        """Write a percentage as the language does: 5.5%, 5,5 %."""
+        locale = get_lang(self.env).code
+        return format_percent(
+            Decimal(str(percentage)) / 100, locale=locale, decimal_quantization=False
+        )
 
     @api.model
     def _get_billing_domain(self):

@@ -56,9 +56,7 @@ class AccountMoveLine(models.Model):
                         )
                     )
         if "billing_transaction_id" in vals and not is_trusted(self.env):
-            raise UserError(
-                self.env._("Transactions are put on invoices by billing them.")
-            )
+            raise UserError(self.env._("To put a transaction on an invoice, bill it."))
         return super().write(vals)
 
     def unlink(self):

@@ -23,7 +23,7 @@ class AccountPartialReconcile(models.Model):
         Transaction = self.env["omni.billing.transaction"].sudo()
         receipts = Transaction.search([("partial_id", "in", self.ids)])
         invoices = receipts.invoice_id
-        trust(receipts)._set_void(reason=self.env._("The payment was taken back"))
+        trust(receipts)._set_void(reason=self.env._("The payment was unreconciled"))
         result = super().unlink()
         invoices._billing_update_payment_reference()
         return result

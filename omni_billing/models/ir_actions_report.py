@@ -20,6 +20,7 @@ class IrActionsReport(models.Model):
 
     pdf_engine = fields.Selection(
         [("wkhtmltopdf", "wkhtmltopdf"), ("weasyprint", "WeasyPrint")],
+        string="PDF Engine",
         required=True,
         default="wkhtmltopdf",
         help="WeasyPrint needs a template that is a whole page, with its own styles.",

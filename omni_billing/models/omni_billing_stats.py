@@ -52,7 +52,7 @@ class OmniBillingStats(models.AbstractModel):
                 "count": sums[name][1],
                 "trend": before and compute_trend(sums[name][0], sums[before][0]),
             }
-            for name, label, filter_name, before in self._billing_get_cards()
+            for name, filter_name, before, label in self._billing_get_cards()
         ]
         note = (
             self.env._(
@@ -76,7 +76,7 @@ class OmniBillingStats(models.AbstractModel):
         raise NotImplementedError
 
     def _billing_get_cards(self):
-        """Return name, label, filter and the period before of each card."""
+        """Return name, filter, the period before, and label of each card."""
         raise NotImplementedError
 
     # === HELPERS === #

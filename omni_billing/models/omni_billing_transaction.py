@@ -96,7 +96,7 @@ class OmniBillingTransaction(models.Model):
     )
     commercial_partner_id = fields.Many2one(
         related="partner_id.commercial_partner_id",
-        string="Customer Account",
+        string="Main Customer",
         store=True,
         precompute=True,
     )
@@ -187,6 +187,7 @@ class OmniBillingTransaction(models.Model):
     # === Where it stands === #
     state = fields.Selection(
         [("unbilled", "Unbilled"), ("invoiced", "Invoiced"), ("void", "Void")],
+        string="Status",
         required=True,
         readonly=True,
         default="unbilled",
@@ -232,12 +233,13 @@ class OmniBillingTransaction(models.Model):
     )
     partial_id = fields.Many2one(
         "account.partial.reconcile",
+        string="Reconciliation",
         readonly=True,
         copy=False,
         index="btree_not_null",
         ondelete="set null",
         groups="base.group_user",
-        help="The reconciliation that this entry tells of.",
+        help="What this entry records.",
     )
     payment_reference = fields.Char(readonly=True, copy=False)
     is_refund = fields.Boolean(
@@ -457,7 +459,7 @@ class OmniBillingTransaction(models.Model):
             if transaction.transaction_type == "payment":
                 raise UserError(
                     self.env._(
-                        "“%(title)s” tells of money that was received. Cancel the"
+                        "“%(title)s” records money that was received. Cancel the"
                         " payment instead.",
                         title=transaction.name,
                     )
@@ -485,7 +487,7 @@ class OmniBillingTransaction(models.Model):
                 raise UserError(
                     self.env._(
                         "Payments are entered on invoices: open the invoice and press"
-                        " Pay."
+                        " Pay Invoice."
                     )
                 )
             forced = {
@@ -607,8 +609,8 @@ class OmniBillingTransaction(models.Model):
                 {
                     "type": "warning",
                     "message": self.env._(
-                        "%(count)s rows were skipped: a transaction with their external"
-                        " reference exists already.",
+                        "Rows skipped, because their external reference is known"
+                        " already: %(count)s",
                         count=skipped,
                     ),
                 }
@@ -696,7 +698,9 @@ class OmniBillingTransaction(models.Model):
     def action_open_void_wizard(self):
         return {
             "type": "ir.actions.act_window",
-            "name": self.env._("Void Transactions"),
+            "name": self.env._("Void Transaction")
+            if len(self) == 1
+            else self.env._("Void Transactions"),
             "res_model": "omni.billing.void.wizard",
             "view_mode": "form",
             "target": "new",
@@ -795,8 +799,8 @@ class OmniBillingTransaction(models.Model):
         ):
             raise UserError(
                 self.env._(
-                    "The transactions of an invoice are of one customer, one company"
-                    " and one currency."
+                    "The transactions of an invoice must belong to one customer,"
+                    " one company and one currency."
                 )
             )
 
@@ -965,8 +969,8 @@ class OmniBillingTransaction(models.Model):
         if missing := self - self.exists():
             raise UserError(
                 self.env._(
-                    "Nothing was changed, because %(count)s transactions were deleted"
-                    " meanwhile. Reload the page.",
+                    "Nothing was changed, because some of these transactions were"
+                    " deleted meanwhile (%(count)s). Reload the page.",
                     count=len(missing),
                 )
             )
@@ -1122,10 +1126,10 @@ class OmniBillingTransaction(models.Model):
 
     def _billing_get_cards(self):
         return [
-            ("total", self.env._("Total"), None, None),
-            ("open", self.env._("Unbilled"), "unbilled", None),
-            ("this_month", self.env._("This Month"), "this_month", "last_month"),
-            ("last_month", self.env._("Last Month"), "last_month", "month_before"),
+            ("total", None, None, self.env._("Total")),
+            ("open", "unbilled", None, self.env._("Unbilled")),
+            ("this_month", "this_month", "last_month", self.env._("This Month")),
+            ("last_month", "last_month", "month_before", self.env._("Last Month")),
         ]
 
     # === HELPERS === #

@@ -32,7 +32,7 @@ class TestImport(BillingCommon):
         count = self.env["omni.billing.transaction"].search_count([])
         result = self._load(rows)
         self.assertEqual(result["ids"], [])
-        self.assertIn("3 rows were skipped", result["messages"][0]["message"])
+        self.assertIn("already: 3", result["messages"][0]["message"])
         self.assertEqual(result["messages"][0]["type"], "warning")
         self.assertEqual(self.env["omni.billing.transaction"].search_count([]), count)
 

@@ -294,5 +294,5 @@ class TestCreditOnFile(BillingCommon):
     def test_credit_is_not_split_by_hand(self):
         self._give_credit(30)
         self._create_transaction(100)
-        with self.assertRaisesRegex(UserError, "as far as it goes"):
+        with self.assertRaisesRegex(UserError, "most that fits"):
             self._pay(self._bill(), mode="credit", amount=10)

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import format_amount
+from odoo.tools import format_amount, format_list
 
 from ..tools.money import has_excess_decimals
 
@@ -88,7 +88,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
                 "message": self.env._(
                     "%(amount)s paid on %(invoices)s.",
                     amount=format_amount(self.env, self.amount, self.currency_id),
-                    invoices=", ".join(invoices.mapped("name")),
+                    invoices=format_list(self.env, invoices.mapped("name")),
                 ),
                 "next": {"type": "ir.actions.act_window_close"},
             },
@@ -122,7 +122,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
         if self.currency_id.compare_amounts(self.amount, usable):
             raise UserError(
                 self.env._(
-                    "Credit on file is used as far as it goes: %(amount)s.",
+                    "The credit used must be the most that fits: %(amount)s.",
                     amount=format_amount(self.env, usable, self.currency_id),
                 )
             )
@@ -267,8 +267,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
         ):
             raise UserError(
                 self.env._(
-                    "Invoices paid together are of one customer, one company and one"
-                    " currency. Select fewer."
+                    "Invoices paid together must belong to one customer, one company"
+                    " and one currency. Select fewer."
                 )
             )
 

@@ -77,25 +77,29 @@ class OmniBillingProformaWizard(models.TransientModel):
         compute="_compute_problem", help="Why nothing can be generated now."
     )
     blocker = fields.Char(
-        compute="_compute_blocker", help="The same, whatever is taken out."
+        compute="_compute_blocker",
+        help="Why nothing can be generated, whatever is excluded.",
     )
 
     # === COMPUTE METHODS === #
 
-    @api.depends("date_start", "date_end")
+    @api.depends("date_start", "date_end", "partner_id")
     @api.depends_context("lang")
     def _compute_title(self):
+        """Write the title in the customer's language: it is printed on the invoice."""
         for wizard in self:
+            lang = wizard.partner_id.lang or self.env.lang
+            env = wizard.with_context(lang=lang).env
+            start, end = wizard.date_start, wizard.date_end
             period = format_period(
-                wizard.date_start,
-                wizard.date_end,
-                lambda day: format_date(self.env, day),
+                start, end, lambda day, env=env: format_date(env, day)
             )
-            wizard.title = (
-                self.env._("Invoice for %(period)s", period=period)
-                if period
-                else self.env._("Invoice")
-            )
+            if not period:
+                wizard.title = env._("Invoice")
+            elif start and end and start != end:
+                wizard.title = env._("Invoice for %(period)s", period=period)
+            else:
+                wizard.title = env._("Invoice of %(date)s", date=period)
 
     @api.depends("partner_id", "company_id")
     def _compute_currency_id(self):

@@ -139,10 +139,12 @@ class ProformaDialog(Dialog):
     def clear_all(self) -> None:
         """Take all lines out."""
         self.press("Clear All")
+        self.counts(0)
 
     def select_all(self) -> None:
         """Put all lines in."""
         self.press("Select All")
+        expect(self.box.get_by_role("button", pressed=False)).to_have_count(0)
 
     def counts(self, included: int) -> None:
         """Wait for the number of lines that are in, on the badge and on the button."""
@@ -230,10 +232,7 @@ class InvoiceDialog(Dialog):
     def void(self, reason: str) -> None:
         """Void it, for a reason."""
         self.press("Void")
-        dialog = VoidDialog(self.page)
-        dialog.enter(reason=reason)
-        dialog.press("Void")
-        dialog.is_gone()
+        VoidDialog(self.page).void(reason)
 
 
 class MailDialog(Dialog):
@@ -246,6 +245,12 @@ class VoidDialog(Dialog):
     """Where a reason is asked for."""
 
     mark = "reason"
+
+    def void(self, reason: str) -> None:
+        """Give the reason, and go on."""
+        self.enter(reason=reason)
+        self.press("Void")
+        self.is_gone()
 
 
 class PaymentDialog(Dialog):
@@ -264,10 +269,12 @@ class PaymentDialog(Dialog):
         self.press("Pay Invoice")
         self.is_gone()
 
-    def is_refused(self, mode: str, **values: str) -> str:
+    def asks_for(self, amount: str) -> None:
+        """Wait for the amount that is proposed."""
+        expect(self.field("amount").get_by_role("textbox")).to_have_value(amount)
+
+    def is_refused(self) -> str:
         """Try to pay, and read why it is not possible; the dialog stays."""
-        self.choose(mode)
-        self.enter(**values)
         self.press("Pay Invoice")
         return read_message(self.page)
 
@@ -325,11 +332,6 @@ class CustomerPage:
         self.invoices.open(number)
         return InvoiceDialog(self.page)
 
-    def open_transaction(self, title: str) -> TransactionDialog:
-        """Open one of the customer's transactions."""
-        self.transactions.open(title)
-        return TransactionDialog(self.page)
-
     def pay_all(self) -> PaymentDialog:
         """Take money for whatever is unpaid."""
         self._press("Pay Unpaid Invoices")
@@ -373,8 +375,8 @@ class SystemList:
     def search(self, text: str, by: str) -> None:
         """Type into the search bar, and choose what to search."""
         self.page.get_by_role("searchbox").fill(text)
-        offer = re.compile(rf"^Search {by} for: {re.escape(text)}")
-        self.page.get_by_role("menuitem", name=offer).click()
+        offer = self.page.get_by_role("menuitem", name=f"Search {by} for: {text}")
+        offer.click()
         self._is_searched(text)
 
     def press(self, button: str) -> None:
@@ -390,6 +392,16 @@ class TransactionList(SystemList):
     """Billing > Transactions."""
 
     path = "/odoo/billing-transactions"
+
+    def open(self, title: str) -> TransactionDialog:
+        """Open a transaction."""
+        self.rows.open(title)
+        return TransactionDialog(self.page)
+
+    def void(self, title: str, reason: str) -> None:
+        """Void a transaction, for a reason."""
+        self.rows.press(title, "action_open_void_wizard")
+        VoidDialog(self.page).void(reason)
 
     def bill(self, title: str) -> ProformaDialog:
         """Start an invoice for the customer of a transaction."""

@@ -1,9 +1,8 @@
 import { registry } from "@web/core/registry";
-import { useService } from "@web/core/utils/hooks";
-import { View } from "@web/views/view";
+import { getDefaultConfig, View } from "@web/views/view";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
 
-import { Component } from "@odoo/owl";
+import { Component, useSubEnv } from "@odoo/owl";
 
 /** Rows of a list on the tab; the pager shows the rest. */
 const LIMIT = 10;
@@ -18,7 +17,8 @@ export class BillingTabList extends Component {
     static props = { ...standardWidgetProps, model: String, listRef: String, searchRef: String };
 
     setup() {
-        this.orm = useService("orm");
+        // Three lists on a page: none of them takes the focus, nor the page's title.
+        useSubEnv({ config: { ...getDefaultConfig(), disableSearchBarAutofocus: true } });
     }
 
     get customerId() {
@@ -43,6 +43,7 @@ export class BillingTabList extends Component {
             },
             display: { searchPanel: false, controlPanel: { layoutActions: false } },
             loadIrFilters: true,
+            searchViewId: false,
             noBreadcrumbs: true,
             showButtons: false,
             allowSelectors: true,

@@ -2,8 +2,9 @@ import { accountTaxHelpers } from "@account/helpers/account_tax";
 import { formatDate, deserializeDate } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
+import { user } from "@web/core/user";
 import { roundPrecision } from "@web/core/utils/numbers";
-import { formatFloat, formatMonetary } from "@web/views/fields/formatters";
+import { formatMonetary, formatPercentage } from "@web/views/fields/formatters";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
 
 import { Component, useRef } from "@odoo/owl";
@@ -81,8 +82,7 @@ export class ProformaRow extends Component {
         if (!amount) {
             return "-";
         }
-        const percent = formatFloat(percentage, { digits: [0, 2], trailingZeros: false });
-        return `${this.format(amount)} (${percent}%)`;
+        return `${this.format(amount)} (${formatPercentage(percentage / 100)})`;
     }
 
     get hint() {
@@ -132,8 +132,10 @@ export class ProformaPreview extends Component {
     }
 
     countText(count) {
-        return count === 1
-            ? _t("1 transaction selected")
+        // French counts nothing in the singular: "0 transaction".
+        const plural = new Intl.PluralRules((user.lang || "en-US").replace("_", "-"));
+        return plural.select(count) === "one"
+            ? _t("%(count)s transaction selected", { count })
             : _t("%(count)s transactions selected", { count });
     }
 
