@@ -23,6 +23,7 @@ BILLING_STATE_BY_PAYMENT_STATE = {
 class AccountMove(models.Model):
     _name = "account.move"
     _inherit = ["account.move", "omni.billing.stats"]
+    _billing_open_filter = "not_yet_paid"
 
     billing_title = fields.Char(copy=False)
     billing_date_start = fields.Date(string="Period Start", copy=False)
@@ -521,13 +522,11 @@ class AccountMove(models.Model):
             SQL("NULL::integer"),
         )
 
-    def _billing_get_cards(self):
-        return [
-            ("total", None, None, self.env._("All Invoices")),
-            ("open", "not_yet_paid", None, self.env._("Unpaid Invoices")),
-            ("this_month", "this_month", "last_month", self.env._("This Month")),
-            ("last_month", "last_month", "month_before", self.env._("Last Month")),
-        ]
+    def _billing_get_card_labels(self):
+        return super()._billing_get_card_labels() | {
+            "total": self.env._("All Invoices"),
+            "open": self.env._("Unpaid Invoices"),
+        }
 
     # === HELPERS === #
 

@@ -9,6 +9,14 @@ from ..tools.trends import compute_trend
 #: Conditions of a list's search that its cards follow: whose, not which.
 CUSTOMER_FIELDS = {"partner_id", "commercial_partner_id"}
 
+#: Name, filter of the search view, and what it is compared with, of each card.
+CARDS = (
+    ("total", None, None),
+    ("open", None, None),
+    ("this_month", "this_month", "last_month"),
+    ("last_month", "last_month", "month_before"),
+)
+
 
 class OmniBillingStats(models.AbstractModel):
     """Cards above a list: all, open, this month and last month (F18, F69-F71).
@@ -19,6 +27,9 @@ class OmniBillingStats(models.AbstractModel):
 
     _name = "omni.billing.stats"
     _description = "Statistics above a Billing List"
+
+    #: The filter of the search view that a click on the second card applies.
+    _billing_open_filter = None
 
     @api.model
     @api.readonly
@@ -42,17 +53,18 @@ class OmniBillingStats(models.AbstractModel):
             & self._billing_get_stats_domain(),
             months,
         )
+        labels = self._billing_get_card_labels()
         cards = [
             {
                 "name": name,
-                "label": label,
-                "filter": filter_name,
+                "label": labels[name],
+                "filter": self._billing_open_filter if name == "open" else filter_name,
                 "amount": sums[name][0],
                 "exact": format_amount(self.env, sums[name][0], company.currency_id),
                 "count": sums[name][1],
                 "trend": before and compute_trend(sums[name][0], sums[before][0]),
             }
-            for name, filter_name, before, label in self._billing_get_cards()
+            for name, filter_name, before in CARDS
         ]
         note = (
             self.env._(
@@ -75,9 +87,14 @@ class OmniBillingStats(models.AbstractModel):
         """Return SQL: the amount, the open amount, what is open, date and currency."""
         raise NotImplementedError
 
-    def _billing_get_cards(self):
-        """Return name, filter, the period before, and label of each card."""
-        raise NotImplementedError
+    def _billing_get_card_labels(self):
+        """Return the label of each card by its name."""
+        return {
+            "total": self.env._("Total"),
+            "open": self.env._("Open"),
+            "this_month": self.env._("This Month"),
+            "last_month": self.env._("Last Month"),
+        }
 
     # === HELPERS === #
 

@@ -62,6 +62,7 @@ class OmniBillingTransaction(models.Model):
     _inherit = ["omni.billing.stats"]
     _description = "Billing Transaction"
     _order = "date desc, id desc"
+    _billing_open_filter = "unbilled"
     _rec_names_search = ["name", "external_ref"]
     _check_company_auto = True
 
@@ -262,8 +263,10 @@ class OmniBillingTransaction(models.Model):
         "(company_id, external_ref) WHERE external_ref IS NOT NULL",
         "A transaction with this external reference exists already.",
     )
-    # The default order of the system list, and of one customer's list.
-    _company_date_idx = models.Index("(company_id, date DESC, id DESC)")
+    # The default order of the system list, alone and with its filter, and of one
+    # customer's list.
+    _date_idx = models.Index("(date DESC, id DESC)")
+    _unbilled_date_idx = models.Index("(date DESC, id DESC) WHERE state = 'unbilled'")
     _customer_date_idx = models.Index(
         "(commercial_partner_id, company_id, date DESC, id DESC)"
     )
@@ -1124,13 +1127,8 @@ class OmniBillingTransaction(models.Model):
             SQL("%s.currency_id", table),
         )
 
-    def _billing_get_cards(self):
-        return [
-            ("total", None, None, self.env._("Total")),
-            ("open", "unbilled", None, self.env._("Unbilled")),
-            ("this_month", "this_month", "last_month", self.env._("This Month")),
-            ("last_month", "last_month", "month_before", self.env._("Last Month")),
-        ]
+    def _billing_get_card_labels(self):
+        return super()._billing_get_card_labels() | {"open": self.env._("Unbilled")}
 
     # === HELPERS === #
 

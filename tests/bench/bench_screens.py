@@ -1,0 +1,206 @@
+"""How long the server works for each screen, with a million transactions.
+
+1,000,000 transactions of 20,000 customers, one of whom has 100,000, and 200,000
+invoices. Beside ours stands Odoo's own list of customer invoices, in the same run on
+the same database. Times are medians of what the web client's requests take on the
+server: the rows of a page with the view's own fields, and the cards.
+
+Options: --transactions N, --invoices N (for a quick try).
+"""
+
+# ruff: noqa: F821 - `env` is given by bin/bench
+import argparse
+import statistics
+import time
+
+from lxml import etree
+
+from dev.bench import Report
+
+parser = argparse.ArgumentParser(prog="bin/bench screens")
+parser.add_argument("--transactions", type=int, default=1_000_000)
+parser.add_argument("--invoices", type=int, default=200_000)
+options = parser.parse_args()
+report = Report("Screens")
+CUSTOMERS = 20_000
+Transaction, Move = env["omni.billing.transaction"], env["account.move"]
+company = env.company
+
+# --- The database ---
+print("  filling the database", flush=True)
+customers = env["res.partner"]
+for start in range(0, CUSTOMERS, 5_000):
+    customers += customers.create(
+        [{"name": f"Customer {start + index}"} for index in range(5_000)]
+    )
+big = customers[0]
+charge = Transaction.create(
+    {"name": "Call", "partner_id": big.id, "retail_cost": 5, "external_ref": "seed"}
+)
+wizard = env["omni.billing.proforma.wizard"].create({"partner_id": big.id})
+invoice = Move.browse(wizard.action_generate()["res_id"])
+env.cr.commit()
+
+
+def clone(table, source, count, overrides):
+    """Insert copies of a row that differ in the columns given as SQL of ``n``."""
+    env.cr.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = %s"
+        " AND column_name != 'id' AND is_generated = 'NEVER' ORDER BY 1",
+        [table],
+    )
+    columns = [name for (name,) in env.cr.fetchall()]
+    values = [overrides.get(name, f"source.{name}") for name in columns]
+    names = ", ".join(f'"{name}"' for name in columns)
+    env.cr.execute(
+        f"INSERT INTO {table} ({names}) SELECT {', '.join(values)}"
+        f" FROM {table} source, generate_series(1, {count}) n"
+        f" WHERE source.id = {source.id}"
+    )
+    env.cr.execute(f"ANALYZE {table}")
+    env.cr.commit()
+
+
+first, share = customers[0].id, options.transactions // 10
+partner = f"CASE WHEN n <= {share} THEN {first} ELSE {first} + n % {CUSTOMERS} END"
+clone(
+    "omni_billing_transaction",
+    charge,
+    options.transactions,
+    {
+        "partner_id": partner,
+        "commercial_partner_id": partner,
+        "external_ref": "'made-' || n",
+        "date": "CURRENT_DATE - n % 700",
+        "state": "CASE WHEN n % 20 = 0 THEN 'unbilled' ELSE 'invoiced' END",
+        "invoice_id": f"CASE WHEN n % 20 = 0 THEN NULL ELSE {invoice.id} END",
+        "amount_total": "1 + n % 90",
+        "amount_untaxed": "1 + n % 90",
+    },
+)
+clone(
+    "account_move",
+    invoice,
+    options.invoices,
+    {
+        "name": "'INV/MADE/' || n",
+        "sequence_number": "n",
+        "sequence_prefix": "'INV/MADE/'",
+        "partner_id": f"{first} + n % {CUSTOMERS}",
+        "commercial_partner_id": f"{first} + n % {CUSTOMERS}",
+        "date": "CURRENT_DATE - n % 700",
+        "invoice_date": "CURRENT_DATE - n % 700",
+        "access_token": "NULL",
+        "payment_state": "CASE WHEN n % 5 = 0 THEN 'not_paid' ELSE 'paid' END",
+        "billing_state": "CASE WHEN n % 5 = 0 THEN 'unpaid' ELSE 'paid' END",
+    },
+)
+
+
+# --- What the web client asks, as a user whose access rules count ---
+env = env(user=env.ref("base.user_admin"), su=False)
+Transaction, Move = env["omni.billing.transaction"], env["account.move"]
+big, customers = big.with_env(env), customers.with_env(env)
+
+
+def read_specification(model, view):
+    """Return the fields that a list view asks for."""
+    arch = etree.fromstring(env[model].get_view(env.ref(view).id, "list")["arch"])
+    specification = {}
+    for node in arch.iter("field"):
+        name = node.get("name")
+        field = env[model]._fields[name]
+        has_names = field.type in ("many2one", "many2many", "one2many")
+        specification[name] = {"fields": {"display_name": {}}} if has_names else {}
+    return specification
+
+
+def measure(work, times=9):
+    """Return the median of milliseconds, each time with an empty cache."""
+    durations = []
+    for _index in range(times):
+        env.invalidate_all()
+        start = time.perf_counter()
+        work()
+        durations.append(1000 * (time.perf_counter() - start))
+    return statistics.median(durations)
+
+
+def open_list(model, view, domain=(), limit=80, order=None):
+    specification = read_specification(model, view)
+    return lambda: env[model].web_search_read(
+        list(domain), specification, limit=limit, order=order, count_limit=10_001
+    )
+
+
+OURS, INVOICES = (
+    "omni_billing.omni_billing_transaction_view_list",
+    "omni_billing.account_move_view_list_billing",
+)
+sales = [("move_type", "in", ("out_invoice", "out_refund"))]
+odoo_list = measure(open_list("account.move", "account.view_out_invoice_tree", sales))
+transactions_list = measure(open_list("omni.billing.transaction", OURS))
+unbilled_list = measure(
+    open_list("omni.billing.transaction", OURS, [("state", "=", "unbilled")])
+)
+invoices_list = measure(open_list("account.move", INVOICES, sales))
+report.add("odoo_invoices_list_ms", odoo_list)
+report.add("transactions_list_ms", transactions_list)
+report.add("unbilled_list_ms", unbilled_list)
+report.add("invoices_list_ms", invoices_list)
+report.add("ratio_list", max(transactions_list, unbilled_list) / odoo_list)
+report.add("ratio_invoices", invoices_list / odoo_list)
+
+mine = [("commercial_partner_id", "=", big.id)]
+report.add("cards_ms", measure(lambda: Transaction.billing_retrieve_stats([])))
+report.add("cards_invoices_ms", measure(lambda: Move.billing_retrieve_stats(sales)))
+small = [("commercial_partner_id", "=", customers[777].id)]
+report.add(
+    "cards_partner_ms", measure(lambda: Transaction.billing_retrieve_stats(small))
+)
+report.add("cards_big_ms", measure(lambda: Transaction.billing_retrieve_stats(mine)))
+
+fields = ("billing_unbilled_amount", "billing_due_amount", "billing_credit_amount")
+tab = (
+    measure(lambda: big.web_read(dict.fromkeys(fields, {})))
+    + measure(open_list("omni.billing.transaction", OURS, mine, limit=10))
+    + measure(open_list("account.move", INVOICES, sales + mine, limit=10))
+)
+report.add("tab_ms", tab)
+report.add("ratio_tab", tab / odoo_list)
+
+# --- The preview of 2,000 rows ---
+heavy = customers[1]
+tax = env["account.tax"].search(
+    [("type_tax_use", "=", "sale"), ("company_id", "=", company.id)], limit=1
+)
+env["omni.billing.transaction"].create(
+    [
+        {
+            "name": f"Call {index}",
+            "partner_id": heavy.id,
+            "retail_cost": 1 + index / 100,
+            "tax_ids": tax.ids,
+        }
+        for index in range(2_000)
+    ]
+)
+env.cr.commit()
+view = env.ref("omni_billing.omni_billing_proforma_wizard_view_form")
+Wizard = env["omni.billing.proforma.wizard"].with_context(
+    default_partner_id=heavy.id,
+    default_date_start=charge.date,
+    default_date_end=charge.date,
+)
+specification = {
+    name: {} if name != "partner_id" else {"fields": {"display_name": {}}}
+    for name in ("partner_id", "title", "date_start", "date_end", "preview", "blocker")
+}
+shown = Wizard.onchange({}, [], specification)["value"]["preview"]["lines"]
+report.add("preview_rows", len(shown))
+report.add(
+    "preview_2000_ms", measure(lambda: Wizard.onchange({}, [], specification), times=3)
+)
+
+report.print(env)
+report.save()
