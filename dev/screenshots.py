@@ -32,10 +32,60 @@ class Shot(NamedTuple):
     prepare: Callable[[Page], None] | None = None
 
 
+TRANSACTIONS, INVOICES = "/odoo/billing-transactions", "/odoo/billing-invoices"
+CUSTOMERS = "/odoo/billing-customers"
+CUSTOMER = "Acme Rentals"
+
+
+def _settle(page: Page) -> None:
+    """Wait for the cards, which load beside the list."""
+    page.wait_for_selector(".o_billing_card")
+
+
+def _open_customer(page: Page) -> None:
+    page.goto(CUSTOMERS)
+    page.fill(".o_searchview_input", CUSTOMER)
+    page.keyboard.press("Enter")
+    page.locator(".o_kanban_record", has_text=CUSTOMER).first.click()
+    page.wait_for_selector(".o_notebook")
+    page.locator('.o_notebook_headers a[name="omni_billing"]').click()
+    page.wait_for_selector(".o_billing_tab_list .o_billing_card")
+
+
+def _open_proforma(page: Page) -> None:
+    _open_customer(page)
+    page.locator('button[name="action_billing_proforma"]').click()
+    page.locator(".o_proforma_row", has_text="Data overage").click()
+    page.wait_for_selector(".o_proforma_excluded")
+
+
+def _open_invoice(page: Page) -> None:
+    page.locator(".o_data_row", has_text=CUSTOMER).first.locator(
+        '[name="billing_title"]'
+    ).click()
+    page.wait_for_selector(".modal .o_form_view")
+
+
+def _open_payment(page: Page) -> None:
+    _open_invoice(page)
+    page.locator('.modal button[name="action_billing_pay"]').click()
+    page.wait_for_selector('.modal [name="mode"]')
+
+
 SHOTS = [
-    Shot("staff-home", "/odoo", "staff"),
-    Shot("portal-home", "/my", "customer"),
-    Shot("portal-home-phone", "/my", "customer", browsing.PHONE),
+    Shot("transactions", TRANSACTIONS, "staff", ready=".o_data_row", prepare=_settle),
+    Shot("invoices", INVOICES, "staff", ready=".o_data_row", prepare=_settle),
+    Shot("customer", CUSTOMERS, "staff", prepare=_open_customer),
+    Shot("proforma", CUSTOMERS, "staff", prepare=_open_proforma),
+    Shot("invoice", INVOICES, "staff", ready=".o_data_row", prepare=_open_invoice),
+    Shot("payment", INVOICES, "staff", ready=".o_data_row", prepare=_open_payment),
+    Shot(
+        "invoices-phone",
+        INVOICES,
+        "staff",
+        browsing.PHONE,
+        ready=".o_kanban_record:not(.o_kanban_ghost)",
+    ),
 ]
 
 

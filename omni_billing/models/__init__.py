@@ -5,6 +5,7 @@ from . import (
     account_move_send,
     account_partial_reconcile,
     account_payment,
+    account_tax,
     ir_actions_report,
     ir_fields_converter,
     omni_billing_credit_type,

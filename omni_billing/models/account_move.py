@@ -11,6 +11,19 @@ from ..const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH
 from ..tools.periods import format_period
 from ..tools.trust import is_trusted, trust
 
+#: What tells how an invoice was paid: written where money meets it, alone.
+REFERENCES = ("billing_payment_reference", "billing_refund_reference")
+#: What nobody may change once an invoice of ours has a number.
+NUMBERED_FIELDS = {
+    "name",
+    "state",
+    "billing_title",
+    "billing_date_start",
+    "billing_date_end",
+    "invoice_date",
+    "partner_id",
+    "currency_id",
+}
 #: Odoo's payment state of a posted invoice, in the words of billing.
 BILLING_STATE_BY_PAYMENT_STATE = {
     "partial": "partial",
@@ -147,6 +160,63 @@ class AccountMove(models.Model):
                     self.env._("The period of an invoice cannot end before it starts.")
                 )
 
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """Override of `account`: posted is posted, by any road (design §5.3)."""
+        if not is_trusted(self.env):
+            self._billing_check_write(vals)
+        return super().write(vals)
+
+    def _billing_check_write(self, vals):
+        if names := {"billing_is_void", "billing_state", *REFERENCES} & vals.keys():
+            raise AccessError(
+                self.env._(
+                    "These fields cannot be set by hand: %(fields)s. Void or pay"
+                    " instead.",
+                    fields=format_list(
+                        self.env,
+                        [
+                            self._fields[name]._description_string(self.env)
+                            for name in sorted(names)
+                        ],
+                    ),
+                )
+            )
+        for move in self.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES):
+            is_ours = move._billing_has_transactions() or move.billing_is_void
+            is_numbered = move.state != "draft" and is_ours
+            if is_numbered and any(
+                self._field_will_change(move, vals, name)
+                for name in NUMBERED_FIELDS & vals.keys()
+            ):
+                move._billing_raise_numbered()
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_billing_numbered(self):
+        """A number that was given is never used again, whatever the context (F168)."""
+        for move in self.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES):
+            is_ours = move._billing_has_transactions() or move.billing_is_void
+            if (is_ours and (move.state != "draft" or move.name)) or (
+                move._billing_balances_a_void()
+            ):
+                raise UserError(
+                    self.env._(
+                        "%(invoice)s has a number and stays in the books.",
+                        invoice=move.display_name,
+                    )
+                )
+
+    def _billing_raise_numbered(self):
+        self.ensure_one()
+        raise UserError(
+            self.env._(
+                "%(invoice)s is numbered and cannot be edited. Void it and bill its"
+                " transactions again, or add a credit note.",
+                invoice=self.display_name,
+            )
+        )
+
     # === ACTION METHODS === #
 
     def action_billing_void(self, reason=None):
@@ -259,7 +329,9 @@ class AccountMove(models.Model):
         """Override of `account`: nothing edits a numbered invoice (design §5.3)."""
         if not is_trusted(self.env):
             self.check_access("write")
-            for move in self:
+            for move in self.filtered(
+                lambda move: move.move_type in BILLING_MOVE_TYPES
+            ):
                 if move.billing_is_void:
                     raise UserError(
                         self.env._(
@@ -268,32 +340,50 @@ class AccountMove(models.Model):
                             invoice=move.display_name,
                         )
                     )
-                if move.state == "posted" and move.billing_transaction_ids:
+                if move._billing_has_transactions():
+                    move._billing_raise_numbered()
+                if move._billing_balances_a_void():
                     raise UserError(
                         self.env._(
-                            "%(invoice)s is numbered and cannot be edited. Void it and"
-                            " bill its transactions again, or add a credit note.",
-                            invoice=move.display_name,
+                            "%(note)s balances the void invoice %(invoice)s and stays"
+                            " as it is.",
+                            note=move.display_name,
+                            invoice=move.reversed_entry_id.display_name,
                         )
                     )
-        return super().button_draft()
+        return super(AccountMove, trust(self)).button_draft()
 
     def button_cancel(self):
         """Override of `account` to release the transactions, whoever cancels."""
-        result = super().button_cancel()
-        self.filtered(
-            lambda move: move.billing_transaction_ids or move.billing_title
-        )._billing_set_void()
+        ours = self.filtered(
+            lambda move: (
+                move.move_type in BILLING_MOVE_TYPES
+                and (move._billing_has_transactions() or move.billing_title)
+            )
+        )
+        if any(move.state == "posted" for move in ours) and not is_trusted(self.env):
+            self.button_draft()
+        result = super(AccountMove, trust(self)).button_cancel()
+        ours._billing_set_void()
         return result
+
+    def _billing_has_transactions(self):
+        self.ensure_one()
+        # sudo: who works on the invoice need not see transactions.
+        return bool(self.sudo().billing_transaction_ids)
+
+    def _billing_balances_a_void(self):
+        self.ensure_one()
+        return self.move_type == "out_refund" and self.reversed_entry_id.billing_is_void
 
     # === BUSINESS METHODS - POSTING === #
 
     def _post(self, soft=True):
         """Override of `account`: a transaction is on one live invoice (design §5.2)."""
-        for line in self.invoice_line_ids.filtered("billing_transaction_id"):
-            # sudo: the check concerns all rows; an accountant may post without rights
-            # on transactions.
-            transaction = line.billing_transaction_id.sudo()
+        # sudo: the check concerns all rows; an accountant may post without rights on
+        # transactions.
+        for line in self.sudo().invoice_line_ids.filtered("billing_transaction_id"):
+            transaction = line.billing_transaction_id
             if transaction.invoice_id != line.move_id:
                 raise UserError(
                     self.env._(
@@ -302,7 +392,7 @@ class AccountMove(models.Model):
                         state=transaction._describe_state(),
                     )
                 )
-        return super()._post(soft=soft)
+        return super(AccountMove, trust(self))._post(soft=soft)
 
     def _get_starting_sequence(self):
         """Override of `account`: INV-2025-000001 where the company wants it (F62)."""
@@ -355,8 +445,10 @@ class AccountMove(models.Model):
                 and tx.operation != "validation"
             )
         )
+        is_zero = self.currency_id.is_zero(self.amount_total)
         if under_way or (
             self.state == "posted"
+            and not is_zero
             and (
                 self.payment_state != "not_paid"
                 or self.currency_id.compare_amounts(
@@ -390,7 +482,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         today = fields.Date.context_today(self)
         self.company_id._billing_check_open(today, self.journal_id)
-        self._reverse_moves(
+        trust(self)._reverse_moves(
             [
                 {
                     "invoice_date": today,
@@ -412,8 +504,9 @@ class AccountMove(models.Model):
         self._billing_set_void()
 
     def _billing_set_void(self):
-        for move in self:
-            move.billing_transaction_ids._release()
+        for move in trust(self):
+            # sudo: whoever may cancel the invoice frees its transactions.
+            move.sudo().billing_transaction_ids._release()
             title = move.billing_title or move.name or ""
             move.write(
                 {
@@ -426,11 +519,19 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - DOCUMENT === #
 
+    def billing_have_own_pdf(self):
+        """Whether all of these print with our PDF; asked by the web client."""
+        return all(move._billing_has_own_pdf() for move in self)
+
     def _billing_has_own_pdf(self):
         """Whether our PDF replaces Odoo's wherever Odoo prints the invoice. Hook."""
         self.ensure_one()
         return self.move_type in BILLING_MOVE_TYPES and bool(
-            self.billing_title or self.billing_transaction_ids
+            self.billing_title
+            or self._billing_has_transactions()
+            or (
+                self.reversed_entry_id and self.reversed_entry_id._billing_has_own_pdf()
+            )
         )
 
     def _billing_get_lines(self):
@@ -498,7 +599,7 @@ class AccountMove(models.Model):
             references = move.billing_receipt_ids.sorted("id").mapped(
                 "payment_reference"
             )
-            move.billing_payment_reference = (
+            trust(move).billing_payment_reference = (
                 ", ".join(dict.fromkeys(filter(None, references))) or False
             )
 
@@ -510,6 +611,11 @@ class AccountMove(models.Model):
             Domain("move_type", "in", BILLING_MOVE_TYPES)
             & Domain("state", "=", "posted")
             & Domain("billing_state", "!=", "void")
+            # The credit note that balances a void says nothing about revenue either.
+            & (
+                Domain("reversed_entry_id", "=", False)
+                | Domain("reversed_entry_id.billing_is_void", "=", False)
+            )
         )
 
     def _billing_get_stats_columns(self):

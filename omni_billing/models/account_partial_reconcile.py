@@ -1,7 +1,8 @@
 from odoo import api, models
+from odoo.exceptions import UserError
 
 from ..const import BILLING_MOVE_TYPES
-from ..tools.trust import trust
+from ..tools.trust import is_trusted, trust
 
 
 class AccountPartialReconcile(models.Model):
@@ -19,14 +20,34 @@ class AccountPartialReconcile(models.Model):
         return partials
 
     def unlink(self):
+        self._billing_check_void_balance()
         # sudo: whoever undoes the reconciliation undoes its entry.
         Transaction = self.env["omni.billing.transaction"].sudo()
         receipts = Transaction.search([("partial_id", "in", self.ids)])
         invoices = receipts.invoice_id
         trust(receipts)._set_void(reason=self.env._("The payment was unreconciled"))
+        # Odoo may delete the invoice after this.
+        trust(receipts).invoice_id = False
         result = super().unlink()
         invoices._billing_update_payment_reference()
         return result
+
+    def _billing_check_void_balance(self):
+        """A void invoice and the credit note that balances it stay together."""
+        if is_trusted(self.env):
+            return
+        for partial in self:
+            invoice = partial.debit_move_id.move_id
+            note = partial.credit_move_id.move_id
+            if invoice.billing_is_void and note.reversed_entry_id == invoice:
+                raise UserError(
+                    self.env._(
+                        "%(invoice)s is void: %(note)s balances it, and they stay"
+                        " reconciled.",
+                        invoice=invoice.display_name,
+                        note=note.display_name,
+                    )
+                )
 
     def _billing_create_receipts(self):
         values = [

@@ -32,41 +32,36 @@ class IrActionsReport(models.Model):
         Print button, portal, e-mail and web service all come through here.
         """
         report = self._get_report(report_ref)
-        if not res_ids:
+        own_ids = report._find_own_ids(res_ids or [])
+        if not own_ids:
             return super()._render_qweb_pdf_prepare_streams(report_ref, data, res_ids)
-        if report.pdf_engine == "weasyprint":
-            own_ids, own_report = res_ids, report
-        else:
-            own_ids = report._find_own_invoice_ids(res_ids)
+        own_report = report
+        if report.pdf_engine != "weasyprint":
             own_report = self.env.ref("omni_billing.report_invoice")
-        own_streams = {
-            record.id: {
-                "stream": io.BytesIO(own_report._render_weasyprint(record, data)),
-                "attachment": None,
-            }
-            for record in self.env[report.model].browse(own_ids)
-        }
-        other_ids = [res_id for res_id in res_ids if res_id not in own_streams]
-        streams = (
-            super()._render_qweb_pdf_prepare_streams(report_ref, data, other_ids)
-            if other_ids
-            else {}
-        )
-        streams |= own_streams
-        return OrderedDict(
-            (res_id, streams[res_id]) for res_id in dict.fromkeys(res_ids)
-        )
+        streams = OrderedDict()
+        if other_ids := [res_id for res_id in res_ids if res_id not in own_ids]:
+            streams.update(
+                super()._render_qweb_pdf_prepare_streams(report_ref, data, other_ids)
+            )
+        for record in self.env[report.model].browse(own_ids):
+            content = own_report._render_weasyprint(record, data)
+            streams[record.id] = {"stream": io.BytesIO(content), "attachment": None}
+        # In the order asked for, as far as there is a stream for each record.
+        for res_id in dict.fromkeys(res_ids):
+            if res_id in streams:
+                streams.move_to_end(res_id)
+        return streams
 
-    def _find_own_invoice_ids(self, res_ids):
+    def _find_own_ids(self, res_ids):
+        """Return which records, each once, WeasyPrint renders."""
         self.ensure_one()
+        res_ids = list(dict.fromkeys(res_ids))
+        if self.pdf_engine == "weasyprint":
+            return res_ids
         if self.report_name not in STANDARD_INVOICE_REPORTS:
             return []
-        return (
-            self.env["account.move"]
-            .browse(res_ids)
-            .filtered(lambda move: move._billing_has_own_pdf())
-            .ids
-        )
+        moves = self.env["account.move"].browse(res_ids)
+        return moves.filtered(lambda move: move._billing_has_own_pdf()).ids
 
     def _render_weasyprint(self, record, data=None):
         """Return the PDF of one record.
@@ -96,11 +91,3 @@ class IrActionsReport(models.Model):
                 return file.read()
 
         return WeasyPrintRenderer(read_static)
-
-    def get_wkhtmltopdf_state(self):
-        """Override of `web`: the web client asks this before it downloads any PDF, and
-        would refuse ours where wkhtmltopdf is missing. A report that does need it still
-        tells so when it is printed.
-        """
-        state = super().get_wkhtmltopdf_state()
-        return "ok" if state in ("install", "broken") else state

@@ -26,6 +26,7 @@ STATE_FIELDS = {
     "amount_untaxed",
     "tax_amount",
     "amount_total",
+    "commercial_partner_id",
 }
 #: What a person may edit while the transaction is unbilled.
 ENTERED_FIELDS = {
@@ -63,7 +64,6 @@ class OmniBillingTransaction(models.Model):
     _description = "Billing Transaction"
     _order = "date desc, id desc"
     _billing_open_filter = "unbilled"
-    _rec_names_search = ["name", "external_ref"]
     _check_company_auto = True
 
     name = fields.Char(
@@ -296,32 +296,42 @@ class OmniBillingTransaction(models.Model):
             product = transaction.product_id
             if transaction.retail_cost or not product:
                 continue
-            product = product.with_company(transaction.company_id)
-            transaction.retail_cost = product.currency_id._convert(
-                product.lst_price,
+            company = transaction.company_id
+            price = product.with_company(company)._get_tax_included_unit_price(
+                company,
                 transaction.currency_id,
-                transaction.company_id,
                 transaction.date or fields.Date.context_today(self),
+                "sale",
+                product_price_unit=product.lst_price,
+                product_currency=product.currency_id,
+                fiscal_position=transaction._get_fiscal_position(),
             )
+            transaction.retail_cost = transaction.currency_id.round(price)
 
-    @api.depends("product_id", "company_id", "commercial_partner_id")
+    @api.depends("product_id", "company_id")
     def _compute_tax_ids(self):
-        """Take the product's taxes as the fiscal position maps them, else none (F21)"""
-        FiscalPosition = self.env["account.fiscal.position"]
+        """Take the product's taxes as the fiscal position maps them (F21).
+
+        Without a product the taxes are those that were entered, none by default.
+        """
         positions = {}
         for transaction in self:
-            company = transaction.company_id
-            taxes = transaction.product_id.taxes_id.filtered_domain(
-                self.env["account.tax"]._check_company_domain(company)
+            if not transaction.product_id or transaction.state != "unbilled":
+                transaction.tax_ids = transaction.tax_ids
+                continue
+            key = transaction.company_id, transaction.partner_id
+            if key not in positions:
+                positions[key] = transaction._get_fiscal_position()
+            taxes = transaction._get_product_taxes()
+            transaction.tax_ids = positions[key].map_tax(taxes)
+
+    @api.onchange("partner_id")
+    def _onchange_partner_id(self):
+        """Map the product's taxes for the customer; entered ones stay."""
+        if self.product_id:
+            self.tax_ids = self._get_fiscal_position().map_tax(
+                self._get_product_taxes()
             )
-            if taxes:
-                key = company, transaction.partner_id
-                if key not in positions:
-                    positions[key] = FiscalPosition.with_company(
-                        company
-                    )._get_fiscal_position(transaction.partner_id)
-                taxes = positions[key].map_tax(taxes)
-            transaction.tax_ids = taxes
 
     @api.depends(
         "transaction_type",
@@ -376,6 +386,9 @@ class OmniBillingTransaction(models.Model):
     @api.constrains("retail_cost", "currency_id")
     def _check_retail_cost(self):
         for transaction in self:
+            # Money that was received is a fact, whatever its size.
+            if transaction.transaction_type == "payment":
+                continue
             if transaction.retail_cost >= MAX_AMOUNT:
                 raise ValidationError(
                     self.env._(
@@ -444,7 +457,7 @@ class OmniBillingTransaction(models.Model):
         if not is_trusted(self.env):
             self = self._without_state_defaults()  # noqa: PLW0642
             self._check_create_values(vals_list)
-        self._check_amounts(vals_list)
+            self._check_amounts(vals_list)
         return super().create(vals_list)
 
     def write(self, vals):
@@ -601,13 +614,26 @@ class OmniBillingTransaction(models.Model):
         of a file with the same reference is skipped too. How many were skipped is
         told in a message.
         """
-        kept, skipped = data, 0
+        self.check_access("create")
+        kept = list(range(len(data)))
         if "external_ref" in fields and not {"id", ".id"} & set(fields):
-            kept = self._drop_imported_rows(fields, data)
-            skipped = len(data) - len(kept)
+            kept = self._find_new_rows(fields, data)
         loader = self.with_context(billing_import_cache=ImportCache())
-        result = super(OmniBillingTransaction, loader).load(fields, kept)
-        if skipped:
+        result = super(OmniBillingTransaction, loader).load(
+            fields, [data[index] for index in kept]
+        )
+        # The caller counts in the rows that it gave.
+        if result.get("nextrow"):
+            kept.append(len(data))
+            result["nextrow"] = kept[result["nextrow"]]
+        for message in result["messages"]:
+            if "record" in message:
+                message["record"] = kept[message["record"]]
+            if "rows" in message:
+                message["rows"] = {
+                    end: kept[row] for end, row in message["rows"].items()
+                }
+        if skipped := len(data) - len(set(kept) - {len(data)}):
             result["messages"].append(
                 {
                     "type": "warning",
@@ -621,12 +647,13 @@ class OmniBillingTransaction(models.Model):
         return result
 
     @api.model
-    def _drop_imported_rows(self, names, data):
+    def _find_new_rows(self, names, data):
+        """Return the indexes of the rows that were not imported before."""
         ref_index = names.index("external_ref")
         companies = self._find_imported_companies(names, data)
         self.flush_model(["company_id", "external_ref"])
-        # sudo-like: a plain query, as the unique index sees all rows too; only whether
-        # a reference exists leaves this method.
+        # A plain query, as the unique index sees all rows too; only whether a reference
+        # exists leaves this method.
         known = set(
             self.env.execute_query(
                 SQL(
@@ -638,12 +665,12 @@ class OmniBillingTransaction(models.Model):
             )
         )
         kept = []
-        for row, company_id in zip(data, companies, strict=True):
+        for index, (row, company_id) in enumerate(zip(data, companies, strict=True)):
             key = company_id, str(row[ref_index])
             if row[ref_index] and key in known:
                 continue
             known.add(key)
-            kept.append(row)
+            kept.append(index)
         return kept
 
     @api.model
@@ -784,9 +811,8 @@ class OmniBillingTransaction(models.Model):
         """
         self._check_billable(partner)
         values = self._prepare_invoice_values(partner, **options)
-        invoice = (
-            self.env["account.move"].with_company(self.company_id).create([values])
-        )
+        Move = self.env["account.move"].with_company(self.company_id)
+        invoice = Move.browse(trust(Move).create([values]).id)
         self._set_invoiced(invoice)
         invoice.action_post()
         return invoice
@@ -950,7 +976,8 @@ class OmniBillingTransaction(models.Model):
         """
         self.check_access("write")
         try:
-            self.lock_for_update()
+            # Others may refer to the rows, as the previews of colleagues do.
+            self.lock_for_update(allow_referencing=True)
         except LockError as error:
             raise UserError(
                 self.env._(
@@ -1026,15 +1053,17 @@ class OmniBillingTransaction(models.Model):
         )
         Tax._round_base_lines_tax_details([base_line], self.company_id)
         details = base_line["tax_details"]
+        # A reverse charge has two entries of one tax that cancel out.
         taxes = {
             str(tax_data["tax"].id): {
                 "tax_amount_currency": tax_data["tax_amount_currency"],
                 "base_amount_currency": tax_data["base_amount_currency"],
             }
             for tax_data in details["taxes_data"]
+            if not tax_data["is_reverse_charge"]
         }
         untaxed = values["price_unit"] - sum(
-            tax["tax_amount_currency"] for tax in taxes.values()
+            tax_data["tax_amount_currency"] for tax_data in details["taxes_data"]
         )
         untaxed = self.currency_id.round(untaxed)
         data = {
@@ -1079,7 +1108,10 @@ class OmniBillingTransaction(models.Model):
             sum(tax_data["tax_amount_currency"] for tax_data in details["taxes_data"])
         )
         taxes = base_line["tax_ids"].flatten_taxes_hierarchy()
-        if all(amount_type == "percent" for amount_type in taxes.mapped("amount_type")):
+        if all(
+            tax.amount_type == "percent" and not tax.has_negative_factor
+            for tax in taxes
+        ):
             percentage = sum(taxes.mapped("amount"))
         else:
             percentage = round(100 * tax / untaxed, 2) if untaxed else 0.0
@@ -1131,6 +1163,17 @@ class OmniBillingTransaction(models.Model):
         return super()._billing_get_card_labels() | {"open": self.env._("Unbilled")}
 
     # === HELPERS === #
+
+    def _get_product_taxes(self):
+        self.ensure_one()
+        return self.product_id.taxes_id.filtered_domain(
+            self.env["account.tax"]._check_company_domain(self.company_id)
+        )
+
+    def _get_fiscal_position(self):
+        self.ensure_one()
+        Position = self.env["account.fiscal.position"].with_company(self.company_id)
+        return Position._get_fiscal_position(self.partner_id)
 
     def _get_state_label(self):
         self.ensure_one()

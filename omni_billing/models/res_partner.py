@@ -8,19 +8,21 @@ class ResPartner(models.Model):
 
     billing_transaction_ids = fields.One2many(
         "omni.billing.transaction",
-        "partner_id",
+        "commercial_partner_id",
         string="Billing Transactions",
         groups="omni_billing.omni_billing_group_user",
     )
     billing_invoice_ids = fields.One2many(
         "account.move",
-        "partner_id",
+        "commercial_partner_id",
         string="Billing Invoices",
         domain=[("move_type", "in", ("out_invoice", "out_refund"))],
         groups="omni_billing.omni_billing_group_user",
     )
     billing_currency_id = fields.Many2one(
-        "res.currency", compute="_compute_billing_amounts"
+        "res.currency",
+        compute="_compute_billing_amounts",
+        groups="omni_billing.omni_billing_group_user",
     )
     billing_unbilled_amount = fields.Monetary(
         string="Unbilled",

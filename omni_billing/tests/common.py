@@ -3,6 +3,7 @@ from odoo.fields import Command
 from odoo.tests import new_test_user
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+from odoo.addons.omni_billing.tools.trust import trust
 
 
 class BillingCommon(AccountTestInvoicingCommon):
@@ -107,6 +108,13 @@ class BillingCommon(AccountTestInvoicingCommon):
                 line.included = line.transaction_id in wanted
         action = wizard.action_generate()
         return cls.env["account.move"].browse(action["res_id"])
+
+    @classmethod
+    def _create_draft(cls, transactions):
+        """Put transactions on a draft, as an addon that posts later would."""
+        Move = cls.env["account.move"]
+        values = transactions._prepare_invoice_values(cls.customer)
+        return Move.browse(trust(Move).create([values]).id)
 
     @classmethod
     def _pay(cls, invoices, **values):

@@ -83,8 +83,7 @@ class TestInvoice(BillingCommon):
         """F34: leaves the invoice, stays in the balance."""
         kept, taken = self._create_transaction(50), self._create_transaction(20)
         transactions = kept + taken
-        values = transactions._prepare_invoice_values(self.customer)
-        draft = self.env["account.move"].create([values])
+        draft = self._create_draft(transactions)
         transactions._set_invoiced(draft)
         draft.invoice_line_ids.filtered(
             lambda line: line.billing_transaction_id == taken
@@ -97,9 +96,7 @@ class TestInvoice(BillingCommon):
     def test_deleted_draft_releases_its_transactions(self):
         """F169"""
         charge = self._create_transaction(50)
-        draft = self.env["account.move"].create(
-            [charge._prepare_invoice_values(self.customer)]
-        )
+        draft = self._create_draft(charge)
         charge._set_invoiced(draft)
         draft.unlink()
         self.assertEqual(charge.state, "unbilled")
@@ -107,9 +104,7 @@ class TestInvoice(BillingCommon):
 
     def test_posting_checks_that_transactions_are_still_there(self):
         charge = self._create_transaction(50)
-        draft = self.env["account.move"].create(
-            [charge._prepare_invoice_values(self.customer)]
-        )
+        draft = self._create_draft(charge)
         with self.assertRaisesRegex(UserError, "not on this invoice"):
             draft.action_post()
 
@@ -127,6 +122,11 @@ class TestInvoice(BillingCommon):
         ):
             self.assertAlmostEqual(sum(line[name] for line in lines), total)
         self.assertEqual(invoice.billing_transaction_count, 5)
+        labels = invoice.invoice_line_ids.mapped("billing_tax_label")
+        self.assertIn("$\N{NO-BREAK SPACE}0.04 (10%)", labels)
+        self.assertAlmostEqual(
+            sum(invoice.invoice_line_ids.mapped("billing_total")), invoice.amount_total
+        )
 
     def test_search_and_filters(self):
         """F9, F72, F73, F74"""

@@ -1,3 +1,4 @@
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from .common import BillingCommon
@@ -107,6 +108,39 @@ class TestImport(BillingCommon):
         self.assertEqual(len(created), 4)
         references = self.env["omni.billing.transaction"].browse(created)
         self.assertEqual(references.mapped("external_ref"), ["L2", "L3", "L4", "L5"])
+
+    def test_rows_without_reference_are_imported_once_in_batches(self):
+        """The batches of a file with known rows neither repeat nor lose a row."""
+        rows = self._make_rows(2)
+        self._load(rows)
+        for name in ("free 1", "free 2", "free 3"):
+            rows.append([name, str(self.customer.id), "2025-01-15", "1.25", ""])
+        rows += self._make_rows(2, start=5)
+        Loader = self.env["omni.billing.transaction"].with_context(_import_limit=2)
+        created, start = [], 0
+        while True:
+            result = Loader.load(list(COLUMNS), rows[start:])
+            created += result["ids"]
+            if not result["nextrow"]:
+                break
+            start += result["nextrow"]
+        names = self.env["omni.billing.transaction"].browse(created).mapped("name")
+        self.assertEqual(names, ["free 1", "free 2", "free 3", "Call 5", "Call 6"])
+
+    def test_error_names_the_row_of_the_file(self):
+        self._load(self._make_rows(2))
+        rows = self._make_rows(4)
+        rows[3][3] = "-5"
+        messages = self._load(rows)["messages"]
+        found = [(m["record"], m["rows"]["from"]) for m in messages if "record" in m]
+        self.assertEqual(found[-1], (3, 3))
+
+    def test_who_cannot_create_learns_nothing(self):
+        self._load(self._make_rows(1))
+        for user in (self.portal, self.outsider):
+            Transaction = self.env["omni.billing.transaction"].with_user(user)
+            with self.assertRaises(AccessError):
+                Transaction.load(["external_ref", "name"], [["L0", "x"]])
 
     def test_import_costs_no_query_per_row(self):
         rows = self._make_rows(400)

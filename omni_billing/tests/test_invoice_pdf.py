@@ -59,8 +59,40 @@ class TestInvoicePdf(BillingCommon):
             self.env.ref("omni_billing.report_invoice"),
         )
 
-    def test_wkhtmltopdf_is_not_needed(self):
-        self.assertEqual(self.env["ir.actions.report"].get_wkhtmltopdf_state(), "ok")
+    def test_other_reports_are_left_alone(self):
+        """Odoo may give a stream without a record, or the same record twice."""
+        partners = self.partner_a + self.partner_a
+        report = self.env["ir.actions.report"].create(
+            {
+                "name": "Labels",
+                "model": "res.partner",
+                "report_type": "qweb-pdf",
+                "report_name": "web.preview_externalreport",
+            }
+        )
+        calls = []
+        Base = type(self.env["ir.actions.report"]).__mro__[-1]
+
+        def prepare(records, ref, data, res_ids=None):
+            calls.append(res_ids)
+            return {False: {"stream": None, "attachment": None}}
+
+        for parent in type(report).__mro__[1:]:
+            own = parent.__dict__.get("_render_qweb_pdf_prepare_streams")
+            module = getattr(own, "__module__", "")
+            if own and "odoo.addons.base" in module:
+                Base = parent
+        self.patch(Base, "_render_qweb_pdf_prepare_streams", prepare)
+        streams = report._render_qweb_pdf_prepare_streams(report, {}, partners.ids * 2)
+        self.assertEqual(list(streams), [False])
+        self.assertEqual(calls, [partners.ids * 2])
+
+    def test_credit_note_of_an_accountant_is_ours_too(self):
+        self._create_transaction(100)
+        note = self._bill()._reverse_moves(cancel=True)
+        self.assertTrue(note.billing_have_own_pdf())
+        plain = self.init_invoice("out_invoice", self.customer, amounts=[5])
+        self.assertFalse((note + plain).billing_have_own_pdf())
 
     def test_many_invoices_in_one_file(self):
         for _index in range(2):

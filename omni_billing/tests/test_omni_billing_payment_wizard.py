@@ -178,6 +178,14 @@ class TestManualPayment(BillingCommon):
         self.assertEqual(invoice.billing_state, "paid")
         self.assertEqual(invoice.billing_receipt_ids.amount_total, -100)
 
+    def test_large_payment_of_a_plain_invoice(self):
+        """A receipt records a fact: no limit of ours stands in its way."""
+        invoice = self.init_invoice(
+            "out_invoice", self.customer, amounts=[2e12], post=True
+        )
+        self._register_payment(invoice)
+        self.assertEqual(invoice.billing_receipt_ids.amount_total, -2e12)
+
     def test_bank_statement_line_is_in_the_ledger(self):
         invoice = self._bill_amounts(100)
         line = self.env["account.bank.statement.line"].create(

@@ -48,10 +48,69 @@ class TestTransactionAmounts(BillingCommon):
         self.assertEqual(charge.tax_percentage, 10)
         self.assertEqual(charge.tax_amount, 10)
         self.assertEqual(charge.amount_total, 110)
+
+    def test_unbilled_follows_a_change_of_the_rate_as_its_invoice_will(self):
+        billed = self._create_transaction(100, tax_ids=self.tax_10)
+        self._bill()
+        unbilled = self._create_transaction(100, tax_ids=self.tax_10)
         self.tax_10.amount = 15
         self.env.flush_all()
-        charge.invalidate_recordset()
-        self.assertEqual(charge.tax_amount, 10)
+        self.env.invalidate_all()
+        self.assertEqual((billed.tax_amount, unbilled.tax_amount), (10, 15))
+        self.assertEqual(self._open_proforma().amount_tax, 15)
+
+    def test_tax_of_a_transaction_cannot_be_deleted(self):
+        self._create_transaction(100, tax_ids=self.tax_10)
+        with self.assertRaisesRegex(UserError, "Archive"):
+            self.tax_10.unlink()
+
+    def test_entered_taxes_stay_whatever_becomes_of_the_customer(self):
+        person = self.env["res.partner"].create({"name": "Jane"})
+        charge = self._create_transaction(
+            100, tax_ids=self.tax_10, partner_id=person.id
+        )
+        person.parent_id = self.customer
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(charge.tax_ids, self.tax_10)
+        self.assertEqual(charge.amount_total, 110)
+        self.assertEqual(charge.commercial_partner_id, self.customer)
+        charge.partner_id = self.partner_a
+        self.assertEqual(charge.amount_total, 110)
+
+    def test_reverse_charge_with_taxes_included(self):
+        tax = self._create_tax(
+            21,
+            invoice_repartition_line_ids=[
+                Command.create({"repartition_type": "base"}),
+                Command.create({"repartition_type": "tax", "factor_percent": 100}),
+                Command.create({"repartition_type": "tax", "factor_percent": -100}),
+            ],
+            refund_repartition_line_ids=[
+                Command.create({"repartition_type": "base"}),
+                Command.create({"repartition_type": "tax", "factor_percent": 100}),
+                Command.create({"repartition_type": "tax", "factor_percent": -100}),
+            ],
+        )
+        charge = self._create_transaction(121, tax_ids=tax, tax_included=True)
+        self.assertEqual(charge.amount_total, 121)
+        self.assertEqual(charge.tax_percentage, 0)
+        self.assertEqual(self._bill().amount_total, 121)
+
+    def test_price_of_a_product_follows_the_fiscal_position(self):
+        """A price with tax, sold to one who pays none, is the price before tax."""
+        exempt = self._create_tax(0)
+        exempt.original_tax_ids = self.tax_20_included
+        self.customer.property_account_position_id = self.env[
+            "account.fiscal.position"
+        ].create({"name": "Exempt", "tax_ids": [Command.link(exempt.id)]})
+        self.product_a.write(
+            {"list_price": 120, "taxes_id": [Command.set(self.tax_20_included.ids)]}
+        )
+        charge = self.env["omni.billing.transaction"].create(
+            {"partner_id": self.customer.id, "product_id": self.product_a.id}
+        )
+        self.assertEqual(charge.amount_total, 100)
 
     def test_product_gives_title_price_and_taxes(self):
         """F21, F29, F36"""

@@ -24,6 +24,15 @@ class TestPartner(BillingCommon):
         self.assertEqual(contact.billing_unbilled_amount, 45)
         self.assertEqual(self.customer.billing_unbilled_amount, 45)
 
+    def test_invoice_address_is_the_customer_s_too(self):
+        address = self.env["res.partner"].create(
+            {"name": "Accounts", "parent_id": self.customer.id, "type": "invoice"}
+        )
+        self._create_transaction(5)
+        invoice = self._bill()
+        self.assertEqual(invoice.partner_id, address)
+        self.assertEqual(self.customer.billing_invoice_ids, invoice)
+
     def test_balances_of_many_customers_take_few_queries(self):
         def count_queries(customers):
             for customer in customers:

@@ -100,6 +100,89 @@ class TestSecurity(BillingCommon):
                 {"billing_transaction_id": self.charge.id}
             )
 
+    def test_lines_of_new_drafts_cannot_take_transactions(self):
+        with self.assertRaisesRegex(UserError, "bill it"):
+            self.env["account.move"].with_user(self.staff).create(
+                {
+                    "move_type": "out_invoice",
+                    "partner_id": self.customer.id,
+                    "invoice_line_ids": [
+                        Command.create(
+                            {"name": "X", "billing_transaction_id": self.charge.id}
+                        )
+                    ],
+                }
+            )
+
+    def test_numbered_invoice_is_out_of_reach_by_rpc(self):
+        """Posted is posted, by any road (design §5.3)."""
+        invoice = self._bill(self.charge)
+        for values in (
+            {"billing_is_void": True},
+            {"billing_state": "paid"},
+            {"billing_payment_reference": "pi_123"},
+            {"billing_refund_reference": "re_123"},
+        ):
+            with self.subTest(values=values), self.assertRaises(AccessError):
+                self._call(self.staff, invoice, "write", values)
+        for values in (
+            {"state": "cancel"},
+            {"state": "draft"},
+            {"name": "INV/2026/09999"},
+            {"billing_title": "Other"},
+            {"billing_date_end": "2025-01-01"},
+        ):
+            with self.subTest(values=values), self.assertRaises(UserError):
+                self._call(self.staff, invoice, "write", values)
+        with self.assertRaises(UserError):
+            self._call(self.staff, invoice, "unlink", context={"force_delete": True})
+        self.assertEqual(invoice.state, "posted")
+        self.assertEqual(self.charge.state, "invoiced")
+
+    def test_void_invoice_is_out_of_reach_by_rpc(self):
+        invoice = self._bill(self.charge)
+        invoice.action_billing_void()
+        with self.assertRaises(AccessError):
+            self._call(self.staff, invoice, "write", {"billing_is_void": False})
+        for method in ("button_draft", "unlink"):
+            with self.subTest(method=method), self.assertRaises(UserError):
+                self._call(self.staff, invoice, method)
+        with self.assertRaises(UserError):
+            self._call(self.staff, invoice, "write", {"name": "INV/2026/09999"})
+
+    def test_customer_account_cannot_be_forged(self):
+        with self.assertRaises(AccessError):
+            self._call(
+                self.staff,
+                self.charge,
+                "write",
+                {"commercial_partner_id": self.partner_a.id},
+            )
+
+    def test_preview_line_leaks_no_transaction_of_another_company(self):
+        other = self.setup_other_company()["company"]
+        secret = self._create_transaction(77, name="SECRET", company_id=other.id)
+        Line = self.env["omni.billing.proforma.line"].with_user(self.staff)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertRaises(AccessError):
+            Line.onchange(
+                {"transaction_id": secret.id},
+                ["transaction_id"],
+                {"transaction_id": {}, "name": {}, "amount_total": {}},
+            )
+
+    def test_portal_searches_by_name(self):
+        Transaction = self.env["omni.billing.transaction"].with_user(self.portal)
+        self.env.invalidate_all()
+        self.assertEqual(Transaction.name_search("Fibre")[0][0], self.charge.id)
+
+    def test_buyers_reset_their_bills(self):
+        """Who has no rights on billing keeps Odoo's behaviour."""
+        bill = self.init_invoice("in_invoice", self.partner_a, amounts=[9], post=True)
+        bill.button_draft()
+        self.assertEqual(bill.state, "draft")
+
     def test_private_methods_are_out_of_reach(self):
         for method in ("_set_void", "_create_invoice", "_release", "_set_invoiced"):
             with self.subTest(method=method), self.assertRaises(AccessError):

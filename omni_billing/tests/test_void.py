@@ -144,6 +144,50 @@ class TestVoid(BillingCommon):
         self.assertEqual(invoice.reversal_move_ids.date, self.today)
         self.assertEqual(invoice.billing_state, "void")
 
+    def test_credit_note_of_a_void_stays(self):
+        """Neither Odoo's buttons nor unreconciling bring a void invoice back."""
+        self.company.billing_void_method = "credit_note"
+        self._create_transaction(45)
+        invoice = self._bill()
+        invoice.action_billing_void()
+        note = invoice.reversal_move_ids
+        for attempt in (
+            note.button_draft,
+            note.button_cancel,
+            note.unlink,
+            note.line_ids.remove_move_reconcile,
+        ):
+            with self.assertRaises(UserError), self.env.cr.savepoint():
+                attempt()
+        self.assertEqual(invoice.payment_state, "reversed")
+        self.assertEqual(self._get_books_balance(), 0)
+
+    def test_cards_do_not_count_what_balances_a_void(self):
+        self.company.billing_void_method = "credit_note"
+        self._create_transaction(100)
+        self._bill().action_billing_void()
+        cards = self.env["account.move"].billing_retrieve_stats()["cards"]
+        self.assertEqual(cards[0]["amount"], 0)
+
+    def test_invoice_of_zero_can_be_voided(self):
+        charge = self._create_transaction(10)
+        self._create_credit(10)
+        invoice = self._bill()
+        self.assertEqual(invoice.billing_state, "paid")
+        invoice.action_billing_void()
+        self.assertEqual(charge.state, "unbilled")
+
+    def test_plain_invoice_can_be_deleted_as_ever(self):
+        """Odoo's own way for an invoice that is not ours, paid and unpaid again."""
+        invoice = self.init_invoice(
+            "out_invoice", self.customer, amounts=[5], post=True
+        )
+        self._register_payment(invoice)
+        invoice.line_ids.remove_move_reconcile()
+        invoice.button_draft()
+        invoice.unlink()
+        self.assertFalse(invoice.exists())
+
     def test_all_closed_refuses(self):
         charge = self._create_transaction(45)
         invoice = self._bill()

@@ -354,15 +354,27 @@ class OmniBillingProformaLine(models.TransientModel):
     included = fields.Boolean(
         compute="_compute_included", inverse="_inverse_included", readonly=False
     )
-    currency_id = fields.Many2one(related="transaction_id.currency_id")
-    date = fields.Date(related="transaction_id.date")
-    name = fields.Char(related="transaction_id.name")
-    description = fields.Text(related="transaction_id.description")
-    transaction_type = fields.Selection(related="transaction_id.transaction_type")
-    amount_untaxed = fields.Monetary(related="transaction_id.amount_untaxed")
-    tax_amount = fields.Monetary(related="transaction_id.tax_amount")
-    tax_percentage = fields.Float(related="transaction_id.tax_percentage")
-    amount_total = fields.Monetary(related="transaction_id.amount_total")
+    currency_id = fields.Many2one(
+        related="transaction_id.currency_id", related_sudo=False
+    )
+    date = fields.Date(related="transaction_id.date", related_sudo=False)
+    name = fields.Char(related="transaction_id.name", related_sudo=False)
+    description = fields.Text(related="transaction_id.description", related_sudo=False)
+    transaction_type = fields.Selection(
+        related="transaction_id.transaction_type", related_sudo=False
+    )
+    amount_untaxed = fields.Monetary(
+        related="transaction_id.amount_untaxed", related_sudo=False
+    )
+    tax_amount = fields.Monetary(
+        related="transaction_id.tax_amount", related_sudo=False
+    )
+    tax_percentage = fields.Float(
+        related="transaction_id.tax_percentage", related_sudo=False
+    )
+    amount_total = fields.Monetary(
+        related="transaction_id.amount_total", related_sudo=False
+    )
 
     @api.depends("wizard_id.excluded_ids", "transaction_id")
     def _compute_included(self):

@@ -231,7 +231,7 @@ class InvoiceDialog(Dialog):
 
     def void(self, reason: str) -> None:
         """Void it, for a reason."""
-        self.press("Void")
+        self.press("Void Invoice")
         VoidDialog(self.page).void(reason)
 
 
@@ -249,7 +249,7 @@ class VoidDialog(Dialog):
     def void(self, reason: str) -> None:
         """Give the reason, and go on."""
         self.enter(reason=reason)
-        self.press("Void")
+        self.press("Confirm Void")
         self.is_gone()
 
 
@@ -285,8 +285,8 @@ class CustomerPage:
     def __init__(self, page: Page) -> None:
         self.page = page
         page.get_by_role("tab", name="Billing").click()
-        self.transactions = Rows(self._field("billing_transaction_ids"))
-        self.invoices = Rows(self._field("billing_invoice_ids"))
+        self.transactions = self._list("date")
+        self.invoices = self._list("billing_state")
 
     @classmethod
     def open(cls, page: Page, customer: int) -> CustomerPage:
@@ -348,6 +348,11 @@ class CustomerPage:
     def _field(self, name: str) -> Locator:
         return find_field(self.page, name)
 
+    def _list(self, column: str) -> Rows:
+        """Find the list of the tab that has a column of that name."""
+        head = self.page.locator(f"th[data-name={column}]")
+        return Rows(self.page.locator(".o_billing_tab_list").filter(has=head))
+
 
 class SystemList:
     """A list over all customers, with its search bar."""
@@ -362,15 +367,17 @@ class SystemList:
 
     def filter(self, name: str) -> None:
         """Choose a filter of the search menu."""
-        self.page.get_by_role("button", name="Toggle Search Panel").click()
+        self.page.get_by_title("Toggle Search Panel").click()
         self.page.get_by_role("menuitemcheckbox", name=name, exact=True).click()
         self.page.keyboard.press("Escape")
         self._is_searched(name)
 
     def unfilter(self) -> None:
         """Take all filters away."""
-        for remove in self.page.get_by_role("button", name="Remove").all():
-            remove.click()
+        facets = self.page.get_by_role("search").get_by_role("listitem")
+        while left := facets.count():
+            facets.first.get_by_role("button", name="Remove").click()
+            expect(facets).to_have_count(left - 1)
 
     def search(self, text: str, by: str) -> None:
         """Type into the search bar, and choose what to search."""
@@ -468,7 +475,7 @@ def read_message(page: Page) -> str:
     text = box.get_by_role("alert").inner_text()
     box.get_by_text("Close", exact=True).click()
     expect(box).to_have_count(0)
-    return text
+    return " ".join(text.split())
 
 
 def read_pdf(source: Download | bytes) -> str:

@@ -24,7 +24,7 @@ def test_300_in_cash_pay_three_invoices(server, login):
     customer.owes(unbilled="$ 100.00", due="$ 300.00")
 
     invoices = InvoiceList(page)
-    invoices.search("Harbour Cafe", by="Customer")
+    invoices.search("Harbour Cafe", by="Invoice")
     invoices.filter("Not Yet Paid")
     invoices.rows.show_only(*reversed(numbers))
     payment = invoices.pay(*numbers)

@@ -16,7 +16,7 @@ def staff(server):
     return server.rpc("staff")
 
 
-def test_month_is_billed_customer_byadd_customer(server, staff, login):
+def test_month_is_billed_customer_by_customer(server, staff, login):
     """F201, F206, F208: two lines of twenty are excluded, and wait."""
     cafe = add_customer(server, "Harbour Cafe")
     charge(staff, cafe, *(f"Line {n:02}" for n in range(1, 19)), taxed=True)
@@ -123,8 +123,8 @@ def test_installation_of_today_is_billed_alone(server, staff, login):
 
     page = login("staff")
     customer = CustomerPage.open(page, shop)
-    customer.addcharge("Installation", "120", description="Two sockets")
-    customer.addcharge("Fibre", "45")
+    customer.add_charge("Installation", "120", description="Two sockets")
+    customer.add_charge("Fibre", "45")
 
     proforma = customer.bill()
     today = proforma.date("date_end")

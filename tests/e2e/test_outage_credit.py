@@ -21,7 +21,7 @@ def test_credit_lowers_the_next_invoice_and_no_other(server, login):
     customer.add_credit(
         "Outage of the 20th",
         "10",
-        kind="Service outage",
+        kind="Service outage or goodwill",
         date="2025-01-20",
         description="Down for nine hours",
     )

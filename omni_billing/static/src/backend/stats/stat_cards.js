@@ -1,4 +1,4 @@
-import { formatFloat } from "@web/views/fields/formatters";
+import { formatPercentage } from "@web/views/fields/formatters";
 import { _t } from "@web/core/l10n/translation";
 import { useBus, useService } from "@web/core/utils/hooks";
 import { useDebounced } from "@web/core/utils/timing";
@@ -47,7 +47,7 @@ export class StatCards extends Component {
             return _t("new");
         }
         const sign = trend.percent > 0 ? "+" : "";
-        return `${sign}${formatFloat(trend.percent, { digits: [0, 1] })}%`;
+        return sign + formatPercentage(trend.percent / 100);
     }
 
     get searchItems() {

@@ -1,0 +1,69 @@
+from odoo import api, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+#: What changes the tax of an amount.
+AMOUNT_FIELDS = {
+    "amount",
+    "amount_type",
+    "children_tax_ids",
+    "include_base_amount",
+    "is_base_affected",
+    "price_include_override",
+}
+
+
+class AccountTax(models.Model):
+    _inherit = "account.tax"
+
+    def write(self, vals):
+        """Override of `account`: unbilled transactions follow a change of the rate, as
+        their invoice will; what is billed does not.
+        """
+        result = super().write(vals)
+        if AMOUNT_FIELDS & vals.keys():
+            # sudo: the amounts are the tax engine's, whoever changes the tax.
+            Transaction = self.env["omni.billing.transaction"].sudo()
+            groups = Transaction.env["account.tax"].search(
+                [("children_tax_ids", "in", self.ids)]
+            )
+            unbilled = Transaction.search(
+                [
+                    ("state", "=", "unbilled"),
+                    ("tax_ids", "in", (self | groups).ids),
+                ]
+            )
+            for name in (
+                "tax_percentage",
+                "amount_untaxed",
+                "tax_amount",
+                "amount_total",
+            ):
+                self.env.add_to_compute(Transaction._fields[name], unbilled)
+        return result
+
+    def _hook_compute_is_used(self, tax_to_compute):
+        """Override of `account`: a tax of a transaction is used."""
+        used = super()._hook_compute_is_used(tax_to_compute)
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT DISTINCT account_tax_id FROM"
+                " account_tax_omni_billing_transaction_rel WHERE account_tax_id IN %s",
+                tuple(tax_to_compute),
+            )
+        )
+        return used | {tax_id for (tax_id,) in rows}
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_on_transactions(self):
+        # sudo: transactions of all companies count.
+        Transaction = self.env["omni.billing.transaction"].sudo()
+        if found := Transaction.search([("tax_ids", "in", self.ids)], limit=1):
+            raise UserError(
+                self.env._(
+                    "A transaction has this tax: “%(title)s” of %(customer)s. Archive"
+                    " the tax instead.",
+                    title=found.name,
+                    customer=found.partner_id.display_name,
+                )
+            )
