@@ -43,10 +43,7 @@ def _settle(page: Page) -> None:
 
 
 def _open_customer(page: Page) -> None:
-    page.goto(CUSTOMERS)
-    page.fill(".o_searchview_input", CUSTOMER)
-    page.keyboard.press("Enter")
-    page.locator(".o_kanban_record", has_text=CUSTOMER).first.click()
+    page.get_by_text(CUSTOMER, exact=True).first.click()
     page.wait_for_selector(".o_notebook")
     page.locator('.o_notebook_headers a[name="omni_billing"]').click()
     page.wait_for_selector(".o_billing_tab_list .o_billing_card")

@@ -27,7 +27,6 @@ def test_credit_lowers_the_next_invoice_and_no_other(server, login):
     )
     customer.transactions.show(
         "Outage of the 20th",
-        transaction_type="Credit",
         amount_total="$ -10.00",
         state="Unbilled",
     )

@@ -1,0 +1,169 @@
+"""Every screen opens, for whoever may see it, on a desk and on a phone.
+
+An error on the console fails a test by itself (see the fixture ``page``).
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from dev import browsing
+from screens import (
+    CustomerPage,
+    InvoiceDialog,
+    InvoiceList,
+    MailDialog,
+    ProformaDialog,
+    TransactionDialog,
+    TransactionList,
+    VoidDialog,
+)
+from stories import add_customer, bill, charge
+
+STAFF = {"Transactions", "Invoices", "Customers", "Generate Invoice", "Services"}
+MENUS = {
+    "staff": STAFF,
+    "manager": STAFF | {"Credit Types"},
+    "admin": STAFF | {"Credit Types", "Settings"},
+}
+ROOT_MENU = "omni_billing.omni_billing_menu_root"
+
+
+@pytest.fixture(scope="module")
+def gym(server):
+    """Have a customer with one of everything; give it and its invoice."""
+    staff = server.rpc("staff")
+    customer = add_customer(server, "Riverside Gym")
+    charge(staff, customer, "Fibre, December", cost=45, taxed=True)
+    number = bill(staff, customer)["name"]
+    charge(staff, customer, "Fibre, January", "Router", cost=45, taxed=True)
+    return customer, number
+
+
+@pytest.mark.parametrize("user", MENUS)
+def test_every_menu_and_view_opens(login, user):
+    """F2, F193: each role is offered its entries, and can open all of them."""
+    page = login(user)
+    menus = read_menus(page)
+    assert menus.keys() == MENUS[user]
+
+    for name, action in menus.items():
+        page.goto(f"/odoo/action-{action}")
+        if name == "Generate Invoice":
+            ProformaDialog(page).close()
+            continue
+        expect(page.locator(".o_view_controller").first).to_be_visible()
+        for button in page.get_by_role("button", name=re.compile(" View$")).all():
+            button.click()
+            view = button.get_attribute("aria-label").removesuffix(" View").lower()
+            expect(page.locator(f".o_{view}_view").first).to_be_visible()
+        has_no_dialog(page)
+
+
+@pytest.mark.parametrize("user", MENUS)
+def test_every_dialog_opens(login, gym, user):
+    """F6, F78, F132: what is behind the rows and buttons of the lists."""
+    _customer, number = gym
+    page = login(user)
+
+    transactions = TransactionList(page)
+    transactions.open("Router").close()
+    transactions.rows.press("Router", "action_open_void_wizard")
+    VoidDialog(page).close()
+    transactions.bill("Router").close()
+    transactions = TransactionList(page)
+    transactions.press("New")
+    expect(page.get_by_role("textbox", name="Title")).to_be_visible()
+
+    invoices = InvoiceList(page)
+    invoices.open(number).pay().close()
+    for button, dialog in (
+        ("Send by E-mail", MailDialog),
+        ("Void Invoice", VoidDialog),
+    ):
+        invoices.open(number).press(button)
+        dialog(page).close()
+    invoices.open(number).press("Open in Accounting")
+    page.get_by_role("tab", name="Billing").click()
+    expect(page.get_by_role("cell", name="Fibre, December")).to_be_visible()
+    has_no_dialog(page)
+
+
+def test_customer_tab_opens_what_it_lists(login, gym):
+    """F1, F4, F5, F6: key B opens the tab; its rows open our own dialogs."""
+    gym, number = gym
+    page = login("staff")
+    page.goto(f"/odoo/customers/{gym}")
+    expect(page.get_by_role("tab", name="Billing")).to_be_visible()
+    page.get_by_role("heading", level=1).first.click()
+    page.get_by_role("tab", name="Notes").click()
+    page.keyboard.press("b")
+    cards = page.get_by_role("tabpanel").get_by_role("heading", level=3)
+    expect(cards).to_have_text(["Payment Methods", "Transactions", "Invoices"])
+
+    customer = CustomerPage(page)
+    customer.transactions.open("Router")
+    TransactionDialog(page).close()
+    customer.invoices.open(number)
+    InvoiceDialog(page).close()
+    has_no_dialog(page)
+
+
+def test_screens_fit_a_phone(login, page, gym):
+    """Nothing is wider than the page: lists, customer, and every dialog."""
+    gym, number = gym
+    page.set_viewport_size(browsing.PHONE)
+    login("staff")
+
+    for path in ("/odoo/billing-transactions", "/odoo/billing-invoices"):
+        page.goto(path)
+        expect(page.locator(".o_kanban_view")).to_be_visible()
+        fits(page)
+    page.get_by_text(number).click()
+    invoice = InvoiceDialog(page)
+    fits(page, invoice)
+    payment = invoice.pay()
+    fits(page, payment)
+    payment.close()
+
+    page.goto(f"/odoo/customers/{gym}")
+    customer = CustomerPage(page)
+    fits(page)
+    proforma = customer.bill()
+    proforma.enter(date_start="2025-01-01")
+    proforma.counts(2)
+    fits(page, proforma)
+
+
+def read_menus(page):
+    """Read the entries under Billing: their names, and the ids of their actions."""
+    menus = page.request.get("/web/webclient/load_menus").json()
+    [root] = [menu for menu in menus.values() if menu.get("xmlid") == ROOT_MENU]
+
+    def walk(menu):
+        for child in (menus[str(number)] for number in menu["children"]):
+            if child["children"]:
+                yield from walk(child)
+            else:
+                yield child["name"], child["actionID"]
+
+    return dict(walk(root))
+
+
+def has_no_dialog(page):
+    """Wait until no dialog is there, be it ours or one of an error."""
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def fits(page, dialog=None):
+    """Check that one need not scroll sideways."""
+    widths = "box => [box.scrollWidth, box.clientWidth]"
+    boxes = [page.locator("html"), page.locator("body")]
+    if dialog:
+        boxes.append(dialog.box.get_by_role("main").first)
+    for box in boxes:
+        content, width = box.evaluate(widths)
+        assert content <= width
