@@ -1,6 +1,7 @@
 from . import (
     test_account_move,
     test_http_invoice_pdf,
+    test_http_web_client,
     test_import,
     test_invoice_pdf,
     test_multi_company,

@@ -9,8 +9,6 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-
-from dev import browsing
 from screens import (
     CustomerPage,
     InvoiceDialog,
@@ -22,6 +20,8 @@ from screens import (
     VoidDialog,
 )
 from stories import add_customer, bill, charge
+
+from dev import browsing
 
 STAFF = {"Transactions", "Invoices", "Customers", "Generate Invoice", "Services"}
 MENUS = {
