@@ -13,7 +13,6 @@ from screens import (
     CustomerPage,
     InvoiceDialog,
     InvoiceList,
-    MailDialog,
     ProformaDialog,
     TransactionDialog,
     TransactionList,
@@ -80,12 +79,8 @@ def test_every_dialog_opens(login, gym, user):
 
     invoices = InvoiceList(page)
     invoices.open(number).pay().close()
-    for button, dialog in (
-        ("Send by E-mail", MailDialog),
-        ("Void Invoice", VoidDialog),
-    ):
-        invoices.open(number).press(button)
-        dialog(page).close()
+    invoices.open(number).press("Void Invoice")
+    VoidDialog(page).close()
     invoices.open(number).press("Open in Accounting")
     page.get_by_role("tab", name="Billing").click()
     expect(page.get_by_role("cell", name="Fibre, December")).to_be_visible()
@@ -98,10 +93,9 @@ def test_customer_tab_opens_what_it_lists(login, gym):
     page = login("staff")
     page.goto(f"/odoo/customers/{gym}")
     expect(page.get_by_role("tab", name="Billing")).to_be_visible()
-    page.get_by_role("heading", level=1).first.click()
     page.get_by_role("tab", name="Notes").click()
     page.keyboard.press("b")
-    cards = page.get_by_role("tabpanel").get_by_role("heading", level=3)
+    cards = page.get_by_role("heading", level=3)
     expect(cards).to_have_text(["Payment Methods", "Transactions", "Invoices"])
 
     customer = CustomerPage(page)
