@@ -35,7 +35,7 @@ class InvoicePdfController(http.Controller):
             raise request.not_found()
         report = request.env.ref("omni_billing.report_invoice")
         # sudo: reports belong to no user; the invoice was checked above.
-        content = report.sudo()._render_weasyprint(invoice.with_env(request.env))
+        content = report.sudo()._render_weasyprint(invoice)
         return request.make_response(
             content,
             headers=[

@@ -93,6 +93,11 @@ class Dialog:
             if value is not None:
                 fill(self.field(name), value)
 
+    def holds(self, **values: str) -> None:
+        """Wait for what is written in fields."""
+        for name, value in values.items():
+            expect(self.field(name).get_by_role("textbox")).to_have_value(value)
+
     def press(self, button: str) -> None:
         """Press one of its buttons."""
         press(self.box, button)
@@ -268,10 +273,6 @@ class PaymentDialog(Dialog):
         self.enter(**values)
         self.press("Pay Invoice")
         self.is_gone()
-
-    def asks_for(self, amount: str) -> None:
-        """Wait for the amount that is proposed."""
-        expect(self.field("amount").get_by_role("textbox")).to_have_value(amount)
 
     def is_refused(self) -> str:
         """Try to pay, and read why it is not possible; the dialog stays."""

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-
-from dev.pytest_e2e import RpcError
 from screens import read_message
 from stories import add_customer, bill, charge
+
+from dev.pytest_e2e import RpcError
 
 WORD = "Secret Society"
 #: Another customer, an employee without our groups, and nobody.

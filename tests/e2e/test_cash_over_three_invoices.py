@@ -28,7 +28,7 @@ def test_300_in_cash_pay_three_invoices(server, login):
     invoices.filter("Not Yet Paid")
     invoices.rows.show_only(*reversed(numbers))
     payment = invoices.pay(*numbers)
-    payment.asks_for("300.00")
+    payment.holds(amount="300.00")
     payment.pay("Cash", amount="300", reference=RECEIPT)
 
     invoices.rows.show_only()
@@ -65,7 +65,7 @@ def test_cash_comes_in_parts(server, login):
     invoices.rows.show(number, billing_state="Partially Paid")
 
     payment = invoices.open(number).pay()
-    payment.asks_for("25.00")
+    payment.holds(amount="25.00")
     payment.choose("Cash")
     payment.enter(amount="25.01")
     assert "$ 25.01 is more than the $ 25.00 owed" in payment.is_refused()

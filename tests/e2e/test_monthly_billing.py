@@ -145,6 +145,21 @@ def test_installation_of_today_is_billed_alone(server, staff, login):
     books.agree(server)
 
 
+def test_typed_title_outlives_a_change_of_the_period(server, staff, login):
+    """F42: the proposed title follows the period, what a person wrote does not."""
+    club = add_customer(server, "Chess Club")
+    charge(staff, club, "Fibre", cost=45)
+
+    proforma = CustomerPage.open(login("staff"), club).bill()
+    proforma.enter(date_start="2025-01-01")
+    proforma.enter(date_end="2025-01-31")
+    proforma.holds(title="Invoice for 01/01/2025 - 01/31/2025")
+    proforma.enter(title="Services of January 2025")
+    proforma.enter(date_end="2025-01-30")
+    proforma.counts(1)
+    proforma.holds(title="Services of January 2025")
+
+
 def _read_payment(server, reference):
     [payment] = server.rpc("admin").call(
         "account.payment",

@@ -15,7 +15,7 @@ from stories import bill
 
 from dev import cdnow, paths
 
-LINES = 1000
+LINES = 600
 YEAR = "1997"
 
 

@@ -8,7 +8,7 @@ import { Component, onMounted, useState } from "@odoo/owl";
 import { formatCompactAmount } from "./compact_amount";
 
 const ARROWS = { up: "fa-arrow-up", down: "fa-arrow-down", level: "fa-arrow-right" };
-const COLORS = { up: "text-success", down: "text-danger", level: "text-muted" };
+const COLORS = { up: "text-success", down: "text-danger", level: "o_billing_muted" };
 
 /**
  * Cards above a list. They load beside the list and never hold it up, follow its
