@@ -301,7 +301,8 @@ class CustomerPage:
         page.goto("/odoo/customers")
         page.get_by_role("button", name="New", exact=True).click()
         for name, value in values.items():
-            fill(find_field(page, name), value)
+            # The name of a company is a combobox, that proposes and does not ask.
+            find_field(page, name).locator("input").first.fill(value)
         page.get_by_role("button", name="Save manually").click()
         page.wait_for_url(re.compile(r"/customers/\d+$"))
         return cls(page)

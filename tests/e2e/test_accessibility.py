@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -17,7 +19,8 @@ def customer(server):
     customer = add_customer(server, "Clinic")
     charge(staff, customer, "Visit", cost=50, taxed=True)
     bill(staff, customer)
-    charge(staff, customer, "Second visit", cost=50, taxed=True)
+    today = f"{date.today()}"
+    charge(staff, customer, "Second visit", cost=50, taxed=True, date=today)
     return customer
 
 
