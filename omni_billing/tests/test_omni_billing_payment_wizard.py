@@ -19,7 +19,7 @@ class TestManualPayment(BillingCommon):
         return invoices
 
     def test_modes_pay_and_reconcile(self):
-        """F132, F134, F139, F140"""
+        """F132, F134, F139, F140, F145, F153"""
         for mode, journal_type in (("cash", "cash"), ("pos", "bank"), ("bank", "bank")):
             with self.subTest(mode=mode):
                 invoice = self._bill_amounts(45)
