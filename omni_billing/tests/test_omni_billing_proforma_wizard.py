@@ -19,6 +19,22 @@ class TestProformaPreview(BillingCommon):
         self.assertEqual(wizard.date_due, fields.Date.to_date("2025-02-10"))
         self.assertEqual(wizard.title, "Invoice for 01/27/2025 - 02/10/2025")
 
+    @freeze_time("2025-02-10")
+    def test_typed_title_stays(self):
+        """F42: the proposal follows the period, what was typed does not."""
+        wizard = self._open_proforma(title="January services")
+        wizard.date_end = "2025-02-01"
+        self.assertEqual(wizard.title, "January services")
+        with Form(self.env["omni.billing.proforma.wizard"]) as form:
+            form.partner_id = self.customer
+            form.date_end = "2025-02-01"
+            self.assertEqual(form.title, "Invoice for 01/27/2025 - 02/01/2025")
+            form.title = "Mine"
+            form.date_start = "2025-01-01"
+            self.assertEqual(form.title, "Mine")
+        day = self._open_proforma(date_start="2025-02-10", date_end="2025-02-10")
+        self.assertEqual(day.title, "Invoice of 02/10/2025")
+
     def test_all_of_the_period_are_included(self):
         """F46, F50"""
         charges = [self._create_transaction(10, tax_ids=self.tax_10) for _i in range(3)]

@@ -28,6 +28,9 @@ class OmniBillingProformaWizard(models.TransientModel):
     title = fields.Char(
         compute="_compute_title", store=True, readonly=False, precompute=True
     )
+    proposed_title = fields.Char(
+        compute="_compute_title", store=True, readonly=False, precompute=True
+    )
     date_start = fields.Date(
         string="Start Date",
         default=lambda self: (
@@ -86,20 +89,12 @@ class OmniBillingProformaWizard(models.TransientModel):
     @api.depends("date_start", "date_end", "partner_id")
     @api.depends_context("lang")
     def _compute_title(self):
-        """Write the title in the customer's language: it is printed on the invoice."""
+        """Propose a title; one that was typed outlives a change of the period."""
         for wizard in self:
-            lang = wizard.partner_id.lang or self.env.lang
-            env = wizard.with_context(lang=lang).env
-            start, end = wizard.date_start, wizard.date_end
-            period = format_period(
-                start, end, lambda day, env=env: format_date(env, day)
-            )
-            if not period:
-                wizard.title = env._("Invoice")
-            elif start and end and start != end:
-                wizard.title = env._("Invoice for %(period)s", period=period)
-            else:
-                wizard.title = env._("Invoice of %(date)s", date=period)
+            proposed = wizard._propose_title()
+            is_typed = wizard.title and wizard.title != wizard.proposed_title
+            wizard.title = wizard.title if is_typed else proposed
+            wizard.proposed_title = proposed
 
     @api.depends("partner_id", "company_id")
     def _compute_currency_id(self):
@@ -198,6 +193,18 @@ class OmniBillingProformaWizard(models.TransientModel):
         return invoice.action_open_billing_detail()
 
     # === HELPERS === #
+
+    def _propose_title(self):
+        """Write a title in the customer's language: it is printed on the invoice."""
+        self.ensure_one()
+        env = self.with_context(lang=self.partner_id.lang or self.env.lang).env
+        start, end = self.date_start, self.date_end
+        period = format_period(start, end, lambda day: format_date(env, day))
+        if not period:
+            return env._("Invoice")
+        if start and end and start != end:
+            return env._("Invoice for %(period)s", period=period)
+        return env._("Invoice of %(date)s", date=period)
 
     def _find_transactions(self):
         self.ensure_one()
