@@ -15,7 +15,7 @@ from stories import bill
 
 from dev import cdnow, paths
 
-LINES = 600
+LINES = 400
 YEAR = "1997"
 
 
