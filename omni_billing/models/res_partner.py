@@ -120,17 +120,18 @@ class ResPartner(models.Model):
     def action_billing_add_transaction(self):
         """Open the dialog that adds a charge or a credit (F13)."""
         self.ensure_one()
+        kind = self.env.context.get("billing_transaction_type", "charge")
         return {
             "type": "ir.actions.act_window",
-            "name": self.env._("Add a Transaction"),
+            "name": self.env._("Create a Credit")
+            if kind == "credit"
+            else self.env._("Add a Transaction"),
             "res_model": "omni.billing.transaction",
             "views": [(False, "form")],
             "target": "new",
             "context": {
                 "default_partner_id": self.id,
-                "default_transaction_type": self.env.context.get(
-                    "billing_transaction_type", "charge"
-                ),
+                "default_transaction_type": kind,
             },
         }
 

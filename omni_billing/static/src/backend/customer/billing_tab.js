@@ -14,7 +14,7 @@ const LIMIT = 10;
 export class BillingTabList extends Component {
     static template = "omni_billing.BillingTabList";
     static components = { View };
-    static props = { ...standardWidgetProps, model: String, listRef: String, searchRef: String };
+    static props = { ...standardWidgetProps, model: String, listRef: String, kanbanRef: String, searchRef: String };
 
     setup() {
         // Three lists on a page: none of them takes the focus, nor the page's title.
@@ -39,6 +39,7 @@ export class BillingTabList extends Component {
                 billing_hide_partner: true,
                 default_partner_id: this.props.record.resId,
                 list_view_ref: this.props.listRef,
+                kanban_view_ref: this.props.kanbanRef,
                 search_view_ref: this.props.searchRef,
             },
             display: { searchPanel: false, controlPanel: { layoutActions: false } },
@@ -58,6 +59,7 @@ registry.category("view_widgets").add("omni_billing_tab_list", {
     extractProps: ({ attrs }) => ({
         model: attrs.model,
         listRef: attrs.list_ref,
+        kanbanRef: attrs.kanban_ref,
         searchRef: attrs.search_ref,
     }),
     fieldDependencies: [
