@@ -9,10 +9,15 @@ from odoo.tools import SQL, format_date, format_list, get_lang
 
 from ..const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH
 from ..tools.periods import format_period
-from ..tools.trust import is_trusted, trust
+from ..tools.trust import is_trusted, trust, without_defaults
 
-#: What tells how an invoice was paid: written where money meets it, alone.
-REFERENCES = ("billing_payment_reference", "billing_refund_reference")
+#: Written by business methods alone: where an invoice stands, and how it was paid.
+STATE_FIELDS = {
+    "billing_is_void",
+    "billing_state",
+    "billing_payment_reference",
+    "billing_refund_reference",
+}
 #: What nobody may change once an invoice of ours has a number.
 NUMBERED_FIELDS = {
     "name",
@@ -162,14 +167,23 @@ class AccountMove(models.Model):
 
     # === CRUD METHODS === #
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        if not is_trusted(self.env):
+            self = without_defaults(self, STATE_FIELDS)  # noqa: PLW0642
+            for vals in vals_list:
+                self._billing_check_no_state_fields(vals)
+        return super().create(vals_list)
+
     def write(self, vals):
         """Override of `account`: posted is posted, by any road (design §5.3)."""
         if not is_trusted(self.env):
-            self._billing_check_write(vals)
+            self._billing_check_no_state_fields(vals)
+            self._billing_check_not_numbered(vals)
         return super().write(vals)
 
-    def _billing_check_write(self, vals):
-        if names := {"billing_is_void", "billing_state", *REFERENCES} & vals.keys():
+    def _billing_check_no_state_fields(self, vals):
+        if names := STATE_FIELDS & vals.keys():
             raise AccessError(
                 self.env._(
                     "These fields cannot be set by hand: %(fields)s. Void or pay"
@@ -183,6 +197,8 @@ class AccountMove(models.Model):
                     ),
                 )
             )
+
+    def _billing_check_not_numbered(self, vals):
         for move in self.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES):
             is_ours = move._billing_has_transactions() or move.billing_is_void
             is_numbered = move.state != "draft" and is_ours
@@ -197,9 +213,7 @@ class AccountMove(models.Model):
         """A number that was given is never used again, whatever the context (F168)."""
         for move in self.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES):
             is_ours = move._billing_has_transactions() or move.billing_is_void
-            if (is_ours and (move.state != "draft" or move.name)) or (
-                move._billing_balances_a_void()
-            ):
+            if move.name and (is_ours or move._billing_balances_a_void()):
                 raise UserError(
                     self.env._(
                         "%(invoice)s has a number and stays in the books.",
@@ -361,8 +375,8 @@ class AccountMove(models.Model):
                 and (move._billing_has_transactions() or move.billing_title)
             )
         )
-        if any(move.state == "posted" for move in ours) and not is_trusted(self.env):
-            self.button_draft()
+        if not is_trusted(self.env):
+            ours.filtered(lambda move: move.state == "posted").button_draft()
         result = super(AccountMove, trust(self)).button_cancel()
         ours._billing_set_void()
         return result
@@ -666,8 +680,3 @@ class AccountMove(models.Model):
         return format_percent(
             Decimal(str(percentage)) / 100, locale=locale, decimal_quantization=False
         )
-
-    @api.model
-    def _get_billing_domain(self):
-        """Return the domain of the invoices in our screens."""
-        return Domain("move_type", "in", BILLING_MOVE_TYPES)

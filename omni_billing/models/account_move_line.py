@@ -63,7 +63,7 @@ class AccountMoveLine(models.Model):
 
     def _billing_check_draft(self):
         for line in self:
-            if line.parent_state != "draft":
+            if line.parent_state == "posted":
                 line.move_id._billing_raise_numbered()
 
     def _billing_check_link(self):

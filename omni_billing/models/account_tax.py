@@ -45,6 +45,7 @@ class AccountTax(models.Model):
     def _hook_compute_is_used(self, tax_to_compute):
         """Override of `account`: a tax of a transaction is used."""
         used = super()._hook_compute_is_used(tax_to_compute)
+        self.env["omni.billing.transaction"].flush_model(["tax_ids"])
         rows = self.env.execute_query(
             SQL(
                 "SELECT DISTINCT account_tax_id FROM"

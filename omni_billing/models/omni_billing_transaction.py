@@ -7,7 +7,7 @@ from odoo.tools import SQL, format_amount, format_date, format_list
 
 from ..const import LOWERING_TYPES, MAX_AMOUNT, MAX_TITLE_LENGTH
 from ..tools.money import has_excess_decimals
-from ..tools.trust import is_trusted, trust
+from ..tools.trust import is_trusted, trust, without_defaults
 from .ir_fields_converter import ImportCache
 
 #: Written by business methods alone: they say where a transaction stands.
@@ -455,7 +455,10 @@ class OmniBillingTransaction(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         if not is_trusted(self.env):
-            self = self._without_state_defaults()  # noqa: PLW0642
+            protected = set(STATE_FIELDS)
+            if self.env.context.get("default_transaction_type") == "payment":
+                protected.add("transaction_type")
+            self = without_defaults(self, protected)  # noqa: PLW0642
             self._check_create_values(vals_list)
             self._check_amounts(vals_list)
         return super().create(vals_list)
@@ -564,17 +567,6 @@ class OmniBillingTransaction(models.Model):
                     ),
                 )
             )
-
-    def _without_state_defaults(self):
-        """Drop the defaults of a client's context that would set a state."""
-        return self.with_context(  # pylint: disable=context-overridden
-            {
-                key: value
-                for key, value in self.env.context.items()
-                if key.removeprefix("default_") not in STATE_FIELDS
-                and (key, value) != ("default_transaction_type", "payment")
-            }
-        )
 
     def _check_amounts(self, vals_list):
         """Refuse what the database would refuse with fewer words, or round away."""

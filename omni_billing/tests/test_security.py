@@ -139,6 +139,25 @@ class TestSecurity(BillingCommon):
         self.assertEqual(invoice.state, "posted")
         self.assertEqual(self.charge.state, "invoiced")
 
+    def test_new_invoice_cannot_come_with_a_state(self):
+        for values in (
+            {"billing_is_void": True},
+            {"billing_state": "paid"},
+            {"billing_payment_reference": "pi_123"},
+        ):
+            with self.subTest(values=values), self.assertRaises(AccessError):
+                self.env["account.move"].with_user(self.staff).create(
+                    {"move_type": "out_invoice", "partner_id": self.customer.id}
+                    | values
+                )
+        created = (
+            self.env["account.move"]
+            .with_user(self.staff)
+            .with_context(default_billing_payment_reference="pi_123")
+            .create({"move_type": "out_invoice", "partner_id": self.customer.id})
+        )
+        self.assertFalse(created.billing_payment_reference)
+
     def test_void_invoice_is_out_of_reach_by_rpc(self):
         invoice = self._bill(self.charge)
         invoice.action_billing_void()

@@ -162,6 +162,21 @@ class TestVoid(BillingCommon):
         self.assertEqual(invoice.payment_state, "reversed")
         self.assertEqual(self._get_books_balance(), 0)
 
+    def test_drafts_are_cancelled_together_with_plain_posted_ones(self):
+        """Odoo's button, on invoices of which some have a title or transactions."""
+        charge = self._create_transaction(45)
+        draft = self._create_draft(charge)
+        charge._set_invoiced(draft)
+        plain = self.init_invoice("out_invoice", self.customer, amounts=[5])
+        plain.billing_title = "By hand"
+        plain.action_post()
+        (draft + plain).button_cancel()
+        self.assertEqual(set((draft + plain).mapped("billing_state")), {"void"})
+        self.assertEqual(charge.state, "unbilled")
+        # F169: it has no number, so nothing is missing from the books without it.
+        draft.unlink()
+        self.assertFalse(draft.exists())
+
     def test_cards_do_not_count_what_balances_a_void(self):
         self.company.billing_void_method = "credit_note"
         self._create_transaction(100)

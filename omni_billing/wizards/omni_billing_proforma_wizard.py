@@ -71,7 +71,6 @@ class OmniBillingProformaWizard(models.TransientModel):
         compute="_compute_preview",
         help="The transactions and what the tax engine needs, for the web client.",
     )
-    line_count = fields.Integer(compute="_compute_totals")
     included_count = fields.Integer(compute="_compute_totals")
     amount_untaxed = fields.Monetary(string="Subtotal", compute="_compute_totals")
     amount_tax = fields.Monetary(string="Tax", compute="_compute_totals")
@@ -135,7 +134,6 @@ class OmniBillingProformaWizard(models.TransientModel):
         for wizard in self:
             included = wizard.line_ids.filtered("included").transaction_id
             totals = included._get_totals()
-            wizard.line_count = len(wizard.line_ids)
             wizard.included_count = totals["count"]
             wizard.amount_untaxed = totals["amount_untaxed"]
             wizard.amount_tax = totals["tax_amount"]
