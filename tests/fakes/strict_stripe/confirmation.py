@@ -1,0 +1,228 @@
+"""What payment and setup intents share: the card, and the customer who must be asked.
+
+Sources: Stripe's pages "The Payment Intents API", "The Setup Intents API", and the API
+changelog on ``automatic_payment_methods`` (2023-08-16).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localstripe.resources import random_id
+
+from .account import Call
+from .cards import Decline
+from .customers import Customer, find_customer
+from .errors import RefusedError, StripeError
+from .parameters import array, boolean, choice, hash_of, integer, string
+from .payment_methods import PaymentMethod, check_owner, usable_method
+from .resources import Resource, Whole
+
+AUTOMATIC = hash_of(enabled=boolean, allow_redirects=choice("always", "never"))
+MANDATE_OPTIONS = {
+    "amount": integer,
+    "amount_type": choice("fixed", "maximum"),
+    "description": string,
+    "end_date": integer,
+    "interval": choice("day", "month", "sporadic", "week", "year"),
+    "interval_count": integer,
+    "reference": string,
+    "start_date": integer,
+    "supported_types": array(choice("india")),
+}
+THREE_D_SECURE = choice("any", "automatic", "challenge")
+MANDATE_DATA = hash_of(
+    customer_acceptance=hash_of(
+        type=choice("offline", "online"),
+        accepted_at=integer,
+        offline=hash_of(),
+        online=hash_of(ip_address=string, user_agent=string, infer_from_client=boolean),
+    )
+)
+SECRET_LENGTH = 25
+PAST = {
+    "authenticate": "authenticated",
+    "cancel": "canceled",
+    "capture": "captured",
+    "confirm": "confirmed",
+    "settle": "settled",
+    "update": "updated",
+}
+FAILED_AUTHENTICATION = (
+    "We are unable to authenticate your payment method. Please choose a different "
+    "payment method and try again."
+)
+
+
+class Intent(Resource):
+    """What the two kinds of intent have in common."""
+
+    # The short name in error codes.
+    short: str
+
+    def __init__(self, call: Call) -> None:
+        params = call.params
+        customer = params.get("customer")
+        if customer:
+            customer = find_customer(call.account, customer, "customer")
+        automatic = _automatic(call)
+        # From here on it is in the account: what could be refused has been checked.
+        super().__init__()
+        self.application = None
+        self.automatic_payment_methods = automatic
+        self.cancellation_reason: str | None = None
+        self.client_secret = f"{self.id}_secret_{random_id(SECRET_LENGTH)}"
+        self.customer: Customer | None = customer
+        self.description = params.get("description") or None
+        self.metadata: dict[str, str] = {}
+        self.next_action: dict[str, Any] | None = None
+        self.on_behalf_of = None
+        self.payment_method: PaymentMethod | None = None
+        self.payment_method_options = params.get("payment_method_options", {})
+        self.payment_method_types = params.get("payment_method_types") or ["card"]
+        self.status = "requires_payment_method"
+
+    def _must_be(self, verb: str, *statuses: str) -> None:
+        """Refuse what the status does not allow. Source: ``…_unexpected_state``."""
+        if self.status not in statuses:
+            raise StripeError(
+                400,
+                f"You cannot {verb} this {self.noun} because it has a status of "
+                f"{self.status}. Only a {self.noun} with one of the following statuses "
+                f"may be {PAST[verb]}: {', '.join(statuses)}.",
+                code=f"{self.object}_unexpected_state",
+                **{self.object: Whole(self)},
+            )
+
+    def _ask_customer(self, call: Call) -> None:
+        """Have the customer authenticate. Source: "3D Secure authentication"."""
+        self.status = "requires_action"
+        if return_url := call.params.get("return_url"):
+            self.next_action = {
+                "type": "redirect_to_url",
+                "redirect_to_url": {
+                    "return_url": return_url,
+                    "url": f"{call.base_url}/3ds/{self.id}",
+                },
+            }
+        else:
+            self.next_action = {
+                "type": "use_stripe_sdk",
+                "use_stripe_sdk": {"type": "three_d_secure_redirect"},
+            }
+        call.emit(f"{self.object}.requires_action", self)
+
+    def _cancel(self, call: Call, *statuses: str) -> None:
+        self._must_be("cancel", *statuses)
+        self.status = "canceled"
+        self.cancellation_reason = call.params.get("cancellation_reason")
+        self.next_action = None
+        call.emit(f"{self.object}.canceled", self)
+
+
+def check_client_secret(call: Call, intent: Intent) -> None:
+    """Ask of a browser the secret of the one intent that it may see."""
+    secret = call.params.pop("client_secret", None)
+    if secret is None and not call.is_publishable:
+        return
+    if secret != intent.client_secret:
+        raise StripeError(
+            400,
+            "The client_secret provided does not match the client_secret associated "
+            f"with the {intent.noun}.",
+            param="client_secret",
+        )
+
+
+def chosen_method(
+    call: Call, customer: Customer | None, noun: str
+) -> PaymentMethod | None:
+    """Find the card that the request names, or make the one it describes."""
+    if typed := call.params.get("payment_method_data"):
+        return PaymentMethod(typed)
+    if not call.params.get("payment_method"):
+        return None
+    method = usable_method(call, call.params["payment_method"])
+    if method.customer and customer is None:
+        raise StripeError(
+            400,
+            f"The payment method {method.id} belongs to a Customer. Please include the "
+            f"Customer in the `customer` parameter on the {noun}.",
+            param="payment_method",
+        )
+    if method.customer:
+        check_owner(method, customer)
+    return method
+
+
+def check_ready(call: Call, intent: Intent) -> None:
+    """Refuse to confirm without a card, or without a way back from a redirection."""
+    intent._must_be(
+        "confirm",
+        *("requires_payment_method", "requires_confirmation", "requires_action"),
+    )
+    if not intent.payment_method:
+        raise StripeError(
+            400,
+            f"You cannot confirm this {intent.noun} because it's missing a payment "
+            f"method. You can either update the {intent.noun} with a payment method "
+            "and then confirm it again, or confirm it again directly with a payment "
+            "method or ConfirmationToken.",
+            code=f"{intent.object}_unexpected_state",
+            **{intent.object: Whole(intent)},
+        )
+    automatic = intent.automatic_payment_methods or {}
+    may_redirect = automatic.get("allow_redirects", "always") == "always"
+    # Stripe.js always gives a way back; its parameter is checked like any other.
+    if automatic.get("enabled") and may_redirect and not call.params.get("return_url"):
+        raise StripeError(
+            400,
+            f"This {intent.noun} is configured to accept payment methods enabled in "
+            "your Dashboard. Because some of these payment methods might redirect your "
+            "customer off of your page, you must provide a `return_url`. If you don't "
+            "want to accept redirect-based payment methods, set "
+            "`automatic_payment_methods[enabled]` to `true` and "
+            "`automatic_payment_methods[allow_redirects]` to `never` when creating "
+            "Setup Intents and Payment Intents.",
+            param="return_url",
+        )
+
+
+def _automatic(call: Call) -> dict[str, Any] | None:
+    given = call.params.get("automatic_payment_methods")
+    types = call.params.get("payment_method_types")
+    if given and given.get("enabled") and types:
+        raise RefusedError(
+            400,
+            "You may only specify one of these parameters: "
+            "automatic_payment_methods, payment_method_types.",
+        )
+    if given:
+        return {"allow_redirects": "always", **given}
+    if call.version.picks_methods and not types:
+        return {"allow_redirects": "always", "enabled": True}
+    return None
+
+
+def card_error(
+    intent: Intent, method: PaymentMethod, decline: Decline, charge: Resource | None
+) -> StripeError:
+    """Say that the bank refused, with all that is known. Source: "Handle errors"."""
+    return StripeError(
+        402,
+        decline.message,
+        type="card_error",
+        code=decline.code,
+        decline_code=decline.decline_code,
+        charge=charge.id if charge else None,
+        payment_method=Whole(method),
+        **{intent.object: Whole(intent)},
+    )
+
+
+def last_error(error: StripeError, method: PaymentMethod | None) -> dict[str, Any]:
+    """Write what an intent remembers of an error."""
+    kept = ("charge", "code", "decline_code", "message", "type")
+    told = error.body["error"]
+    remembered = {name: told[name] for name in kept if name in told}
+    return {**remembered, "payment_method": Whole(method) if method else None}

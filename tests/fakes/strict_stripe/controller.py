@@ -1,0 +1,403 @@
+"""``StripeServer``: how a test starts, steers and reads the server.
+
+It speaks HTTP only: nothing of the server, of localstripe or of Odoo is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .signature import sign
+
+ROOT = Path(__file__).resolve().parents[3]
+MODULE = "tests.fakes.stripe_server"
+SECRET_KEY = "sk_test_12345"
+PUBLISHABLE_KEY = "pk_test_12345"
+WEBHOOK_SECRET = "whsec_test"
+START_SECONDS = 30
+STOP_SECONDS = 10
+WAIT_SECONDS = 20
+
+
+class StripeServerError(Exception):
+    """A command that the server refuses, or a server that does not work."""
+
+
+class Hold:
+    """A request that waits on its way; a test may kill its client meanwhile."""
+
+    def __init__(self, server: StripeServer, fault: int) -> None:
+        self._server = server
+        self._fault = fault
+
+    def wait(self, timeout: float = WAIT_SECONDS) -> None:
+        """Wait until a request is held."""
+        if not self._server._command(
+            "wait_until_held", fault=self._fault, timeout=timeout
+        ):
+            raise StripeServerError("No request came to be held.")
+
+    def release(self) -> None:
+        """Let the request go on, whether its client still listens or not."""
+        self._server._command("release", fault=self._fault)
+
+
+class StripeServer:
+    """A Stripe in a process of its own, for as long as the context lasts.
+
+    It ends with the process that started it, however that ends.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        secret_key: str = SECRET_KEY,
+        publishable_key: str = PUBLISHABLE_KEY,
+        api_version: str = "",
+    ) -> None:
+        """Choose the port (0: a free one), the keys, and the account's API version."""
+        self.secret_key = secret_key
+        self.publishable_key = publishable_key
+        self.url = ""
+        self._port = port
+        self._api_version = api_version
+        self._control = ""
+        self._process: subprocess.Popen | None = None
+        self._secrets: dict[str, str] = {}
+
+    def __enter__(self) -> StripeServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    # === LIFE === #
+
+    def start(self) -> None:
+        """Start the process, and wait for the line that says where it listens."""
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", MODULE, "--port", str(self._port)),
+                *("--secret-key", self.secret_key),
+                *("--publishable-key", self.publishable_key),
+                *("--api-version", self._api_version, "--until-stdin-closes"),
+            ],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        output = self._process.stdout
+        is_readable, _, _ = select.select([output], [], [], START_SECONDS)
+        line = output.readline() if is_readable else b""
+        if not line:
+            self._end()
+            raise StripeServerError("The test server does not start; see its errors.")
+        where = json.loads(line)
+        self.url, self._control = where["url"], where["control"]
+
+    def stop(self) -> None:
+        """End the process; complain if the server itself has crashed in between."""
+        try:
+            self.check()
+        finally:
+            self._end()
+
+    def check(self) -> None:
+        """Complain if the server made a mistake of its own."""
+        if crashes := self._command("crashes"):
+            raise StripeServerError("\n".join(crashes))
+
+    def _end(self) -> None:
+        process = self._process
+        process.stdin.close()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+    @property
+    def js_url(self) -> str:
+        """Where a page finds Stripe.js."""
+        return f"{self.url}/js.stripe.com/v3/"
+
+    def reset(self) -> None:
+        """Empty the account, and lift all faults, scripts, holds and webhooks."""
+        self._secrets.clear()
+        self._command("reset")
+
+    # === WHAT IS IN THE ACCOUNT === #
+
+    def store(self) -> dict[str, list[dict]]:
+        """Give all objects by kind, oldest first."""
+        return self._command("store")
+
+    def totals(self) -> dict[str, dict[str, int]]:
+        """Sum the money by currency, in minor units.
+
+        ``charged`` was taken from cards, ``refunded`` given back or on its way,
+        ``disputed`` taken back by banks, and ``net`` is what is left.
+        """
+        store = self.store()
+        sums: dict[str, dict[str, int]] = defaultdict(
+            lambda: {"charged": 0, "refunded": 0, "disputed": 0, "net": 0}
+        )
+        for charge in store["charges"]:
+            sums[charge["currency"]]["charged"] += charge["amount_captured"]
+        for refund in store["refunds"]:
+            if refund["status"] in ("succeeded", "pending"):
+                sums[refund["currency"]]["refunded"] += refund["amount"]
+        for dispute in store["disputes"]:
+            if dispute["status"] != "won":
+                sums[dispute["currency"]]["disputed"] += dispute["amount"]
+        for each in sums.values():
+            each["net"] = each["charged"] - each["refunded"] - each["disputed"]
+        return dict(sums)
+
+    def requests(self, method: str = "", path: str = "") -> list[dict[str, Any]]:
+        """Give the requests that came, oldest first.
+
+        Each has ``method``, ``path``, ``params``, ``idempotency_key``, ``version``,
+        ``status`` (None if no answer was given) and ``replayed``.
+        """
+        return [
+            entry
+            for entry in self._command("requests")
+            if entry["method"].startswith(method) and entry["path"].startswith(path)
+        ]
+
+    def wait_for_requests(
+        self, method: str, path: str, count: int = 1, timeout: float = WAIT_SECONDS
+    ) -> None:
+        """Wait until so many requests have come."""
+        wanted = {"method": method, "path": path, "count": count}
+        if not self._command("wait_for_requests", **wanted, timeout=timeout):
+            raise StripeServerError(f"Fewer than {count} requests: {method} {path}")
+
+    def expire_keys(self) -> None:
+        """Forget the idempotency keys, as Stripe may after 24 hours."""
+        self._command("expire_keys")
+
+    # === FAULTS === #
+    # Each is for the next `count` requests of a method to a path that begins so.
+
+    def fail(
+        self,
+        status: int = 500,
+        method: str = "POST",
+        path: str = "/v1/",
+        count: int = 1,
+        executed: bool = False,
+    ) -> None:
+        """Answer 500 (kept for the key, as Stripe does) or 429 (never executed)."""
+        self._fault("answer", method, path, count, executed, status=status)
+
+    def drop(
+        self,
+        method: str = "POST",
+        path: str = "/v1/",
+        count: int = 1,
+        executed: bool = False,
+    ) -> None:
+        """End the connection without an answer, before or after executing."""
+        self._fault("drop", method, path, count, executed)
+
+    def delay(
+        self,
+        seconds: float,
+        method: str = "POST",
+        path: str = "/v1/",
+        count: int = 1,
+        executed: bool = False,
+    ) -> None:
+        """Take long, before or after executing."""
+        self._fault("delay", method, path, count, executed, seconds=seconds)
+
+    def hold(
+        self,
+        method: str = "POST",
+        path: str = "/v1/",
+        count: int = 1,
+        executed: bool = False,
+    ) -> Hold:
+        """Keep requests waiting, before or after executing, until released."""
+        return Hold(self, self._fault("hold", method, path, count, executed))
+
+    def clear_faults(self) -> None:
+        """Lift all faults; what is held goes on."""
+        self._command("clear_faults")
+
+    def go_down(self) -> None:
+        """Refuse connections; requests under way lose theirs."""
+        self._command("go_down")
+
+    def come_back(self) -> None:
+        """Listen again, on the same port."""
+        self._command("come_back")
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Be down for a while."""
+        self.go_down()
+        try:
+            yield
+        finally:
+            self.come_back()
+
+    def _fault(
+        self,
+        kind: str,
+        method: str,
+        path: str,
+        count: int,
+        executed: bool,
+        **more: Any,
+    ) -> int:
+        rule = {"kind": kind, "method": method, "path": path, "count": count}
+        return self._command("add_fault", **rule, executed=executed, **more)
+
+    # === BANKS AND CUSTOMERS === #
+
+    def decline_next(self, reason: str = "generic_decline") -> None:
+        """Have a bank decline the next payment, whatever the card."""
+        self._command("next_payment", decline=reason)
+
+    def process_next(self) -> None:
+        """Have a bank leave the next payment in ``processing``."""
+        self._command("next_payment", status="processing")
+
+    def refund_next(self, status: str) -> None:
+        """Have the next refund created as ``pending``, or ``failed`` at once."""
+        self._command("next_refund", status=status)
+
+    def settle(
+        self, id: str, status: str = "succeeded", reason: str = "lost_or_stolen_card"
+    ) -> dict:
+        """End a payment that is processing, a pending refund, or bounce a good one."""
+        return self._command("settle", id=id, status=status, reason=reason)
+
+    def authenticate(self, id: str, success: bool = True) -> dict:
+        """Answer the bank that asks who pays or saves a card."""
+        return self._command("authenticate", id=id, success=success)
+
+    def change_card(self, id: str, **changes: Any) -> dict:
+        """Have the bank renew a card: exp_month, exp_year, last4."""
+        return self._command("change_card", id=id, **changes)
+
+    def card_becomes(self, id: str, number: str) -> None:
+        """Have a saved card behave like another test card from now on."""
+        self._command("card_becomes", id=id, number=number)
+
+    def dispute(
+        self, charge: str, amount: int | None = None, reason: str = "fraudulent"
+    ) -> dict:
+        """Have a customer dispute a charge."""
+        return self._command("dispute", charge=charge, amount=amount, reason=reason)
+
+    def close_dispute(self, id: str, status: str) -> dict:
+        """Have the bank decide: ``won`` or ``lost``."""
+        return self._command("close_dispute", id=id, status=status)
+
+    # === WEBHOOKS === #
+
+    def add_webhook(
+        self,
+        url: str,
+        secret: str = WEBHOOK_SECRET,
+        events: list[str] | None = None,
+        api_version: str | None = None,
+    ) -> str:
+        """Register an endpoint for some events or all; its version shapes them."""
+        wanted = events or ["*"]
+        endpoint = self._command(
+            "add_webhook",
+            **{"url": url, "secret": secret, "events": wanted},
+            api_version=api_version,
+        )
+        self._secrets[endpoint] = secret
+        return endpoint
+
+    def hold_webhooks(self) -> None:
+        """Only record events from now on; the test delivers them."""
+        self._command("webhook_mode", mode="held", retry_delays=None)
+
+    def send_webhooks(self, retry_delays: list[float] | None = None) -> None:
+        """Deliver each event as it happens, and again while the answer is not 2xx."""
+        self._command("webhook_mode", mode="automatic", retry_delays=retry_delays)
+
+    def events(self, type: str = "") -> list[dict]:
+        """Give the events that happened, of one type or all, oldest first."""
+        return [
+            event for event in self._command("events") if type in ("", event["type"])
+        ]
+
+    def deliver(
+        self,
+        event: str,
+        endpoint: str | None = None,
+        secret: str | None = None,
+        timestamp: int | None = None,
+        signed: bool = True,
+    ) -> list[dict]:
+        """Post an event now, to one endpoint or all: again, late, or in any order.
+
+        Another secret makes it a forgery, another timestamp a stale one.
+
+        :return: a delivery for each endpoint, with the ``status`` of its answer
+        """
+        return self._command(
+            "deliver",
+            **{"event": event, "endpoint_id": endpoint, "secret": secret},
+            timestamp=timestamp,
+            is_signed=signed,
+        )
+
+    def build_delivery(
+        self,
+        event: str,
+        endpoint: str,
+        secret: str | None = None,
+        timestamp: int | None = None,
+    ) -> tuple[bytes, dict[str, str]]:
+        """Give body and headers of a delivery, for a test that posts it by itself."""
+        body = self._command("payload", event=event, endpoint=endpoint).encode()
+        signature = sign(body, secret or self._secrets[endpoint], timestamp)
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        return body, {**headers, "Stripe-Signature": signature}
+
+    def deliveries(self) -> list[dict]:
+        """Give the attempts to deliver, oldest first."""
+        return self._command("deliveries")
+
+    def wait_for_deliveries(self, timeout: float = WAIT_SECONDS) -> None:
+        """Wait until nothing is under way or waits to be tried again."""
+        if not self._command("wait_for_deliveries", timeout=timeout):
+            raise StripeServerError("Deliveries are still under way.")
+
+    # === HELPERS === #
+
+    def _command(self, name: str, **values: Any) -> Any:
+        request = urllib.request.Request(
+            f"{self._control}/_control/{name}",
+            json.dumps(values).encode(),
+            {"Content-Type": "application/json"},
+        )
+        # A proxy of the environment has no part in this.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=2 * WAIT_SECONDS) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise StripeServerError(f"{name}: {error.read().decode()}") from error

@@ -1,0 +1,169 @@
+"""Refunds.
+
+Sources: Stripe's pages "Refunds" of the API reference, "Refund and cancel payments"
+(refunds that fail later), and error code ``charge_already_refunded``.
+"""
+
+from __future__ import annotations
+
+from .account import Call, endpoint
+from .charges import BalanceTransaction, Charge
+from .errors import RefusedError, StripeError
+from .parameters import (
+    CREATED,
+    LIST,
+    choice,
+    email,
+    identifier,
+    integer_from,
+    merged,
+    metadata,
+)
+from .payment_intents import PaymentIntent
+from .resources import Listing, Resource
+
+PENDING = "pending"
+SUCCEEDED = "succeeded"
+FAILED = "failed"
+CANCELED = "canceled"
+
+
+class Refund(Resource):
+    """Money on its way back."""
+
+    object = "refund"
+    noun = "refund"
+    prefix = "re_"
+    expandable = frozenset({"balance_transaction", "charge", "payment_intent"})
+
+    def __init__(self, charge: Charge, amount: int, status: str) -> None:
+        super().__init__()
+        self.amount = amount
+        self.balance_transaction: BalanceTransaction | None = BalanceTransaction(
+            "refund", self, -amount, charge.currency
+        )
+        self.charge = charge
+        self.currency = charge.currency
+        self.destination_details = {"type": "card"}
+        self.metadata: dict[str, str] = {}
+        self.payment_intent = charge.payment_intent
+        self.reason: str | None = None
+        self.receipt_number = None
+        self.status = status
+
+    def _settle(self, call: Call, status: str, reason: str) -> None:
+        """Let a bank accept or send back a refund; one that succeeded may fail yet."""
+        is_bounced = self.status == SUCCEEDED and status == FAILED
+        if self.status != PENDING and not is_bounced:
+            raise StripeError(400, f"The refund is {self.status} already.")
+        self.status = status
+        if status in (FAILED, CANCELED):
+            self.failure_reason = reason
+            # The money is the merchant's again, and can be refunded again.
+            self.charge.amount_refunded -= self.amount
+            self.failure_balance_transaction = BalanceTransaction(
+                "refund_failure", self, self.amount, self.currency
+            )
+        call.emit("refund.updated", self)
+        call.emit("charge.refund.updated", self)
+        if status == FAILED:
+            call.emit("refund.failed", self)
+
+
+@endpoint(
+    "POST",
+    "/v1/refunds",
+    amount=integer_from(1),
+    charge=identifier,
+    instructions_email=email,
+    metadata=metadata,
+    payment_intent=identifier,
+    reason=choice("duplicate", "fraudulent", "requested_by_customer"),
+)
+def create_refund(call: Call) -> Refund:
+    charge = _charge_to_refund(call)
+    if charge.disputed:
+        raise StripeError(
+            400,
+            f"Charge {charge.id} has been charged back; cannot issue a refund.",
+            code="charge_disputed",
+        )
+    if charge._left <= 0:
+        raise StripeError(
+            400,
+            f"Charge {charge.id} has already been refunded.",
+            code="charge_already_refunded",
+        )
+    amount = call.params.get("amount", charge._left)
+    if amount > charge._left:
+        raise StripeError(
+            400,
+            f"Refund amount ({_money(charge, amount)}) is greater than unrefunded "
+            f"amount on charge ({_money(charge, charge._left)})",
+            param="amount",
+        )
+    scripted = call.account.next_refunds
+    refund = Refund(charge, amount, scripted.popleft() if scripted else SUCCEEDED)
+    refund.metadata = merged({}, call.params.get("metadata"))
+    refund.reason = call.params.get("reason")
+    charge.amount_refunded += amount
+    call.emit("refund.created", refund)
+    call.emit("charge.refunded", charge)
+    if refund.status == FAILED:
+        # Some banks refuse at once: created as pending, failed before the answer.
+        refund.status = PENDING
+        refund._settle(call, FAILED, "expired_or_canceled_card")
+    return refund
+
+
+def _charge_to_refund(call: Call) -> Charge:
+    if ("charge" in call.params) == ("payment_intent" in call.params):
+        raise RefusedError(
+            400,
+            "One of the following params should be provided for this request: "
+            "payment_intent or charge.",
+        )
+    charge = call.find_param(Charge, "charge")
+    if intent := call.find_param(PaymentIntent, "payment_intent"):
+        charge = intent.latest_charge
+    if charge is None or charge.status != "succeeded" or not charge.captured:
+        name = charge.id if "charge" in call.params else call.params["payment_intent"]
+        raise StripeError(
+            400, f"This payment ({name}) does not have a successful charge to refund."
+        )
+    return charge
+
+
+def _money(charge: Charge, amount: int) -> str:
+    return f"{amount / 100:.2f} {charge.currency.upper()}"
+
+
+@endpoint("GET", "/v1/refunds/{id}")
+def retrieve_refund(call: Call) -> Refund:
+    return call.find(Refund)
+
+
+@endpoint("POST", "/v1/refunds/{id}", metadata=metadata)
+def update_refund(call: Call) -> Refund:
+    refund = call.find(Refund)
+    call.update(refund)
+    call.emit("refund.updated", refund)
+    call.emit("charge.refund.updated", refund)
+    return refund
+
+
+@endpoint(
+    "GET",
+    "/v1/refunds",
+    **LIST,
+    created=CREATED,
+    charge=identifier,
+    payment_intent=identifier,
+)
+def list_refunds(call: Call) -> Listing:
+    wanted = {
+        "charge": call.find_param(Charge, "charge"),
+        "payment_intent": call.find_param(PaymentIntent, "payment_intent"),
+    }
+    given = {name: value for name, value in wanted.items() if value}
+    return call.page(call.account.all(Refund, **given))

@@ -1,0 +1,943 @@
+"""The Stripe of our tests is as strict as the real one, seen by Stripe's own SDK."""
+
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import stripe
+
+from tests.fakes.stripe_server import (
+    StripeServer,
+    StripeServerError,
+)
+
+VISA = "4242424242424242"
+MASTERCARD = "5555555555554444"
+AMEX = "378282246310005"
+GENERIC_DECLINE = "4000000000000002"
+INSUFFICIENT_FUNDS = "4000000000009995"
+EXPIRED = "4000000000000069"
+DECLINED_LATER = "4000000000000341"
+ASKS_ONCE = "4000002500003155"
+ASKS_ALWAYS = "4000002760003184"
+ODOO_VERSION = "2019-05-16"
+PATIENCE = (2, 10)
+
+
+@pytest.fixture(scope="module")
+def running():
+    with StripeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running):
+    running.reset()
+    yield running
+    running.check()
+
+
+@pytest.fixture
+def client(server):
+    return client_of(server)
+
+
+def client_of(server, key=None, timeout=PATIENCE, **options):
+    return stripe.StripeClient(
+        key or server.secret_key,
+        base_addresses={"api": server.url},
+        http_client=stripe.RequestsClient(timeout=timeout),
+        **options,
+    ).v1
+
+
+@pytest.fixture
+def http(server):
+    """Requests without the SDK, in the version that payment_stripe pins."""
+
+    def ask(method, path, key=None, version=ODOO_VERSION, **values):
+        headers = {"Authorization": f"Bearer {key or server.secret_key}"}
+        if version:
+            headers["Stripe-Version"] = version
+        return requests.request(
+            method,
+            f"{server.url}{path}",
+            headers={**headers, **values.pop("headers", {})},
+            timeout=10,
+            **values,
+        )
+
+    return ask
+
+
+def new_card(client, number=VISA, cvc="123", **card):
+    year = time.gmtime().tm_year + 3
+    typed = {"number": number, "exp_month": 12, "exp_year": year, "cvc": cvc, **card}
+    return client.payment_methods.create({"type": "card", "card": typed})
+
+
+def saved_card(client, number=VISA, customer=None):
+    customer = customer or client.customers.create({"name": "Ada"})
+    card = new_card(client, number)
+    return client.payment_methods.attach(card.id, {"customer": customer.id})
+
+
+def set_up_card(server, client, number):
+    """Save a card with its owner present, who authenticates."""
+    customer = client.customers.create()
+    intent = client.setup_intents.create(
+        {
+            "customer": customer.id,
+            "payment_method": new_card(client, number).id,
+            "payment_method_types": ["card"],
+            "confirm": True,
+        }
+    )
+    if intent.status == "requires_action":
+        server.authenticate(intent.id)
+    return client.payment_methods.retrieve(intent.payment_method)
+
+
+def charge(client, card, amount=1000, key=None, **values):
+    """Charge a saved card with nobody present."""
+    params = {
+        "amount": amount,
+        "currency": "eur",
+        "customer": card.customer,
+        "payment_method": card.id,
+        "payment_method_types": ["card"],
+        "off_session": True,
+        "confirm": True,
+        **values,
+    }
+    return client.payment_intents.create(
+        params, {"idempotency_key": key} if key else {}
+    )
+
+
+def body_of(error):
+    return error.value.json_body["error"]
+
+
+def types_of(events):
+    return [event["type"] for event in events]
+
+
+# === CARDS === #
+
+
+@pytest.mark.parametrize(
+    ("number", "cvc", "brand"),
+    [(VISA, "123", "visa"), (MASTERCARD, "123", "mastercard"), (AMEX, "1234", "amex")],
+)
+def test_card_has_brand_last_digits_and_expiry(client, number, cvc, brand):
+    card = new_card(client, number, cvc, exp_month=7).card
+    assert (card.brand, card.last4, card.exp_month) == (brand, number[-4:], 7)
+
+
+def test_same_number_has_same_fingerprint_for_everybody(client):
+    first, again, other = map(
+        lambda number: saved_card(client, number), (VISA, VISA, MASTERCARD)
+    )
+    assert first.customer != again.customer
+    assert first.card.fingerprint == again.card.fingerprint
+    assert first.card.fingerprint != other.card.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"number": "4242424242424241"}, "incorrect_number"),
+        ({"exp_month": 13}, "invalid_expiry_month"),
+        ({"exp_year": 2020}, "invalid_expiry_year"),
+        ({"cvc": "12"}, "invalid_cvc"),
+        ({"number": AMEX, "cvc": "123"}, "invalid_cvc"),
+        # Its check digit is right, but it is no test card.
+        ({"number": "4111111111111111"}, "card_declined"),
+    ],
+)
+def test_mistyped_card_is_refused(client, change, code):
+    with pytest.raises(stripe.CardError) as error:
+        new_card(client, **change)
+    assert body_of(error)["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "decline_code"),
+    [
+        (GENERIC_DECLINE, "card_declined", "generic_decline"),
+        (INSUFFICIENT_FUNDS, "card_declined", "insufficient_funds"),
+        (EXPIRED, "expired_card", None),
+    ],
+)
+def test_declining_card_is_declined_when_saved_and_when_charged(
+    server, client, number, code, decline_code
+):
+    with pytest.raises(stripe.CardError) as error:
+        saved_card(client, number)
+    assert (error.value.code, body_of(error).get("decline_code")) == (
+        code,
+        decline_code,
+    )
+    # A card that a customer types for one payment.
+    with pytest.raises(stripe.CardError) as error:
+        charge(
+            client,
+            SimpleNamespace(id=new_card(client, number).id, customer=None),
+            customer=client.customers.create().id,
+            off_session=False,
+        )
+    told = body_of(error)
+    assert error.value.http_status == 402
+    assert (told["type"], told["code"]) == ("card_error", code)
+    assert told.get("decline_code") == decline_code
+    intent = client.payment_intents.retrieve(told["payment_intent"]["id"])
+    assert intent.status == "requires_payment_method"
+    assert intent.last_payment_error.code == code
+    assert intent.latest_charge == told["charge"]
+    assert client.charges.retrieve(told["charge"]).failure_code == code
+    assert server.totals()["eur"]["net"] == 0
+
+
+def test_card_may_be_saved_and_declined_later(client):
+    card = saved_card(client, DECLINED_LATER)
+    with pytest.raises(stripe.CardError) as error:
+        charge(client, card)
+    assert body_of(error)["decline_code"] == "generic_decline"
+
+
+def test_card_that_asks_once_works_alone_after_set_up(server, client):
+    unasked = saved_card(client, ASKS_ONCE)
+    with pytest.raises(stripe.CardError, match="requires authentication"):
+        charge(client, unasked)
+    card = set_up_card(server, client, ASKS_ONCE)
+    assert charge(client, card).status == "succeeded"
+
+
+def test_card_that_always_asks_answers_402_when_nobody_is_there(server, client):
+    card = set_up_card(server, client, ASKS_ALWAYS)
+    with pytest.raises(stripe.CardError) as error:
+        charge(client, card)
+    told = body_of(error)
+    assert error.value.http_status == 402
+    assert told["code"] == told["decline_code"] == "authentication_required"
+    assert told["payment_intent"]["status"] == "requires_payment_method"
+    assert told["payment_intent"]["last_payment_error"]["payment_method"]["id"]
+    assert told["payment_method"]["id"] == card.id
+    # Its owner comes, pays the same intent, and is asked.
+    intent = client.payment_intents.confirm(
+        told["payment_intent"]["id"], {"payment_method": card.id}
+    )
+    assert intent.status == "requires_action"
+    assert server.authenticate(intent.id)["status"] == "succeeded"
+    assert server.totals()["eur"]["charged"] == 1000
+
+
+def test_asked_card_may_be_declined_yet(server, client):
+    card = saved_card(client, "4000008260003178")
+    intent = charge(client, card, off_session=False)
+    assert intent.status == "requires_action"
+    after = server.authenticate(intent.id)
+    assert after["status"] == "requires_payment_method"
+    assert after["last_payment_error"]["decline_code"] == "insufficient_funds"
+
+
+def test_failed_authentication_ends_the_attempt(server, client):
+    intent = charge(client, saved_card(client, ASKS_ALWAYS), off_session=False)
+    after = server.authenticate(intent.id, success=False)
+    assert after["status"] == "requires_payment_method"
+    error = after["last_payment_error"]
+    assert error["code"] == "payment_intent_authentication_failure"
+    assert server.totals() == {}
+
+
+def test_saved_card_can_start_to_decline(server, client):
+    card = saved_card(client)
+    assert charge(client, card).status == "succeeded"
+    server.card_becomes(card.id, EXPIRED)
+    with pytest.raises(stripe.CardError) as error:
+        charge(client, card)
+    assert error.value.code == "expired_card"
+
+
+def test_bank_can_decline_any_card_once(server, client):
+    card = saved_card(client)
+    server.decline_next("insufficient_funds")
+    with pytest.raises(stripe.CardError, match="insufficient funds"):
+        charge(client, card)
+    assert charge(client, card).status == "succeeded"
+
+
+# === CUSTOMERS AND THEIR CARDS === #
+
+
+def test_customer_keeps_what_was_written(client):
+    customer = client.customers.create(
+        {"name": "Ada", "email": "ada@example.com", "metadata": {"7": "a", "b": "c"}}
+    )
+    client.customers.update(customer.id, {"metadata": {"7": "", "d": "e"}})
+    card = saved_card(client, customer=customer)
+    client.customers.update(
+        customer.id, {"invoice_settings": {"default_payment_method": card.id}}
+    )
+    read = client.customers.retrieve(customer.id)
+    assert (read.name, read.email) == ("Ada", "ada@example.com")
+    assert read.metadata.to_dict() == {"b": "c", "d": "e"}
+    assert read.invoice_settings.default_payment_method == card.id
+    client.payment_methods.detach(card.id)
+    read = client.customers.retrieve(customer.id)
+    assert read.invoice_settings.default_payment_method is None
+
+
+def test_default_card_must_be_the_customers_own(client):
+    customer = client.customers.create()
+    settings = {"default_payment_method": saved_card(client).id}
+    with pytest.raises(stripe.InvalidRequestError, match="does not have a payment"):
+        client.customers.update(customer.id, {"invoice_settings": settings})
+
+
+def test_deleted_customer_is_told_apart_from_an_unknown_one(server, client):
+    customer = client.customers.create()
+    card = saved_card(client, customer=customer)
+    assert client.customers.delete(customer.id).deleted is True
+    assert client.customers.retrieve(customer.id).deleted is True
+    assert client.customers.list().data == []
+    assert client.payment_methods.retrieve(card.id).customer is None
+    assert types_of(server.events("customer.deleted")) == ["customer.deleted"]
+    with pytest.raises(stripe.InvalidRequestError) as error:
+        charge(client, card)
+    assert (error.value.code, error.value.http_status) == ("resource_missing", 400)
+    with pytest.raises(stripe.InvalidRequestError) as error:
+        client.customers.retrieve("cus_unknown")
+    assert (error.value.code, error.value.http_status) == ("resource_missing", 404)
+
+
+def test_only_the_customers_attached_card_can_be_charged(client):
+    card, other = saved_card(client), saved_card(client)
+    with pytest.raises(stripe.InvalidRequestError, match="does not have a payment"):
+        charge(client, card, customer=other.customer)
+    client.payment_methods.detach(card.id)
+    with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
+        charge(client, card)
+
+
+def test_card_is_attached_and_detached_once(client):
+    card = saved_card(client)
+    other = client.customers.create()
+    with pytest.raises(stripe.InvalidRequestError, match="already been attached"):
+        client.payment_methods.attach(card.id, {"customer": other.id})
+    client.payment_methods.detach(card.id)
+    with pytest.raises(stripe.InvalidRequestError, match="not attached"):
+        client.payment_methods.detach(card.id)
+    with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
+        client.payment_methods.attach(card.id, {"customer": other.id})
+
+
+def test_card_used_once_is_saved_only_if_asked(client):
+    customer = client.customers.create()
+    once, kept = new_card(client), new_card(client)
+    for card, values in ((once, {}), (kept, {"setup_future_usage": "off_session"})):
+        charge(client, card, customer=customer.id, off_session=False, **values)
+    saved = client.customers.payment_methods.list(customer.id).data
+    assert [card.id for card in saved] == [kept.id]
+    with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
+        charge(client, once, customer=customer.id)
+
+
+def test_cards_of_a_customer_are_listed(client):
+    first = saved_card(client)
+    customer = SimpleNamespace(id=first.customer)
+    second = saved_card(client, MASTERCARD, customer)
+    saved_card(client)
+    wanted = {"customer": customer.id, "type": "card"}
+    found = [card.id for card in client.payment_methods.list(wanted).data]
+    assert found == [second.id, first.id]
+
+
+def test_card_is_updated_by_hand_and_by_the_bank(server, client):
+    card = saved_card(client)
+    year = card.card.exp_year + 1
+    client.payment_methods.update(card.id, {"card": {"exp_year": year}})
+    server.change_card(card.id, exp_year=year + 1, last4="1111")
+    read = client.payment_methods.retrieve(card.id).card
+    assert (read.exp_year, read.last4) == (year + 1, "1111")
+    (event,) = server.events("payment_method.automatically_updated")
+    assert event["data"]["previous_attributes"]["card"]["exp_year"] == year
+    assert len(server.events("payment_method.updated")) == 1
+
+
+# === SETUP INTENTS === #
+
+
+def test_setup_intent_attaches_the_card(server, client):
+    customer = client.customers.create()
+    intent = client.setup_intents.create(
+        {"customer": customer.id, "payment_method_types": ["card"]}
+    )
+    assert intent.status == "requires_payment_method"
+    done = client.setup_intents.confirm(
+        intent.id, {"payment_method": "pm_card_mastercard"}
+    )
+    assert done.status == "succeeded"
+    (card,) = client.customers.payment_methods.list(customer.id).data
+    assert (card.id, card.card.brand) == (done.payment_method, "mastercard")
+    assert client.setup_intents.retrieve(intent.id).status == "succeeded"
+    assert "setup_intent.succeeded" in types_of(server.events())
+
+
+def test_setup_intent_tells_why_it_failed(server, client):
+    customer = client.customers.create()
+    values = {"customer": customer.id, "payment_method_types": ["card"]}
+    with pytest.raises(stripe.CardError) as error:
+        client.setup_intents.create(
+            {**values, "confirm": True, "payment_method": "pm_card_chargeDeclined"}
+        )
+    told = body_of(error)["setup_intent"]
+    assert told["status"] == "requires_payment_method"
+    assert told["last_setup_error"]["decline_code"] == "generic_decline"
+    intent = client.setup_intents.create(
+        {
+            **values,
+            "confirm": True,
+            "payment_method": "pm_card_authenticationRequired",
+        }
+    )
+    failed = server.authenticate(intent.id, success=False)
+    code = failed["last_setup_error"]["code"]
+    assert code == "setup_intent_authentication_failure"
+    assert len(server.events("setup_intent.setup_failed")) == 2
+    assert client.customers.payment_methods.list(customer.id).data == []
+
+
+# === PAYMENT INTENTS === #
+
+
+def test_payment_intent_carries_what_it_is_for(client):
+    card = saved_card(client)
+    intent = charge(
+        client,
+        card,
+        description="INV/1",
+        metadata={"invoice": "1"},
+        expand=["latest_charge.balance_transaction", "payment_method", "customer"],
+    )
+    assert (intent.status, intent.amount_received) == ("succeeded", 1000)
+    assert (intent.description, intent.metadata["invoice"]) == ("INV/1", "1")
+    assert intent.payment_method.card.last4 == "4242"
+    assert intent.customer.name == "Ada"
+    assert intent.latest_charge.description == "INV/1"
+    assert intent.latest_charge.metadata["invoice"] == "1"
+    assert intent.latest_charge.balance_transaction.net == 1000
+    plain = client.payment_intents.retrieve(intent.id)
+    assert plain.latest_charge == intent.latest_charge.id
+    assert plain.payment_method == card.id
+
+
+def test_only_what_refers_to_objects_is_expanded(client):
+    with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
+        charge(client, saved_card(client), expand=["amount"])
+
+
+def test_intent_is_confirmed_later_and_once(client):
+    customer = client.customers.create()
+    intent = client.payment_intents.create(
+        {
+            "amount": 500,
+            "currency": "usd",
+            "customer": customer.id,
+            "payment_method_types": ["card"],
+        }
+    )
+    with pytest.raises(stripe.InvalidRequestError, match="missing a payment method"):
+        client.payment_intents.confirm(intent.id)
+    paid = client.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"})
+    assert paid.status == "succeeded"
+    with pytest.raises(stripe.InvalidRequestError) as error:
+        client.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"})
+    assert error.value.code == "payment_intent_unexpected_state"
+    assert body_of(error)["payment_intent"]["id"] == intent.id
+
+
+def test_intent_is_canceled_before_it_is_paid_only(server, client):
+    open_one = client.payment_intents.create({"amount": 500, "currency": "usd"})
+    canceled = client.payment_intents.cancel(
+        open_one.id, {"cancellation_reason": "abandoned"}
+    )
+    assert (canceled.status, canceled.cancellation_reason) == ("canceled", "abandoned")
+    assert len(server.events("payment_intent.canceled")) == 1
+    paid = charge(client, saved_card(client))
+    with pytest.raises(stripe.InvalidRequestError, match="status of succeeded"):
+        client.payment_intents.cancel(paid.id)
+
+
+def test_money_can_be_held_then_captured_or_released(server, client):
+    card = saved_card(client)
+    first, second = (charge(client, card, capture_method="manual") for _ in "ab")
+    assert first.status == "requires_capture"
+    assert server.totals()["eur"]["charged"] == 0
+    captured = client.payment_intents.capture(first.id, {"amount_to_capture": 600})
+    assert (captured.status, captured.amount_received) == ("succeeded", 600)
+    assert client.payment_intents.cancel(second.id).status == "canceled"
+    assert server.totals()["eur"]["net"] == 600
+
+
+def test_payment_can_be_under_way_for_long(server, client):
+    card = saved_card(client)
+    server.process_next()
+    server.process_next()
+    good, bad = charge(client, card), charge(client, card)
+    assert (good.status, bad.status) == ("processing", "processing")
+    assert server.settle(good.id)["status"] == "succeeded"
+    assert server.settle(bad.id, "failed")["status"] == "requires_payment_method"
+    assert len(server.events("payment_intent.processing")) == 2
+    assert server.totals()["eur"]["net"] == 1000
+
+
+def test_lists_are_of_a_customer_newest_first_and_in_pages(client):
+    card = saved_card(client)
+    ids = [charge(client, card).id for _ in range(3)]
+    charge(client, saved_card(client))
+    page = client.payment_intents.list({"customer": card.customer, "limit": 2})
+    assert [intent.id for intent in page.data] == [ids[2], ids[1]]
+    assert page.has_more
+    every = client.payment_intents.list({"customer": card.customer, "limit": 1})
+    assert [intent.id for intent in every.auto_paging_iter()] == ids[::-1]
+    with pytest.raises(stripe.InvalidRequestError):
+        client.payment_intents.list({"limit": 101})
+    charged = client.charges.list({"payment_intent": ids[0]}).data
+    assert [each.payment_intent for each in charged] == [ids[0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "param", "code"),
+    [
+        ({"colour": "red"}, "colour", "parameter_unknown"),
+        (
+            {"shipping": {"address": {"town": "Paris"}}},
+            "shipping[address][town]",
+            "parameter_unknown",
+        ),
+        ({"amount": None}, "amount", "parameter_missing"),
+        ({"amount": "10.5"}, "amount", "parameter_invalid_integer"),
+        ({"amount": 0}, "amount", "parameter_invalid_integer"),
+        ({"amount": 49}, "amount", "amount_too_small"),
+        ({"amount": 100000000}, "amount", "amount_too_large"),
+        ({"currency": "euro"}, "currency", None),
+        ({"confirm": "yes"}, "confirm", None),
+        ({"confirm": "1"}, "confirm", None),
+        ({"confirm": False}, "off_session", None),
+        ({"customer": "cus_unknown"}, "customer", "resource_missing"),
+        ({"payment_method": "pm_unknown"}, "payment_method", "resource_missing"),
+        ({"customer": ""}, "customer", "parameter_invalid_empty"),
+        ({"metadata": {"k": "v" * 501}}, "metadata[k]", None),
+        # Methods that may redirect need a way back, even if this card does not.
+        ({"payment_method_types": None}, "return_url", None),
+    ],
+)
+def test_bad_parameter_is_refused_by_name(server, client, values, param, code):
+    card = saved_card(client)
+    with pytest.raises(stripe.InvalidRequestError) as error:
+        charge(client, card, **values)
+    assert (error.value.http_status, error.value.param) == (400, param)
+    assert error.value.code == code
+    assert server.store()["payment_intents"] == []
+
+
+def test_booleans_may_be_written_in_capitals_as_odoo_does(server, client, http):
+    card = saved_card(client)
+    values = {"amount": 500, "currency": "eur", "customer": card.customer}
+    values.update(payment_method=card.id, confirm=True, off_session=True)
+    answer = http("POST", "/v1/payment_intents", data=values).json()
+    assert answer["status"] == "succeeded"
+    (entry,) = server.requests("POST", "/v1/payment_intents")
+    assert entry["params"]["confirm"] == "True"
+
+
+# === REFUNDS AND DISPUTES === #
+
+
+def test_refunds_never_exceed_the_charge(server, client):
+    intent = charge(client, saved_card(client))
+    first = client.refunds.create({"payment_intent": intent.id, "amount": 400})
+    assert (first.status, first.amount) == ("succeeded", 400)
+    with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded"):
+        client.refunds.create({"payment_intent": intent.id, "amount": 601})
+    rest = client.refunds.create({"charge": intent.latest_charge})
+    assert rest.amount == 600
+    with pytest.raises(stripe.InvalidRequestError) as error:
+        client.refunds.create({"payment_intent": intent.id})
+    assert error.value.code == "charge_already_refunded"
+    found = client.refunds.list({"payment_intent": intent.id}).data
+    assert [refund.id for refund in found] == [rest.id, first.id]
+    assert client.charges.retrieve(intent.latest_charge).refunded is True
+    assert server.totals()["eur"] == {
+        "charged": 1000,
+        "refunded": 1000,
+        "disputed": 0,
+        "net": 0,
+    }
+
+
+def test_unpaid_intent_is_not_refunded(client):
+    intent = client.payment_intents.create({"amount": 500, "currency": "eur"})
+    with pytest.raises(stripe.InvalidRequestError, match="successful charge"):
+        client.refunds.create({"payment_intent": intent.id})
+
+
+def test_refund_can_be_pending_and_fail_even_after_success(server, client):
+    intent = charge(client, saved_card(client))
+    server.refund_next("pending")
+    refund = client.refunds.create({"payment_intent": intent.id})
+    assert refund.status == "pending"
+    server.settle(refund.id, "succeeded")
+    assert client.refunds.retrieve(refund.id).status == "succeeded"
+    server.settle(refund.id, "failed", "expired_or_canceled_card")
+    read = client.refunds.retrieve(refund.id)
+    assert (read.status, read.failure_reason) == ("failed", "expired_or_canceled_card")
+    assert server.totals()["eur"]["net"] == 1000
+    # The money is there again, and can be sent again.
+    assert client.refunds.create({"payment_intent": intent.id}).amount == 1000
+    told = types_of(server.events())
+    assert told.count("refund.failed") == 1
+    assert told.count("refund.updated") == told.count("charge.refund.updated") == 2
+
+
+def test_refund_can_fail_at_once(server, client):
+    intent = charge(client, saved_card(client))
+    server.refund_next("failed")
+    assert client.refunds.create({"payment_intent": intent.id}).status == "failed"
+    assert server.totals()["eur"]["refunded"] == 0
+
+
+def test_dispute_takes_the_money_until_it_is_won(server, client):
+    intent = charge(client, saved_card(client))
+    dispute = server.dispute(intent.latest_charge)
+    assert client.disputes.retrieve(dispute["id"]).status == "needs_response"
+    assert client.charges.retrieve(intent.latest_charge).disputed is True
+    assert server.totals()["eur"]["net"] == 0
+    with pytest.raises(stripe.InvalidRequestError) as error:
+        client.refunds.create({"payment_intent": intent.id})
+    assert error.value.code == "charge_disputed"
+    server.close_dispute(dispute["id"], "won")
+    assert server.totals()["eur"]["net"] == 1000
+    told = types_of(server.events())
+    assert "charge.dispute.created" in told
+    assert "charge.dispute.closed" in told
+    lost = server.dispute(charge(client, saved_card(client)).latest_charge)
+    server.close_dispute(lost["id"], "lost")
+    assert server.totals()["eur"]["net"] == 1000
+
+
+# === KEYS AND VERSIONS === #
+
+
+def test_wrong_key_is_refused(server, http):
+    unknown = client_of(server, "sk_test_wrong")
+    with pytest.raises(stripe.AuthenticationError, match="Invalid API Key") as error:
+        unknown.customers.create()
+    assert error.value.http_status == 401
+    assert requests.get(f"{server.url}/v1/customers", timeout=10).status_code == 401
+    assert server.store()["customers"] == []
+
+
+def test_publishable_key_is_refused_where_a_secret_one_is_needed(server):
+    browser = client_of(server, server.publishable_key)
+    with pytest.raises(stripe.PermissionError) as error:
+        browser.customers.create()
+    assert error.value.http_status == 403
+    assert body_of(error)["code"] == "secret_key_required"
+    assert server.store()["customers"] == []
+
+
+def test_browser_confirms_with_the_secret_of_the_intent(server, client):
+    customer = client.customers.create()
+    intent = client.payment_intents.create(
+        {"amount": 500, "currency": "eur", "customer": customer.id}
+    )
+    browser = client_of(server, server.publishable_key)
+    values = {
+        "payment_method_data": {
+            "type": "card",
+            "card": {"number": VISA, "exp_month": 1, "exp_year": 2040, "cvc": "123"},
+        },
+        "return_url": "https://shop.example.com",
+    }
+    for wrong in ({}, {"client_secret": f"{intent.id}_secret_wrong"}):
+        with pytest.raises(stripe.InvalidRequestError, match="client_secret"):
+            browser.payment_intents.confirm(intent.id, {**values, **wrong})
+    secret = {"client_secret": intent.client_secret}
+    with pytest.raises(stripe.InvalidRequestError, match="secret key"):
+        browser.payment_intents.confirm(
+            intent.id, {**values, **secret, "off_session": True}
+        )
+    seen = browser.payment_intents.confirm(intent.id, {**values, **secret})
+    assert seen.status == "succeeded"
+    assert "customer" not in seen and "metadata" not in seen
+    assert browser.payment_intents.retrieve(intent.id, secret).status == "succeeded"
+
+
+def test_answers_follow_the_version(client, http):
+    intent = charge(client, saved_card(client))
+    client.refunds.create({"payment_intent": intent.id, "amount": 100})
+    assert "charges" not in intent
+    path = f"/v1/payment_intents/{intent.id}"
+    (old,) = http("GET", path).json()["charges"]["data"]
+    assert old["id"] == intent.latest_charge
+    assert [refund["amount"] for refund in old["refunds"]["data"]] == [100]
+    new = client.charges.retrieve(intent.latest_charge)
+    assert "refunds" not in new
+    full = client.charges.retrieve(intent.latest_charge, {"expand": ["refunds"]})
+    assert full.refunds.data[0].amount == 100
+    assert http("GET", path, version="yesterday").status_code == 400
+
+
+def test_path_or_body_that_there_is_not(server, http):
+    missing = http("GET", "/v1/payments")
+    assert missing.status_code == 404
+    assert "Unrecognized request URL" in missing.json()["error"]["message"]
+    answer = http("POST", "/v1/customers", json={"name": "Ada"})
+    assert answer.status_code == 400
+    assert "content type" in answer.json()["error"]["message"]
+    assert server.store()["customers"] == []
+
+
+# === IDEMPOTENCY === #
+
+
+def test_same_key_replays_the_answer(server, client):
+    card = saved_card(client)
+    first, again = (charge(client, card, key="k") for _ in "ab")
+    assert first.id == again.id
+    assert again.last_response.headers["Idempotent-Replayed"] == "true"
+    assert server.totals()["eur"]["charged"] == 1000
+    statuses = [e["replayed"] for e in server.requests("POST", "/v1/payment_intents")]
+    assert statuses == [False, True]
+
+
+def test_same_key_replays_a_decline(server, client):
+    card = saved_card(client)
+    server.decline_next()
+    ids = []
+    for _ in "ab":
+        with pytest.raises(stripe.CardError) as error:
+            charge(client, card, key="k")
+        ids.append(body_of(error)["payment_intent"]["id"])
+    assert ids[0] == ids[1]
+    assert len(server.store()["charges"]) == 1
+
+
+def test_same_key_for_something_else_is_refused(server, client):
+    card = saved_card(client)
+    charge(client, card, key="k")
+    with pytest.raises(stripe.IdempotencyError, match="same parameters") as error:
+        charge(client, card, amount=2000, key="k")
+    assert body_of(error)["type"] == "idempotency_error"
+    with pytest.raises(stripe.IdempotencyError, match="same endpoint"):
+        client.customers.create({"name": "Ada"}, {"idempotency_key": "k"})
+    assert server.totals()["eur"]["charged"] == 1000
+
+
+def test_key_is_free_again_after_a_day(server, client):
+    card = saved_card(client)
+    first = charge(client, card, key="k")
+    server.expire_keys()
+    assert charge(client, card, key="k").id != first.id
+
+
+def test_same_key_at_the_same_time_conflicts(server, client):
+    card = saved_card(client)
+    hold = server.hold("POST", "/v1/payment_intents")
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(charge, client, card, key="k")
+        hold.wait()
+        with pytest.raises(stripe.StripeError) as error:
+            charge(client_of(server), card, key="k")
+        hold.release()
+        assert first.result().status == "succeeded"
+    assert error.value.http_status == 409
+    assert body_of(error)["code"] == "idempotency_key_in_use"
+    assert server.totals()["eur"]["charged"] == 1000
+
+
+def test_500_is_kept_for_its_key(server, client):
+    card = saved_card(client)
+    server.fail(500, "POST", "/v1/payment_intents")
+    for _ in "ab":
+        with pytest.raises(stripe.APIError) as error:
+            charge(client, card, key="k")
+        assert error.value.http_status == 500
+    assert server.totals() == {}
+    assert charge(client, card, key="other").status == "succeeded"
+
+
+def test_500_may_hide_a_success(server, client):
+    card = saved_card(client)
+    server.fail(500, "POST", "/v1/payment_intents", executed=True)
+    for _ in "ab":
+        with pytest.raises(stripe.APIError):
+            charge(client, card, key="k")
+    assert server.totals()["eur"]["charged"] == 1000
+    (found,) = client.payment_intents.list({"customer": card.customer}).data
+    assert found.status == "succeeded"
+
+
+def test_what_was_never_executed_is_not_kept(server, client):
+    card = saved_card(client)
+    with pytest.raises(stripe.InvalidRequestError):
+        charge(client, card, key="k", colour="red")
+    server.fail(429, "POST", "/v1/payment_intents")
+    with pytest.raises(stripe.RateLimitError):
+        charge(client, card, key="k")
+    server.drop("POST", "/v1/payment_intents")
+    with pytest.raises(stripe.APIConnectionError):
+        charge(client, card, key="k")
+    assert server.totals() == {}
+    assert charge(client, card, key="k").status == "succeeded"
+
+
+# === FAULTS === #
+
+
+def test_answer_may_be_lost_after_execution(server, client):
+    card = saved_card(client)
+    server.drop("POST", "/v1/payment_intents", executed=True)
+    with pytest.raises(stripe.APIConnectionError):
+        charge(client, card, key="k")
+    assert server.totals()["eur"]["charged"] == 1000
+    assert server.requests("POST", "/v1/payment_intents")[0]["status"] is None
+    assert charge(client, card, key="k").status == "succeeded"
+    assert server.totals()["eur"]["charged"] == 1000
+
+
+def test_faults_match_method_path_and_count(server, client):
+    server.fail(500, "POST", "/v1/customers", count=2)
+    card = new_card(client)
+    assert client.payment_methods.retrieve(card.id).id == card.id
+    assert client.customers.list().data == []
+    for _ in "ab":
+        with pytest.raises(stripe.APIError):
+            client.customers.create()
+    assert client.customers.create().id
+    server.fail(500, "*", "/v1/")
+    server.clear_faults()
+    assert client.customers.list().data
+
+
+@pytest.mark.parametrize("executed", [False, True])
+def test_slow_answer_may_or_may_not_have_been_executed(server, client, executed):
+    card = saved_card(client)
+    server.delay(1, "POST", "/v1/payment_intents", executed=executed)
+    hasty = client_of(server, timeout=(2, 0.2))
+    with pytest.raises(stripe.APIConnectionError):
+        charge(hasty, card, key="k")
+    assert bool(server.totals()) is executed
+    server.wait_for_requests("POST", "/v1/payment_intents")
+
+
+def test_client_may_die_while_its_request_is_under_way(server, client):
+    card = saved_card(client)
+    hold = server.hold("POST", "/v1/payment_intents")
+    code = (
+        "import stripe; stripe.StripeClient({key!r}, base_addresses={{'api': {url!r}}})"
+        ".v1.payment_intents.create({params!r}, {{'idempotency_key': 'k'}})"
+    )
+    params = {"amount": 1000, "currency": "eur", "customer": card.customer}
+    params.update(payment_method=card.id, payment_method_types=["card"])
+    params.update(off_session=True, confirm=True)
+    values = {"key": server.secret_key, "url": server.url, "params": params}
+    process = subprocess.Popen([sys.executable, "-c", code.format(**values)])
+    hold.wait()
+    process.kill()
+    process.wait()
+    assert server.totals() == {}
+    hold.release()
+    # Stripe has not heard of the death: the money is taken, once.
+    seen = client.payment_intents.create(params, {"idempotency_key": "k"})
+    assert seen.status == "succeeded"
+    assert server.totals()["eur"]["charged"] == 1000
+
+
+def test_server_goes_down_and_comes_back(server, client):
+    card = saved_card(client)
+    with server.down():
+        # The connection that the client keeps open is gone too.
+        with pytest.raises(stripe.APIConnectionError):
+            charge(client, card)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", urlsplit(server.url).port))
+    assert charge(client, card).status == "succeeded"
+    assert server.totals()["eur"]["charged"] == 1000
+
+
+def test_requests_are_logged(server, client):
+    client.customers.create({"name": "Ada"}, {"idempotency_key": "k"})
+    (entry,) = server.requests("POST", "/v1/customers")
+    assert entry["params"] == {"name": "Ada"}
+    assert (entry["idempotency_key"], entry["status"]) == ("k", 200)
+
+
+def test_reset_forgets_everything(server, client):
+    card = saved_card(client)
+    charge(client, card, key="k")
+    server.fail()
+    server.add_webhook("http://127.0.0.1:9/")
+    server.reset()
+    assert not any(server.store().values())
+    assert server.requests() == server.events() == []
+    again = saved_card(client)
+    assert charge(client, again, key="k").status == "succeeded"
+
+
+def test_two_servers_are_strangers(server, client):
+    with StripeServer() as other:
+        client.customers.create()
+        assert other.store()["customers"] == []
+        assert other.url != server.url
+
+
+def test_server_ends_with_its_starter_however_that_ends():
+    code = (
+        "import os; from tests.fakes.stripe_server import StripeServer; "
+        "server = StripeServer(); server.start(); "
+        "print(server.url, flush=True); os.kill(os.getpid(), 9)"
+    )
+    started = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    port = urlsplit(started.stdout.decode().strip()).port
+    deadline = time.monotonic() + 10
+    while is_open("127.0.0.1", port):
+        assert time.monotonic() < deadline, "it outlives its starter"
+        time.sleep(0.02)
+
+
+def test_server_listens_on_this_machine_only(server):
+    port = urlsplit(server.url).port
+    assert is_open("127.0.0.1", port)
+    # The same machine by another of its names.
+    assert not is_open("127.0.0.2", port)
+
+
+def is_open(host, port):
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
+def test_controller_loads_nothing_of_the_server():
+    code = (
+        "import sys, tests.fakes.stripe_server; "
+        "print({'localstripe', 'aiohttp', 'odoo', 'stripe'} & set(sys.modules))"
+    )
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert loaded.strip() == "set()"
+
+
+def test_unknown_command_or_object_is_told(server):
+    with pytest.raises(StripeServerError, match="No such charge"):
+        server.dispute("ch_unknown")
+    with pytest.raises(StripeServerError, match="no decline"):
+        server.decline_next("bad_mood")
