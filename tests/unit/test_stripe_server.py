@@ -5,16 +5,22 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from types import SimpleNamespace
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 import stripe
 
+from dev import browsing
 from tests.fakes.stripe_server import (
+    WEBHOOK_SECRET,
     StripeServer,
     StripeServerError,
+    sign,
 )
 
 VISA = "4242424242424242"
@@ -941,3 +947,524 @@ def test_unknown_command_or_object_is_told(server):
         server.dispute("ch_unknown")
     with pytest.raises(StripeServerError, match="no decline"):
         server.decline_next("bad_mood")
+
+
+# === WEBHOOKS === #
+
+
+class Merchant:
+    """A web server that keeps what is posted to it, and answers as told."""
+
+    def __init__(self):
+        self.posts = []
+        self.answers = []
+        self.pages = {}
+        merchant = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                length = int(self.headers["Content-Length"])
+                merchant.posts.append((self.rfile.read(length), self.headers))
+                status = merchant.answers.pop(0) if merchant.answers else 200
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self):
+                page = merchant.pages.get(urlsplit(self.path).path, "").encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+
+            def log_message(self, *_args):
+                """Keep silent."""
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+    def events(self, secret=WEBHOOK_SECRET):
+        """Read what came as a merchant should: only if it is signed."""
+        return [
+            stripe.Webhook.construct_event(body, headers["Stripe-Signature"], secret)
+            for body, headers in self.posts
+        ]
+
+
+@pytest.fixture
+def merchant():
+    receiver = Merchant()
+    thread = Thread(target=receiver.http.serve_forever, args=(0.01,))
+    thread.start()
+    yield receiver
+    receiver.http.shutdown()
+    thread.join()
+    receiver.http.server_close()
+
+
+def test_events_are_signed_and_sent_as_they_happen(server, client, merchant):
+    server.add_webhook(f"{merchant.url}/hook")
+    card = saved_card(client)
+    intent = charge(client, card, description="INV/1", key="k")
+    server.wait_for_deliveries()
+    events = {event.type: event for event in merchant.events()}
+    assert {"customer.created", "payment_method.attached"} <= set(events)
+    assert {"charge.succeeded", "payment_intent.succeeded"} <= set(events)
+    event = events["payment_intent.succeeded"]
+    assert event.data.object.id == intent.id
+    assert event.request.idempotency_key == "k"
+    assert abs(event.created - time.time()) < 10
+    assert client.events.retrieve(event.id).type == event.type
+    with pytest.raises(stripe.SignatureVerificationError):
+        merchant.events("whsec_wrong")
+
+
+def test_each_thing_that_happens_has_its_event(server, client):
+    """What the product has to hear of, in the order of one long story."""
+    card = set_up_card(server, client, ASKS_ALWAYS)
+    with pytest.raises(stripe.CardError):
+        charge(client, card)
+    intent = charge(client, card, off_session=False)
+    server.authenticate(intent.id)
+    client.refunds.create({"payment_intent": intent.id, "amount": 1})
+    client.payment_methods.detach(card.id)
+    assert types_of(server.events()) == [
+        "customer.created",
+        "setup_intent.created",
+        "setup_intent.requires_action",
+        "payment_method.attached",
+        "setup_intent.succeeded",
+        "payment_intent.created",
+        "charge.failed",
+        "payment_intent.payment_failed",
+        "payment_intent.created",
+        "payment_intent.requires_action",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "refund.created",
+        "charge.refunded",
+        "payment_method.detached",
+    ]
+
+
+def test_event_is_a_copy_of_that_moment(server, client):
+    intent = charge(client, saved_card(client), capture_method="manual")
+    client.payment_intents.capture(intent.id)
+    (held,) = server.events("payment_intent.amount_capturable_updated")
+    assert held["data"]["object"]["status"] == "requires_capture"
+
+
+def test_events_of_an_endpoint_follow_its_version(server, client, merchant):
+    server.add_webhook(merchant.url, events=["charge.refunded"])
+    server.add_webhook(
+        merchant.url, events=["charge.refunded"], api_version=ODOO_VERSION
+    )
+    intent = charge(client, saved_card(client))
+    client.refunds.create({"payment_intent": intent.id, "amount": 10})
+    server.wait_for_deliveries()
+    by_version = {event.api_version: event for event in merchant.events()}
+    old = by_version.pop(ODOO_VERSION).data.object
+    ((_version, new),) = by_version.items()
+    assert old.refunds.data[0].amount == 10
+    assert "refunds" not in new.data.object
+
+
+def test_event_is_sent_again_until_it_is_taken(server, client, merchant):
+    server.add_webhook(merchant.url, events=["customer.created"])
+    server.send_webhooks(retry_delays=[0.01, 0.01, 0.01])
+    # A redirection is not followed: it is a failure too.
+    merchant.answers = [500, 302]
+    client.customers.create()
+    server.wait_for_deliveries()
+    assert [delivery["status"] for delivery in server.deliveries()] == [500, 302, 200]
+    assert [each["attempt"] for each in server.deliveries()] == [1, 2, 3]
+    assert len({event.id for event in merchant.events()}) == 1
+
+
+def test_failing_endpoint_is_disabled(server, client, merchant):
+    endpoint = server.add_webhook(merchant.url, events=["customer.created"])
+    server.send_webhooks(retry_delays=[0.001] * 30)
+    merchant.answers = [500] * 40
+    client.customers.create()
+    server.wait_for_deliveries()
+    assert len(merchant.posts) == 20
+    assert client.webhook_endpoints.retrieve(endpoint).status == "disabled"
+    client.customers.create()
+    server.wait_for_deliveries()
+    assert len(merchant.posts) == 20
+
+
+def test_unreachable_endpoint_is_no_trouble_for_the_caller(server, client):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        server.add_webhook(f"http://127.0.0.1:{unused.getsockname()[1]}/")
+        server.send_webhooks(retry_delays=[])
+        client.customers.create()
+        server.wait_for_deliveries()
+    (delivery,) = server.deliveries()
+    assert delivery["status"] is None and "Connect" in delivery["error"]
+
+
+def test_held_events_are_sent_when_the_test_says_so(server, client, merchant):
+    server.add_webhook(merchant.url)
+    server.hold_webhooks()
+    card = saved_card(client)
+    ids = [charge(client, card).id for _ in "ab"]
+    server.wait_for_deliveries()
+    assert merchant.posts == []
+    first, second = server.events("payment_intent.succeeded")
+    for event in (second, first, second):
+        (delivery,) = server.deliver(event["id"])
+        assert delivery["status"] == 200
+    told = [event.data.object.id for event in merchant.events()]
+    assert told == [ids[1], ids[0], ids[1]]
+
+
+def test_forged_stale_and_unsigned_deliveries(server, client, merchant):
+    server.add_webhook(merchant.url)
+    server.hold_webhooks()
+    client.customers.create()
+    (event,) = server.events("customer.created")
+    old = int(time.time()) - 3600
+    for how, reason in (
+        ({"secret": "whsec_forged"}, "No signatures found matching"),
+        ({"timestamp": old}, "outside the tolerance zone"),
+    ):
+        server.deliver(event["id"], **how)
+        with pytest.raises(stripe.SignatureVerificationError, match=reason):
+            merchant.events()
+        merchant.posts.clear()
+    server.deliver(event["id"], signed=False)
+    ((_body, headers),) = merchant.posts
+    assert "Stripe-Signature" not in headers
+
+
+def test_delivery_can_be_built_and_changed_by_a_test(server, client):
+    endpoint = server.add_webhook("http://127.0.0.1:9/")
+    server.hold_webhooks()
+    client.customers.create({"name": "Ada"})
+    (event,) = server.events("customer.created")
+    body, headers = server.build_delivery(event["id"], endpoint)
+    signature = headers["Stripe-Signature"]
+    good = stripe.Webhook.construct_event(body, signature, WEBHOOK_SECRET)
+    assert good.data.object.name == "Ada"
+    changed = body.replace(b"Ada", b"Eve")
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.Webhook.construct_event(changed, signature, WEBHOOK_SECRET)
+    resigned = sign(changed, WEBHOOK_SECRET)
+    forged = stripe.Webhook.construct_event(changed, resigned, WEBHOOK_SECRET)
+    assert forged.data.object.name == "Eve"
+
+
+def test_endpoint_is_made_over_the_api(server, client, merchant):
+    made = client.webhook_endpoints.create(
+        {"url": merchant.url, "enabled_events": ["customer.created"]}
+    )
+    client.customers.create()
+    server.wait_for_deliveries()
+    assert [event.type for event in merchant.events(made.secret)] == [
+        "customer.created"
+    ]
+    assert "secret" not in client.webhook_endpoints.retrieve(made.id)
+    assert client.webhook_endpoints.delete(made.id).deleted is True
+    client.customers.create()
+    server.wait_for_deliveries()
+    assert len(merchant.posts) == 1
+
+
+def test_events_are_listed_by_type(client):
+    card = saved_card(client)
+    charge(client, card)
+    client.payment_methods.detach(card.id)
+    wanted = {"types": ["payment_method.detached", "payment_intent.succeeded"]}
+    found = [event.type for event in client.events.list(wanted).data]
+    assert found == wanted["types"]
+    (one,) = client.events.list({"type": "charge.succeeded"}).data
+    assert one.data.object.amount == 1000
+
+
+# === ODOO'S PAYMENT_STRIPE === #
+
+
+def test_payment_stripe_saves_a_card(server, http):
+    """The requests of payment_stripe 19 for a validation, as it sends them."""
+    customer = http(
+        "POST",
+        "/v1/customers",
+        data={
+            "address[city]": "Paris",
+            "address[country]": "FR",
+            "address[line1]": "1 rue",
+            "address[postal_code]": "75001",
+            "address[state]": None,
+            "description": "Odoo Partner: Ada (id: 7)",
+            "email": "ada@example.com",
+            "name": "Ada",
+            "phone": None,
+        },
+    ).json()
+    prefix = "payment_method_options[card][mandate_options]"
+    intent = http(
+        "POST",
+        "/v1/setup_intents",
+        data={
+            "customer": customer["id"],
+            "description": "VAL-1",
+            "payment_method_types[]": "card",
+            f"{prefix}[reference]": "VAL-1",
+            f"{prefix}[amount_type]": "maximum",
+            f"{prefix}[amount]": 1500000,
+            f"{prefix}[start_date]": 1795545710,
+            f"{prefix}[interval]": "sporadic",
+            f"{prefix}[supported_types][]": "india",
+            f"{prefix}[currency]": "eur",
+        },
+    ).json()
+    assert intent["client_secret"] and intent["description"] == "VAL-1"
+    http(
+        "POST",
+        f"/v1/setup_intents/{intent['id']}/confirm",
+        data={"payment_method": "pm_card_visa"},
+    )
+    # payment_stripe sends a form in the body of a GET.
+    path = f"/v1/setup_intents/{intent['id']}"
+    read = http("GET", path, data={"expand[]": "payment_method"}).json()
+    assert read["status"] == "succeeded"
+    assert read["payment_method"]["card"]["last4"] == "4242"
+    listed = http(
+        "GET",
+        "/v1/payment_methods",
+        data={"customer": customer["id"], "type": "card", "limit": 1},
+    ).json()
+    assert listed["data"][0]["id"] == read["payment_method"]["id"]
+
+
+def test_payment_stripe_pays_and_refunds(server, client, http):
+    card = saved_card(client)
+    values = {
+        "amount": 5000,
+        "currency": "eur",
+        "description": "INV-1",
+        "capture_method": "automatic",
+        "payment_method_types[]": "card",
+        "expand[]": "payment_method",
+        "shipping[address][city]": "",
+        "shipping[address][country]": "FR",
+        "shipping[address][line1]": "",
+        "shipping[address][line2]": "",
+        "shipping[address][postal_code]": "",
+        "shipping[address][state]": "",
+        "shipping[name]": "Ada",
+        "confirm": True,
+        "customer": card.customer,
+        "off_session": True,
+        "payment_method": card.id,
+        "mandate": None,
+    }
+    keyed = {"headers": {"Idempotency-Key": "k"}}
+    intent = http("POST", "/v1/payment_intents", data=values, **keyed).json()
+    assert intent["status"] == "succeeded"
+    assert intent["payment_method"]["card"]["brand"] == "visa"
+    details = intent["charges"]["data"][0]["payment_method_details"]
+    assert details[details["type"]]["mandate"] is None
+    refund = http(
+        "POST", "/v1/refunds", data={"payment_intent": intent["id"], "amount": 5000}
+    ).json()
+    assert (refund["status"], refund["currency"]) == ("succeeded", "eur")
+    assert server.totals()["eur"]["net"] == 0
+
+
+def test_payment_stripe_registers_its_webhook(http):
+    made = http(
+        "POST",
+        "/v1/webhook_endpoints",
+        data={
+            "url": "https://shop.example.com/payment/stripe/webhook",
+            "enabled_events[]": ["payment_intent.succeeded", "charge.refunded"],
+            "api_version": ODOO_VERSION,
+        },
+    ).json()
+    assert made["secret"].startswith("whsec_")
+    assert made["enabled_events"] == ["payment_intent.succeeded", "charge.refunded"]
+
+
+# === IN THE BROWSER === #
+
+SHOP = """<!DOCTYPE html><title>Shop</title>
+<div id="card"></div><button id="pay">Pay</button><p id="error"></p>
+<script src="%(script)s"></script>
+<script>
+const stripe = Stripe("%(key)s", {apiVersion: "2019-05-16"});
+const elements = stripe.elements({mode: "payment", amount: 1000, currency: "eur"});
+const element = elements.create("payment", {defaultValues: {billingDetails: {}}});
+element.on("loaderror", () => {});
+element.mount(document.querySelector("#card"));
+elements.update({setupFutureUsage: "off_session"});
+document.querySelector("#pay").onclick = async () => {
+    await elements.submit();
+    const {error} = await stripe.%(confirm)s({
+        elements,
+        clientSecret: "%(secret)s",
+        confirmParams: {return_url: location.origin + "/thanks?reference=INV-1"},
+    });
+    document.querySelector("#error").textContent = error.message;
+};
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browsing.browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def shop(server, merchant, chromium):
+    """Opens a page that pays, or saves a card, as Odoo's form does."""
+
+    @contextmanager
+    def open_shop(intent, confirm="confirmPayment"):
+        merchant.pages["/shop"] = SHOP % {
+            "script": server.js_url,
+            "key": server.publishable_key,
+            "secret": intent.client_secret,
+            "confirm": confirm,
+        }
+        page = chromium.new_page(base_url=merchant.url)
+        page.set_default_timeout(5000)
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto("/shop")
+        yield page
+        page.close()
+        assert errors == []
+
+    return open_shop
+
+
+def type_card(page, number=VISA, cvc="123"):
+    typed = {"number": number, "exp_month": "12", "exp_year": "40", "cvc": cvc}
+    for field, value in typed.items():
+        page.fill(f"#card input[placeholder={field}]", value)
+    page.click("#pay")
+
+
+def wait_for_thanks(page):
+    page.wait_for_url("**/thanks?*")
+    return {
+        name: value for name, (value,) in parse_qs(urlsplit(page.url).query).items()
+    }
+
+
+def open_intent(client, **values):
+    customer = client.customers.create()
+    return client.payment_intents.create(
+        {"amount": 1000, "currency": "eur", "customer": customer.id, **values}
+    )
+
+
+def test_customer_pays_by_a_new_card(server, client, shop):
+    intent = open_intent(client)
+    with shop(intent) as page:
+        # localstripe's class Element does not hide the browser's own.
+        assert page.evaluate("document.body instanceof Element")
+        type_card(page)
+        told = wait_for_thanks(page)
+    assert told["reference"] == "INV-1"
+    assert told["payment_intent"] == intent.id
+    assert told["payment_intent_client_secret"] == intent.client_secret
+    assert told["redirect_status"] == "succeeded"
+    assert server.totals()["eur"]["charged"] == 1000
+
+
+def test_customer_pays_by_amex(server, client, shop):
+    with shop(open_intent(client)) as page:
+        type_card(page, AMEX, "1234")
+        wait_for_thanks(page)
+    (charged,) = server.store()["charges"]
+    assert charged["payment_method_details"]["card"]["brand"] == "amex"
+
+
+def test_customer_is_told_of_a_decline_and_tries_another_card(server, client, shop):
+    with shop(open_intent(client)) as page:
+        page.click("#pay")
+        page.wait_for_selector("text=Your card number is incomplete.")
+        type_card(page, INSUFFICIENT_FUNDS)
+        page.wait_for_selector("text=Your card has insufficient funds.")
+        assert server.totals()["eur"]["charged"] == 0
+        type_card(page)
+        wait_for_thanks(page)
+    assert server.totals()["eur"]["charged"] == 1000
+
+
+def test_customer_fails_then_passes_authentication(server, client, shop):
+    intent = open_intent(client, setup_future_usage="off_session")
+    with shop(intent) as page:
+        type_card(page, ASKS_ONCE)
+        page.click("text=Fail authentication")
+        page.wait_for_selector("text=unable to authenticate")
+        assert server.totals() == {}
+        type_card(page, ASKS_ONCE)
+        page.click("text=Complete authentication")
+        wait_for_thanks(page)
+    # Authenticated and saved: from now on it pays alone.
+    (card,) = client.customers.payment_methods.list(intent.customer).data
+    assert charge(client, card).status == "succeeded"
+
+
+def test_customer_saves_a_card(server, client, shop):
+    customer = client.customers.create()
+    intent = client.setup_intents.create({"customer": customer.id})
+    with shop(intent, "confirmSetup") as page:
+        type_card(page, GENERIC_DECLINE)
+        page.wait_for_selector("text=Your card was declined.")
+        type_card(page, ASKS_ALWAYS)
+        page.click("text=Fail authentication")
+        page.wait_for_selector("text=unable to authenticate")
+        type_card(page, ASKS_ALWAYS)
+        page.click("text=Complete authentication")
+        told = wait_for_thanks(page)
+    assert told["setup_intent"] == intent.id
+    (card,) = client.customers.payment_methods.list(customer.id).data
+    assert card.card.last4 == ASKS_ALWAYS[-4:]
+    assert card.billing_details.address.postal_code is None
+
+
+def test_customer_comes_back_to_authenticate_a_saved_card(server, client, shop):
+    card = saved_card(client, ASKS_ALWAYS)
+    intent = charge(client, card, off_session=False)
+    with shop(intent) as page:
+        page.evaluate(
+            """secret => {
+                stripe.handleNextAction({clientSecret: secret}).then(done => {
+                    document.querySelector("#error").textContent =
+                        done.paymentIntent.status;
+                });
+            }""",
+            intent.client_secret,
+        )
+        page.click("text=Complete authentication")
+        page.wait_for_selector("#error:has-text('succeeded')")
+    assert server.totals()["eur"]["charged"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("button", "status"), [("Complete", "succeeded"), ("Fail", "failed")]
+)
+def test_bank_sends_its_customer_back(
+    server, client, merchant, chromium, button, status
+):
+    intent = charge(
+        client,
+        saved_card(client, ASKS_ALWAYS),
+        off_session=False,
+        return_url=f"{merchant.url}/thanks?reference=INV-1",
+    )
+    page = chromium.new_page()
+    page.goto(intent.next_action.redirect_to_url.url)
+    page.click(f"text={button} authentication")
+    told = wait_for_thanks(page)
+    page.close()
+    assert (told["reference"], told["redirect_status"]) == ("INV-1", status)
+    assert bool(server.totals()) is (status == "succeeded")
