@@ -22,6 +22,7 @@
         "reports/omni_billing_invoice_templates.xml",
         "wizards/omni_billing_proforma_wizard_views.xml",
         "wizards/omni_billing_payment_wizard_views.xml",
+        "wizards/omni_billing_refund_wizard_views.xml",
         "wizards/omni_billing_void_wizard_views.xml",
         "wizards/res_config_settings_views.xml",
         "views/omni_billing_transaction_views.xml",

@@ -1,1 +1,1 @@
-from . import invoice_pdf
+from . import bulk_download, invoice_pdf

@@ -33,9 +33,7 @@ class InvoicePdfController(http.Controller):
             )
         if not is_invoice:
             raise request.not_found()
-        report = request.env.ref("omni_billing.report_invoice")
-        # sudo: reports belong to no user; the invoice was checked above.
-        content = report.sudo()._render_weasyprint(invoice)
+        content = invoice._billing_get_pdf()
         return request.make_response(
             content,
             headers=[

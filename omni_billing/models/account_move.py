@@ -122,7 +122,13 @@ class AccountMove(models.Model):
         for move in self:
             move.billing_transaction_count = len(move.billing_transaction_ids)
 
-    @api.depends("state", "payment_state", "move_type", "billing_is_void")
+    @api.depends(
+        "state",
+        "payment_state",
+        "move_type",
+        "billing_is_void",
+        "reversal_move_ids.state",
+    )
     def _compute_billing_state(self):
         for move in self:
             if move.move_type not in BILLING_MOVE_TYPES:
@@ -131,10 +137,20 @@ class AccountMove(models.Model):
                 move.billing_state = "void"
             elif move.state == "draft":
                 move.billing_state = "draft"
+            elif move.payment_state == "reversed":
+                # Credit of another origin pays an invoice as money does (F154).
+                is_refunded = move._billing_get_reversed_amount() >= move.amount_total
+                move.billing_state = "refunded" if is_refunded else "paid"
             else:
                 move.billing_state = BILLING_STATE_BY_PAYMENT_STATE.get(
                     move.payment_state, "unpaid"
                 )
+
+    def _billing_get_reversed_amount(self):
+        """Return what credit notes made for this invoice come to, taxes included."""
+        self.ensure_one()
+        notes = self.reversal_move_ids.filtered(lambda move: move.state == "posted")
+        return sum(notes.mapped("amount_total"))
 
     # === CONSTRAINT METHODS === #
 
@@ -164,6 +180,19 @@ class AccountMove(models.Model):
                 raise ValidationError(
                     self.env._("The period of an invoice cannot end before it starts.")
                 )
+
+    def _compute_show_reset_to_draft_button(self):
+        """Override of `account`: the button would only be refused (see `button_draft`)."""
+        super()._compute_show_reset_to_draft_button()
+        for move in self.filtered("show_reset_to_draft_button"):
+            move.show_reset_to_draft_button = not (
+                move.move_type in BILLING_MOVE_TYPES
+                and (
+                    move.billing_is_void
+                    or move._billing_has_transactions()
+                    or move._billing_balances_a_void()
+                )
+            )
 
     # === CRUD METHODS === #
 
@@ -225,6 +254,12 @@ class AccountMove(models.Model):
         self.ensure_one()
         raise UserError(
             self.env._(
+                "%(invoice)s is paid and cannot be edited. Bill a credit for what is"
+                " wrong, or add a credit note.",
+                invoice=self.display_name,
+            )
+            if self.billing_state in ("paid", "partial", "refunded")
+            else self.env._(
                 "%(invoice)s is numbered and cannot be edited. Void it and bill its"
                 " transactions again, or add a credit note.",
                 invoice=self.display_name,
@@ -273,15 +308,18 @@ class AccountMove(models.Model):
         )
 
     def action_billing_email(self):
-        """Send by e-mail, with the PDF attached."""
-        if void := self.filtered(lambda move: move.billing_state == "void"):
-            raise UserError(
-                self.env._(
-                    "%(invoice)s is void and is not sent.",
-                    invoice=void[0].display_name,
-                )
-            )
-        return self.action_invoice_sent()
+        """Send by e-mail, with the PDF attached; several in steps (F120)."""
+        if len(self) > 1:
+            return self.env["omni.billing.bulk"]._start("email", self)
+        self._billing_check_sendable()
+        # Our page has its own layout: there is none of Odoo's to choose first.
+        return self.with_context(discard_logo_check=True).action_invoice_sent()
+
+    def action_billing_download(self):
+        """Download the PDFs of these invoices in one file (F7)."""
+        if len(self) > 1:
+            return self.env["omni.billing.bulk"]._start("download", self)
+        return self.action_billing_pdf()
 
     def action_billing_pay(self):
         """Open the payment dialog on these invoices (F132)."""
@@ -308,7 +346,9 @@ class AccountMove(models.Model):
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
-            "name": self.display_name,
+            "name": self.env._("Credit Note")
+            if self.move_type == "out_refund"
+            else self.env._("Invoice"),
             "res_model": self._name,
             "res_id": self.id,
             "views": [
@@ -604,6 +644,50 @@ class AccountMove(models.Model):
             return "void"
         is_paid = self.billing_state == "paid" and self.move_type == "out_invoice"
         return "paid" if is_paid else ""
+
+    def _billing_get_pdf(self):
+        """Return the PDF of one invoice, as bytes."""
+        self.ensure_one()
+        self.check_access("read")
+        # sudo: reports belong to no user; the invoice was checked just above.
+        report = self.env.ref("omni_billing.report_invoice").sudo()
+        return report._render_weasyprint(self)
+
+    # === BUSINESS METHODS - SENDING === #
+
+    def _billing_send(self):
+        """Send one invoice to the customer by e-mail, as Odoo's dialog proposes it.
+
+        :raise UserError: if it is not to be sent, or there is nobody to send it to.
+        """
+        self._billing_check_sendable()
+        Send = self.env["account.move.send"]
+        settings = Send._get_default_sending_settings(self, sending_methods=["email"])
+        recipients = self.env["res.partner"].browse(settings["mail_partner_ids"])
+        if not any(recipients.mapped("email")):
+            raise UserError(
+                self.env._(
+                    "%(customer)s has no e-mail address. Add one to the customer.",
+                    customer=self.partner_id.display_name,
+                )
+            )
+        Send._generate_and_send_invoices(self, sending_methods=["email"])
+
+    def _billing_check_sendable(self):
+        self.ensure_one()
+        if self.billing_state == "void":
+            raise UserError(
+                self.env._(
+                    "%(invoice)s is void and is not sent.", invoice=self.display_name
+                )
+            )
+        if self.state != "posted":
+            raise UserError(
+                self.env._(
+                    "%(invoice)s is a draft and is not sent before it is confirmed.",
+                    invoice=self.display_name,
+                )
+            )
 
     # === BUSINESS METHODS - PAYMENT === #
 

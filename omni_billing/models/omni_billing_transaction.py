@@ -461,7 +461,9 @@ class OmniBillingTransaction(models.Model):
             self = without_defaults(self, protected)  # noqa: PLW0642
             self._check_create_values(vals_list)
             self._check_amounts(vals_list)
-        return super().create(vals_list)
+        transactions = super().create(vals_list)
+        transactions._mark_customers()
+        return transactions
 
     def write(self, vals):
         if not is_trusted(self.env):
@@ -499,6 +501,13 @@ class OmniBillingTransaction(models.Model):
                         title=transaction.name,
                     )
                 )
+
+    def _mark_customers(self):
+        """Who has a transaction is a customer, for Odoo's lists of customers too."""
+        # sudo: staff enter transactions of partners they may not edit.
+        partners = (self.partner_id | self.commercial_partner_id).sudo()
+        if new := partners.filtered(lambda partner: not partner.customer_rank):
+            new.customer_rank = 1
 
     def _check_create_values(self, vals_list):
         for vals in vals_list:

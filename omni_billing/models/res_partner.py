@@ -1,6 +1,7 @@
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import format_amount, format_list
 
 
 class ResPartner(models.Model):
@@ -45,6 +46,32 @@ class ResPartner(models.Model):
         groups="omni_billing.omni_billing_group_user",
         help="Credit notes and payments that are not used yet.",
     )
+
+    billing_paid_amount = fields.Monetary(
+        string="Billed and Paid",
+        currency_field="billing_currency_id",
+        compute="_compute_billing_paid_amount",
+        groups="omni_billing.omni_billing_group_user",
+        help="The invoices that are paid.",
+    )
+
+    @api.depends_context("company")
+    def _compute_billing_paid_amount(self):
+        company = self.env.company
+        customers = self.commercial_partner_id
+        paid = dict(
+            self.env["account.move"]._read_group(
+                Domain("commercial_partner_id", "in", customers.ids)
+                & Domain("company_id", "=", company.id)
+                & Domain("move_type", "=", "out_invoice")
+                & Domain("billing_state", "=", "paid"),
+                ["commercial_partner_id"],
+                ["amount_total_signed:sum"],
+            )
+        )
+        for partner in self:
+            customer = partner.commercial_partner_id
+            partner.billing_paid_amount = paid.get(customer, 0.0)
 
     @api.depends_context("company")
     def _compute_billing_amounts(self):
@@ -137,20 +164,68 @@ class ResPartner(models.Model):
 
     def action_billing_pay_all(self):
         """Open the payment dialog on all unpaid invoices of the customer (F152)."""
+        return self._billing_find_unpaid().action_billing_pay()
+
+    def action_billing_refund_credit(self):
+        """Open the dialog that gives credit on file back (F176)."""
         self.ensure_one()
-        return (
-            self.env["account.move"]
-            .search(
-                Domain("commercial_partner_id", "=", self.commercial_partner_id.id)
-                & Domain("company_id", "=", self.env.company.id)
-                & Domain("move_type", "=", "out_invoice")
-                & Domain("billing_state", "in", ("unpaid", "partial"))
+        if self.billing_credit_amount <= 0:
+            raise UserError(
+                self.env._(
+                    "There is no credit on file to give back. Create a credit first,"
+                    " and put it on a credit note."
+                )
             )
-            .action_billing_pay()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Record a Refund"),
+            "res_model": "omni.billing.refund.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_partner_id": self.commercial_partner_id.id},
+        }
+
+    def action_billing_reconcile(self):
+        """Use the customer's credit for unpaid invoices, the oldest first (F152).
+
+        :return: a notice of what was used on which invoices.
+        """
+        self.ensure_one()
+        used = []
+        unpaid = self._billing_find_unpaid()
+        for currency, invoices in unpaid.grouped("currency_id").items():
+            wizard = self.env["omni.billing.payment.wizard"].create(
+                {"invoice_ids": [Command.set(invoices.ids)], "mode": "credit"}
+            )
+            if currency.compare_amounts(wizard.amount, 0) > 0:
+                used.append(format_amount(self.env, wizard.amount, currency))
+                wizard._pay()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success" if used else "info",
+                "message": self.env._(
+                    "Credit used for unpaid invoices: %(amounts)s.",
+                    amounts=format_list(self.env, used),
+                )
+                if used
+                else self.env._("There is no credit that an unpaid invoice can use."),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    def _billing_find_unpaid(self):
+        self.ensure_one()
+        return self.env["account.move"].search(
+            Domain("commercial_partner_id", "=", self.commercial_partner_id.id)
+            & Domain("company_id", "=", self.env.company.id)
+            & Domain("move_type", "=", "out_invoice")
+            & Domain("billing_state", "in", ("unpaid", "partial"))
         )
 
     def action_billing_transactions(self):
-        """Open all transactions of the customer."""
+        """Open all transactions of the customer; the filter is in the context."""
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "omni_billing.omni_billing_transaction_action"
@@ -158,7 +233,7 @@ class ResPartner(models.Model):
         action["domain"] = [
             ("commercial_partner_id", "=", self.commercial_partner_id.id)
         ]
-        action["context"] = {"default_partner_id": self.id}
+        action["context"] = self._billing_get_list_context()
         return action
 
     def action_billing_invoices(self):
@@ -171,4 +246,11 @@ class ResPartner(models.Model):
             ("move_type", "in", ("out_invoice", "out_refund")),
             ("commercial_partner_id", "=", self.commercial_partner_id.id),
         ]
+        action["context"] = self._billing_get_list_context()
         return action
+
+    def _billing_get_list_context(self):
+        context = {"default_partner_id": self.id}
+        if name := self.env.context.get("billing_filter"):
+            context[f"search_default_{name}"] = 1
+        return context

@@ -1,5 +1,6 @@
 from . import (
     test_account_move,
+    test_bulk,
     test_http_invoice_pdf,
     test_http_web_client,
     test_import,
@@ -8,6 +9,7 @@ from . import (
     test_omni_billing_payment_wizard,
     test_omni_billing_proforma_wizard,
     test_omni_billing_transaction,
+    test_operations,
     test_properties,
     test_res_partner,
     test_security,

@@ -58,11 +58,11 @@ class TestPartner(BillingCommon):
         )["arch"]
         page = arch[arch.index('name="omni_billing"') :]
         positions = [
-            page.index(f'name="{name}"')
-            for name in (
-                "payment_token_ids",
-                "action_billing_transactions",
-                "action_billing_invoices",
+            page.index(text)
+            for text in (
+                'name="payment_token_ids"',
+                'model="omni.billing.transaction"',
+                'model="account.move"',
             )
         ]
         self.assertEqual(positions, sorted(positions))

@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Domain
 from odoo.tools import format_amount, format_list
 
 from ..tools.money import has_excess_decimals
@@ -10,6 +9,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
     """Pay one invoice or many: one amount, the oldest invoice first (F132, F205)."""
 
     _name = "omni.billing.payment.wizard"
+    _inherit = "omni.billing.money.mixin"
     _description = "Pay Invoices"
 
     invoice_ids = fields.Many2many("account.move", string="Invoices", required=True)
@@ -18,6 +18,10 @@ class OmniBillingPaymentWizard(models.TransientModel):
         "res.partner", string="Customer", compute="_compute_from_invoices"
     )
     currency_id = fields.Many2one("res.currency", compute="_compute_from_invoices")
+    is_bulk = fields.Boolean(
+        compute="_compute_from_invoices",
+        help="The invoices are not one customer's: each is paid for itself, in full.",
+    )
     amount_due = fields.Monetary(compute="_compute_from_invoices")
     credit_available = fields.Monetary(
         string="Credit on File", compute="_compute_from_invoices"
@@ -37,10 +41,6 @@ class OmniBillingPaymentWizard(models.TransientModel):
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, precompute=True
     )
-    reference = fields.Char(
-        help="The number of the receipt, cheque or transfer, so that it is found again."
-    )
-    date = fields.Date(required=True, default=fields.Date.context_today)
 
     # === COMPUTE METHODS === #
 
@@ -48,6 +48,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
     def _compute_from_invoices(self):
         for wizard in self:
             invoices = wizard.invoice_ids
+            wizard.is_bulk = wizard._is_bulk()
             wizard.company_id = invoices.company_id[:1]
             wizard.partner_id = invoices.commercial_partner_id[:1]
             wizard.currency_id = invoices.currency_id[:1]
@@ -74,12 +75,15 @@ class OmniBillingPaymentWizard(models.TransientModel):
             what is owed (F157).
         """
         self.ensure_one()
-        invoices = self._get_invoices_oldest_first()
-        invoices._billing_lock()
-        self.invalidate_recordset()
-        self._check_invoices(invoices)
-        self._check_amount(invoices)
-        getattr(self, f"_pay_by_{self.mode}")(invoices)
+        if self._is_bulk():
+            return self.env["omni.billing.bulk"]._start(
+                "pay",
+                self._get_invoices_oldest_first(),
+                mode=self.mode,
+                reference=self.reference,
+                date=self.date,
+            )
+        invoices = self._pay()
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -95,6 +99,16 @@ class OmniBillingPaymentWizard(models.TransientModel):
         }
 
     # === BUSINESS METHODS === #
+
+    def _pay(self):
+        """Pay, see `action_pay`; return the invoices, oldest first."""
+        invoices = self._get_invoices_oldest_first()
+        invoices._billing_lock()
+        self.invalidate_recordset()
+        self._check_invoices(invoices)
+        self._check_amount(invoices)
+        getattr(self, f"_pay_by_{self.mode}")(invoices)
+        return invoices
 
     def _pay_by_stripe(self, _invoices):
         raise UserError(
@@ -130,75 +144,13 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
     def _pay_manually(self, invoices):
         """Record money that was received outside of Odoo (F139-F141)."""
-        self.company_id._billing_check_open(self.date, self._get_journal())
-        payment = (
-            self.env["account.payment"]
-            .with_company(self.company_id)
-            .create(self._prepare_payment_values())
-        )
-        payment.outstanding_account_id = self._get_outstanding_account(payment)
-        payment.action_post()
-        self._reconcile_oldest_first(
-            payment.move_id.line_ids.filtered(
-                lambda line: line.account_type == "asset_receivable"
-            ),
-            invoices,
-        )
+        self._reconcile_oldest_first(self._create_payment("inbound"), invoices)
 
-    def _prepare_payment_values(self):
-        """Return the values of the payment. Hook."""
-        journal = self._get_journal()
-        method_line = journal._get_available_payment_method_lines("inbound").filtered(
-            lambda line: line.code == "manual"
-        )[:1]
-        if not method_line:
-            raise UserError(
-                self.env._(
-                    "Journal %(journal)s has no manual inbound payment method. Add it"
-                    " on the journal's Incoming Payments tab.",
-                    journal=journal.display_name,
-                )
-            )
-        return {
-            "payment_type": "inbound",
-            "partner_type": "customer",
-            "partner_id": self.partner_id.id,
-            "amount": self.amount,
-            "currency_id": self.currency_id.id,
-            "date": self.date,
-            "journal_id": journal.id,
-            "payment_method_line_id": method_line.id,
-            "memo": self.reference or ", ".join(self.invoice_ids.mapped("name")),
-            "billing_mode": self.mode,
-            "billing_reference": self.reference,
+    def _prepare_payment_values(self, direction):
+        """Override: the numbers of the invoices, where there is no receipt number."""
+        return super()._prepare_payment_values(direction) | {
+            "memo": self.reference or ", ".join(self.invoice_ids.mapped("name"))
         }
-
-    def _get_outstanding_account(self, payment):
-        """Return where the money is booked until the bank statement tells of it.
-
-        There is always one: with a full accounting app Odoo would make no entry before
-        the statement, but here an invoice is paid when its money is received (F145).
-        Cash is in the till at once.
-        """
-        journal = payment.journal_id
-        in_till = journal.default_account_id if journal.type == "cash" else False
-        return (
-            payment.payment_method_line_id.payment_account_id
-            or in_till
-            or payment._get_outstanding_account("inbound")
-        )
-
-    def _get_journal(self):
-        journal = self.company_id._billing_get_payment_journal(self.mode)
-        if not journal:
-            raise UserError(
-                self.env._(
-                    "%(company)s has no journal for this mode of payment. Choose one"
-                    " in Billing > Configuration > Settings.",
-                    company=self.company_id.name,
-                )
-            )
-        return journal
 
     def _reconcile_oldest_first(self, money_lines, invoices):
         """Reconcile one line after the other, so that the order is ours, not Odoo's."""
@@ -210,28 +162,20 @@ class OmniBillingPaymentWizard(models.TransientModel):
                     if not line.reconciled and not money.reconciled:
                         (line + money).reconcile()
 
-    def _find_credit_lines(self):
-        """Return the open credits of the customer, oldest first."""
-        self.ensure_one()
-        if not self.partner_id:
-            return self.env["account.move.line"]
-        return self.env["account.move.line"].search(
-            Domain("company_id", "=", self.company_id.id)
-            & Domain("partner_id", "=", self.partner_id.id)
-            & Domain("currency_id", "=", self.currency_id.id)
-            & Domain("account_id", "in", self._get_receivable_accounts().ids)
-            & Domain("parent_state", "=", "posted")
-            & Domain("reconciled", "=", False)
-            & Domain("amount_residual_currency", "<", 0),
-            order="date, id",
-        )
-
     def _get_receivable_accounts(self):
         return self.invoice_ids.line_ids.account_id.filtered(
             lambda account: account.account_type == "asset_receivable"
         )
 
     # === HELPERS === #
+
+    def _is_bulk(self):
+        invoices = self.invoice_ids
+        return (
+            len(invoices.company_id) > 1
+            or len(invoices.currency_id) > 1
+            or len(invoices.commercial_partner_id) > 1
+        )
 
     def _get_invoices_oldest_first(self):
         return self.invoice_ids.sorted(
@@ -260,17 +204,6 @@ class OmniBillingPaymentWizard(models.TransientModel):
                         ).lower(),
                     )
                 )
-        if (
-            len(invoices.company_id) > 1
-            or len(invoices.currency_id) > 1
-            or len(invoices.commercial_partner_id) > 1
-        ):
-            raise UserError(
-                self.env._(
-                    "Invoices paid together must belong to one customer, one company"
-                    " and one currency. Select fewer."
-                )
-            )
 
     def _check_amount(self, invoices):
         currency = self.currency_id

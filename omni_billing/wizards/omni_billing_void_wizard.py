@@ -15,6 +15,10 @@ class OmniBillingVoidWizard(models.TransientModel):
         self.ensure_one()
         if self.transaction_ids:
             self.transaction_ids.action_void(reason=self.reason)
+        if len(self.invoice_ids) > 1:
+            return self.env["omni.billing.bulk"]._start(
+                "void", self.invoice_ids, reason=self.reason
+            )
         if self.invoice_ids:
             self.invoice_ids.action_billing_void(reason=self.reason)
         return {"type": "ir.actions.act_window_close"}

@@ -1,3 +1,4 @@
+import { _t } from "@web/core/l10n/translation";
 import { download } from "@web/core/network/download";
 import { registry } from "@web/core/registry";
 import { user } from "@web/core/user";
@@ -25,7 +26,7 @@ async function downloadOwnPdf(action, options, env) {
         }
     }
     const context = { ...user.context, ...action.context };
-    env.services.ui.block();
+    env.services.ui.block({ message: _t("Making the PDF…"), delay: 300 });
     try {
         await download({
             url: "/report/download",

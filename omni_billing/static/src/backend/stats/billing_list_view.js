@@ -1,12 +1,24 @@
+import { browser } from "@web/core/browser/browser";
 import { usePopover } from "@web/core/popover/popover_hook";
 import { registry } from "@web/core/registry";
 import { pick } from "@web/core/utils/objects";
+import { KanbanRenderer } from "@web/views/kanban/kanban_renderer";
+import { kanbanView } from "@web/views/kanban/kanban_view";
+import { ListController } from "@web/views/list/list_controller";
 import { ListRenderer } from "@web/views/list/list_renderer";
 import { listView } from "@web/views/list/list_view";
 
 import { Component, useEffect, useRef } from "@odoo/owl";
 
 import { StatCards } from "./stat_cards";
+
+/** Rows of a page, as the user chose last, on the billing tab and elsewhere (F77). */
+const PAGE_SIZES = [10, 25, 50, 100];
+const DEFAULT_PAGE_SIZE = 50;
+
+function pageSizeKey(context) {
+    return `omni_billing.page_size.${context.billing_hide_partner ? "tab" : "list"}`;
+}
 
 /** The actions of a row, by name, where the pointer is. */
 export class RowMenu extends Component {
@@ -48,15 +60,21 @@ export class BillingListRenderer extends ListRenderer {
         this.rowMenu = usePopover(RowMenu, { position: "bottom-start", arrow: false });
     }
 
-    onRowContextMenu(record, ev) {
-        const buttons = this.columns
+    rowButtons(record) {
+        return this.columns
             .flatMap((column) => (column.type === "button_group" ? column.buttons : []))
             .filter((button) => !this.evalInvisible(button.invisible, record));
-        if (!buttons.length) {
-            return;
+    }
+
+    onRowContextMenu(record, ev) {
+        if (this.rowButtons(record).length) {
+            ev.preventDefault();
+            this.openRowMenu(record, ev.target.closest("td"));
         }
-        ev.preventDefault();
-        const items = buttons.map((button) => ({
+    }
+
+    openRowMenu(record, target) {
+        const items = this.rowButtons(record).map((button) => ({
             id: button.id,
             label: button.title || button.string,
             icon: button.icon,
@@ -67,11 +85,48 @@ export class BillingListRenderer extends ListRenderer {
                         pick(record, "context", "evalContext", "resModel", "resId", "resIds"),
                 }),
         }));
-        this.rowMenu.open(ev.target.closest("td"), { items });
+        this.rowMenu.open(target, { items });
     }
+}
+
+/** A list whose pages are as long as the user wants. */
+export class BillingListController extends ListController {
+    static template = "omni_billing.ListView";
+
+    setup() {
+        this.pageSizes = PAGE_SIZES;
+        super.setup();
+    }
+
+    get modelParams() {
+        const params = super.modelParams;
+        const stored = Number(browser.localStorage.getItem(pageSizeKey(this.props.context)));
+        params.limit = PAGE_SIZES.includes(stored)
+            ? stored
+            : this.props.limit || DEFAULT_PAGE_SIZE;
+        return params;
+    }
+
+    async setPageSize(ev) {
+        const limit = Number(ev.target.value);
+        browser.localStorage.setItem(pageSizeKey(this.props.context), limit);
+        await this.model.root.load({ limit, offset: 0 });
+    }
+}
+
+/** The same cards where there is no room for a list. */
+export class BillingKanbanRenderer extends KanbanRenderer {
+    static template = "omni_billing.KanbanRenderer";
+    static components = { ...KanbanRenderer.components, StatCards };
 }
 
 registry.category("views").add("omni_billing_list", {
     ...listView,
+    Controller: BillingListController,
     Renderer: BillingListRenderer,
+});
+
+registry.category("views").add("omni_billing_kanban", {
+    ...kanbanView,
+    Renderer: BillingKanbanRenderer,
 });

@@ -1,0 +1,139 @@
+from odoo import Command, api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+
+class OmniBillingBulk(models.TransientModel):
+    """Do the same with many invoices, a few at a time, and tell what became of each.
+
+    The web client asks for one step after the other (F8, F120), so that it can show
+    how far it is, and stop. Each step is a transaction of its own; an invoice that was
+    done is never done again, however often its step is asked for.
+    """
+
+    _name = "omni.billing.bulk"
+    _description = "Do with Many Invoices"
+
+    operation = fields.Selection(
+        [
+            ("void", "Void"),
+            ("email", "Send by E-mail"),
+            ("pay", "Pay"),
+            ("download", "Download"),
+        ],
+        required=True,
+    )
+    invoice_ids = fields.Many2many(
+        "account.move", "omni_billing_bulk_invoice_rel", string="Invoices"
+    )
+    done_ids = fields.Many2many("account.move", "omni_billing_bulk_done_rel")
+    reason = fields.Char()
+    mode = fields.Char()
+    reference = fields.Char()
+    date = fields.Date()
+
+    @api.model
+    def _start(self, operation, invoices, **values):
+        """Return the action that shows the progress dialog of the web client."""
+        bulk = self.create(
+            {
+                "operation": operation,
+                "invoice_ids": [Command.set(invoices.ids)],
+                **values,
+            }
+        )
+        count = len(invoices)
+        titles = {
+            "void": self.env._("Void %(count)s Invoices", count=count),
+            "email": self.env._("Send %(count)s Invoices by E-mail", count=count),
+            "pay": self.env._("Pay %(count)s Invoices", count=count),
+            "download": self.env._("Download %(count)s Invoices", count=count),
+        }
+        return {
+            "type": "ir.actions.client",
+            "tag": "omni_billing_bulk",
+            "params": {
+                "bulkId": bulk.id,
+                "operation": operation,
+                "title": titles[operation],
+                "invoiceIds": invoices.ids,
+            },
+        }
+
+    def run_step(self, invoice_ids):
+        """Do it with some of the invoices.
+
+        :param list invoice_ids: ids; those that are not of this run are left out.
+        :return: for each ``id``, ``name``, ``customer``, and ``error``: why nothing
+            was changed, or False.
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        self._check_may_run()
+        results = []
+        for invoice in self.invoice_ids.filtered(lambda move: move.id in invoice_ids):
+            error = False
+            if invoice not in self.done_ids:
+                error = self._run_one(invoice)
+            results.append(
+                {
+                    "id": invoice.id,
+                    "name": invoice.display_name,
+                    "customer": invoice.partner_id.display_name,
+                    "error": error,
+                }
+            )
+        return results
+
+    def _check_may_run(self):
+        is_manager = self.env.user.has_group("omni_billing.omni_billing_group_manager")
+        if self.operation == "void" and len(self.invoice_ids) > 1 and not is_manager:
+            raise AccessError(
+                self.env._("Only billing managers can void several invoices at once.")
+            )
+
+    def _run_one(self, invoice):
+        """Do it with one invoice, whole or not at all; return why not, or False."""
+        try:
+            with self.env.cr.savepoint():
+                getattr(self, f"_run_{self.operation}")(invoice)
+                self.done_ids = [Command.link(invoice.id)]
+        except UserError as error:
+            return str(error)
+        return False
+
+    def _run_void(self, invoice):
+        invoice.action_billing_void(reason=self.reason)
+
+    def _run_email(self, invoice):
+        invoice._billing_send()
+
+    def _run_pay(self, invoice):
+        wizard = self.env["omni.billing.payment.wizard"].create(
+            {
+                "invoice_ids": [Command.set(invoice.ids)],
+                "mode": self.mode,
+                "reference": self.reference,
+                "date": self.date,
+            }
+        )
+        wizard._pay()
+
+    def _run_download(self, invoice):
+        self.env["ir.attachment"].create(
+            {
+                "name": invoice._billing_get_filename(),
+                "raw": invoice._billing_get_pdf(),
+                "mimetype": "application/pdf",
+                "res_model": self._name,
+                "res_id": self.id,
+            }
+        )
+
+    def _get_files(self):
+        """Return name and content of each PDF that was made, in the order asked for."""
+        self.ensure_one()
+        self.check_access("read")
+        files = self.env["ir.attachment"].search(
+            [("res_model", "=", self._name), ("res_id", "=", self.id)], order="id"
+        )
+        return [(file.name, file.raw) for file in files]

@@ -1,0 +1,98 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_amount
+
+
+class OmniBillingRefundWizard(models.TransientModel):
+    """Give credit on file back in cash or by transfer (F176).
+
+    A credit has to be there: create one first. Money that came by card goes back to
+    the card, from the invoice that it paid.
+    """
+
+    _name = "omni.billing.refund.wizard"
+    _inherit = "omni.billing.money.mixin"
+    _description = "Record a Refund"
+
+    partner_id = fields.Many2one("res.partner", string="Customer", required=True)
+    company_id = fields.Many2one(
+        "res.company", required=True, default=lambda self: self.env.company
+    )
+    currency_id = fields.Many2one(
+        "res.currency",
+        required=True,
+        default=lambda self: self.env.company.currency_id,
+    )
+    credit_available = fields.Monetary(
+        string="Credit on File", compute="_compute_credit_available"
+    )
+    mode = fields.Selection(
+        [("cash", "Cash"), ("pos", "POS Terminal"), ("bank", "Bank Transfer")],
+        required=True,
+        default="bank",
+    )
+    amount = fields.Monetary(
+        compute="_compute_amount", store=True, readonly=False, precompute=True
+    )
+
+    @api.depends("partner_id", "company_id", "currency_id")
+    def _compute_credit_available(self):
+        for wizard in self:
+            wizard.credit_available = -sum(
+                wizard._find_credit_lines().mapped("amount_residual_currency")
+            )
+
+    @api.depends("credit_available")
+    def _compute_amount(self):
+        for wizard in self:
+            wizard.amount = wizard.credit_available
+
+    # === ACTION METHODS === #
+
+    def action_refund(self):
+        """Pay out, and set the payment against the oldest credits.
+
+        :raise UserError: if the amount is not within the credit on file (F177).
+        """
+        self.ensure_one()
+        credits = self._find_credit_lines()
+        credits.move_id._billing_lock()
+        self.invalidate_recordset()
+        self._check_amount()
+        money = self._create_payment("outbound")
+        for credit in self._find_credit_lines():
+            if not money.reconciled:
+                (credit + money).reconcile()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._(
+                    "%(amount)s given back to %(customer)s.",
+                    amount=format_amount(self.env, self.amount, self.currency_id),
+                    customer=self.partner_id.display_name,
+                ),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+    # === HELPERS === #
+
+    def _get_receivable_accounts(self):
+        partner = self.partner_id.with_company(self.company_id)
+        return partner.property_account_receivable_id
+
+    def _check_amount(self):
+        currency = self.currency_id
+        if currency.compare_amounts(self.amount, 0) <= 0:
+            raise UserError(self.env._("Enter the amount that is given back."))
+        if currency.compare_amounts(self.amount, self.credit_available) > 0:
+            raise UserError(
+                self.env._(
+                    "%(amount)s is more than the credit on file, %(credit)s. Create a"
+                    " credit first, and put it on a credit note.",
+                    amount=format_amount(self.env, self.amount, currency),
+                    credit=format_amount(self.env, self.credit_available, currency),
+                )
+            )
