@@ -296,6 +296,9 @@ def test_customer_keeps_what_was_written(client):
     assert (read.name, read.email) == ("Ada", "ada@example.com")
     assert read.metadata.to_dict() == {"b": "c", "d": "e"}
     assert read.invoice_settings.default_payment_method == card.id
+    path = "invoice_settings.default_payment_method"
+    full = client.customers.retrieve(customer.id, {"expand": [path]})
+    assert full.invoice_settings.default_payment_method.card.last4 == "4242"
     client.payment_methods.detach(card.id)
     read = client.customers.retrieve(customer.id)
     assert read.invoice_settings.default_payment_method is None
@@ -491,6 +494,10 @@ def test_money_can_be_held_then_captured_or_released(server, client):
     assert (captured.status, captured.amount_received) == ("succeeded", 600)
     assert client.payment_intents.cancel(second.id).status == "canceled"
     assert server.totals()["eur"]["net"] == 600
+    # What was released was never taken, so it cannot be given back.
+    assert client.refunds.create({"payment_intent": first.id}).amount == 600
+    with pytest.raises(stripe.InvalidRequestError):
+        client.refunds.create({"payment_intent": second.id})
 
 
 def test_payment_can_be_under_way_for_long(server, client):
@@ -514,6 +521,8 @@ def test_lists_are_of_a_customer_newest_first_and_in_pages(client):
     assert page.has_more
     every = client.payment_intents.list({"customer": card.customer, "limit": 1})
     assert [intent.id for intent in every.auto_paging_iter()] == ids[::-1]
+    before = client.payment_intents.list({"ending_before": ids[0], "limit": 1})
+    assert [intent.id for intent in before.data] == [ids[1]]
     with pytest.raises(stripe.InvalidRequestError):
         client.payment_intents.list({"limit": 101})
     charged = client.charges.list({"payment_intent": ids[0]}).data
@@ -638,6 +647,9 @@ def test_dispute_takes_the_money_until_it_is_won(server, client):
     lost = server.dispute(charge(client, saved_card(client)).latest_charge)
     server.close_dispute(lost["id"], "lost")
     assert server.totals()["eur"]["net"] == 1000
+    # The money comes back for the one that was won only.
+    (event,) = server.events("charge.dispute.funds_reinstated")
+    assert event["data"]["object"]["id"] == dispute["id"]
 
 
 # === KEYS AND VERSIONS === #
@@ -746,6 +758,8 @@ def test_same_key_for_something_else_is_refused(server, client):
     assert body_of(error)["type"] == "idempotency_error"
     with pytest.raises(stripe.IdempotencyError, match="same endpoint"):
         client.customers.create({"name": "Ada"}, {"idempotency_key": "k"})
+    with pytest.raises(stripe.InvalidRequestError, match="255 characters"):
+        charge(client, card, key="k" * 256)
     assert server.totals()["eur"]["charged"] == 1000
 
 
@@ -898,6 +912,18 @@ def test_reset_forgets_everything(server, client):
     assert server.requests() == server.events() == []
     again = saved_card(client)
     assert charge(client, again, key="k").status == "succeeded"
+
+
+def test_reset_abandons_what_is_under_way(server, client):
+    card = saved_card(client)
+    hold = server.hold("POST", "/v1/payment_intents")
+    with ThreadPoolExecutor() as pool:
+        lost = pool.submit(charge, client, card)
+        hold.wait()
+        server.reset()
+        with pytest.raises(stripe.APIConnectionError):
+            lost.result()
+    assert not any(server.store().values())
 
 
 def test_two_servers_are_strangers(server, client):

@@ -68,9 +68,9 @@ class Account:
         self.on_event: Callable[[Resource], None] = lambda event: None
 
     def reset(self) -> None:
-        """Forget all objects, keys, requests and faults."""
+        """Forget all objects, keys, requests and faults, and what is under way."""
         self.store.clear()
-        self.faults.clear()
+        self.faults.clear(abandon=True)
         self.keys.clear()
         self.requests.clear()
         self.next_payments.clear()

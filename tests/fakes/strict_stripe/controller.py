@@ -134,7 +134,7 @@ class StripeServer:
         return f"{self.url}/js.stripe.com/v3/"
 
     def reset(self) -> None:
-        """Empty the account, and lift all faults, scripts, holds and webhooks."""
+        """Empty the account; what is held or delayed will never be executed."""
         self._secrets.clear()
         self._command("reset")
 

@@ -50,6 +50,8 @@ class Customer(Resource):
     object = "customer"
     noun = "customer"
     prefix = "cus_"
+    # What is expanded is inside: invoice_settings.default_payment_method.
+    expandable = frozenset({"invoice_settings"})
 
     def __init__(self) -> None:
         super().__init__()

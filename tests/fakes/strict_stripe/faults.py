@@ -7,6 +7,7 @@ unknown, server errors (500) too; rate limits (429) come before anything is exec
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
@@ -24,6 +25,10 @@ KINDS = (ANSWER, DROP, DELAY, HOLD)
 RATE_LIMITED = 429
 
 
+class Dropped(Exception):
+    """The connection ends without an answer."""
+
+
 @dataclass
 class Fault:
     """A rule for the next requests of a method to paths that begin alike."""
@@ -38,6 +43,7 @@ class Fault:
     # Whether the request is executed before the fault, or not yet.
     executed: bool
     held: int = 0
+    is_abandoned: bool = False
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     def matches(self, method: str, path: str) -> bool:
@@ -97,10 +103,11 @@ class Faults:
             raise StripeError(404, f"There is no fault {number}.")
         return self._faults[number]
 
-    def clear(self) -> None:
-        """Lift all rules; what they hold goes on."""
+    def clear(self, abandon: bool = False) -> None:
+        """Lift all rules; what they hold goes on, or is never executed."""
         for fault in self._faults.values():
             fault.left = 0
+            fault.is_abandoned = abandon
             fault.released.set()
         self._faults.clear()
 
@@ -113,13 +120,17 @@ class Faults:
         return None
 
     async def pause(self, fault: Fault) -> None:
-        """Delay or hold a request."""
-        if fault.kind == DELAY:
-            await asyncio.sleep(fault.seconds)
-        elif fault.kind == HOLD:
-            fault.held += 1
-            self._changes.tell()
+        """Delay or hold a request, unless the rule is lifted meanwhile."""
+        if fault.kind not in (DELAY, HOLD):
+            return
+        seconds = fault.seconds if fault.kind == DELAY else None
+        fault.held += 1
+        self._changes.tell()
+        # That a delay is over is no error.
+        with contextlib.suppress(asyncio.TimeoutError):
             try:
-                await fault.released.wait()
+                await asyncio.wait_for(fault.released.wait(), seconds)
             finally:
                 fault.held -= 1
+        if fault.is_abandoned:
+            raise Dropped

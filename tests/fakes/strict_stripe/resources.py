@@ -94,8 +94,8 @@ class Resource(localstripe.StripeObject):
             elif name not in self.expandable:
                 raise _not_expandable(name)
         return {
-            name: value.render(version, wanted[name])
-            if name in wanted and isinstance(value, (Resource, Listing))
+            name: _expanded(value, version, wanted[name])
+            if name in wanted
             else plain(value, version)
             for name, value in fields.items()
         }
@@ -121,6 +121,24 @@ class Listing:
             "has_more": self._has_more,
             "data": [item.render(version, inner) for item in self._items],
         }
+
+
+def _expanded(value: Any, version: Version, expand: list[str]) -> Any:
+    """Write a value in full; a hash, such as settings, may have references inside."""
+    if isinstance(value, (Resource, Listing)):
+        return value.render(version, expand)
+    if not isinstance(value, dict):
+        return plain(value, version)
+    wanted = _by_first_name(expand)
+    for name in wanted:
+        if name not in value:
+            raise _not_expandable(name)
+    return {
+        name: _expanded(inner, version, wanted[name])
+        if name in wanted
+        else plain(inner, version)
+        for name, inner in value.items()
+    }
 
 
 def plain(value: Any, version: Version) -> Any:

@@ -30,7 +30,7 @@ from . import (  # noqa: F401
 from .account import ENDPOINTS, Account, Call, Endpoint
 from .control import Control
 from .errors import RefusedError, StripeError
-from .faults import ANSWER, DROP, Fault
+from .faults import ANSWER, DROP, Dropped, Fault
 from .idempotency import Kept
 from .pages import Pages
 from .parameters import array, check, identifier, parse_form
@@ -43,10 +43,6 @@ FORM = "application/x-www-form-urlencoded"
 FROM_BROWSER = ("payment_user_agent", "referrer", "_stripe_version")
 # Zero would mean for ever.
 SECONDS_TO_CLOSE = 0.05
-
-
-class Dropped(Exception):
-    """The connection ends without an answer."""
 
 
 class Server:
