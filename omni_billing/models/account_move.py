@@ -34,7 +34,6 @@ BILLING_STATE_BY_PAYMENT_STATE = {
     "partial": "partial",
     "in_payment": "paid",
     "paid": "paid",
-    "reversed": "refunded",
 }
 
 
@@ -182,8 +181,8 @@ class AccountMove(models.Model):
                 )
 
     def _compute_show_reset_to_draft_button(self):
-        """Override of `account`: the button would only be refused (see `button_draft`)."""
-        super()._compute_show_reset_to_draft_button()
+        """Override of `account`: the button would only be refused."""
+        result = super()._compute_show_reset_to_draft_button()
         for move in self.filtered("show_reset_to_draft_button"):
             move.show_reset_to_draft_button = not (
                 move.move_type in BILLING_MOVE_TYPES
@@ -193,6 +192,7 @@ class AccountMove(models.Model):
                     or move._billing_balances_a_void()
                 )
             )
+        return result
 
     # === CRUD METHODS === #
 

@@ -14,7 +14,6 @@ import { StatCards } from "./stat_cards";
 
 /** Rows of a page, as the user chose last, on the billing tab and elsewhere (F77). */
 const PAGE_SIZES = [10, 25, 50, 100];
-const DEFAULT_PAGE_SIZE = 50;
 
 function pageSizeKey(context) {
     return `omni_billing.page_size.${context.billing_hide_partner ? "tab" : "list"}`;
@@ -61,9 +60,10 @@ export class BillingListRenderer extends ListRenderer {
     }
 
     rowButtons(record) {
-        return this.columns
+        // Those of columns that the list has no room for are meant too.
+        return this.props.archInfo.columns
             .flatMap((column) => (column.type === "button_group" ? column.buttons : []))
-            .filter((button) => !this.evalInvisible(button.invisible, record));
+            .filter((button) => !this.evalInvisible(button.attrs.invisible, record));
     }
 
     onRowContextMenu(record, ev) {
@@ -100,10 +100,9 @@ export class BillingListController extends ListController {
 
     get modelParams() {
         const params = super.modelParams;
-        const stored = Number(browser.localStorage.getItem(pageSizeKey(this.props.context)));
-        params.limit = PAGE_SIZES.includes(stored)
-            ? stored
-            : this.props.limit || DEFAULT_PAGE_SIZE;
+        const { context, limit } = this.props;
+        const stored = Number(browser.localStorage.getItem(pageSizeKey(context)));
+        params.limit = [stored, limit].find((size) => PAGE_SIZES.includes(size)) || 50;
         return params;
     }
 
