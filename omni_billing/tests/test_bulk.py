@@ -127,11 +127,11 @@ class TestBulk(BillingCommon):
         bulk = self._start(wizard.action_pay())
 
         def refuse(wizard, _lines, _invoices):
-            raise UserError(wizard.env._("No."))
+            raise UserError(wizard.env._("Select at least one invoice to pay."))
 
         with patch.object(type(wizard), "_reconcile_oldest_first", refuse):
             results = bulk.run_step(invoices[:1].ids)
-        self.assertEqual(results[0]["error"], "No.")
+        self.assertIn("Select at least", results[0]["error"])
         self.assertFalse(
             self.env["account.payment"].search([("partner_id", "=", self.customer.id)])
         )
