@@ -12,17 +12,20 @@
         "payment_stripe",  # saved cards
         "portal",  # the customer's own pages
     ],
-    "external_dependencies": {"python": ["weasyprint>=70"]},
+    "external_dependencies": {"python": ["stripe>=16", "weasyprint>=70"]},
     "data": [
         "security/omni_billing_groups.xml",
         "security/ir.model.access.csv",
         "security/omni_billing_security.xml",
         "data/omni_billing_credit_type_data.xml",
+        "data/ir_cron_data.xml",
+        "data/mail_template_data.xml",
         "reports/omni_billing_reports.xml",
         "reports/omni_billing_invoice_templates.xml",
         "wizards/omni_billing_proforma_wizard_views.xml",
         "wizards/omni_billing_payment_wizard_views.xml",
         "wizards/omni_billing_refund_wizard_views.xml",
+        "wizards/omni_billing_card_refund_wizard_views.xml",
         "wizards/omni_billing_void_wizard_views.xml",
         "wizards/res_config_settings_views.xml",
         "views/omni_billing_transaction_views.xml",
@@ -31,10 +34,13 @@
         "views/account_move_views.xml",
         "views/account_payment_views.xml",
         "views/res_partner_views.xml",
+        "views/payment_views.xml",
         "views/omni_billing_menus.xml",
+        "views/portal_templates.xml",
     ],
     "assets": {
         "web.assets_backend": ["omni_billing/static/src/backend/**/*"],
+        "web.assets_frontend": ["omni_billing/static/src/portal/**/*"],
     },
     "demo": [
         "demo/res_partner_demo.xml",

@@ -1,1 +1,1 @@
-from . import bulk_download, invoice_pdf
+from . import bulk_download, invoice_pdf, portal, stripe_webhook

@@ -1,6 +1,7 @@
 from . import omni_billing_stats  # isort: skip
 from . import (
     account_move,
+    account_move_card,
     account_move_line,
     account_move_send,
     account_partial_reconcile,
@@ -10,7 +11,11 @@ from . import (
     ir_fields_converter,
     omni_billing_credit_type,
     omni_billing_service,
+    omni_billing_stripe_event,
     omni_billing_transaction,
+    payment_provider,
+    payment_token,
+    payment_transaction,
     res_company,
     res_partner,
 )

@@ -17,6 +17,8 @@ STATE_FIELDS = {
     "billing_state",
     "billing_payment_reference",
     "billing_refund_reference",
+    "billing_attempt_id",
+    "billing_dispute",
 }
 #: What nobody may change once an invoice of ours has a number.
 NUMBERED_FIELDS = {
@@ -30,11 +32,6 @@ NUMBERED_FIELDS = {
     "currency_id",
 }
 #: Odoo's payment state of a posted invoice, in the words of billing.
-BILLING_STATE_BY_PAYMENT_STATE = {
-    "partial": "partial",
-    "in_payment": "paid",
-    "paid": "paid",
-}
 
 
 class AccountMove(models.Model):
@@ -136,14 +133,24 @@ class AccountMove(models.Model):
                 move.billing_state = "void"
             elif move.state == "draft":
                 move.billing_state = "draft"
-            elif move.payment_state == "reversed":
+            elif move.payment_state in ("reversed", "paid", "in_payment"):
                 # Credit of another origin pays an invoice as money does (F154).
-                is_refunded = move._billing_get_reversed_amount() >= move.amount_total
-                move.billing_state = "refunded" if is_refunded else "paid"
-            else:
-                move.billing_state = BILLING_STATE_BY_PAYMENT_STATE.get(
-                    move.payment_state, "unpaid"
+                move.billing_state = (
+                    "refunded" if move._billing_is_credited() else "paid"
                 )
+            else:
+                is_partial = move.payment_state == "partial"
+                move.billing_state = "partial" if is_partial else "unpaid"
+
+    def _billing_is_credited(self):
+        """Whether credit notes made for this invoice undo all of it."""
+        self.ensure_one()
+        left = self.amount_total - self._billing_get_reversed_amount()
+        return (
+            self.move_type == "out_invoice"
+            and bool(self.reversal_move_ids)
+            and self.currency_id.compare_amounts(left, 0) <= 0
+        )
 
     def _billing_get_reversed_amount(self):
         """Return what credit notes made for this invoice come to, taxes included."""
@@ -492,8 +499,8 @@ class AccountMove(models.Model):
                     "%(entry)s is not a customer invoice.", entry=self.display_name
                 )
             )
-        # sudo: staff see card payments through billing only.
-        under_way = self.sudo().transaction_ids.filtered(
+        move = self.sudo()  # sudo: staff see card payments through billing only.
+        under_way = move.billing_attempt_id + move.transaction_ids.filtered(
             lambda tx: (
                 tx.state in ("pending", "authorized", "done")
                 and tx.operation != "validation"
@@ -631,6 +638,12 @@ class AccountMove(models.Model):
             if self.move_type == "out_invoice"
             else self.env["res.partner.bank"],
         }
+
+    def _billing_get_pay_url(self):
+        """Return the path of the page that pays this invoice, without a login."""
+        self.ensure_one()
+        token = self._portal_ensure_token()
+        return f"/my/billing/invoices/{self.id}/pay?access_token={token}"
 
     def _billing_get_filename(self):
         """Return the name of the PDF file, like Invoice_01234.pdf (F103)."""

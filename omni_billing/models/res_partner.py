@@ -121,6 +121,28 @@ class ResPartner(models.Model):
             ):
                 yield customer, is_due, amount
 
+    def _billing_get_cards(self):
+        """Return the saved cards of the whole customer, the default one first."""
+        Token = self.env["payment.token"]
+        if not self.commercial_partner_id:
+            return Token
+        # sudo: staff charge cards that they do not manage.
+        cards = Token.sudo().search(
+            Domain("provider_code", "=", "stripe")
+            & Domain("provider_id.state", "in", ("enabled", "test"))
+            & Domain(
+                "partner_id.commercial_partner_id", "=", self.commercial_partner_id.id
+            )
+        )
+        order = cards.sorted(
+            lambda card: (
+                not card.billing_is_default,
+                card.billing_is_expired,
+                -card.id,
+            )
+        )
+        return Token.browse(order.ids)
+
     def action_billing_proforma(self):
         """Open the proforma wizard on this customer, or on none (F40, F41)."""
         self.check_access("read")

@@ -1,7 +1,9 @@
 from . import (
     test_account_move,
     test_bulk,
+    test_card_payment,
     test_http_invoice_pdf,
+    test_http_stripe_webhook,
     test_http_web_client,
     test_import,
     test_invoice_pdf,

@@ -148,7 +148,7 @@ class TestManualPayment(BillingCommon):
 
     def test_card_mode_says_what_is_missing(self):
         invoice = self._bill_amounts(100)
-        with self.assertRaisesRegex(UserError, "No card can be charged"):
+        with self.assertRaisesRegex(UserError, "No payment method found"):
             self._pay(invoice, mode="stripe")
         self.assertEqual(invoice.billing_state, "unpaid")
 

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
@@ -93,8 +95,10 @@ class OmniBillingBulk(models.TransientModel):
 
     def _run_one(self, invoice):
         """Do it with one invoice, whole or not at all; return why not, or False."""
+        # A card is charged in transactions of its own (see `_billing_charge`).
+        is_charge = self.operation == "pay" and self.mode == "stripe"
         try:
-            with self.env.cr.savepoint():
+            with nullcontext() if is_charge else self.env.cr.savepoint():
                 getattr(self, f"_run_{self.operation}")(invoice)
                 self.done_ids = [Command.link(invoice.id)]
         except UserError as error:

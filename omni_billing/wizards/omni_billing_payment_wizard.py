@@ -37,7 +37,16 @@ class OmniBillingPaymentWizard(models.TransientModel):
         required=True,
         default="cash",
     )
-    token_id = fields.Many2one("payment.token", string="Card")
+    token_id = fields.Many2one(
+        "payment.token",
+        string="Card",
+        compute="_compute_token_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        domain="[('provider_code', '=', 'stripe'),"
+        " ('partner_id', 'child_of', partner_id)]",
+    )
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, precompute=True
     )
@@ -47,7 +56,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
     @api.depends("invoice_ids")
     def _compute_from_invoices(self):
         for wizard in self:
-            invoices = wizard.invoice_ids
+            # As they are in the books, not as the form holds them.
+            invoices = wizard.invoice_ids._origin
             wizard.is_bulk = wizard._is_bulk()
             wizard.company_id = invoices.company_id[:1]
             wizard.partner_id = invoices.commercial_partner_id[:1]
@@ -65,6 +75,12 @@ class OmniBillingPaymentWizard(models.TransientModel):
                 if wizard.mode == "credit"
                 else wizard.amount_due
             )
+
+    @api.depends("invoice_ids")
+    def _compute_token_id(self):
+        """The default card is pre-selected (F133)."""
+        for wizard in self:
+            wizard.token_id = wizard.partner_id._billing_get_cards()[:1]
 
     # === ACTION METHODS === #
 
@@ -84,12 +100,21 @@ class OmniBillingPaymentWizard(models.TransientModel):
                 date=self.date,
             )
         invoices = self._pay()
+        # sudo: attempts are internal.
+        is_open = bool(invoices.sudo().billing_attempt_id)
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
-                "type": "success",
+                "type": "warning" if is_open else "success",
+                "sticky": is_open,
                 "message": self.env._(
+                    "Stripe has not confirmed the payment of %(invoices)s yet. It is"
+                    " asked again every few minutes; nothing is charged twice.",
+                    invoices=format_list(self.env, invoices.mapped("name")),
+                )
+                if is_open
+                else self.env._(
                     "%(amount)s paid on %(invoices)s.",
                     amount=format_amount(self.env, self.amount, self.currency_id),
                     invoices=format_list(self.env, invoices.mapped("name")),
@@ -103,20 +128,24 @@ class OmniBillingPaymentWizard(models.TransientModel):
     def _pay(self):
         """Pay, see `action_pay`; return the invoices, oldest first."""
         invoices = self._get_invoices_oldest_first()
-        invoices._billing_lock()
-        self.invalidate_recordset()
-        self._check_invoices(invoices)
+        if self.mode != "stripe":
+            invoices._billing_settle_attempts()
+            invoices._billing_lock()
+            self.invalidate_recordset()
+            invoices._billing_check_payable()
+            invoices._billing_close_other_payments()
         self._check_amount(invoices)
         getattr(self, f"_pay_by_{self.mode}")(invoices)
         return invoices
 
-    def _pay_by_stripe(self, _invoices):
-        raise UserError(
-            self.env._(
-                "No card can be charged here yet. Choose another mode, or send the"
-                " customer the invoice with its payment link."
-            )
-        )
+    def _pay_by_stripe(self, invoices):
+        """Charge the card; commits (see `account.move._billing_charge`).
+
+        :raise UserError: if the card was declined; the message says what helps.
+        """
+        attempt = invoices._billing_charge(self.token_id, self.amount)
+        if attempt.state != "done" and not attempt.billing_is_open:
+            raise UserError(attempt.state_message)
 
     def _pay_by_cash(self, invoices):
         self._pay_manually(invoices)
@@ -181,29 +210,6 @@ class OmniBillingPaymentWizard(models.TransientModel):
         return self.invoice_ids.sorted(
             lambda move: (move.invoice_date_due or move.date, move.date, move.id)
         )
-
-    def _check_invoices(self, invoices):
-        if not invoices:
-            raise UserError(self.env._("Select at least one invoice to pay."))
-        for invoice in invoices:
-            if (
-                invoice.move_type != "out_invoice"
-                or invoice.billing_state not in ("unpaid", "partial")
-                or invoice.state != "posted"
-            ):
-                labels = dict(
-                    invoice._fields["billing_state"]._description_selection(self.env)
-                )
-                raise UserError(
-                    self.env._(
-                        "%(invoice)s cannot be paid: it is %(state)s. Nothing was"
-                        " changed.",
-                        invoice=invoice.display_name,
-                        state=labels.get(
-                            invoice.billing_state, self.env._("not an invoice")
-                        ).lower(),
-                    )
-                )
 
     def _check_amount(self, invoices):
         currency = self.currency_id

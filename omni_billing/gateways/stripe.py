@@ -1,0 +1,427 @@
+"""Stripe, by its own SDK: typed answers, typed failures, one seam.
+
+Amounts are integers in the currency's minor unit, as Stripe has them. Every call that
+changes something at Stripe takes an idempotency key: the same key gives the same answer
+(https://docs.stripe.com/api/idempotent_requests). A failure says which of two things
+happened: Stripe refused and nothing was done (`GatewayRefused`), or nobody knows
+(`GatewayUnknown`), and then the caller has to ask before it tries anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import stripe
+
+from ..exceptions import GatewayRefused, GatewayUnknown
+
+#: Seconds to connect, and to wait for an answer.
+TIMEOUT = (3, 10)
+#: The SDK repeats a call with the same key when the connection breaks.
+RETRIES = 1
+#: Answers after which something may have been done (besides no answer at all).
+UNKNOWN_STATUSES = (409, 500, 502, 503, 504)
+
+#: Seconds that the time of an event may differ from ours.
+TOLERANCE = 300
+
+REFERENCE = "odoo_reference"
+DATABASE = "odoo_database"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A saved card; ``id`` is the PaymentMethod's."""
+
+    id: str
+    customer: str | None
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Decline:
+    """Why a bank said no: Stripe's code, the bank's, and Stripe's English sentence."""
+
+    code: str
+    decline_code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Charge:
+    """A PaymentIntent as it stands; ``status`` is Stripe's word."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    client_secret: str
+    reference: str
+    decline: Decline | None
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the money was taken."""
+        return self.status == "succeeded"
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the bank has not decided yet."""
+        return self.status == "processing"
+
+    @property
+    def needs_customer(self) -> bool:
+        """Whether the customer has to confirm it first (SCA)."""
+        code = self.decline.code if self.decline else ""
+        return self.status in ("requires_action", "requires_confirmation") or (
+            code == "authentication_required"
+        )
+
+
+@dataclass(frozen=True)
+class Refund:
+    """A Refund as it stands; ``status`` is Stripe's word."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    reference: str
+    charge: str
+    failure: str
+
+
+class StripeGateway:
+    """The calls that billing needs.
+
+    :param str secret_key: of the account.
+    :param str api_base: another server, in test mode only.
+    """
+
+    def __init__(self, secret_key: str, api_base: str = "") -> None:
+        options = {"base_addresses": {"api": api_base}} if api_base else {}
+        self._api = stripe.StripeClient(
+            secret_key,
+            http_client=stripe.RequestsClient(timeout=TIMEOUT),
+            max_network_retries=RETRIES,
+            **options,
+        ).v1
+
+    # === Customers and cards === #
+
+    def create_customer(
+        self, name: str, email: str, metadata: dict[str, str], key: str
+    ) -> str:
+        """Create a customer; return its id."""
+        values = {"name": name, "metadata": metadata}
+        if email:
+            values["email"] = email
+        with _typed_failures():
+            return self._api.customers.create(values, _with_key(key)).id
+
+    def has_customer(self, customer: str) -> bool:
+        """Tell whether the customer is there, and was not deleted."""
+        try:
+            with _typed_failures():
+                return not getattr(
+                    self._api.customers.retrieve(customer), "deleted", False
+                )
+        except GatewayRefused as error:
+            if error.code == "resource_missing":
+                return False
+            raise
+
+    def set_default_card(self, customer: str, card: str) -> None:
+        """Make it the card that Stripe itself would use."""
+        settings = {"invoice_settings": {"default_payment_method": card}}
+        with _typed_failures():
+            self._api.customers.update(customer, settings)
+
+    def get_card(self, card: str) -> Card | None:
+        """Return a card, None if there is none of that id."""
+        try:
+            with _typed_failures():
+                return _read_card(self._api.payment_methods.retrieve(card))
+        except GatewayRefused as error:
+            if error.code == "resource_missing":
+                return None
+            raise
+
+    def attach_card(self, card: str, customer: str) -> Card:
+        """Give a new card to a customer."""
+        with _typed_failures():
+            return _read_card(
+                self._api.payment_methods.attach(card, {"customer": customer})
+            )
+
+    def detach_card(self, card: str) -> None:
+        """Take a card away from its customer; that it is gone already is fine."""
+        found = self.get_card(card)
+        if found and found.customer:
+            with _typed_failures():
+                self._api.payment_methods.detach(card)
+
+    # === Charges === #
+
+    def charge(
+        self,
+        *,
+        amount: int,
+        currency: str,
+        customer: str,
+        card: str,
+        reference: str,
+        database: str,
+        key: str,
+        is_customer_present: bool = False,
+    ) -> Charge:
+        """Charge a saved card.
+
+        :return: the charge as it stands; one that a bank declined, or that the
+            customer has to confirm, is an answer and no failure.
+        """
+        values = self._prepare_intent(
+            amount, currency, customer, card, reference, database
+        )
+        values["confirm"] = True
+        if not is_customer_present:
+            values["off_session"] = True
+        try:
+            with _typed_failures():
+                intent = self._api.payment_intents.create(values, _with_key(key))
+        except stripe.CardError as error:
+            return _read_decline(error)
+        return _read_charge(intent)
+
+    def fence(
+        self,
+        *,
+        amount: int,
+        currency: str,
+        customer: str,
+        card: str,
+        reference: str,
+        database: str,
+        key: str,
+    ) -> bool:
+        """Make sure that a charge whose call may be lost never happens later.
+
+        The same key with other parameters: if the call of :meth:`charge` came to
+        Stripe, Stripe refuses this one; if not, it refuses that one from now on.
+
+        :return: True if the charge was never made, and will not be.
+        """
+        values = self._prepare_intent(
+            amount, currency, customer, card, reference, database
+        )
+        values["description"] = f"{reference} (given up)"
+        try:
+            with _typed_failures():
+                intent = self._api.payment_intents.create(values, _with_key(key))
+        except GatewayRefused as error:
+            if error.code == "idempotency_error":
+                return False
+            raise
+        self.cancel(intent.id)
+        return True
+
+    def _prepare_intent(self, amount, currency, customer, card, reference, database):
+        return {
+            "amount": amount,
+            "currency": currency.lower(),
+            "customer": customer,
+            "payment_method": card,
+            # Cards only, and nothing that leaves the page.
+            "payment_method_types": ["card"],
+            "description": reference,
+            "metadata": {REFERENCE: reference, DATABASE: database},
+        }
+
+    def get_charge(self, intent: str) -> Charge:
+        """Return a PaymentIntent as it stands."""
+        with _typed_failures():
+            return _read_charge(self._api.payment_intents.retrieve(intent))
+
+    def find_charge(
+        self, customer: str, reference: str, database: str
+    ) -> Charge | None:
+        """Find the charge of a reference among those of its customer.
+
+        Stripe's list, not its search: the search lags behind.
+        """
+        with _typed_failures():
+            for intent in self._list(self._api.payment_intents, {"customer": customer}):
+                metadata = intent.metadata.to_dict() if intent.metadata else {}
+                if (metadata.get(REFERENCE), metadata.get(DATABASE)) == (
+                    reference,
+                    database,
+                ) and intent.status != "canceled":
+                    return _read_charge(intent)
+        return None
+
+    def cancel(self, intent: str) -> Charge:
+        """Give a PaymentIntent up; one that is decided already stays as it is."""
+        try:
+            with _typed_failures():
+                return _read_charge(self._api.payment_intents.cancel(intent))
+        except GatewayRefused as error:
+            if error.code != "payment_intent_unexpected_state":
+                raise
+            return self.get_charge(intent)
+
+    # === Refunds === #
+
+    def refund(
+        self, *, intent: str, amount: int, reference: str, database: str, key: str
+    ) -> Refund:
+        """Give money back to the card it came from."""
+        values = {
+            "payment_intent": intent,
+            "amount": amount,
+            "metadata": {REFERENCE: reference, DATABASE: database},
+        }
+        with _typed_failures():
+            return _read_refund(self._api.refunds.create(values, _with_key(key)))
+
+    def get_refund(self, refund: str) -> Refund:
+        """Return a refund as it stands."""
+        with _typed_failures():
+            return _read_refund(self._api.refunds.retrieve(refund))
+
+    def list_refunds(self, intent: str) -> list[Refund]:
+        """Return all refunds of a charge."""
+        with _typed_failures():
+            refunds = self._list(self._api.refunds, {"payment_intent": intent})
+            return [_read_refund(refund) for refund in refunds]
+
+    # === Events === #
+
+    @staticmethod
+    def read_event(payload: bytes, signature: str, secret: str) -> dict:
+        """Return an event whose signature is right.
+
+        :raise GatewayRefused: if it is not, or its time is not about now.
+        """
+        if not secret:
+            raise GatewayRefused("no_secret", "The webhook has no signing secret.")
+        try:
+            text = payload.decode()
+            stripe.WebhookSignature.verify_header(text, signature, secret, TOLERANCE)
+            # The SDK refuses what is too old, and takes what is yet to come.
+            moment = int(re.search(r"\bt=(\d+)", signature)[1])
+            event = json.loads(text)
+        except (stripe.SignatureVerificationError, ValueError) as error:
+            raise GatewayRefused("bad_signature", str(error)) from error
+        if moment > time.time() + TOLERANCE:
+            raise GatewayRefused("bad_signature", "The event is of the future.")
+        if not (isinstance(event, dict) and event.get("id") and event.get("type")):
+            raise GatewayRefused("bad_event", "This is no event.")
+        return event
+
+    # === Helpers === #
+
+    def _list(self, service, params) -> Iterator:
+        return service.list({**params, "limit": 100}).auto_paging_iter()
+
+
+class _typed_failures:  # noqa: N801
+    """Turn the SDK's failures into ours, but for what a bank declined."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if not isinstance(error, stripe.StripeError) or isinstance(
+            error, stripe.CardError
+        ):
+            return
+        status = error.http_status
+        code = error.code or ""
+        if isinstance(error, stripe.IdempotencyError):
+            code = code or "idempotency_error"
+        message = error.user_message or str(error)
+        if status is None or status in UNKNOWN_STATUSES:
+            raise GatewayUnknown(code, message) from error
+        raise GatewayRefused(code, message) from error
+
+
+def _with_key(key: str) -> dict[str, str]:
+    return {"idempotency_key": key}
+
+
+def _read_card(method) -> Card:
+    card = method.card
+    customer = method.customer
+    return Card(
+        id=method.id,
+        customer=getattr(customer, "id", customer),
+        brand=card.brand,
+        last4=card.last4,
+        exp_month=card.exp_month,
+        exp_year=card.exp_year,
+        fingerprint=card.fingerprint or "",
+    )
+
+
+def _read_charge(intent) -> Charge:
+    error = intent.last_payment_error
+    metadata = intent.metadata.to_dict() if intent.metadata else {}
+    return Charge(
+        id=intent.id,
+        status=intent.status,
+        amount=intent.amount,
+        currency=intent.currency,
+        client_secret=intent.client_secret or "",
+        reference=metadata.get(REFERENCE, ""),
+        decline=error
+        and Decline(
+            code=getattr(error, "code", None) or "",
+            decline_code=getattr(error, "decline_code", None) or "",
+            message=getattr(error, "message", None) or "",
+        ),
+    )
+
+
+def _read_decline(error: stripe.CardError) -> Charge:
+    """Read the PaymentIntent that comes with a decline."""
+    details = error.error
+    intent = details.payment_intent
+    decline = Decline(
+        code=error.code or "",
+        decline_code=getattr(details, "decline_code", None) or "",
+        message=error.user_message or "",
+    )
+    if not intent:
+        raise GatewayRefused(decline.code, decline.message) from error
+    metadata = intent["metadata"] or {}
+    return Charge(
+        id=intent["id"],
+        status=intent["status"],
+        amount=intent["amount"],
+        currency=intent["currency"],
+        client_secret=intent["client_secret"] or "",
+        reference=metadata[REFERENCE] if REFERENCE in metadata else "",
+        decline=decline,
+    )
+
+
+def _read_refund(refund) -> Refund:
+    metadata = refund.metadata.to_dict() if refund.metadata else {}
+    intent = refund.payment_intent
+    return Refund(
+        id=refund.id,
+        status=refund.status or "pending",
+        amount=refund.amount,
+        currency=refund.currency,
+        reference=metadata.get(REFERENCE, ""),
+        charge=getattr(intent, "id", intent) or "",
+        failure=getattr(refund, "failure_reason", None) or "",
+    )

@@ -1,0 +1,493 @@
+import logging
+
+from odoo import Command, api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_amount, format_list
+
+from ..exceptions import GatewayRefused, GatewayUnknown
+from ..tools.commit import commit
+from ..tools.trust import trust
+
+_logger = logging.getLogger(__name__)
+
+
+class AccountMove(models.Model):
+    """Charging cards for invoices, and giving the money back (design §5.1)."""
+
+    _inherit = "account.move"
+
+    billing_attempt_id = fields.Many2one(
+        "payment.transaction",
+        string="Card Payment under Way",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="Nothing else is charged or refunded before its outcome is known.",
+    )
+    billing_refundable = fields.Boolean(
+        compute="_compute_billing_refundable",
+        compute_sudo=True,
+        help="Whether a card payment can be given back (F171).",
+    )
+    billing_dispute = fields.Selection(
+        [("open", "Disputed"), ("won", "Dispute Won"), ("lost", "Dispute Lost")],
+        string="Dispute",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The customer's bank wants the money of a card payment back.",
+    )
+
+    @api.depends("billing_payment_reference", "billing_state")
+    def _compute_billing_refundable(self):
+        for move in self:
+            # The reference of a card payment names its PaymentIntent (F136).
+            by_card = "pi_" in (move.billing_payment_reference or "")
+            move.billing_refundable = by_card and move.billing_state in (
+                "paid",
+                "partial",
+            )
+
+    # === BUSINESS METHODS - CHARGE === #
+
+    def _billing_charge(self, token, amount=None, is_customer_present=False):
+        """Charge a saved card for these invoices, the oldest first; commits.
+
+        :param token: `payment.token`, a card at Stripe.
+        :param float amount: with taxes, in the currency of the invoices; what is owed
+            if none is given, never more.
+        :param bool is_customer_present: whether the customer is there to confirm.
+        :return: the attempt, a `payment.transaction` in sudo: paid, declined, or open
+            if Stripe gave no answer.
+        :raise UserError: if nothing was tried; the message says why.
+        """
+        self._billing_settle_attempts()
+        attempt = self._billing_start_charge(token, amount, is_customer_present)
+        commit(self.env)
+        attempt._billing_send()
+        self.invalidate_recordset()
+        return attempt
+
+    def _billing_settle_attempts(self):
+        """Learn what became of earlier attempts before a new one may start.
+
+        :raise UserError: if that is not to be learnt now.
+        """
+        # sudo: attempts are internal; staff and customers see their outcome.
+        attempts = self.sudo().billing_attempt_id
+        open_attempts = attempts._billing_resolve()
+        try:
+            open_attempts.filtered(
+                lambda tx: tx.billing_decline_code == "authentication_required"
+            )._billing_give_up()
+        except (GatewayRefused, GatewayUnknown) as error:
+            _logger.info("An attempt stays open: %s", error)
+        self.invalidate_recordset()
+        if blocked := self.filtered("billing_attempt_id"):
+            raise UserError(
+                self.env._(
+                    "A card payment of %(invoices)s is under way and its outcome is"
+                    " not known yet. Nothing else was charged. Stripe is asked again"
+                    " every few minutes: look again then.",
+                    invoices=format_list(self.env, blocked.mapped("display_name")),
+                )
+            )
+
+    def _billing_start_charge(self, token, amount, is_customer_present):
+        """Check, lock, and write the attempt down; see `_billing_charge`."""
+        self._billing_lock_for_money()
+        self._billing_check_payable()
+        self._billing_check_token(token)
+        currency = self.currency_id
+        due = sum(self.mapped("amount_residual"))
+        if amount is None:
+            amount = due
+        if (
+            currency.compare_amounts(amount, 0) <= 0
+            or currency.compare_amounts(amount, due) > 0
+        ):
+            raise UserError(
+                self.env._(
+                    "The amount has to be more than zero and at most the %(due)s owed.",
+                    due=format_amount(self.env, due, currency),
+                )
+            )
+        self._billing_close_other_payments()
+        # sudo: attempts are internal; the rights on invoice and card were checked.
+        Transaction = self.env["payment.transaction"].sudo()
+        card = token.sudo()  # sudo: customers do not see providers.
+        provider = card.provider_id
+        reference = Transaction._compute_reference(
+            provider.code, prefix=", ".join(self.mapped("name"))[:40]
+        )
+        attempt = Transaction.create(
+            {
+                "provider_id": provider.id,
+                "payment_method_id": card.payment_method_id.id,
+                "reference": reference,
+                "amount": amount,
+                "currency_id": currency.id,
+                "partner_id": self[0].partner_id.id,
+                "token_id": token.id,
+                "operation": "online_token" if is_customer_present else "offline",
+                "invoice_ids": [Command.set(self.ids)],
+                "billing_is_customer_present": is_customer_present,
+                "billing_is_open": True,
+                "billing_key": Transaction._billing_make_key(provider, reference),
+            }
+        )
+        # sudo: customers pay their own without a right to write.
+        trust(self).sudo().billing_attempt_id = attempt
+        return attempt
+
+    def _billing_lock_for_money(self):
+        """Lock the invoices; customers pay their own without a right to write."""
+        self.check_access("read")
+        # sudo: the lock needs a right to write that customers do not have.
+        self.sudo()._billing_lock()
+        self.invalidate_recordset()
+
+    def _billing_check_payable(self):
+        if not self:
+            raise UserError(self.env._("Select at least one invoice to pay."))
+        for invoice in self:
+            if (
+                invoice.move_type != "out_invoice"
+                or invoice.state != "posted"
+                or invoice.billing_state not in ("unpaid", "partial")
+            ):
+                labels = dict(
+                    invoice._fields["billing_state"]._description_selection(self.env)
+                )
+                raise UserError(
+                    self.env._(
+                        "%(invoice)s cannot be paid: it is %(state)s. Nothing was"
+                        " changed.",
+                        invoice=invoice.display_name,
+                        state=labels.get(
+                            invoice.billing_state, self.env._("not an invoice")
+                        ).lower(),
+                    )
+                )
+            if invoice.billing_attempt_id:
+                raise UserError(
+                    self.env._(
+                        "A card payment of %(invoice)s is under way. Wait for its"
+                        " outcome.",
+                        invoice=invoice.display_name,
+                    )
+                )
+        if (
+            len(self.company_id) > 1
+            or len(self.currency_id) > 1
+            or len(self.commercial_partner_id) > 1
+        ):
+            raise UserError(
+                self.env._(
+                    "Invoices paid together must belong to one customer, one company"
+                    " and one currency. Select fewer."
+                )
+            )
+
+    def _billing_check_token(self, token):
+        token.check_access("read")
+        # sudo: customers do not see providers.
+        card = token.sudo()
+        if not card or not card.active:
+            raise UserError(
+                self.env._("No payment method found. Add a card first, then pay.")
+            )
+        if card.partner_id.commercial_partner_id != self.commercial_partner_id:
+            raise UserError(self.env._("This card belongs to another customer."))
+        # sudo: a branch charges cards saved with a company above it.
+        if card.company_id not in self.company_id.sudo().parent_ids:
+            raise UserError(
+                self.env._("This card is saved with another company. Add it again.")
+            )
+        if card.provider_code != "stripe":
+            raise UserError(self.env._("Only cards saved at Stripe can be charged."))
+        if card.billing_is_expired:
+            raise UserError(
+                self.env._(
+                    "Card expired: %(card)s. Add a new card, or choose another one.",
+                    card=card.display_name,
+                )
+            )
+
+    def _billing_close_other_payments(self):
+        """Give up payments that customers began and did not finish (W1).
+
+        :raise UserError: if one of them was paid meanwhile, or cannot be given up.
+        """
+        # sudo: see `_billing_start_charge`.
+        others = self.sudo().transaction_ids.filtered(
+            lambda tx: (
+                tx.provider_code == "stripe"
+                and tx.state in ("draft", "pending")
+                and tx.operation not in ("refund", "validation")
+                and tx.provider_reference
+                and not tx.billing_is_open
+            )
+        )
+        for other in others:
+            try:
+                charge = other.provider_id._billing_get_gateway().cancel(
+                    other.provider_reference
+                )
+            except (GatewayRefused, GatewayUnknown) as error:
+                raise UserError(
+                    self.env._(
+                        "The customer began to pay by card, and Stripe cannot be asked"
+                        " how that ended. Nothing was changed: try again in a minute."
+                    )
+                ) from error
+            other._billing_apply(charge)
+            if charge.is_paid or charge.is_under_way:
+                raise UserError(
+                    self.env._(
+                        "The customer is paying %(invoices)s by card right now. Look"
+                        " again in a minute.",
+                        invoices=format_list(self.env, self.mapped("display_name")),
+                    )
+                )
+
+    def _billing_check_chargeable(self, attempt):
+        """Check a payment that a customer begins on Odoo's own form.
+
+        :raise UserError: if it would pay more than is owed, or beside another one.
+        """
+        invoices = self.sudo()  # sudo: customers pay without a right to write.
+        invoices._billing_lock()
+        invoices._billing_settle_attempts()
+        due = sum(invoices.mapped("amount_residual"))
+        if attempt.currency_id.compare_amounts(attempt.amount, due) > 0:
+            raise UserError(
+                self.env._(
+                    "Only %(due)s are left to pay. Reload the page.",
+                    due=format_amount(self.env, due, attempt.currency_id),
+                )
+            )
+        others = invoices.transaction_ids - attempt
+        if others:
+            invoices._billing_close_other_payments()
+
+    # === BUSINESS METHODS - REFUND === #
+
+    def _billing_get_card_payments(self):
+        """Return the card payments of the invoice with what can be refunded of each.
+
+        :rtype: list[tuple[payment.transaction, float]]
+        """
+        self.ensure_one()
+        # sudo: staff see card payments through billing only.
+        payments = self.sudo().transaction_ids.filtered(
+            lambda tx: (
+                tx.provider_code == "stripe"
+                and tx.state == "done"
+                and tx.operation not in ("refund", "validation")
+                and (tx.provider_reference or "").startswith("pi_")
+            )
+        )
+        result = []
+        for payment in payments.sorted("id"):
+            refunds = payment.child_transaction_ids.filtered(
+                lambda tx: (
+                    tx.operation == "refund" and tx.state not in ("error", "cancel")
+                )
+            )
+            left = payment.amount + sum(refunds.mapped("amount"))
+            if self.currency_id.compare_amounts(left, 0) > 0:
+                result.append((payment, left))
+        return result
+
+    def _billing_get_refundable_amount(self):
+        """Return how much of the card payments can go back, taxes included."""
+        self.ensure_one()
+        by_card = sum(left for _payment, left in self._billing_get_card_payments())
+        not_credited = self.amount_total - self._billing_get_reversed_amount()
+        return self.currency_id.round(max(0.0, min(by_card, not_credited)))
+
+    def _billing_refund(self, amount=None):
+        """Give money back to the card it came from, and book it; commits.
+
+        :param float amount: with taxes; all that can be refunded if none is given.
+        :return: the attempts, `payment.transaction` in sudo, one for each card payment.
+        :raise UserError: if nothing was tried; the message says why.
+        """
+        self.ensure_one()
+        self._billing_settle_attempts()
+        attempts = self.env["payment.transaction"].sudo()  # sudo: as in charging.
+        while True:
+            attempt, amount = self._billing_start_refund(amount, attempts)
+            if not attempt:
+                return attempts
+            commit(self.env)
+            attempt._billing_send()
+            self.invalidate_recordset()
+            attempts += attempt
+            if attempt.state != "done":
+                return attempts
+
+    def _billing_start_refund(self, amount, earlier):
+        """Write the next attempt down; return it and what is left to refund."""
+        if earlier and self.currency_id.is_zero(amount):
+            return self.env["payment.transaction"], 0.0
+        self._billing_lock_for_money()
+        self.check_access("write")
+        available = self._billing_get_refundable_amount()
+        if self.billing_state == "void" or self.currency_id.is_zero(available):
+            raise UserError(
+                self.env._(
+                    "%(invoice)s has no card payment that can be refunded. Cash, POS"
+                    " and bank payments are given back by hand: add a credit, then"
+                    " record the refund.",
+                    invoice=self.display_name,
+                )
+            )
+        if amount is None:
+            amount = available
+        if (
+            self.currency_id.compare_amounts(amount, 0) <= 0
+            or self.currency_id.compare_amounts(amount, available) > 0
+        ):
+            raise UserError(
+                self.env._(
+                    "The refund has to be more than zero and at most %(available)s.",
+                    available=format_amount(self.env, available, self.currency_id),
+                )
+            )
+        payment, left = self._billing_get_card_payments()[0]
+        part = min(amount, left)
+        attempt = payment._create_child_transaction(
+            part,
+            is_refund=True,
+            billing_is_open=True,
+            billing_refund_invoice_id=self.id,
+        )
+        attempt.billing_key = attempt._billing_make_key(
+            payment.provider_id, attempt.reference
+        )
+        # sudo: customers pay their own without a right to write.
+        trust(self).sudo().billing_attempt_id = attempt
+        return attempt, self.currency_id.round(amount - part)
+
+    def _billing_book_refund(self, refund):
+        """Post the credit note of a refund, and set the money against it.
+
+        :param refund: `payment.transaction`, done, with its `account.payment`.
+        """
+        self.ensure_one()
+        move = trust(self).sudo()  # sudo: whoever may refund books the refund.
+        note = move._billing_create_refund_note(-refund.amount)
+        note._billing_enter_in_ledger()
+        lines = (refund.payment_id.move_id.line_ids + note.line_ids).filtered(
+            lambda line: line.account_type == "asset_receivable" and not line.reconciled
+        )
+        lines.reconcile()
+        references = [move.billing_refund_reference, refund.provider_reference]
+        move.billing_refund_reference = ", ".join(filter(None, references))
+
+    def _billing_create_refund_note(self, amount):
+        """Return the posted credit note over an amount, taxes included.
+
+        A part of the invoice has its taxes in proportion, by Odoo's tax engine.
+        """
+        today = fields.Date.context_today(self)
+        values = {
+            "invoice_date": today,
+            "date": today,
+            "ref": self.env._("Refund of %(invoice)s", invoice=self.name),
+            "billing_title": self._billing_translate(
+                lambda env: env._("Refund of %(invoice)s", invoice=self.name)
+            ),
+        }
+        note = self._reverse_moves([values], cancel=False)
+        if self.currency_id.compare_amounts(amount, self.amount_total):
+            note._billing_reduce_to(amount)
+        note.action_post()
+        return note
+
+    def _billing_enter_in_ledger(self):
+        """Write the ledger entry of a credit note that no transaction led to (F25)."""
+        self.ensure_one()
+        Transaction = trust(self.env["omni.billing.transaction"])
+        correction = self.env.ref(
+            "omni_billing.credit_type_correction", raise_if_not_found=False
+        ) or self.env["omni.billing.credit.type"].search([], limit=1)
+        entry = Transaction.create(
+            {
+                "transaction_type": "credit",
+                "credit_type_id": correction.id,
+                "name": self.billing_title,
+                "company_id": self.company_id.id,
+                "partner_id": self.partner_id.id,
+                "currency_id": self.currency_id.id,
+                "date": self.invoice_date,
+                "retail_cost": self.amount_total,
+                "tax_ids": [Command.clear()],
+            }
+        )
+        entry.write(
+            {
+                "state": "invoiced",
+                "invoice_id": self.id,
+                "amount_untaxed": -self.amount_untaxed,
+                "tax_amount": -self.amount_tax,
+                "amount_total": -self.amount_total,
+            }
+        )
+
+    def _billing_reduce_to(self, amount):
+        """Make a draft credit note come to an amount, taxes included."""
+        self.ensure_one()
+        Tax = self.env["account.tax"]
+        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
+        part_lines = Tax._prepare_down_payment_lines(
+            base_lines=base_lines,
+            company=self.company_id,
+            amount_type="fixed",
+            amount=amount,
+            computation_key=f"billing_refund,{self.id}",
+        )
+        commands = [Command.delete(line.id) for line in self.invoice_line_ids]
+        account = self.invoice_line_ids.account_id[:1]
+        for line in part_lines:
+            commands.append(
+                Command.create(
+                    {
+                        "name": self.ref,
+                        "quantity": line["quantity"],
+                        "price_unit": line["price_unit"],
+                        "tax_ids": [Command.set(line["tax_ids"].ids)],
+                        "account_id": (line["account_id"] or account).id,
+                        "extra_tax_data": Tax._export_base_line_extra_tax_data(line),
+                    }
+                )
+            )
+        self.write({"invoice_line_ids": commands})
+
+    # === ACTION METHODS === #
+
+    def action_billing_refund(self):
+        """Open the dialog that gives a card payment back (F171-F177)."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Refund Invoice"),
+            "res_model": "omni.billing.card.refund.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_invoice_id": self.id},
+        }
+
+    # === HELPERS === #
+
+    def _billing_tell_staff(self, message):
+        """Leave a note and a to-do for who follows up on the invoice."""
+        self.ensure_one()
+        # sudo: jobs and customers leave it for staff.
+        move = self.sudo()
+        user = move.invoice_user_id or self.env.ref("base.user_admin")
+        move.activity_schedule(
+            "mail.mail_activity_data_warning", note=message, user_id=user.id
+        )

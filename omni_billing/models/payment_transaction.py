@@ -1,0 +1,512 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from odoo.addons.payment import utils as payment_utils
+from odoo.addons.payment_stripe import const as stripe_const
+
+from ..exceptions import GatewayRefused, GatewayUnknown
+from ..tools.commit import commit
+from ..tools.trust import trust
+
+_logger = logging.getLogger(__name__)
+
+
+class PaymentTransaction(models.Model):
+    """An attempt to move money, which outlives whatever happens to it (design §5.1).
+
+    It is committed before Stripe is called, with the key of the call. Until its
+    outcome is known it is *open*, its invoices name it, and none of them can be
+    charged or refunded again. The direct answer, the webhook and the job that asks
+    for lost answers all go through :meth:`_billing_apply`.
+    """
+
+    _inherit = "payment.transaction"
+
+    billing_key = fields.Char(
+        string="Idempotency Key",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="Stripe does nothing twice for one key.",
+    )
+    billing_is_open = fields.Boolean(
+        string="Outcome Unknown",
+        readonly=True,
+        copy=False,
+        help="Money may be on its way: nothing else is tried before this is known.",
+    )
+    billing_is_customer_present = fields.Boolean(readonly=True, copy=False)
+    billing_decline_code = fields.Char(string="Decline Code", readonly=True, copy=False)
+    billing_refund_invoice_id = fields.Many2one(
+        "account.move",
+        string="Refunded Invoice",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+    )
+
+    _billing_open_idx = models.Index("(id) WHERE billing_is_open")
+
+    # === BUSINESS METHODS - CHARGE === #
+
+    def _billing_send(self):
+        """Call Stripe for a committed attempt, and commit what comes of it."""
+        self.ensure_one()
+        gateway = self.provider_id._billing_get_gateway()
+        try:
+            if self.operation == "refund":
+                answer = gateway.refund(**self._billing_prepare_refund())
+            else:
+                answer = gateway.charge(
+                    **self._billing_prepare_charge(),
+                    is_customer_present=self.billing_is_customer_present,
+                )
+        except GatewayUnknown as error:
+            _logger.warning("%s: no answer from Stripe: %s", self.reference, error)
+            self.state_message = self.env._(
+                "Stripe gave no answer. It is asked again in a moment; until then"
+                " nothing else is charged."
+            )
+        except GatewayRefused as error:
+            _logger.warning("%s: refused by Stripe: %s", self.reference, error.code)
+            self._billing_fail(self._billing_explain_refusal(error), error.code)
+        else:
+            # A webhook may have been faster: see what it did.
+            commit(self.env)
+            self._billing_apply(answer)
+        commit(self.env)
+
+    def _billing_prepare_charge(self):
+        return {
+            "amount": self._billing_to_minor(self.amount),
+            "currency": self.currency_id.name,
+            "customer": self.token_id.provider_ref,
+            "card": self.token_id.stripe_payment_method,
+            "reference": self.reference,
+            "database": self.provider_id._billing_get_uuid(),
+            "key": self.billing_key,
+        }
+
+    def _billing_prepare_refund(self):
+        return {
+            "intent": self.source_transaction_id.provider_reference,
+            "amount": self._billing_to_minor(-self.amount),
+            "reference": self.reference,
+            "database": self.provider_id._billing_get_uuid(),
+            "key": self.billing_key,
+        }
+
+    def _billing_to_minor(self, amount):
+        currency = self.currency_id
+        return payment_utils.to_minor_currency_units(
+            amount,
+            currency,
+            arbitrary_decimal_number=stripe_const.CURRENCY_DECIMALS.get(currency.name),
+        )
+
+    # === BUSINESS METHODS - OUTCOME === #
+
+    def _billing_apply(self, answer):
+        """Record how a charge or a refund stands; the same answer twice is harmless.
+
+        :param answer: a `Charge` or a `Refund` of the gateway.
+        """
+        self.ensure_one()
+        self._billing_lock()
+        if self.operation == "refund":
+            self._billing_apply_refund(answer)
+        else:
+            self._billing_apply_charge(answer)
+        self._billing_finish()
+
+    def _billing_apply_charge(self, charge):
+        expected = (self._billing_to_minor(self.amount), self.currency_id.name.lower())
+        self.provider_reference = charge.id
+        if charge.is_paid and (charge.amount, charge.currency) != expected:
+            # It cannot be, and must not be lost if it is: a person has to look.
+            self._billing_tell_staff(
+                self.env._(
+                    "Stripe took %(amount)s %(currency)s (in cents) for %(reference)s,"
+                    " and another amount was asked for. Look at %(intent)s in Stripe's"
+                    " dashboard.",
+                    amount=charge.amount,
+                    currency=charge.currency.upper(),
+                    reference=self.reference,
+                    intent=charge.id,
+                )
+            )
+            self._billing_fail(self.env._("The amount differs."), "amount")
+        elif charge.is_paid:
+            # Stripe may say so after it said otherwise: the money is there.
+            self._set_done(extra_allowed_states=("cancel",))
+        elif self.state == "done":
+            _logger.info("%s: is paid; %s is old news", self.reference, charge.status)
+        elif charge.is_under_way:
+            self._set_pending()
+        elif charge.needs_customer:
+            self._billing_ask_customer(charge)
+        elif charge.status == "canceled":
+            self._billing_close()
+            self._set_canceled(self.env._("The payment was given up."))
+        else:
+            decline = charge.decline
+            code = decline and (decline.decline_code or decline.code) or charge.status
+            self._billing_fail(self._billing_explain_decline(decline), code)
+
+    def _billing_ask_customer(self, charge):
+        """The bank wants the customer to confirm (SCA, W7)."""
+        self.billing_decline_code = "authentication_required"
+        message = self.env._(
+            "The customer's bank asks the customer to confirm this payment."
+        )
+        if self.billing_is_customer_present:
+            # The page goes on with it; the attempt stays open meanwhile.
+            self._set_pending(state_message=message)
+            self.state_message = message
+            return
+        self.provider_id._billing_get_gateway().cancel(charge.id)
+        self._billing_fail(message, "authentication_required")
+        self._billing_mail_confirmation()
+
+    def _billing_mail_confirmation(self):
+        """Send the customer a link to the page where the payment is confirmed."""
+        template = self.env.ref("omni_billing.mail_template_confirm_payment")
+        for invoice in self.invoice_ids:
+            template.send_mail(invoice.id)
+
+    def _billing_apply_refund(self, refund):
+        self.provider_reference = refund.id
+        if refund.status == "succeeded":
+            self._set_done(extra_allowed_states=("cancel",))
+        elif refund.status in ("failed", "canceled"):
+            if self.state == "done":
+                self._billing_tell_staff(
+                    self.env._(
+                        "The refund %(reference)s of %(amount)s did not reach the card"
+                        " (%(reason)s). The money is back with Stripe: give it back in"
+                        " another way, and cancel the payment in Accounting.",
+                        reference=self.reference,
+                        amount=self.currency_id.format(-self.amount),
+                        reason=refund.failure or refund.status,
+                    )
+                )
+                self._set_error(
+                    self.env._("The refund did not reach the card."),
+                    extra_allowed_states=("done",),
+                )
+            else:
+                self._billing_fail(
+                    self.env._("The refund was not possible."),
+                    refund.failure or refund.status,
+                )
+        else:
+            self._set_pending()
+
+    def _billing_fail(self, message, code):
+        """Close an attempt for which no money moved."""
+        self._billing_close()
+        self.billing_decline_code = code
+        self._set_error(message, extra_allowed_states=("cancel",))
+
+    def _billing_close(self):
+        """Let the invoices go: others may be tried."""
+        invoices = self.env["account.move"].search(
+            [("billing_attempt_id", "in", self.ids)]
+        )
+        trust(invoices).billing_attempt_id = False
+        self.billing_is_open = False
+
+    def _billing_finish(self):
+        """Book what was paid or refunded, and let the invoices go.
+
+        The outcome is committed first. If the books cannot take it (a closed period,
+        a missing journal), it stays open, staff are told, and it is tried again.
+        """
+        if self.state != "done" or (
+            self.is_post_processed and not self.billing_is_open
+        ):
+            return
+        commit(self.env)
+        try:
+            with self.env.cr.savepoint():
+                if not self.is_post_processed:
+                    self._post_process()
+                self._billing_close()
+        except UserError as error:
+            self.invalidate_recordset()
+            self._billing_tell_staff(
+                self.env._(
+                    "%(amount)s moved by card, but could not be booked: %(error)s",
+                    amount=self.currency_id.format(self.amount),
+                    error=error,
+                )
+            )
+
+    def _post_process(self):
+        """Override of `account_payment`: a refund posts its credit note too."""
+        result = super()._post_process()
+        for tx in self.filtered(
+            lambda tx: tx.state == "done" and tx.billing_refund_invoice_id
+        ):
+            tx.billing_refund_invoice_id._billing_book_refund(tx)
+        return result
+
+    def _billing_create_foreign_refund(self, refund):
+        """Return the attempt of a refund that was made at Stripe itself (W18)."""
+        self.ensure_one()
+        amount = payment_utils.to_major_currency_units(
+            refund.amount,
+            self.currency_id,
+            arbitrary_decimal_number=stripe_const.CURRENCY_DECIMALS.get(
+                self.currency_id.name
+            ),
+        )
+        return self._create_child_transaction(
+            amount,
+            is_refund=True,
+            provider_reference=refund.id,
+            billing_is_open=True,
+            billing_refund_invoice_id=self.invoice_ids[:1].id,
+        )
+
+    # === BUSINESS METHODS - LOST ANSWERS === #
+
+    def _billing_resolve(self):
+        """Ask Stripe what became of open attempts; commits after each.
+
+        :return: the attempts that are open still.
+        """
+        for attempt in self.filtered("billing_is_open"):
+            try:
+                attempt._billing_resolve_one()
+            except (GatewayUnknown, GatewayRefused) as error:
+                _logger.warning("%s: still unknown: %s", attempt.reference, error)
+            commit(self.env)
+        return self.filtered("billing_is_open")
+
+    def _billing_resolve_one(self):
+        if self.state == "done":
+            self._billing_finish()
+            return
+        gateway = self.provider_id._billing_get_gateway()
+        if self.operation == "refund":
+            answer = self._billing_find_refund(gateway)
+        elif self.provider_reference:
+            answer = gateway.get_charge(self.provider_reference)
+        else:
+            values = self._billing_prepare_charge()
+            answer = gateway.find_charge(
+                values["customer"], self.reference, values["database"]
+            )
+            if not answer and gateway.fence(**values):
+                self._billing_lock()
+                self._billing_fail(
+                    self.env._("The charge never reached Stripe. Nothing was taken."),
+                    "never_reached",
+                )
+                return
+        if answer:
+            self._billing_apply(answer)
+
+    def _billing_find_refund(self, gateway):
+        """Return the refund; one that never reached Stripe is asked for again."""
+        if self.provider_reference:
+            return gateway.get_refund(self.provider_reference)
+        for refund in gateway.list_refunds(
+            self.source_transaction_id.provider_reference
+        ):
+            if refund.reference == self.reference:
+                return refund
+        return gateway.refund(**self._billing_prepare_refund())
+
+    def _billing_give_up(self):
+        """Give up a charge that waits for the customer; what is paid stays paid."""
+        for attempt in self.filtered("billing_is_open"):
+            if attempt.state != "done" and attempt.provider_reference:
+                gateway = attempt.provider_id._billing_get_gateway()
+                attempt._billing_apply(gateway.cancel(attempt.provider_reference))
+                commit(self.env)
+
+    @api.model
+    def _cron_resolve(self):
+        """Ask for lost answers; give up what customers left unconfirmed for an hour."""
+        attempts = self.search([("billing_is_open", "=", True)])
+        hour_ago = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
+        for attempt in attempts._billing_resolve():
+            waits = attempt.billing_decline_code == "authentication_required"
+            if waits and attempt.create_date < hour_ago:
+                try:
+                    attempt._billing_give_up()
+                except (GatewayUnknown, GatewayRefused) as error:
+                    _logger.warning("%s: not given up: %s", attempt.reference, error)
+
+    # === OVERRIDES OF PAYMENT_STRIPE === #
+
+    def _stripe_create_customer(self):
+        """Override of `payment_stripe`: one customer for each partner (W4)."""
+        return {"id": self.provider_id._billing_get_customer(self.partner_id)}
+
+    def _stripe_create_intent(self):
+        """Override of `payment_stripe`: one open payment for an invoice (W1)."""
+        if self.operation != "validation" and self.invoice_ids:
+            self.invoice_ids._billing_check_chargeable(self)
+        intent = super()._stripe_create_intent()
+        if intent and self.operation != "validation":
+            # Known before the customer pays, so that it can be given up.
+            self.provider_reference = intent["id"]
+        return intent
+
+    def _stripe_prepare_mandate_options(self):
+        """Override of `payment_stripe`: mandates of India are for its currency."""
+        if self.currency_id.name != "INR":
+            return {}
+        return super()._stripe_prepare_mandate_options()
+
+    def _send_refund_request(self):
+        """Override of `payment_stripe`: a refund has a key too.
+
+        Odoo repeats a request after a serialization failure, and staff after an
+        error: what was refunded before tells one refund from the next.
+        """
+        if self.provider_code != "stripe":
+            return super()._send_refund_request()
+        source = self.source_transaction_id
+        earlier = source.child_transaction_ids.filtered(
+            lambda tx: tx.operation == "refund" and tx.state == "done"
+        )
+        refunded = self._billing_to_minor(-sum(earlier.mapped("amount")))
+        values = self._billing_prepare_refund()
+        values["key"] = f"{values['database']}-refund-{source.id}-{refunded}"
+        try:
+            refund = self.provider_id._billing_get_gateway().refund(**values)
+        except (GatewayRefused, GatewayUnknown) as error:
+            raise UserError(
+                self.env._("Stripe did not refund: %(error)s", error=error)
+            ) from error
+        self._billing_apply_refund(refund)
+        return None
+
+    def _extract_token_values(self, payment_data):
+        """Override of `payment_stripe`: what the card tells (F125)."""
+        values = super()._extract_token_values(payment_data)
+        method = payment_data.get("payment_method")
+        card = method.get("card") if isinstance(method, dict) else None
+        if self.provider_code == "stripe" and values and card:
+            values.update(
+                billing_brand=card.get("brand"),
+                billing_last4=card.get("last4"),
+                billing_exp_month=card.get("exp_month") or 0,
+                billing_exp_year=card.get("exp_year") or 0,
+                billing_fingerprint=card.get("fingerprint"),
+            )
+        return values
+
+    # === HELPERS === #
+
+    def _billing_lock(self):
+        """Lock the attempt; who comes second sees what the first did."""
+        self.env.cr.execute(
+            SQL(
+                "UPDATE payment_transaction SET write_date = write_date WHERE id = %s",
+                self.id,
+            )
+        )
+        self.invalidate_recordset()
+
+    @api.model
+    def _billing_make_key(self, provider, reference):
+        return f"{provider._billing_get_uuid()}-{reference}"
+
+    def _billing_tell_staff(self, message):
+        """Leave a message and a to-do where staff look: on the invoices."""
+        for invoice in self.invoice_ids or self.billing_refund_invoice_id:
+            invoice._billing_tell_staff(message)
+
+    def billing_get_client_values(self):
+        """Return what the page of the customer needs to go on.
+
+        :return: ``state`` (done, action, declined or unknown), ``message``,
+            ``client_secret``, ``publishable_key``, ``landing_url``.
+        """
+        self.ensure_one()
+        waits = (
+            self.billing_is_open
+            and self.billing_decline_code == "authentication_required"
+            and self.provider_reference
+        )
+        state = (
+            "done"
+            if self.state == "done"
+            else "action"
+            if waits
+            else "unknown"
+            if self.billing_is_open
+            else "declined"
+        )
+        secret = False
+        if state == "action":
+            gateway = self.provider_id._billing_get_gateway()
+            secret = gateway.get_charge(self.provider_reference).client_secret
+        return {
+            "state": state,
+            "message": self.env._("Thank you, the payment was received.")
+            if state == "done"
+            else self.state_message or "",
+            "client_secret": secret,
+            "publishable_key": self.provider_id.stripe_publishable_key or "",
+            "landing_url": self.landing_route or "/my/billing",
+        }
+
+    def _billing_explain_decline(self, decline):
+        """Return what the bank said and what helps (F142-F144)."""
+        code = decline and (decline.decline_code or decline.code) or ""
+        sentences = {
+            "expired_card": self.env._(
+                "Card expired. Add a new card, or choose another one."
+            ),
+            "insufficient_funds": self.env._(
+                "Card declined: not enough money on the account. Try later, or choose"
+                " another card."
+            ),
+            "lost_card": self.env._(
+                "Card declined by the bank. Choose another card, or ask the bank."
+            ),
+            "incorrect_cvc": self.env._(
+                "Card declined: the security code is wrong. Add the card again."
+            ),
+            "processing_error": self.env._(
+                "The card network had a problem. Try again in a few minutes."
+            ),
+            "currency_not_supported": self.env._(
+                "Card declined: it does not support this currency. Choose another card."
+            ),
+            "card_not_supported": self.env._(
+                "Card declined: it does not support this kind of payment. Choose"
+                " another card, or ask the bank to allow it."
+            ),
+            "card_velocity_exceeded": self.env._(
+                "Card declined: its limit is reached. Try later, or another card."
+            ),
+        }
+        # What a bank says of stolen cards or fraud is not told to who holds the card.
+        return sentences.get(code) or self.env._(
+            "Card declined. Choose another card or another way to pay, or ask the bank."
+        )
+
+    def _billing_explain_refusal(self, error):
+        """Return why Stripe did not even ask the bank."""
+        sentences = {
+            "resource_missing": self.env._(
+                "Stripe does not know this card any more. Delete it and add it again."
+            ),
+            "rate_limit": self.env._(
+                "Stripe is busy. Nothing was charged: try again in a minute."
+            ),
+            "charge_already_refunded": self.env._("This payment is refunded already."),
+        }
+        return sentences.get(error.code) or self.env._(
+            "Stripe refused, and nothing was moved: %(error)s", error=error
+        )

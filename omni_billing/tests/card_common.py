@@ -1,0 +1,68 @@
+from unittest.mock import patch
+
+from .common import BillingCommon
+from .fake_gateway import FakeGateway
+
+
+class CardCommon(BillingCommon):
+    """A company that charges cards at Stripe, and a customer who saved one."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # sudo: providers are an administrator's.
+        base = cls.env.ref("payment.payment_provider_stripe").sudo()
+        cls.provider = base.copy({"company_id": cls.company.id, "state": "disabled"})
+        cls.provider.write(
+            {
+                "stripe_publishable_key": "pk_test_1",
+                "stripe_secret_key": "sk_test_1",
+                "stripe_webhook_secret": "whsec_test",
+                "allow_tokenization": True,
+                "state": "test",
+            }
+        )
+        cls.method = cls.env.ref("payment.payment_method_card").sudo()
+        cls.method.active = True
+        cls.customer.email = "acme@example.com"
+
+    def setUp(self):
+        super().setUp()
+        self.gateway = FakeGateway()
+        seam = patch.object(
+            type(self.provider), "_billing_get_gateway", lambda _self: self.gateway
+        )
+        seam.start()
+        self.addCleanup(seam.stop)
+        self.card = self._save_card()
+
+    def _save_card(self, last4="4242", partner=None, **values):
+        return (
+            self.env["payment.token"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": self.provider.id,
+                    "payment_method_id": self.method.id,
+                    "partner_id": (partner or self.customer).id,
+                    "provider_ref": "cus_0",
+                    "payment_details": last4,
+                    "stripe_payment_method": f"pm_{last4}",
+                    "billing_brand": "visa",
+                    "billing_last4": last4,
+                    "billing_exp_month": 12,
+                    "billing_exp_year": 2040,
+                    "billing_fingerprint": f"print-{last4}",
+                }
+                | values
+            )
+            .sudo(False)
+        )
+
+    def _bill_amounts(self, *amounts, **values):
+        return self.env["account.move"].concat(
+            *(
+                self._bill(self._create_transaction(amount, **values))
+                for amount in amounts
+            )
+        )

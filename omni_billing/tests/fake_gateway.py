@@ -1,0 +1,180 @@
+"""A gateway that keeps what a Stripe would keep, for tests of one process.
+
+What Stripe itself does is tested against a server (tests/unit, tests/faults); here the
+test says what comes back.
+"""
+
+from dataclasses import replace
+
+from ..exceptions import GatewayRefused, GatewayUnknown
+from ..gateways.stripe import Card, Charge, Decline, Refund
+
+
+class FakeGateway:
+    def __init__(self):
+        self.charges = {}
+        self.refunds = {}
+        self.customers = []
+        self.detached = []
+        self.keys = {}
+        #: What becomes of the next calls: see `fail`, `decline`, `lose`.
+        self.plan = []
+
+    # What the test says.
+
+    def decline(self, code="card_declined", decline_code="generic_decline"):
+        self.plan.append(("decline", Decline(code, decline_code, "No.")))
+
+    def lose(self, is_executed):
+        self.plan.append(("lose", is_executed))
+
+    def refuse(self, code):
+        self.plan.append(("refuse", code))
+
+    def ask_customer(self):
+        self.plan.append(
+            (
+                "decline",
+                Decline("authentication_required", "authentication_required", "No."),
+            )
+        )
+
+    def wait(self):
+        self.plan.append(("status", "processing"))
+
+    def settle(self, charge_id, status):
+        self.charges[charge_id] = replace(
+            self.charges[charge_id], status=status, decline=None
+        )
+
+    @property
+    def taken(self):
+        paid = sum(charge.amount for charge in self.charges.values() if charge.is_paid)
+        back = sum(
+            refund.amount
+            for refund in self.refunds.values()
+            if refund.status == "succeeded"
+        )
+        return paid - back
+
+    def add_foreign_refund(self, charge_id, amount):
+        refund = Refund(
+            f"re_{len(self.refunds)}", "succeeded", amount, "usd", "", charge_id, ""
+        )
+        self.refunds[refund.id] = refund
+        return refund
+
+    # What billing calls.
+
+    def _step(self):
+        return self.plan.pop(0) if self.plan else ("status", "succeeded")
+
+    def create_customer(self, name, email, metadata, key):
+        if key not in self.keys:
+            self.keys[key] = f"cus_{len(self.customers)}"
+            self.customers.append(self.keys[key])
+        return self.keys[key]
+
+    def has_customer(self, customer):
+        return customer in self.customers
+
+    def set_default_card(self, customer, card):
+        self.default_card = (customer, card)
+
+    def get_card(self, card):
+        if card in self.detached:
+            return Card(card, None, "visa", "4242", 12, 2040, "f")
+        return Card(card, "cus", "visa", "4242", 11, 2041, "f")
+
+    def detach_card(self, card):
+        kind, value = self._step()
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        self.detached.append(card)
+
+    def charge(self, *, key, reference, amount, currency, is_customer_present, **_kw):
+        if key in self.keys:
+            return self.charges[self.keys[key]]
+        kind, value = self._step()
+        if kind == "refuse":
+            raise GatewayRefused(value, "Refused")
+        if kind == "lose" and not value:
+            raise GatewayUnknown("", "No answer")
+        charge = Charge(
+            f"pi_{len(self.charges)}",
+            {"decline": "requires_payment_method", "status": value}.get(
+                kind, "succeeded"
+            ),
+            amount,
+            currency.lower(),
+            "secret",
+            reference,
+            value if kind == "decline" else None,
+        )
+        if is_customer_present and charge.needs_customer:
+            charge = replace(charge, status="requires_action", decline=None)
+        self.keys[key] = charge.id
+        self.charges[charge.id] = charge
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        return charge
+
+    def fence(self, *, key, **_kwargs):
+        if key in self.keys:
+            return False
+        charge = Charge(f"pi_{len(self.charges)}", "canceled", 0, "usd", "", "", None)
+        self.charges[charge.id] = charge
+        self.keys[key] = charge.id
+        return True
+
+    def get_charge(self, charge_id):
+        kind, _value = self._step()
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        return self.charges[charge_id]
+
+    def find_charge(self, customer, reference, database):
+        kind, _value = self._step()
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        for charge in self.charges.values():
+            if charge.reference == reference and charge.status != "canceled":
+                return charge
+        return None
+
+    def cancel(self, charge_id):
+        charge = self.charges[charge_id]
+        if charge.status not in ("succeeded", "processing"):
+            self.charges[charge_id] = replace(charge, status="canceled", decline=None)
+        return self.charges[charge_id]
+
+    def refund(self, *, intent, amount, reference, database, key):
+        if key in self.keys:
+            return self.refunds[self.keys[key]]
+        kind, value = self._step()
+        if kind == "refuse":
+            raise GatewayRefused(value, "Refused")
+        if kind == "lose" and not value:
+            raise GatewayUnknown("", "No answer")
+        if self.charges[intent].amount - self._refunded(intent) < amount:
+            raise GatewayRefused("charge_already_refunded", "Refused")
+        status = "pending" if (kind, value) == ("status", "processing") else "succeeded"
+        refund = Refund(
+            f"re_{len(self.refunds)}", status, amount, "usd", reference, intent, ""
+        )
+        self.refunds[refund.id] = refund
+        self.keys[key] = refund.id
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        return refund
+
+    def _refunded(self, intent):
+        return sum(
+            refund.amount for refund in self.refunds.values() if refund.charge == intent
+        )
+
+    def get_refund(self, refund_id):
+        return self.refunds[refund_id]
+
+    def list_refunds(self, intent):
+        return [refund for refund in self.refunds.values() if refund.charge == intent]

@@ -1,0 +1,205 @@
+"""The Stripe gateway against a Stripe server as strict as the real one."""
+
+import pytest
+
+from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
+from odoo.addons.omni_billing.gateways import stripe as module
+from odoo.addons.omni_billing.gateways.stripe import StripeGateway
+
+from tests.fakes.stripe_server import StripeServer
+
+INTENTS = ("POST", "/v1/payment_intents")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with StripeServer() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _reset(server, monkeypatch):
+    server.reset()
+    server.clear_faults()
+    # One answer to each fault: what the SDK repeats by itself is Stripe's own test.
+    monkeypatch.setattr(module, "RETRIES", 0)
+    monkeypatch.setattr(module, "TIMEOUT", (3, 2))
+
+
+@pytest.fixture
+def gateway(server):
+    return StripeGateway(server.secret_key, server.url)
+
+
+@pytest.fixture
+def customer(gateway):
+    return gateway.create_customer("Ada", "ada@example.com", {"odoo_partner": "7"}, "c")
+
+
+def charge(gateway, customer, card="pm_card_visa", **values):
+    saved = gateway.attach_card(card, customer)
+    return gateway.charge(**details(customer, saved.id) | values)
+
+
+def details(customer, card, key="attempt-1"):
+    return {
+        "amount": 5000,
+        "currency": "EUR",
+        "customer": customer,
+        "card": card,
+        "reference": "INV/1",
+        "database": "db",
+        "key": key,
+    }
+
+
+def test_customer_is_created_once(gateway, customer):
+    again = gateway.create_customer(
+        "Ada", "ada@example.com", {"odoo_partner": "7"}, "c"
+    )
+    assert again == customer
+    assert gateway.has_customer(customer)
+    assert not gateway.has_customer("cus_nobody")
+
+
+def test_card_tells_brand_and_expiry(gateway, customer):
+    card = gateway.attach_card("pm_card_visa", customer)
+    assert (card.brand, card.last4, card.customer) == ("visa", "4242", customer)
+    assert card.exp_year > 2025
+    assert 1 <= card.exp_month <= 12
+    assert card.fingerprint
+    assert gateway.get_card(card.id) == card
+    gateway.set_default_card(customer, card.id)
+    gateway.detach_card(card.id)
+    gateway.detach_card(card.id)  # gone already: fine
+    assert gateway.get_card(card.id).customer is None
+    assert gateway.get_card("pm_none") is None
+
+
+def test_charge_and_refund(gateway, server, customer):
+    paid = charge(gateway, customer)
+    assert paid.is_paid
+    assert (paid.amount, paid.currency, paid.reference) == (5000, "eur", "INV/1")
+    assert gateway.get_charge(paid.id) == paid
+    assert gateway.find_charge(customer, "INV/1", "db").id == paid.id
+    assert gateway.find_charge(customer, "INV/2", "db") is None
+    assert gateway.find_charge(customer, "INV/1", "other") is None
+    refund = gateway.refund(
+        intent=paid.id, amount=2000, reference="R1", database="db", key="r"
+    )
+    assert (refund.status, refund.amount, refund.charge) == ("succeeded", 2000, paid.id)
+    assert gateway.list_refunds(paid.id) == [refund]
+    assert gateway.get_refund(refund.id) == refund
+    with pytest.raises(GatewayRefused):
+        gateway.refund(
+            intent=paid.id, amount=3001, reference="R2", database="db", key="s"
+        )
+    assert server.totals()["eur"]["net"] == 3000
+
+
+@pytest.mark.parametrize(
+    ("card", "code", "decline_code"),
+    [
+        (
+            "pm_card_visa_chargeDeclinedInsufficientFunds",
+            "card_declined",
+            "insufficient_funds",
+        ),
+        ("pm_card_chargeDeclinedExpiredCard", "expired_card", ""),
+    ],
+)
+def test_decline_is_an_answer(gateway, server, customer, card, code, decline_code):
+    saved = gateway.attach_card("pm_card_visa", customer)
+    server.decline_next(decline_code or code)
+    declined = gateway.charge(**details(customer, saved.id))
+    assert not declined.is_paid
+    assert declined.decline.code == code
+    assert declined.decline.decline_code == decline_code
+    assert declined.id.startswith("pi_")
+    assert server.totals().get("eur", {}).get("charged", 0) == 0
+
+
+def test_confirmation_by_the_customer(gateway, customer):
+    absent = charge(gateway, customer, "pm_card_authenticationRequired")
+    assert absent.needs_customer
+    assert absent.decline.code == "authentication_required"
+    saved = gateway.attach_card("pm_card_authenticationRequired", customer)
+    present = gateway.charge(
+        **details(customer, saved.id, "attempt-2"), is_customer_present=True
+    )
+    assert present.status == "requires_action"
+    assert present.needs_customer
+    assert present.client_secret
+
+
+@pytest.mark.parametrize("is_executed", [True, False])
+@pytest.mark.parametrize("fault", ["drop", "500"])
+def test_lost_answer_is_unknown_and_replayed(
+    gateway, server, customer, fault, is_executed
+):
+    saved = gateway.attach_card("pm_card_visa", customer)
+    if fault == "drop":
+        server.drop(*INTENTS, executed=is_executed)
+    else:
+        server.fail(500, *INTENTS, executed=is_executed)
+    with pytest.raises(GatewayUnknown):
+        gateway.charge(**details(customer, saved.id))
+    found = gateway.find_charge(customer, "INV/1", "db")
+    assert bool(found) == is_executed
+
+
+def test_fence_closes_a_call_that_was_lost(gateway, server, customer):
+    saved = gateway.attach_card("pm_card_visa", customer)
+    server.drop(*INTENTS, executed=False)
+    with pytest.raises(GatewayUnknown):
+        gateway.charge(**details(customer, saved.id))
+    assert gateway.fence(**details(customer, saved.id))
+    # The lost call comes after all: it is refused.
+    with pytest.raises(GatewayRefused) as failure:
+        gateway.charge(**details(customer, saved.id))
+    assert failure.value.code == "idempotency_error"
+    assert server.totals().get("eur", {}).get("charged", 0) == 0
+
+
+def test_fence_does_not_close_what_was_charged(gateway, server, customer):
+    saved = gateway.attach_card("pm_card_visa", customer)
+    server.drop(*INTENTS, executed=True)
+    with pytest.raises(GatewayUnknown):
+        gateway.charge(**details(customer, saved.id))
+    assert not gateway.fence(**details(customer, saved.id))
+    assert gateway.find_charge(customer, "INV/1", "db").is_paid
+
+
+def test_slow_answer_is_unknown(gateway, server, customer):
+    saved = gateway.attach_card("pm_card_visa", customer)
+    server.delay(4, *INTENTS, executed=True)
+    with pytest.raises(GatewayUnknown):
+        gateway.charge(**details(customer, saved.id))
+    assert gateway.find_charge(customer, "INV/1", "db").is_paid
+
+
+def test_too_many_requests_and_wrong_key_change_nothing(gateway, server, customer):
+    saved = gateway.attach_card("pm_card_visa", customer)
+    server.fail(429, *INTENTS)
+    with pytest.raises(GatewayRefused):
+        gateway.charge(**details(customer, saved.id))
+    assert gateway.charge(**details(customer, saved.id)).is_paid
+    with pytest.raises(GatewayRefused):
+        StripeGateway("sk_test_wrong", server.url).has_customer(customer)
+
+
+def test_nobody_there_is_unknown(gateway, server, customer):
+    saved = gateway.attach_card("pm_card_visa", customer)
+    with server.down(), pytest.raises(GatewayUnknown):
+        gateway.charge(**details(customer, saved.id))
+
+
+def test_events_need_a_right_signature(server):
+    from tests.fakes.stripe_server import sign
+
+    payload = b'{"id": "evt_1", "object": "event", "type": "payment_intent.succeeded"}'
+    good = sign(payload, "whsec_test")
+    assert StripeGateway.read_event(payload, good, "whsec_test")["id"] == "evt_1"
+    for signature, secret in ((good, "whsec_other"), ("", "whsec_test"), (good, "")):
+        with pytest.raises(GatewayRefused):
+            StripeGateway.read_event(payload, signature, secret)
