@@ -3,6 +3,7 @@ from . import (
     test_bulk,
     test_card_payment,
     test_http_invoice_pdf,
+    test_http_portal,
     test_http_stripe_webhook,
     test_http_web_client,
     test_import,

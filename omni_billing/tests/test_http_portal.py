@@ -1,0 +1,1023 @@
+import json
+import re
+from datetime import timedelta
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+from lxml import html
+
+from odoo import http
+from odoo.fields import Command
+from odoo.tests import HttpCase, new_test_user, tagged
+
+from odoo.addons.portal.controllers.portal import CustomerPortal
+
+from .card_common import CardCommon
+
+PAGES = [
+    "/my/billing",
+    "/my/billing/transactions",
+    "/my/billing/invoices",
+    "/my/billing/cards",
+    "/my/billing/pay",
+]
+#: A Stripe.js that confirms whatever it is asked.
+STRIPE_JS = (
+    "data:text/javascript,window.Stripe=()=>({"
+    "elements:()=>({create:()=>({on(){},mount(){}}),update(){},submit(){}}),"
+    "handleNextAction:async(o)=>{window.confirmed=o.clientSecret;return{}}})"
+)
+
+
+class PortalCommon(CardCommon, HttpCase):
+    """A customer with a contact who logs in, and another one with secrets."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.provider.is_published = True
+        cls.env["ir.config_parameter"].sudo().set_param(
+            "omni_billing.stripe_js_url", STRIPE_JS
+        )
+        cls.stranger = cls.env["res.partner"].create(
+            {"name": "Secret Society", "is_company": True}
+        )
+        cls.foreign_user = new_test_user(
+            cls.env,
+            login="foreign-test",
+            groups="base.group_portal",
+            company_id=cls.company.id,
+            company_ids=[Command.set(cls.company.ids)],
+        )
+        cls.foreign_user.partner_id.parent_id = cls.stranger
+
+    def setUp(self):
+        super().setUp()
+        self.authenticate("portal-test", "portal-test")
+
+    @classmethod
+    def _bill_stranger(cls):
+        cls._create_transaction(4321, name="Secret meeting", partner_id=cls.stranger.id)
+        return cls._bill(partner_id=cls.stranger.id)
+
+    @classmethod
+    def _bill_one(cls, cost=100, **values):
+        return cls._bill(cls._create_transaction(cost, **values))
+
+    def _open(self, path, status=200):
+        response = self.url_open(path)
+        self.assertEqual(response.status_code, status, path)
+        self.assertEqual(urlsplit(response.url).path, urlsplit(path).path)
+        return html.fromstring(response.content)
+
+    def _read(self, tree, xpath):
+        """Return the texts of these elements, with single spaces."""
+        return [" ".join(found.text_content().split()) for found in tree.xpath(xpath)]
+
+    def _read_ids(self, tree, table):
+        rows = tree.xpath(f"//table[contains(@class, '{table}')]/tbody/tr")
+        return [int(row.get("data-id")) for row in rows]
+
+    def _post(self, path, **data):
+        return self.url_open(
+            path, data={"csrf_token": http.Request.csrf_token(self), **data}
+        )
+
+    def _call(self, path, **params):
+        response = self.url_open(path, json={"params": params})
+        self.assertEqual(response.status_code, 200)
+        return response.json()
+
+    def _charge(self, invoices, card=None, amount=None):
+        return self._call(
+            "/my/billing/pay/charge",
+            ids=",".join(map(str, invoices.ids)),
+            card_id=(card or self.card).id,
+            amount=sum(invoices.mapped("amount_residual"))
+            if amount is None
+            else amount,
+        )
+
+    def _assert_refused(self, path):
+        """It is answered just as for an invoice that there never was."""
+        missing = re.sub(r"/invoices/\d+", "/invoices/999999999", path)
+        answers = [
+            (response.status_code, response.headers.get("Location"))
+            for response in (
+                self.url_open(path, allow_redirects=False),
+                self.url_open(missing, allow_redirects=False),
+            )
+        ]
+        self.assertEqual(answers[0], answers[1], path)
+        self.assertIn(answers[0][0], (302, 303, 404))
+
+
+@tagged("post_install", "-at_install")
+class TestPortalPages(PortalCommon):
+    """F3: the customer's own pages."""
+
+    def test_overview_has_the_balance_and_three_sections(self):
+        """F3, F32: unbilled is told, and is not payable."""
+        self._bill_one(100, tax_ids=self.tax_10)
+        self._create_transaction(45)
+        tree = self._open("/my/billing")
+        self.assertEqual(
+            self._read(tree, "//section/*/h2"),
+            [
+                *("Unpaid", "Unbilled", "Credit on File"),
+                *("Payment Methods", "Transactions", "Invoices"),
+            ],
+        )
+        due, unbilled, credit = self._read(tree, "//*[@data-balance]")
+        self.assertIn("$ 110.00", due)
+        self.assertIn("$ 45.00", unbilled)
+        self.assertIn("It can be paid once it is invoiced", unbilled)
+        self.assertIn("$ 0.00", credit)
+        self.assertEqual(
+            tree.xpath("//*[@data-balance]//a/@href"), ["/my/billing/pay?ids=all"]
+        )
+
+    def test_overview_shows_unused_money_as_credit(self):
+        """Money paid in advance is credit, though its entry is not a portal user's."""
+        payment = self.env["account.payment"].create(
+            {"partner_id": self.customer.id, "amount": 30, "payment_type": "inbound"}
+        )
+        payment.action_post()
+        tree = self._open("/my/billing")
+        self.assertIn("$ 30.00", self._read(tree, "//*[@data-balance='credit']")[0])
+
+    def test_overview_shows_the_cards_of_the_models(self):
+        """F18, F69: under the customer's own rights."""
+        self._bill_stranger()
+        self._bill_one(100)
+        self._create_transaction(45)
+        tree = self._open("/my/billing")
+        stats = self._read(tree, "//a[@data-card]")
+        self.assertEqual(len(stats), 8)
+        self.assertIn("Total $ 145.00 2", stats[0])
+        self.assertIn("Unbilled $ 45.00 1", stats[1])
+        self.assertIn("All Invoices $ 100.00 1", stats[4])
+        self.assertIn("Unpaid Invoices $ 100.00 1", stats[5])
+
+    def test_overview_shows_the_latest_five(self):
+        transactions = self._create_transaction(1)
+        for days in range(1, 8):
+            transactions += self._create_transaction(
+                1, date=self.today - timedelta(days=days)
+            )
+        tree = self._open("/my/billing")
+        self.assertEqual(
+            self._read_ids(tree, "o_billing_transactions"), transactions[:5].ids
+        )
+        for name in ("transactions", "invoices", "cards"):
+            self.assertTrue(tree.xpath(f"//a[@href='/my/billing/{name}']"))
+
+    def test_warning_without_a_card_when_something_is_unpaid(self):
+        """F130, F138: and a link to add one."""
+        warning = "//a[contains(@class, 'btn') and @href='/my/billing/cards']"
+        self.card.sudo().active = False
+        self.assertFalse(self._open("/my/billing").xpath(warning))
+        self._bill_one()
+        tree = self._open("/my/billing")
+        self.assertTrue(tree.xpath(warning))
+        self.assertIn("No payment method found", tree.text_content())
+        expired = self._save_card("0002", billing_exp_year=2020)
+        self.assertTrue(self._open("/my/billing").xpath(warning))
+        expired.sudo().active = False
+        self._save_card("0003")
+        self.assertFalse(self._open("/my/billing").xpath(warning))
+
+    def test_home_has_a_card_once_there_is_something(self):
+        tree = self._open("/my")
+        self.assertTrue(tree.xpath("//*[@data-placeholder_count='billing_count']"))
+        counters = {"counters": ["billing_count"]}
+        answer = self._call("/my/counters", **counters)
+        self.assertFalse(answer["result"]["billing_count"])
+        self._create_transaction()
+        answer = self._call("/my/counters", **counters)
+        self.assertTrue(answer["result"]["billing_count"])
+
+    def test_contact_of_the_same_company_sees_the_same(self):
+        """A file is the company's, whichever contact looks."""
+        invoice = self._bill_one()
+        colleague = new_test_user(
+            self.env,
+            login="colleague-test",
+            groups="base.group_portal",
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
+        colleague.partner_id.parent_id = self.customer
+        self._save_card("5555", partner=self.portal.partner_id)
+        self.authenticate("colleague-test", "colleague-test")
+        tree = self._open("/my/billing")
+        self.assertEqual(self._read_ids(tree, "o_billing_invoices"), invoice.ids)
+        self.assertEqual(len(tree.xpath("//section[@id='cards']//li")), 2)
+        self._open(f"/my/billing/invoices/{invoice.id}")
+        self.assertEqual(self._charge(invoice)["result"]["state"], "done")
+
+    def test_an_employee_without_rights_sees_an_empty_file(self):
+        self._bill_one()
+        self.authenticate("outsider-test", "outsider-test")
+        for path in PAGES:
+            tree = self._open(path)
+            self.assertFalse(tree.xpath("//tr[@data-id]"))
+            self.assertNotIn("Fibre 500", tree.text_content())
+
+    def test_staff_see_their_own_file_only(self):
+        """A portal page is about who is logged in, not about all customers."""
+        self._bill_one()
+        self.authenticate("staff-test", "staff-test")
+        for path in PAGES:
+            self.assertFalse(self._open(path).xpath("//tr[@data-id]"))
+
+    def test_french(self):
+        """What cannot be said in English alone is read from Odoo's terms."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.portal.lang = "fr_FR"
+        invoice = self._bill_one(100, tax_ids=self.tax_10)
+        self.authenticate("portal-test", "portal-test")
+        self.opener.cookies["frontend_lang"] = "fr_FR"
+        response = self.url_open(f"/my/billing/invoices/{invoice.id}")
+        tree = html.fromstring(response.content)
+        [tax] = self._read(tree, "//td[@data-cell='tax']")
+        self.assertIn("(10 %)", tax)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalLists(PortalCommon):
+    """F3, F9, F19: lists with filters, sort, search and pages."""
+
+    def _list(self, query="", name="transactions"):
+        tree = self._open(f"/my/billing/{name}?{query}")
+        return self._read_ids(tree, f"o_billing_{name}")
+
+    def test_transactions_are_filtered(self):
+        """F19: as on the cards, and by kind."""
+        void = self._create_transaction(7)
+        void.action_void()
+        billed = self._create_transaction(100)
+        invoice = self._bill(billed)
+        self._pay(invoice, mode="cash")
+        payment = invoice.billing_receipt_ids
+        old = self._create_transaction(8, date=self.today - timedelta(days=200))
+        credit = self._create_credit(5)
+        self._bill_stranger()
+        for query, expected in {
+            "": void + billed + payment + old + credit,
+            "filterby=unbilled": old + credit,
+            "filterby=invoiced": billed,
+            "filterby=credits": credit,
+            "filterby=payments": payment,
+            "filterby=void": void,
+            "filterby=this_month": billed + credit,
+            "filterby=nonsense&sortby=nonsense": void + billed + payment + old + credit,
+        }.items():
+            self.assertEqual(sorted(self._list(query)), sorted(expected.ids), query)
+
+    def test_invoices_are_filtered(self):
+        """F19, F69: overdue is unpaid and late."""
+        late, paid, note = self._bill_amounts(10, 20, 30)
+        self._pay(paid, mode="cash")
+        late.invoice_date_due = self.today - timedelta(days=3)
+        self._create_credit(5)
+        credit = self._bill()
+        for query, expected in {
+            "": late + paid + note + credit,
+            "filterby=unpaid": late + note + credit,
+            "filterby=overdue": late,
+            "filterby=paid": paid,
+            "filterby=credit_notes": credit,
+            "filterby=this_month": late + paid + note + credit,
+            "filterby=last_month": self.env["account.move"],
+        }.items():
+            found = self._list(query, "invoices")
+            self.assertEqual(sorted(found), sorted(expected.ids), query)
+
+    def test_lists_are_sorted(self):
+        cheap, dear, middle = (self._create_transaction(x) for x in (1, 9, 5))
+        self.assertEqual(self._list("sortby=amount"), [dear.id, middle.id, cheap.id])
+        invoices = self._bill_amounts(1, 9, 5)
+        self.assertEqual(
+            self._list("sortby=name", "invoices"), invoices.sorted("name").ids[::-1]
+        )
+
+    def test_search_finds_words_numbers_and_ids(self):
+        """F9: one transaction or invoice by ID, title, number or reference."""
+        fibre = self._create_transaction(100, name="Fibre 500")
+        invoice = self._bill(fibre)
+        self._pay(invoice, mode="cash", reference="Till 99")
+        payment = invoice.billing_receipt_ids
+        other = self._create_transaction(1, name="100 % cotton", description="Towel")
+        secret = self._bill_stranger()
+        for search, expected in {
+            "fibre": fibre,
+            "towel": other,
+            "100 %25": other,
+            "Till 99": payment,
+            str(fibre.id): fibre,
+            secret.name: self.env["omni.billing.transaction"],
+            "9" * 30: self.env["omni.billing.transaction"],
+        }.items():
+            self.assertEqual(self._list(f"search={search}"), expected.ids, search)
+        self.assertEqual(
+            set(self._list(f"search={invoice.name}")), set((fibre + payment).ids)
+        )
+        self.assertEqual(self._list(f"search={invoice.id}", "invoices"), invoice.ids)
+        self.assertEqual(self._list(f"search={secret.id}", "invoices"), [])
+
+    def test_pages(self):
+        transactions = self.env["omni.billing.transaction"].concat(
+            *(self._create_transaction(1) for _index in range(5))
+        )
+        expected = transactions.ids[::-1]
+        with patch.object(CustomerPortal, "_items_per_page", 2):
+            self.assertEqual(self._list("sortby=date"), expected[:2])
+            tree = self._open("/my/billing/transactions/page/3?filterby=unbilled")
+            self.assertEqual(
+                self._read_ids(tree, "o_billing_transactions"), expected[4:]
+            )
+            [link] = {
+                url
+                for url in tree.xpath("//ul[contains(@class, 'pagination')]//a/@href")
+                if "/page/2" in url
+            }
+            self.assertIn("filterby=unbilled", link)
+            # Beyond the end there is the last page.
+            tree = self._open("/my/billing/transactions/page/999999999999")
+            self.assertEqual(
+                self._read_ids(tree, "o_billing_transactions"), expected[4:]
+            )
+
+    def test_void_is_muted(self):
+        """F17: found, and not counted."""
+        void = self._create_transaction(7)
+        void.action_void()
+        self.company.billing_void_method = "credit_note"
+        invoice = self._bill_one(50)
+        invoice.action_billing_void("Wrong")
+        tree = self._open("/my/billing/transactions?filterby=void")
+        [row] = tree.xpath("//tr[@data-id]")
+        self.assertEqual(row.get("class"), "o_billing_void")
+        tree = self._open("/my/billing/invoices")
+        [row] = tree.xpath(f"//tr[@data-id='{invoice.id}']")
+        self.assertEqual(row.get("class"), "o_billing_void")
+        self.assertFalse(row.xpath(".//a[contains(@href, '/pay')]"))
+
+    def test_a_transaction_on_a_draft_has_no_link(self):
+        """An invoice that is being prepared is not the customer's to see."""
+        transaction = self._create_transaction(12)
+        self._create_draft(transaction)
+        tree = self._open("/my/billing/transactions")
+        self.assertEqual(
+            self._read_ids(tree, "o_billing_transactions"), transaction.ids
+        )
+        self.assertFalse(tree.xpath("//td[@data-cell='invoice']/a"))
+        self.assertFalse(self._list("", "invoices"))
+
+    def test_queries_do_not_grow_with_the_rows(self):
+        def count(path):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            self._open(path)
+            return self.cr.sql_log_count - before
+
+        paths = ["/my/billing/transactions", "/my/billing/invoices", "/my/billing"]
+        self._pay(self._bill_amounts(1, 2), mode="cash")
+        self._bill_one(4)
+        for cost in range(1, 6):
+            self._create_transaction(cost)
+        for path in paths:
+            self._open(path)
+        few = {path: count(path) for path in paths}
+        self._pay(self._bill_amounts(*range(1, 9)), mode="cash")
+        self._bill_amounts(5, 6)
+        for cost in range(1, 6):
+            self._create_transaction(cost)
+        many = {path: count(path) for path in paths}
+        self.assertEqual(len(self._list()), 33)
+        for path in paths:
+            self.assertLessEqual(many[path], few[path], path)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalInvoice(PortalCommon):
+    """F119: one invoice, for its customer or by its link."""
+
+    def test_content(self):
+        """F78-F82: lines with their tax, totals, payments."""
+        taxed = self._create_transaction(
+            100, tax_ids=self.tax_10, name="Fibre", description="<b>Fast</b>"
+        )
+        free = self._create_transaction(40, name="Stamp")
+        invoice = self._bill(taxed, free, title="January <3")
+        self._pay(invoice, mode="cash", amount=50, reference="Till 7")
+        tree = self._open(f"/my/billing/invoices/{invoice.id}")
+        rows = self._read(
+            tree, "//table[contains(@class, 'o_billing_lines')]//tbody/tr"
+        )
+        self.assertEqual(len(rows), 2)
+        text = " ".join(rows)
+        self.assertIn("<b>Fast</b>", text)
+        self.assertIn("$ 100.00", text)
+        taxes = self._read(tree, "//td[@data-cell='tax']")
+        self.assertEqual(sorted(taxes), ["-", "Tax $ 10.00 (10%)"])
+        self.assertEqual(
+            self._read(tree, "//table[contains(@class, 'o_billing_totals')]//td")[-3:],
+            ["$ 150.00", "$ 50.00", "$ 100.00"],
+        )
+        [receipt] = self._read(
+            tree, "//table[contains(@class, 'o_billing_receipts')]//tbody/tr"
+        )
+        self.assertIn("Till 7 $ 50.00", receipt)
+        [heading] = self._read(tree, "//h1")
+        self.assertIn(invoice.name, heading)
+        self.assertIn("January <3", tree.text_content())
+        self.assertEqual(self._read(tree, "//*[@data-fact='due']"), ["$ 100.00"])
+        self.assertTrue(tree.xpath("//a[contains(@href, '/pay')]"))
+
+    def test_paid_and_void_have_nothing_to_pay(self):
+        paid = self._bill_one(10)
+        self._pay(paid, mode="cash")
+        self._create_credit(5)
+        note = self._bill()
+        self.company.billing_void_method = "credit_note"
+        void = self._bill_one(20)
+        void.action_billing_void("Wrong")
+        for invoice in paid + note + void:
+            tree = self._open(f"/my/billing/invoices/{invoice.id}")
+            self.assertFalse(tree.xpath("//a[contains(@href, '/pay')]"))
+            tree = self._open(f"/my/billing/invoices/{invoice.id}/pay")
+            self.assertIn("There is nothing to pay", tree.text_content())
+            self.assertFalse(tree.xpath("//form[contains(@class, 'payment_form')]"))
+
+    def test_pdf(self):
+        """F99, F195: ours, by login or by link."""
+        invoice = self._bill_one()
+        invoice._portal_ensure_token()
+        path = f"/my/billing/invoices/{invoice.id}/pdf"
+        for query in ("", f"?access_token={invoice.access_token}"):
+            response = self.url_open(path + query)
+            self.assertEqual(response.status_code, 200)
+            self.assertEqual(response.headers["Content-Type"], "application/pdf")
+            self.assertTrue(response.content.startswith(b"%PDF"))
+            self.assertEqual(
+                response.headers["Content-Disposition"],
+                f"attachment; filename*=UTF-8''Invoice_{invoice.id:05d}.pdf",
+            )
+            self.authenticate(None, None)
+
+    def test_link_opens_this_invoice_and_nothing_else(self):
+        """F119: without a login there is no balance, no other page, no card."""
+        invoice = self._bill_one(100, name="Fibre 500")
+        self._bill_one(77, name="Other invoice")
+        self._create_transaction(55, name="Unbilled thing")
+        invoice._portal_ensure_token()
+        self.authenticate(None, None)
+        for page in ("", "/pay"):
+            tree = self._open(
+                f"/my/billing/invoices/{invoice.id}{page}"
+                f"?access_token={invoice.access_token}"
+            )
+            text = tree.text_content()
+            for secret in ("Other invoice", "77.00", "Unbilled thing", "4242"):
+                self.assertNotIn(secret, text)
+            for url in tree.xpath("//*[@id='wrap']//a/@href"):
+                self.assertTrue(url.startswith(f"/my/billing/invoices/{invoice.id}"))
+                self.assertIn(f"access_token={invoice.access_token}", url)
+            self.assertFalse(tree.xpath("//ol[contains(@class, 'breadcrumb')]"))
+            self.assertFalse(tree.xpath("//form[contains(@class, 'o_billing_pay')]"))
+
+    def test_link_of_a_void_invoice_says_so(self):
+        invoice = self._bill_one()
+        invoice._portal_ensure_token()
+        invoice.action_billing_void("Wrong")
+        self.authenticate(None, None)
+        path = f"/my/billing/invoices/{invoice.id}?access_token={invoice.access_token}"
+        tree = self._open(path)
+        self.assertIn("Void", self._read(tree, "//header//span"))
+        self.assertFalse(tree.xpath("//a[contains(@href, '/pay')]"))
+
+    def test_what_is_not_ones_own_is_answered_as_what_is_not_there(self):
+        """F193: another customer's, drafts, vendor bills, forged links, no login."""
+        secret = self._bill_stranger()
+        secret._portal_ensure_token()
+        draft = self._create_draft(self._create_transaction(9))
+        draft._portal_ensure_token()
+        bill = self.init_invoice("in_invoice", self.partner_a, amounts=[9], post=True)
+        bill._portal_ensure_token()
+        own_bill = self.init_invoice(
+            "in_invoice", self.customer, amounts=[9], post=True
+        )
+        for login in ("portal-test", None):
+            self.authenticate(login, login)
+            for query in ("", "?access_token=guessed", "?access_token="):
+                for page in ("", "/pdf", "/pay"):
+                    for move in secret + draft + bill + own_bill:
+                        self._assert_refused(
+                            f"/my/billing/invoices/{move.id}{page}{query}"
+                        )
+            for move in draft + bill:
+                self._assert_refused(
+                    f"/my/billing/invoices/{move.id}?access_token={move.access_token}"
+                )
+            # A right token opens its own invoice only.
+            other = self._bill_one()
+            if not login:
+                self._assert_refused(
+                    f"/my/billing/invoices/{other.id}?access_token={secret.access_token}"
+                )
+
+    def test_nonsense_in_the_address(self):
+        for number in ("0", "-1", "2147483648", "9" * 40):
+            for page in ("", "/pdf", "/pay"):
+                self._assert_refused(f"/my/billing/invoices/{number}{page}")
+        for number in ("abc", "1.5"):
+            response = self.url_open(f"/my/billing/invoices/{number}")
+            self.assertEqual(response.status_code, 404, number)
+
+    def test_pages_without_login_lead_to_it(self):
+        self.authenticate(None, None)
+        for path in PAGES:
+            response = self.url_open(path)
+            self.assertEqual(urlsplit(response.url).path, "/web/login", path)
+
+    def test_wrong_methods(self):
+        invoice = self._bill_one()
+        own = f"/my/billing/invoices/{invoice.id}"
+        for path in [*PAGES, own, f"{own}/pdf", f"{own}/pay"]:
+            self.assertEqual(self._post(path).status_code, 405, path)
+        for operation in ("default", "delete"):
+            path = f"/my/billing/cards/{self.card.id}/{operation}"
+            self.assertEqual(self.url_open(path).status_code, 405)
+        for name in ("charge", "check", f"transaction/{invoice.id}"):
+            path = f"/my/billing/pay/{name}"
+            self.assertEqual(self.url_open(path).status_code, 405)
+            # A form of another site cannot send JSON.
+            self.assertEqual(self._post(path).status_code, 415)
+        self.assertFalse(self.gateway.charges)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalCards(PortalCommon):
+    """F125-F127: saved cards."""
+
+    def test_list(self):
+        """F125: what a card is, which is charged first, which is expired."""
+        self._save_card("1111", billing_brand="mastercard", billing_exp_year=2020)
+        self._save_card("9999", partner=self.stranger)
+        tree = self._open("/my/billing/cards")
+        first, second = self._read(tree, "//li[@data-id]")
+        self.assertIn("Visa •••• 4242 (12/2040) Default", first)
+        self.assertNotIn("Set as Default", first)
+        self.assertIn("Mastercard •••• 1111 (12/2020) Expired", second)
+        self.assertNotIn("Set as Default", second)
+        self.assertNotIn("9999", tree.text_content())
+
+    def test_a_card_is_added_on_odoos_own_form(self):
+        """F126: the number is typed into Stripe's field, never into ours."""
+        tree = self._open("/my/billing/cards")
+        [form] = tree.xpath("//form[@id='o_payment_form']")
+        self.assertEqual(form.get("data-mode"), "validation")
+        self.assertEqual(form.get("data-landing-route"), "/my/billing/cards")
+        self.assertFalse(form.xpath(".//*[@data-payment-option-type='token']"))
+
+    def test_without_a_provider_it_is_said_how_to_pay(self):
+        self.company.billing_payment_instructions = "Come to the desk."
+        self.provider.is_published = False
+        tree = self._open("/my/billing/cards")
+        self.assertFalse(tree.xpath("//form[@id='o_payment_form']"))
+        self.assertIn("Come to the desk.", tree.text_content())
+        invoice = self._bill_one()
+        tree = self._open(f"/my/billing/invoices/{invoice.id}/pay")
+        self.assertIn("Come to the desk.", tree.text_content())
+        self.assertFalse(tree.xpath("//form[contains(@class, 'o_billing_pay')]"))
+
+    def test_default(self):
+        """F127: the other one is charged first from then on."""
+        other = self._save_card("1111")
+        response = self._post(f"/my/billing/cards/{other.id}/default")
+        self.assertEqual(urlsplit(response.url).path, "/my/billing/cards")
+        self.env.invalidate_all()
+        self.assertTrue(other.billing_is_default)
+        self.assertFalse(self.card.billing_is_default)
+
+    def test_delete(self):
+        """F125: also a card that a colleague saved."""
+        other = self._save_card("1111", partner=self.portal.partner_id.copy())
+        self._post(f"/my/billing/cards/{other.id}/delete")
+        self.env.invalidate_all()
+        self.assertFalse(other.active)
+        self.assertTrue(self.card.active)
+        self.assertNotIn("1111", self._open("/my/billing/cards").text_content())
+
+    def test_what_is_wrong_is_said(self):
+        expired = self._save_card("1111", billing_exp_year=2020)
+        response = self._post(f"/my/billing/cards/{expired.id}/default")
+        self.assertIn("is expired", html.fromstring(response.content).text_content())
+        self.env.invalidate_all()
+        self.assertTrue(self.card.billing_is_default)
+
+    def test_cards_of_others_are_not_there(self):
+        """F193: just as one that never was; nor without login or CSRF token."""
+        secret = self._save_card("9999", partner=self.stranger)
+        for operation in ("default", "delete"):
+            for number in (secret.id, 999999999, "9" * 40):
+                path = f"/my/billing/cards/{number}/{operation}"
+                self.assertEqual(self._post(path).status_code, 404)
+            path = f"/my/billing/cards/{self.card.id}/{operation}"
+            self.assertEqual(self.url_open(path, data={"x": 1}).status_code, 400)
+        response = self._post(f"/my/billing/cards/{self.card.id}/burn")
+        self.assertEqual(response.status_code, 404)
+        self.authenticate(None, None)
+        self._post(f"/my/billing/cards/{self.card.id}/delete")
+        self.env.invalidate_all()
+        self.assertTrue(secret.active and self.card.active)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalPayment(PortalCommon):
+    """F119, F132-F138, W16: paying online."""
+
+    def test_page(self):
+        """F133: the default card is chosen, an expired one cannot be."""
+        self._save_card("1111", billing_exp_year=2020)
+        other = self._save_card("2222")
+        invoice = self._bill_one(100, tax_ids=self.tax_10)
+        tree = self._open(f"/my/billing/invoices/{invoice.id}/pay")
+        self.assertEqual(self._read(tree, "//*[@data-total]"), ["$ 110.00"])
+        radios = tree.xpath("//form[contains(@class, 'o_billing_pay')]//input")
+        self.assertEqual(
+            [(radio.get("value"), radio.get("checked")) for radio in radios[:2]],
+            [(str(self.card.id), "True"), (str(other.id), None)],
+        )
+        self.assertTrue(radios[2].get("disabled"))
+        [button] = self._read(
+            tree, "//button[contains(@class, 'o_billing_pay_button')]"
+        )
+        self.assertEqual(button, "Pay $ 110.00")
+        # A new card, on Odoo's form, which pays the same.
+        [form] = tree.xpath("//form[@id='o_payment_form']")
+        self.assertEqual(form.get("data-amount"), "110.0")
+        self.assertFalse(form.xpath(".//*[@data-payment-option-type='token']"))
+
+    def test_only_an_expired_card_is_chosen_by_nobody(self):
+        self.card.sudo().billing_exp_year = 2020
+        invoice = self._bill_one()
+        tree = self._open(f"/my/billing/invoices/{invoice.id}/pay")
+        self.assertFalse(tree.xpath("//input[@name='card' and @checked]"))
+        error = self._charge(invoice)["error"]
+        self.assertIn("Card expired", error["data"]["message"])
+        self.assertFalse(self.gateway.charges)
+
+    def test_several_at_once(self):
+        """W16: one amount over them, the oldest first."""
+        first, second = self._bill_amounts(10, 20)
+        paid = self._bill_one(40)
+        self._pay(paid, mode="cash")
+        tree = self._open("/my/billing/pay?ids=all")
+        self.assertEqual(self._read(tree, "//*[@data-total]"), ["$ 30.00"])
+        [form] = tree.xpath("//form[contains(@class, 'o_billing_pay')]")
+        self.assertEqual(form.get("data-ids"), f"{first.id},{second.id}")
+        tree = self._open(f"/my/billing/pay?ids={second.id}")
+        self.assertEqual(self._read(tree, "//*[@data-total]"), ["$ 20.00"])
+        answer = self._charge(first + second)["result"]
+        self.assertEqual(answer["state"], "done")
+        self.assertEqual(answer["landing_url"], "/my/billing")
+        self.assertEqual(self.gateway.taken, 3000)
+        self.env.invalidate_all()
+        self.assertEqual({first.billing_state, second.billing_state}, {"paid"})
+
+    def test_several_currencies_are_paid_one_after_the_other(self):
+        euro = self.setup_other_currency("EUR", rates=[("2020-01-01", 0.5)])
+        dollars = self._bill_one(10)
+        euros = self._bill_one(20, currency_id=euro.id)
+        tree = self._open("/my/billing/pay")
+        self.assertFalse(tree.xpath("//form"))
+        self.assertEqual(
+            {url for url in tree.xpath("//li//a/@href") if "ids=" in url},
+            {f"/my/billing/pay?ids={invoice.id}" for invoice in dollars + euros},
+        )
+        error = self._charge(dollars + euros, amount=30)["error"]
+        self.assertTrue(error["data"]["message"])
+        self.assertFalse(self.gateway.charges)
+
+    def test_of_others_nothing_is_paid(self):
+        """W16, F193: not even beside one's own; nonsense leads back."""
+        own, secret = self._bill_one(10), self._bill_stranger()
+        for ids in (secret.id, f"{own.id},{secret.id}", f"{own.id},999999999"):
+            response = self.url_open(f"/my/billing/pay?ids={ids}")
+            self.assertEqual(urlsplit(response.url).path, "/my/billing")
+            error = self._call(
+                "/my/billing/pay/charge", ids=ids, card_id=self.card.id, amount=10
+            )["error"]
+            self.assertEqual(error["data"]["name"], "odoo.exceptions.MissingError")
+        for ids in ("", "x", "1,,2", "9" * 40, "1;2"):
+            response = self.url_open(f"/my/billing/pay?ids={ids}")
+            self.assertEqual(response.status_code, 200)
+            self.assertEqual(urlsplit(response.url).path, "/my/billing")
+        self.assertFalse(self.gateway.charges)
+
+    def test_charge(self):
+        """F119, F134-F137: paid, told, and in the ledger."""
+        invoice = self._bill_one(45)
+        answer = self._charge(invoice)["result"]
+        self.assertEqual(answer["state"], "done")
+        self.assertEqual(answer["landing_url"], f"/my/billing/invoices/{invoice.id}")
+        self.assertEqual(self.gateway.taken, 4500)
+        self.env.invalidate_all()
+        self.assertEqual(invoice.billing_state, "paid")
+        self.assertEqual(invoice.billing_receipt_ids.amount_total, -45)
+        tree = self._open(f"/my/billing/invoices/{invoice.id}")
+        self.assertIn("pi_0", tree.text_content())
+        # A second click finds nothing to pay.
+        self.assertIn("error", self._charge(invoice, amount=45))
+        self.assertEqual(self.gateway.taken, 4500)
+
+    def test_only_the_amount_on_the_page_is_charged(self):
+        """W16: what changed meanwhile is shown first."""
+        invoice = self._bill_one(45)
+        self._pay(invoice, mode="cash", amount=5)
+        params = {"ids": str(invoice.id), "card_id": self.card.id, "amount": 45}
+        for amount in ("45", "1", "0", "-40", '"40"', "null", "[40]", "NaN", "1e400"):
+            response = self.url_open(
+                "/my/billing/pay/charge",
+                data=json.dumps({"params": params}).replace(": 45}", f": {amount}}}"),
+                headers={"Content-Type": "application/json"},
+            )
+            message = response.json()["error"]["data"]["message"]
+            self.assertIn("has changed", message, amount)
+        self.assertFalse(self.gateway.charges)
+        self.assertEqual(self._charge(invoice, amount=40)["result"]["state"], "done")
+
+    def test_decline(self):
+        """F142: the customer reads why, and may try another card."""
+        invoice = self._bill_one(45)
+        self.gateway.decline(decline_code="insufficient_funds")
+        answer = self._charge(invoice)["result"]
+        self.assertEqual(answer["state"], "declined")
+        self.assertIn("not enough money", answer["message"])
+        other = self._save_card("2222")
+        self.assertEqual(self._charge(invoice, other)["result"]["state"], "done")
+
+    def test_lost_answer(self):
+        """W2: nothing is charged twice; asking again tells."""
+        invoice = self._bill_one(45)
+        self.gateway.lose(is_executed=True)
+        answer = self._charge(invoice)["result"]
+        self.assertEqual(answer["state"], "unknown")
+        tree = self._open(f"/my/billing/invoices/{invoice.id}/pay")
+        self.assertIn("is under way", tree.text_content())
+        answer = self._call("/my/billing/pay/check", reference=answer["reference"])
+        self.assertEqual(answer["result"]["state"], "done")
+        self.assertEqual(self.gateway.taken, 4500)
+
+    def test_confirmation_by_the_bank(self):
+        """W7: a secret for the bank's own page, then the outcome."""
+        invoice = self._bill_one(45)
+        self.gateway.ask_customer()
+        answer = self._charge(invoice)["result"]
+        self.assertEqual(answer["state"], "action")
+        self.assertEqual(answer["client_secret"], "secret")
+        self.assertEqual(answer["publishable_key"], "pk_test_1")
+        self.gateway.settle("pi_0", "succeeded")
+        answer = self._call("/my/billing/pay/check", reference=answer["reference"])
+        self.assertEqual(answer["result"]["state"], "done")
+
+    def test_check_is_for_ones_own_attempts(self):
+        invoice = self._bill_one(45)
+        reference = self._charge(invoice)["result"]["reference"]
+        self.authenticate("foreign-test", "foreign-test")
+        for unknown in (reference, "nothing", None, ["x"], ""):
+            answer = self._call("/my/billing/pay/check", reference=unknown)
+            self.assertEqual(answer["error"]["code"], 404, unknown)
+
+    def test_cards_of_others_are_not_charged(self):
+        """F193: as if there was no such card (F130)."""
+        invoice = self._bill_one(45)
+        secret = self._save_card("9999", partner=self.stranger)
+        for card_id in (secret.id, 999999999, "x", None):
+            answer = self._call(
+                "/my/billing/pay/charge",
+                ids=str(invoice.id),
+                card_id=card_id,
+                amount=45,
+            )
+            message = answer["error"]["data"]["message"]
+            self.assertIn("No payment method found", message)
+        self.assertFalse(self.gateway.charges)
+
+    def test_without_login_no_card_is_charged(self):
+        invoice = self._bill_one(45)
+        self.authenticate(None, None)
+        self.assertEqual(self._charge(invoice)["error"]["code"], 100)
+        answer = self._call("/my/billing/pay/check", reference=invoice.name)
+        self.assertEqual(answer["error"]["code"], 100)
+        self.assertFalse(self.gateway.charges)
+
+    def test_form_by_link(self):
+        """F119, F131: whoever has the link may pay, and saves no card."""
+        invoice = self._bill_one(45)
+        invoice._portal_ensure_token()
+        self.authenticate(None, None)
+        tree = self._open(
+            f"/my/billing/invoices/{invoice.id}/pay?access_token={invoice.access_token}"
+        )
+        [form] = tree.xpath("//form[@id='o_payment_form']")
+        self.assertEqual(form.get("data-access-token"), invoice.access_token)
+        self.assertEqual(
+            form.get("data-landing-route"),
+            f"/my/billing/invoices/{invoice.id}?access_token={invoice.access_token}",
+        )
+        self.assertFalse(form.xpath(".//input[@name='o_payment_tokenize_checkbox']"))
+
+    # === The transaction behind Odoo's form === #
+
+    def _begin(self, ids, amount, **kwargs):
+        values = {
+            "provider_id": self.provider.id,
+            "payment_method_id": self.method.id,
+            "token_id": None,
+            "flow": "direct",
+            "tokenization_requested": True,
+            "landing_route": "https://evil.example.com",
+            "access_token": None,
+        }
+        seam = patch.object(
+            type(self.env["payment.transaction"]),
+            "_get_specific_processing_values",
+            lambda *_args: {},
+        )
+        with seam:
+            return self._call(
+                f"/my/billing/pay/transaction/{ids}", amount=amount, **values | kwargs
+            )
+
+    def _get_last_payment(self):
+        return self.env["payment.transaction"].sudo().search([], limit=1)
+
+    def test_form_pays_what_is_owed(self):
+        """W16: amount and landing page are the server's to say."""
+        first, second = self._bill_amounts(10, 20)
+        self.assertIn("result", self._begin(f"{first.id},{second.id}", 30))
+        payment = self._get_last_payment()
+        self.assertEqual(payment.amount, 30)
+        self.assertEqual(payment.invoice_ids, first + second)
+        self.assertEqual(payment.landing_route, "/my/billing")
+        self.assertEqual(payment.partner_id, self.portal.partner_id)
+        self.assertTrue(payment.tokenize)
+
+    def test_form_by_link_saves_no_card(self):
+        invoice = self._bill_one(45)
+        token = invoice._portal_ensure_token()
+        self.authenticate(None, None)
+        self.assertIn("result", self._begin(invoice.id, 45, access_token=token))
+        payment = self._get_last_payment()
+        self.assertEqual(payment.partner_id, self.customer)
+        self.assertFalse(payment.tokenize)
+        self.assertEqual(
+            payment.landing_route,
+            f"/my/billing/invoices/{invoice.id}?access_token={token}",
+        )
+
+    def test_form_refuses(self):
+        """F193: other amounts, other invoices, saved cards, other values."""
+        invoice, secret = self._bill_one(45), self._bill_stranger()
+        before = self._get_last_payment()
+        for ids, amount, values in (
+            (invoice.id, 1, {}),
+            (invoice.id, None, {}),
+            (secret.id, 4321, {}),
+            (secret.id, 4321, {"access_token": "guessed"}),
+            (f"{invoice.id},{secret.id}", 4366, {}),
+            ("x", 45, {}),
+            (invoice.id, 45, {"flow": "token", "token_id": self.card.id}),
+            (invoice.id, 45, {"is_validation": True}),
+            (invoice.id, 45, {"custom_create_values": {"amount": 1}}),
+        ):
+            self.assertIn("error", self._begin(ids, amount, **values), values)
+        self.authenticate(None, None)
+        self.assertIn("error", self._begin(invoice.id, 45))
+        self.assertIn("error", self._begin(f"{invoice.id},{invoice.id}", 45))
+        self.assertEqual(self._get_last_payment(), before)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalPayInBrowser(PortalCommon):
+    """F119, W7: what the page does with the answers."""
+
+    def _pay_in_browser(self, invoice, steps):
+        code = """
+            const button = document.querySelector(".o_billing_pay_button");
+            const check = document.querySelector(".o_billing_check_button");
+            const message = document.querySelector(".o_billing_pay_message");
+            const until = async (what, test) => {
+                for (let i = 0; i < 100 && !test(); i++) {
+                    await new Promise((resolve) => setTimeout(resolve, 50));
+                }
+                if (!test()) {
+                    throw new Error(`In vain: ${what}; ${message.textContent}`);
+                }
+            };
+            (async () => {
+                STEPS
+                console.log("test successful");
+            })().catch((error) => console.error(error.message));
+            """
+        self.browser_js(
+            f"/my/billing/invoices/{invoice.id}/pay",
+            code.replace("STEPS", steps),
+            "!document.querySelector('.o_billing_pay_button').disabled",
+            login="portal-test",
+        )
+        self.env.invalidate_all()
+
+    def test_decline_then_paid(self):
+        """F142: the reason is read, the button works again; one charge a click."""
+        invoice = self._bill_one(45)
+        self.gateway.decline(decline_code="expired_card")
+        self._pay_in_browser(
+            invoice,
+            """
+            button.click();
+            button.click();
+            await until("busy", () => button.disabled);
+            await until("declined", () => message.dataset.state === "declined");
+            await until("free", () => !button.disabled);
+            if (!message.textContent.includes("Card expired")) {
+                throw new Error(message.textContent);
+            }
+            """,
+        )
+        self.assertEqual(len(self.gateway.charges), 1)
+        self._pay_in_browser(
+            invoice,
+            """
+            button.click();
+            await until("done", () => message.dataset.state === "done");
+            """,
+        )
+        self.assertEqual(invoice.billing_state, "paid")
+
+    def test_confirmation(self):
+        """W7: Stripe.js is given the secret; then the server says what came of it."""
+        invoice = self._bill_one(45)
+        self.gateway.ask_customer()
+        confirm = self.gateway.get_charge
+
+        def get_charge(charge_id):
+            charge = confirm(charge_id)
+            if charge.needs_customer:
+                # Asked once for the secret; from then on the bank has said yes.
+                self.gateway.settle(charge_id, "succeeded")
+            return charge
+
+        self.gateway.get_charge = get_charge
+        self._pay_in_browser(
+            invoice,
+            """
+            button.click();
+            await until("done", () => message.dataset.state === "done");
+            if (window.confirmed !== "secret") {
+                throw new Error(`Confirmed: ${window.confirmed}`);
+            }
+            """,
+        )
+        self.assertEqual(invoice.billing_state, "paid")
+        self.assertEqual(self.gateway.taken, 4500)
+
+    def test_lost_answer(self):
+        """W2: nothing can be paid before the outcome is known."""
+        invoice = self._bill_one(45)
+        self.gateway.lose(is_executed=True)
+        self._pay_in_browser(
+            invoice,
+            """
+            button.click();
+            await until("unknown", () => message.dataset.state === "unknown");
+            await until("asking", () => !check.classList.contains("d-none"));
+            if (!button.disabled) {
+                throw new Error("It can be paid twice");
+            }
+            check.click();
+            await until("done", () => message.dataset.state === "done");
+            """,
+        )
+        self.assertEqual(self.gateway.taken, 4500)
+
+    def test_refusal_is_read(self):
+        """What changed meanwhile is said, and nothing is charged."""
+        invoice = self._bill_one(45)
+        self._pay_in_browser(
+            invoice,
+            """
+            button.closest("form").dataset.amount = "44";
+            button.click();
+            await until("refused", () => message.dataset.state === "declined");
+            if (!message.textContent.includes("has changed")) {
+                throw new Error(message.textContent);
+            }
+            """,
+        )
+        self.assertFalse(self.gateway.charges)
