@@ -234,6 +234,7 @@ class PaymentTransaction(models.Model):
             with self.env.cr.savepoint():
                 if not self.is_post_processed:
                     self._post_process()
+                    self._billing_mail_receipt()
                 self._billing_close()
         except UserError as error:
             self.invalidate_recordset()
@@ -244,6 +245,15 @@ class PaymentTransaction(models.Model):
                     error=error,
                 )
             )
+
+    def _billing_mail_receipt(self):
+        """Tell the customer that the card was charged, or the money given back (F124).
+
+        Odoo's own form shows it on the page; there the customer is at the screen.
+        """
+        if self.billing_key and self.payment_id:
+            template = self.env.ref("omni_billing.mail_template_card_receipt")
+            template.send_mail(self.payment_id.id)
 
     def _post_process(self):
         """Override of `account_payment`: a refund posts its credit note too."""

@@ -37,6 +37,21 @@ class TestCardPayment(CardCommon):
         self.assertEqual(self._get_books_balance(), 0)
         self._assert_agrees()
 
+    def test_customer_gets_a_receipt(self):
+        """F124: of the charge, and of the refund."""
+        invoice = self._bill_amounts(45)
+        invoice._billing_charge(self.card)
+        invoice._billing_refund()
+        mails = self.env["mail.mail"].search(
+            [("model", "=", "account.payment")], order="id"
+        )
+        self.assertEqual(len(mails), 2)
+        self.assertIn("charged", mails[0].body_html)
+        self.assertIn("gave", mails[1].body_html)
+        for mail in mails:
+            self.assertIn("45.00", mail.body_html)
+            self.assertEqual(mail.recipient_ids, self.customer)
+
     def test_part_of_the_amount(self):
         invoice = self._bill_amounts(45)
         attempt = invoice._billing_charge(self.card, 20)
