@@ -1,0 +1,162 @@
+"""The customer's own pages, on a desktop and on a phone (F3)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from stories import bill, charge
+
+from dev.browsing import DESKTOP, PHONE
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa"]}
+#: Odoo's own frame around our pages, which is not ours to mend.
+FRAME = [["header"], ["footer"]]
+CUSTOMER = "customer"
+LINK = """
+print(env["account.move"].browse(arguments["invoice"])._portal_ensure_token())
+env.cr.commit()
+"""
+
+
+@pytest.fixture(scope="module")
+def invoice(server):
+    """Have a new invoice of the demo's customer, taxed, and something unbilled."""
+    staff = server.rpc("staff")
+    name = [("name", "=", "Acme Rentals")]
+    [customer] = staff.call("res.partner", "search", name)
+    charge(staff, customer, "Router", cost=100, date="2025-01-10", taxed=True)
+    period = {"date_start": "2025-01-01", "date_end": "2025-01-31"}
+    invoice = bill(staff, customer, title="Hardware", **period)
+    charge(staff, customer, "Support", cost=50, date=f"{date.today()}")
+    [void] = charge(staff, customer, "Wrong", cost=9, date=f"{date.today()}")
+    staff.call("omni.billing.transaction", "action_void", [void])
+    return invoice
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def screen(request, login):
+    """Log the customer in, on a screen of that size."""
+    page = login(CUSTOMER)
+    page.set_viewport_size(request.param)
+    return page
+
+
+def check(page):
+    """The page fits the screen, and axe has nothing against it."""
+    width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert width <= 0, f"{page.url} is {width} pixels too wide"
+    page.wait_for_function("document.getAnimations().length === 0")
+    context = {"include": [["#wrapwrap"]], "exclude": FRAME}
+    results = Axe().run(page, context=context, options=RULES)
+    assert results.violations_count == 0, results.generate_report()
+
+
+def row(page, table, text):
+    """Find the row of a list that shows this text."""
+    return page.locator(f".o_billing_{table} tbody tr").filter(has_text=text)
+
+
+def test_from_home_to_the_pdf(screen, invoice):
+    """F3, F32, F99, F119, F195: balance, invoice, PDF."""
+    page = screen
+    page.goto("/my")
+    page.locator("a[href='/my/billing']").click()
+    expect(page.locator("h2")).to_have_text(
+        [
+            *("Unpaid", "Unbilled", "Credit on File"),
+            *("Payment Methods", "Transactions", "Invoices"),
+        ]
+    )
+    unbilled = page.locator("[data-balance=unbilled]")
+    expect(unbilled).to_contain_text("It can be paid once it is invoiced")
+    # 97.40 of the demo, and 50 of today.
+    expect(unbilled).to_contain_text("$ 147.40")
+    expect(page.locator("[data-balance=due]")).to_contain_text("$ 185.00")
+    check(page)
+
+    page.get_by_role("link", name="All invoices", exact=True).click()
+    found = row(page, "invoices", "Hardware")
+    expect(found).to_contain_text("$ 115.00")
+    check(page)
+    found.get_by_role("link", name=invoice["name"], exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(invoice["name"])
+    line = row(page, "lines", "Router")
+    expect(line.locator("[data-cell=tax]")).to_contain_text("$ 15.00 (15%)")
+    expect(line.locator("[data-cell=total]")).to_have_text("$ 115.00")
+    check(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download PDF").click()
+    assert download.value.suggested_filename == f"Invoice_{invoice['id']:05d}.pdf"
+    assert download.value.path().read_bytes().startswith(b"%PDF")
+
+
+def test_transactions_are_searched_and_filtered(screen, invoice):
+    """F9, F17, F19: what is void is muted, what is billed leads to its invoice."""
+    page = screen
+    page.goto("/my/billing/transactions")
+    expect(row(page, "transactions", "Wrong")).to_have_class("o_billing_void")
+    check(page)
+    toggler = page.get_by_role("button", name="Toggle filters")
+    if toggler.is_visible():
+        toggler.click()
+    page.locator("#portal_searchbar_filters").click()
+    page.get_by_role("link", name="Unbilled", exact=True).click()
+    page.wait_for_url("**filterby=unbilled**")
+    expect(row(page, "transactions", "Support")).to_be_visible()
+    expect(row(page, "transactions", "Wrong")).to_have_count(0)
+    expect(row(page, "transactions", "Router")).to_have_count(0)
+
+    page.goto("/my/billing/transactions")
+    page.get_by_role("searchbox", name="Search").fill("router")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**search=router**")
+    expect(page.locator(".o_billing_transactions tbody tr")).to_have_count(1)
+    found = row(page, "transactions", "Router")
+    found.get_by_role("link", name=invoice["name"]).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(invoice["name"])
+
+
+def test_cards_of_the_overview_lead_to_their_rows(screen, invoice):
+    """F18, F69: a click on a card filters the list."""
+    page = screen
+    page.goto("/my/billing")
+    page.locator("#transactions [data-card=open]").click()
+    page.wait_for_url("**/my/billing/transactions?filterby=unbilled")
+    page.goto("/my/billing")
+    page.locator("#invoices [data-card=open]").click()
+    page.wait_for_url("**/my/billing/invoices?filterby=unpaid")
+    expect(row(page, "invoices", "Hardware")).to_be_visible()
+
+
+def test_paying_without_a_provider_says_how_else(screen, invoice):
+    """F130, F138: the way to the cards, and other ways to pay."""
+    page = screen
+    page.goto("/my/billing")
+    page.get_by_role("link", name="Add a Card").click()
+    page.wait_for_url("**/my/billing/cards")
+    expect(page.locator(".o_billing_instructions")).to_contain_text("bank transfer")
+    check(page)
+    page.goto("/my/billing")
+    page.get_by_role("link", name="Pay All").click()
+    expect(page.locator("[data-total]")).to_have_text("$ 185.00")
+    expect(page.locator(".o_billing_instructions")).to_contain_text("bank transfer")
+    check(page)
+
+
+def test_link_without_login(page, server, invoice):
+    """F119: the invoice of the link, its PDF, and no way further."""
+    token = server.shell(LINK, invoice=invoice["id"]).strip()
+    url = f"/my/billing/invoices/{invoice['id']}?access_token={token}"
+    page.set_viewport_size(PHONE)
+    page.goto(url)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(invoice["name"])
+    expect(page.locator("ol.breadcrumb")).to_have_count(0)
+    check(page)
+    with page.expect_download():
+        page.get_by_role("link", name="Download PDF").click()
+    page.get_by_role("link", name="Pay Invoice").click()
+    expect(page.locator("[data-total]")).to_have_text("$ 115.00")
+    check(page)
