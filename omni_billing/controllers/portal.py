@@ -448,6 +448,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
     def _billing_prepare_values(self, page_name):
         return self._prepare_portal_layout_values() | {
             "page_name": page_name,
+            # Odoo's frame says no language; screen readers need it.
+            "html_data": {"lang": (request.env.lang or "en").replace("_", "-")},
             "today": fields.Date.context_today(request.env.user),
             "format_percentage": request.env["account.move"]._billing_format_percentage,
         }

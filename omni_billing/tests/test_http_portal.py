@@ -232,7 +232,7 @@ class TestPortalPages(PortalCommon):
             self.assertFalse(self._open(path).xpath("//tr[@data-id]"))
 
     def test_french(self):
-        """What cannot be said in English alone is read from Odoo's terms."""
+        """Amounts and percentages are written as the customer's language does."""
         self.env["res.lang"]._activate_lang("fr_FR")
         self.portal.lang = "fr_FR"
         invoice = self._bill_one(100, tax_ids=self.tax_10)
@@ -240,6 +240,7 @@ class TestPortalPages(PortalCommon):
         self.opener.cookies["frontend_lang"] = "fr_FR"
         response = self.url_open(f"/my/billing/invoices/{invoice.id}")
         tree = html.fromstring(response.content)
+        self.assertEqual(tree.xpath("/html/@lang"), ["fr-FR"])
         [tax] = self._read(tree, "//td[@data-cell='tax']")
         self.assertIn("(10 %)", tax)
 
