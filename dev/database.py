@@ -119,9 +119,11 @@ class Databases:
 
     @staticmethod
     def _disconnect(cursor: Cursor, name: str) -> None:
+        # PostgreSQL sends its own workers away by itself, and lets nobody else do it.
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = %s AND pid != pg_backend_pid()",
+            " WHERE datname = %s AND pid != pg_backend_pid()"
+            " AND backend_type = 'client backend'",
             [name],
         )
 
