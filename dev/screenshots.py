@@ -76,6 +76,14 @@ SHOTS = [
     Shot("proforma", CUSTOMERS, "staff", prepare=_open_proforma),
     Shot("invoice", INVOICES, "staff", ready=".o_data_row", prepare=_open_invoice),
     Shot("payment", INVOICES, "staff", ready=".o_data_row", prepare=_open_payment),
+    Shot("portal", "/my/billing", "customer", ready=".o_billing_portal"),
+    Shot(
+        "portal-phone",
+        "/my/billing",
+        "customer",
+        browsing.PHONE,
+        ready=".o_billing_portal",
+    ),
     Shot(
         "invoices-phone",
         INVOICES,
