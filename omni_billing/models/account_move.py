@@ -201,6 +201,14 @@ class AccountMove(models.Model):
             )
         return result
 
+    def _compute_access_url(self):
+        """Override of `account`: links to our invoices lead to our page (F119)."""
+        result = super()._compute_access_url()
+        for move in self:
+            if move._billing_has_own_pdf():
+                move.access_url = f"/my/billing/invoices/{move.id}"
+        return result
+
     # === CRUD METHODS === #
 
     @api.model_create_multi

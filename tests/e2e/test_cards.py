@@ -1,0 +1,210 @@
+"""WF1 and WF4 with a card (F200, F203), against a Stripe as strict as the real one."""
+
+from __future__ import annotations
+
+import re
+
+import books
+import pytest
+from playwright.sync_api import expect
+from screens import CustomerPage, InvoiceList
+from stories import add_customer, bill, charge
+from tests.fakes.stripe_server import StripeServer
+
+SET_UP = """
+provider = env.ref("payment.payment_provider_stripe")
+provider.write({
+    "stripe_publishable_key": arguments["publishable_key"],
+    "stripe_secret_key": arguments["secret_key"],
+    "stripe_webhook_secret": "whsec_test",
+    "allow_tokenization": True,
+    "state": "test",
+    "is_published": True,
+})
+env.ref("payment.payment_method_card").active = True
+parameters = env["ir.config_parameter"]
+parameters.set_param("omni_billing.stripe_api_base", arguments["url"])
+parameters.set_param("omni_billing.stripe_js_url", arguments["js_url"])
+env.cr.commit()
+"""
+INVITE = """
+portal = env.ref("base.group_portal")
+partner = env["res.partner"].browse(arguments["partner"])
+env["res.users"].with_context(no_reset_password=True).create({
+    "name": partner.name,
+    "login": arguments["login"],
+    "password": arguments["login"],
+    "partner_id": partner.id,
+    "group_ids": [(6, 0, portal.ids)],
+})
+env.cr.commit()
+"""
+MAIL = """
+mails = env["mail.mail"].search([
+    ("recipient_ids", "in", arguments["partner"]), ("model", "=", "account.move")
+])
+print(mails.body_html)
+"""
+RUN_EVENTS = """
+env["omni.billing.stripe.event"]._cron_process()
+env.cr.commit()
+print(env["omni.billing.stripe.event"].search([]).mapped("state"))
+"""
+
+
+@pytest.fixture(scope="module")
+def stripe(server):
+    """Have the demo company charge cards at a test Stripe."""
+    with StripeServer() as stripe:
+        server.shell(
+            SET_UP,
+            publishable_key=stripe.publishable_key,
+            secret_key=stripe.secret_key,
+            url=stripe.url,
+            js_url=stripe.js_url,
+        )
+        stripe.add_webhook(
+            f"{server.url}/payment/stripe/webhook",
+            "whsec_test",
+            api_version="2019-05-16",
+        )
+        stripe.hold_webhooks()
+        yield stripe
+
+
+def invite(server, name):
+    """Have a customer with a login to the portal, which is the first name."""
+    customer = add_customer(server, name)
+    login = name.split()[0].lower()
+    server.shell(INVITE, partner=customer, login=login)
+    return customer, login
+
+
+def become(login, page, user):
+    """Let another person use the browser."""
+    page.context.clear_cookies()
+    return login(user)
+
+
+def save_card(page, number):
+    """Save a card as the customer, on Stripe's own form."""
+    page.goto("/my/billing/cards")
+    form = page.locator(".o_payment_form")
+    form.get_by_placeholder("number", exact=True).fill(number)
+    form.get_by_placeholder("exp_month").fill("12")
+    form.get_by_placeholder("exp_year").fill("35")
+    form.get_by_placeholder("cvc").fill("123")
+    form.get_by_placeholder("postal_code").fill("12345")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url(re.compile("/my/billing/cards"))
+    expect(page.get_by_text(f"•••• {number[-4:]}").first).to_be_visible()
+
+
+def pay_by_default_card(page):
+    """Press the button of the pay page, with the card that is pre-selected."""
+    page.get_by_role("button", name=re.compile(r"^Pay \$")).click()
+
+
+def test_new_customer_saves_a_card_and_pays(server, stripe, login):
+    """F200: card, two charges, invoice of 95, mail, portal, default card, Paid."""
+    customer, user = invite(server, "Olga Newman")
+    page = login(user)
+    save_card(page, "4242424242424242")
+    expect(page.get_by_text("Default", exact=True).first).to_be_visible()
+
+    staff = server.rpc("staff")
+    charge(staff, customer, "Setup", cost=50)
+    charge(staff, customer, "Month", cost=45)
+    invoice = bill(staff, customer)
+    bulk = staff.call(
+        "omni.billing.bulk",
+        "create",
+        [{"operation": "email", "invoice_ids": [invoice["id"]]}],
+    )
+    [result] = staff.call("omni.billing.bulk", "run_step", bulk, [invoice["id"]])
+    assert not result["error"]
+    body = server.shell(MAIL, partner=[customer])
+    link = re.search(r'href="([^"]*/mail/view[^"]+)"', body)
+    assert link, body
+
+    page.goto(link[1].replace("&amp;", "&"))
+    page.wait_for_url(re.compile("/my/billing/invoices/"))
+    expect(page.get_by_text(invoice["name"]).first).to_be_visible()
+    page.get_by_role("link", name=re.compile("^Pay")).click()
+    expect(page.get_by_role("radio", checked=True)).to_have_count(1)
+    pay_by_default_card(page)
+    expect(page.get_by_text("Paid", exact=True).first).to_be_visible()
+
+    page.goto("/my/billing")
+    expect(page.locator("[data-balance=due]")).to_contain_text("$ 0.00")
+    expect(page.locator("[data-balance=unbilled]")).to_contain_text("$ 0.00")
+    assert stripe.totals()["usd"]["charged"] == 9500
+    # The webhook comes after all, twice: nothing changes.
+    for event in stripe.events("payment_intent.succeeded"):
+        for _time in range(2):
+            stripe.deliver(event["id"])
+    assert "done" in server.shell(RUN_EVENTS)
+    books.agree(server)
+
+
+def test_card_expires_and_another_one_pays(server, stripe, login):
+    """F203, F142: failure, new card, default, retry from the unpaid invoice."""
+    customer, user = invite(server, "Ravi Harbour")
+    page = login(user)
+    save_card(page, "4242424242424242")
+    staff = server.rpc("staff")
+    charge(staff, customer, "Fibre", cost=45)
+    number = bill(staff, customer)["name"]
+    before = stripe.totals()["usd"]["charged"]
+
+    stripe.decline_next("expired_card")
+    page = become(login, page, "staff")
+    invoice = InvoiceList(page).open(number)
+    payment = invoice.pay()
+    payment.choose("Card")
+    assert "Card expired" in payment.is_refused()
+    payment.close()
+
+    page = become(login, page, user)
+    save_card(page, "5555555555554444")
+    row = page.locator("li, tr, .list-group-item").filter(has_text="•••• 4444")
+    row.get_by_role("button", name="Set as Default").click()
+    expect(row.get_by_text("Default", exact=True).first).to_be_visible()
+
+    page = become(login, page, "staff")
+    payment = InvoiceList(page).open(number).pay()
+    payment.choose("Card")
+    expect(payment.field("token_id").locator("input")).to_have_value(
+        re.compile("Mastercard •••• 4444")
+    )
+    payment.press("Pay Invoice")
+    payment.is_gone()
+    InvoiceList(page).rows.show(number, billing_state="Paid")
+    customer_page = CustomerPage.open(page, customer)
+    customer_page.owes(due="$ 0.00")
+    assert stripe.totals()["usd"]["charged"] == before + 4500
+    books.agree(server)
+
+
+def test_refund_goes_back_to_the_card(server, stripe, login):
+    """F171-F173: by a manager, once, and the books follow."""
+    customer, user = invite(server, "Tess Moore")
+    page = login(user)
+    save_card(page, "4242424242424242")
+    staff = server.rpc("staff")
+    charge(staff, customer, "Fibre", cost=45, taxed=True)
+    number = bill(staff, customer)["name"]
+    net = stripe.totals()["usd"]["net"]
+    page = become(login, page, "admin")
+    payment = InvoiceList(page).open(number).pay()
+    payment.pay("Card")
+    assert stripe.totals()["usd"]["net"] == net + 5175
+
+    invoice = InvoiceList(page).open(number)
+    invoice.press("Refund Invoice")
+    page.get_by_role("button", name="Confirm Refund").click()
+    expect(page.get_by_text("refunded to the card")).to_be_visible()
+    InvoiceList(page).rows.show(number, billing_state="Refunded")
+    assert stripe.totals()["usd"]["net"] == net
+    assert InvoiceList(page).open(number).buttons.count("Refund Invoice") == 0
+    books.agree(server)
