@@ -11,6 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
+from words import say, spoken
 
 if TYPE_CHECKING:
     from playwright.sync_api import Download, Locator, Page
@@ -71,6 +72,90 @@ class Rows:
         for text in texts:
             self.row(text).get_by_role("checkbox").check()
 
+    def are_not_selected(self) -> None:
+        """Wait until no row is ticked any more, as after a list was read again."""
+        boxes = self._scope.get_by_role("checkbox", checked=True)
+        expect(boxes).to_have_count(0)
+
+    def menu(self, text: str) -> Menu:
+        """Open the menu of a row."""
+        self.menu_button(text).click()
+        return Menu(self._scope.page)
+
+    def menu_button(self, text: str) -> Locator:
+        """Find the button that opens it."""
+        return self.row(text).get_by_role("button", name=say("Actions"), exact=True)
+
+    def right_click(self, text: str) -> Menu:
+        """Open the menu of a row where the pointer is."""
+        self.row(text).locator(f"td[name={self._key}]").click(button="right")
+        return Menu(self._scope.page)
+
+    def sort(self, column: str) -> None:
+        """Click on the head of a column."""
+        self._scope.locator(f"th[data-name={column}]").click()
+
+
+class Menu:
+    """A menu that was opened."""
+
+    def __init__(self, page: Page) -> None:
+        items = page.get_by_role("menuitem")
+        # A phone shows it at the bottom.
+        self.box = page.locator(".o_popover, .o_bottom_sheet_ready").filter(has=items)
+        expect(self.box.get_by_role("menuitem").last).to_be_in_viewport(ratio=1)
+
+    @property
+    def actions(self) -> list[str]:
+        """The names of the actions."""
+        texts = self.box.get_by_role("menuitem").all_inner_texts()
+        return [text.strip() for text in texts]
+
+    def item(self, action: str) -> Locator:
+        """Find an action."""
+        return self.box.get_by_role("menuitem", name=say(action), exact=True)
+
+    def choose(self, action: str) -> None:
+        """Choose an action."""
+        self.item(action).click()
+        self.is_gone()
+
+    def close(self) -> None:
+        """Close it with the keyboard."""
+        self.box.page.keyboard.press("Escape")
+        self.is_gone()
+
+    def is_gone(self) -> None:
+        """Wait until it was closed."""
+        expect(self.box).to_have_count(0)
+
+
+class Cards:
+    """The rows of a list on a phone, where each is a card."""
+
+    def __init__(self, scope: Locator) -> None:
+        self._scope = scope
+
+    def card(self, text: str) -> Locator:
+        """Find the card on which this stands."""
+        cards = self._scope.get_by_role("link")
+        return cards.filter(has=self._scope.page.get_by_text(text, exact=True))
+
+    def show(self, text: str, *words: str) -> None:
+        """Wait for a card, and for what else stands on it."""
+        expect(self.card(text)).to_be_visible()
+        for word in words:
+            expect(self.card(text).get_by_text(word, exact=True)).to_be_visible()
+
+    def open(self, text: str) -> None:
+        """Tap on a card."""
+        self.card(text).get_by_text(text, exact=True).tap()
+
+    def menu(self, text: str) -> Menu:
+        """Open the menu of a card."""
+        self.card(text).locator(".o_dropdown_kanban button").tap()
+        return Menu(self._scope.page)
+
 
 class Dialog:
     """A dialog, known by a field that only it has."""
@@ -108,7 +193,7 @@ class Dialog:
 
     def close(self) -> None:
         """Close it with the cross."""
-        self.box.get_by_role("button", name="Close").first.click()
+        self.box.locator("header").get_by_role("button").last.click()
         self.is_gone()
 
 
@@ -149,14 +234,15 @@ class ProformaDialog(Dialog):
     def select_all(self) -> None:
         """Put all lines in."""
         self.press("Select All")
-        expect(self.box.get_by_role("button", pressed=False)).to_have_count(0)
+        expect(self.box.locator("[aria-pressed=false]")).to_have_count(0)
 
     def counts(self, included: int) -> None:
         """Wait for the number of lines that are in, on the badge and on the button."""
-        noun = "transaction" if included == 1 else "transactions"
-        text = f"{included} {noun} selected"
+        is_one = spoken().is_one(included)
+        noun = say("transaction selected" if is_one else "transactions selected")
+        text = f"{included} {noun}"
         expect(self.box.get_by_text(text, exact=True)).to_be_visible()
-        expect(self._button).to_have_text(f"Generate Invoice ({included})")
+        expect(self._button).to_have_text(f"{say('Generate Invoice')} ({included})")
 
     def totals(self, subtotal: str, tax: str, total: str) -> None:
         """Wait for the three totals."""
@@ -182,9 +268,17 @@ class ProformaDialog(Dialog):
         self.is_gone()
         return InvoiceDialog(self.page)
 
+    def generate_note(self) -> InvoiceDialog:
+        """Bill more credits than charges, which opens the credit note."""
+        name = re.compile("^Generate Credit Note")
+        self.box.get_by_role("button", name=name).click()
+        self.is_gone()
+        return InvoiceDialog(self.page)
+
     @property
     def _button(self) -> Locator:
-        return self.box.get_by_role("button", name=re.compile("^Generate Invoice"))
+        name = re.compile(f"^{say('Generate Invoice')}")
+        return self.box.get_by_role("button", name=name)
 
 
 class InvoiceDialog(Dialog):
@@ -214,7 +308,7 @@ class InvoiceDialog(Dialog):
 
     def is_marked(self, word: str) -> None:
         """Wait for the ribbon with that word."""
-        expect(self.box.get_by_text(word, exact=True)).to_be_visible()
+        expect(self.box.get_by_text(say(word), exact=True)).to_be_visible()
 
     def pdf(self) -> str:
         """Download the PDF and read it."""
@@ -265,7 +359,7 @@ class PaymentDialog(Dialog):
 
     def choose(self, mode: str) -> None:
         """Choose a mode of payment."""
-        self.box.get_by_role("radio", name=mode, exact=True).check()
+        self.box.get_by_role("radio", name=say(mode), exact=True).check()
 
     def pay(self, mode: str, **values: str) -> None:
         """Pay, which closes the dialog and says so."""
@@ -274,10 +368,76 @@ class PaymentDialog(Dialog):
         self.press("Pay Invoice")
         self.is_gone()
 
+    def lacks_a_card(self) -> None:
+        """Try to pay by card, where none is saved; the dialog stays."""
+        self.choose("Card")
+        self.press("Pay Invoice")
+        assert "Missing required fields" in read_notice(self.page)
+        expect(self.box).to_be_visible()
+
     def is_refused(self) -> str:
         """Try to pay, and read why it is not possible; the dialog stays."""
         self.press("Pay Invoice")
         return read_message(self.page)
+
+
+class RefundDialog(Dialog):
+    """Where credit is given back to a customer."""
+
+    mark = "credit_available"
+
+    def refund(self, mode: str, **values: str) -> None:
+        """Give it back, which closes the dialog and says so."""
+        self.box.get_by_role("radio", name=mode, exact=True).check()
+        self.enter(**values)
+        self.press("Record Refund")
+        self.is_gone()
+
+
+class BulkDialog(Dialog):
+    """Where the same is done with many invoices; known by its title."""
+
+    def __init__(self, page: Page, title: str) -> None:
+        self.page = page
+        heading = page.get_by_role("heading", name=title, exact=True)
+        self.box = page.get_by_role("dialog").filter(has=heading)
+        expect(self.box).to_be_visible()
+
+    def is_at(self, progress: str) -> None:
+        """Wait until it is so far."""
+        expect(self.box.get_by_role("status")).to_have_text(progress)
+
+    def says(self, text: str) -> None:
+        """Wait for a text."""
+        expect(self.box.get_by_text(text)).to_be_visible()
+
+    def failure(self, number: str) -> Locator:
+        """Find the row that tells why an invoice failed."""
+        cell = self.page.get_by_role("button", name=number, exact=True)
+        return self.box.get_by_role("row").filter(has=cell)
+
+    def tells(self, failures: dict[str, str]) -> None:
+        """Wait until it tells why these invoices failed, and no others."""
+        expect(self.box.locator("tbody tr")).to_have_count(len(failures))
+        for number, reason in failures.items():
+            expect(self.failure(number)).to_contain_text(reason)
+
+    def is_done(self, progress: str) -> None:
+        """Wait until all was done, and close it."""
+        self.is_at(progress)
+        self.says("All done.")
+        self.finish()
+
+    def finish(self) -> None:
+        """Close it with the button."""
+        self.box.locator("footer").get_by_text("Close", exact=True).click()
+        self.is_gone()
+
+    def download(self, button: str) -> Download:
+        """Press a button that downloads the file, when it is ready."""
+        with self.page.expect_download() as download:
+            self.press(button)
+        return download.value
 
 
 class CustomerPage:
@@ -285,7 +445,8 @@ class CustomerPage:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        page.get_by_role("tab", name="Billing").click()
+        # Odoo has a tab of that name too, in French.
+        page.get_by_role("tab", name=say("Billing"), exact=True).last.click()
         self.transactions = self._list("date")
         self.invoices = self._list("billing_state")
 
@@ -308,25 +469,35 @@ class CustomerPage:
         return cls(page)
 
     def owes(self, **amounts: str) -> None:
-        """Wait for balances: ``unbilled``, ``due``, ``credit``."""
+        """Wait for balances: ``unbilled``, ``due``, ``paid``, ``credit``."""
         for name, amount in amounts.items():
             expect(self._field(f"billing_{name}_amount")).to_have_text(amount)
 
+    def operations(self) -> Menu:
+        """Open the menu of operations."""
+        self.press("Operations")
+        return Menu(self.page)
+
+    def see(self, group: str) -> None:
+        """Press one of the amounts, which opens what it sums up."""
+        amounts = self.page.locator(".o_billing_balance")
+        amounts.get_by_role("button", name=re.compile(f"^{group}")).click()
+
     def add_charge(self, title: str, cost: str, **values: str) -> None:
         """Enter a charge."""
-        self._press("Add a Transaction")
+        self.press("Add a Transaction")
         self._save_transaction(name=title, retail_cost=cost, **values)
 
     def add_credit(self, title: str, cost: str, kind: str, **values: str) -> None:
         """Enter a credit of a kind."""
-        self._press("Create a Credit")
+        self.operations().choose("Create a Credit")
         self._save_transaction(
             name=title, retail_cost=cost, credit_type_id=kind, **values
         )
 
     def bill(self) -> ProformaDialog:
         """Start an invoice."""
-        self._press("Generate a Proforma Invoice")
+        self.press("Generate a Proforma Invoice")
         return ProformaDialog(self.page)
 
     def open_invoice(self, number: str) -> InvoiceDialog:
@@ -336,7 +507,7 @@ class CustomerPage:
 
     def pay_all(self) -> PaymentDialog:
         """Take money for whatever is unpaid."""
-        self._press("Pay Unpaid Invoices")
+        self.press("Pay Unpaid Invoices")
         return PaymentDialog(self.page)
 
     def _save_transaction(self, **values: str) -> None:
@@ -344,7 +515,8 @@ class CustomerPage:
         dialog.enter(**values)
         dialog.save()
 
-    def _press(self, button: str) -> None:
+    def press(self, button: str) -> None:
+        """Press a button of the page."""
         press(self.page, button)
 
     def _field(self, name: str) -> Locator:
@@ -356,45 +528,79 @@ class CustomerPage:
         return Rows(self.page.locator(".o_billing_tab_list").filter(has=head))
 
 
+class CustomerPhonePage(CustomerPage):
+    """The same on a phone: cards, and no room for lists."""
+
+    def _list(self, column: str) -> Cards:
+        number = ("date", "billing_state").index(column)
+        return Cards(self.page.locator(".o_billing_tab_list").nth(number))
+
+
 class SystemList:
     """A list over all customers, with its search bar."""
 
     path: str
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, *, is_open: bool = False) -> None:
         self.page = page
-        page.goto(self.path)
+        if is_open:
+            page.wait_for_url(f"**{self.path.removeprefix('/odoo')}*")
+        else:
+            page.goto(self.path)
         self.rows = Rows(page.get_by_role("table"))
         expect(page.get_by_role("table")).to_be_visible()
+
+    @property
+    def facets(self) -> Locator:
+        """What the list is searched for."""
+        return self.page.get_by_role("search").get_by_role("listitem")
+
+    @property
+    def page_size(self) -> Locator:
+        """Where one chooses how many rows a page has."""
+        return self.page.get_by_role("combobox", name="Rows per page")
+
+    def card(self, name: str, amount: str) -> None:
+        """Wait for the amount on a card: ``total``, ``open`` and so on."""
+        card = self.page.locator(f".o_billing_card[data-card={name}]")
+        expect(card.locator(".o_billing_card_amount")).to_have_text(amount)
+
+    def pager(self, text: str) -> None:
+        """Wait for which rows the page has, of how many."""
+        expect(self.page.locator(".o_pager_counter")).to_have_text(text)
 
     def filter(self, name: str) -> None:
         """Choose a filter of the search menu."""
         self.page.get_by_title("Toggle Search Panel").click()
         self.page.get_by_role("menuitemcheckbox", name=name, exact=True).click()
         self.page.keyboard.press("Escape")
-        self._is_searched(name)
+        self.is_searched(name)
 
-    def unfilter(self) -> None:
-        """Take all filters away."""
-        facets = self.page.get_by_role("search").get_by_role("listitem")
-        while left := facets.count():
-            facets.first.get_by_role("button", name="Remove").click()
-            expect(facets).to_have_count(left - 1)
+    def unfilter(self, name: str | None = None) -> None:
+        """Take a filter away, or all of them."""
+        if name:
+            facet = self.facets.filter(has_text=name)
+            facet.get_by_role("button", name="Remove").click()
+            expect(facet).to_have_count(0)
+            return
+        while left := self.facets.count():
+            self.facets.first.get_by_role("button", name="Remove").click()
+            expect(self.facets).to_have_count(left - 1)
 
     def search(self, text: str, by: str) -> None:
         """Type into the search bar, and choose what to search."""
         self.page.get_by_role("searchbox").fill(text)
         offer = self.page.get_by_role("menuitem", name=f"Search {by} for: {text}")
         offer.click()
-        self._is_searched(text)
+        self.is_searched(text)
 
     def press(self, button: str) -> None:
         """Press a button for the selected rows."""
         press(self.page, button)
 
-    def _is_searched(self, text: str) -> None:
-        facets = self.page.get_by_role("search").get_by_role("listitem")
-        expect(facets.filter(has_text=text)).to_be_visible()
+    def is_searched(self, text: str) -> None:
+        """Wait for a filter to be on."""
+        expect(self.facets.filter(has_text=text)).to_be_visible()
 
 
 class TransactionList(SystemList):
@@ -435,6 +641,25 @@ class InvoiceList(SystemList):
         self.press("Pay")
         return PaymentDialog(self.page)
 
+    def void(self, reason: str, *numbers: str) -> BulkDialog:
+        """Void several invoices, for a reason."""
+        self.rows.select(*numbers)
+        self.press("Void Invoices")
+        VoidDialog(self.page).void(reason)
+        return BulkDialog(self.page, f"Void {len(numbers)} Invoices")
+
+    def send(self, *numbers: str) -> BulkDialog:
+        """Send several invoices; the dialog asks first."""
+        self.rows.select(*numbers)
+        self.press("Send by E-mail")
+        return BulkDialog(self.page, f"Send {len(numbers)} Invoices by E-mail")
+
+    def download(self, *numbers: str) -> BulkDialog:
+        """Download several invoices; the dialog asks how."""
+        self.rows.select(*numbers)
+        self.press("Download")
+        return BulkDialog(self.page, f"Download {len(numbers)} Invoices")
+
 
 def start_invoice(page: Page, customer: str) -> ProformaDialog:
     """Start an invoice from the menu, where the customer is still to be chosen."""
@@ -451,7 +676,7 @@ def find_field(scope: Page | Locator, name: str) -> Locator:
 
 def press(scope: Page | Locator, name: str) -> None:
     """Press the button of that name; the icon before it counts as a letter."""
-    whole = re.compile(rf"^\W*{re.escape(name)}$")
+    whole = re.compile(rf"^\W*{re.escape(say(name))}$")
     scope.get_by_role("button", name=whole).click()
 
 
@@ -480,14 +705,39 @@ def read_message(page: Page) -> str:
     return " ".join(text.split())
 
 
+def fits(page: Page, dialog: Dialog | None = None) -> None:
+    """Check that one need not scroll sideways."""
+    boxes = [page.locator("html"), page.locator("body")]
+    if dialog:
+        boxes.append(dialog.box.get_by_role("main").first)
+    for box in boxes:
+        assert box.evaluate("box => box.scrollWidth") <= page.viewport_size["width"]
+
+
+def read_notice(page: Page) -> str:
+    """Read what was said in passing, and close it."""
+    notice = page.locator(".o_notification").first
+    text = notice.inner_text()
+    notice.locator(".o_notification_close").click()
+    expect(notice).to_have_count(0)
+    return " ".join(text.split())
+
+
 def read_pdf(source: Download | bytes) -> str:
     """Read the words of a PDF, one space between them."""
+    return " ".join(read_pages(source))
+
+
+def read_pages(source: Download | bytes) -> list[str]:
+    """Read the words of each page of a PDF."""
     content = source if isinstance(source, bytes) else source.path().read_bytes()
     result = subprocess.run(
         ["pdftotext", "-raw", "-", "-"], input=content, capture_output=True
     )
     assert not result.returncode, result.stderr
-    return " ".join(result.stdout.decode().split())
+    *pages, end = result.stdout.decode().split("\f")
+    assert not end
+    return [" ".join(page.split()) for page in pages]
 
 
 def _loose(text: str) -> str:

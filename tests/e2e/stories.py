@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from words import Language, speaking
+
 
 def add_customer(server, name: str) -> int:
     """Have a customer, in the country of the company, so that its taxes apply."""
@@ -54,3 +59,21 @@ def bill(staff, customer: int, **values) -> dict:
     wizard = prepare_bill(staff, customer, **values)
     action = staff.call("omni.billing.proforma.wizard", "action_generate", [wizard])
     return staff.call("account.move", "read", [action["res_id"]], ["name"])[0]
+
+
+def pay(staff, invoice: dict) -> None:
+    """Have an invoice paid in cash."""
+    values = {"invoice_ids": [invoice["id"]], "mode": "cash"}
+    wizard = staff.call("omni.billing.payment.wizard", "create", [values])
+    staff.call("omni.billing.payment.wizard", "action_pay", wizard)
+
+
+@contextmanager
+def working_in(server, login: str, code: str) -> Iterator[Language]:
+    """Let a user work in a language, which the screens then speak."""
+    admin = server.rpc("admin")
+    users = admin.call("res.users", "search", [("login", "=", login)])
+    admin.call("res.users", "write", users, {"lang": code})
+    with speaking(code) as language:
+        yield language
+    admin.call("res.users", "write", users, {"lang": "en_US"})

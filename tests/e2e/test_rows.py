@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from playwright.sync_api import expect
 from screens import CustomerPage, InvoiceList
-from stories import add_customer, bill, charge
+from stories import add_customer, bill, charge, pay
 
 ACTIONS = {
     "unpaid": {"Download PDF", "Send by e-mail", "Pay", "Void Invoice"},
@@ -27,9 +27,7 @@ def invoices(server):
         invoice = bill(staff, customer)
         found[state] = invoice["name"]
         if state == "paid":
-            values = {"invoice_ids": [invoice["id"]], "mode": "cash"}
-            wizard = staff.call("omni.billing.payment.wizard", "create", [values])
-            staff.call("omni.billing.payment.wizard", "action_pay", wizard)
+            pay(staff, invoice)
         if state == "void":
             staff.call("account.move", "action_billing_void", [invoice["id"]])
     return found

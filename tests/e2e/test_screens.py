@@ -17,6 +17,7 @@ from screens import (
     TransactionDialog,
     TransactionList,
     VoidDialog,
+    fits,
 )
 from stories import add_customer, bill, charge
 
@@ -162,14 +163,3 @@ def open_menu(page, name, parents):
 def has_no_dialog(page):
     """Wait until no dialog is there, be it ours or one of an error."""
     expect(page.get_by_role("dialog")).to_have_count(0)
-
-
-def fits(page, dialog=None):
-    """Check that one need not scroll sideways."""
-    widths = "box => [box.scrollWidth, box.clientWidth]"
-    boxes = [page.locator("html"), page.locator("body")]
-    if dialog:
-        boxes.append(dialog.box.get_by_role("main").first)
-    for box in boxes:
-        content, width = box.evaluate(widths)
-        assert content <= width
