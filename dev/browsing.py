@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+# A finger instead of a mouse. A menu that still slides in would be pushed away by it.
+PHONE_DEVICE = {
+    "viewport": PHONE,
+    "has_touch": True,
+    "is_mobile": True,
+    "reduced_motion": "reduce",
+}
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # A browser that works in a container, and talks to nobody but the pages it is sent to.
 ARGUMENTS = [

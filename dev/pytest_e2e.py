@@ -129,16 +129,21 @@ def console_errors() -> list[str]:
 
 
 @pytest.fixture
+def device() -> dict[str, Any]:
+    """Give Playwright's options for the device; a module may override this."""
+    return {"viewport": browsing.DESKTOP}
+
+
+@pytest.fixture
 def page(
     request: pytest.FixtureRequest,
     browser: Browser,
     server: DemoServer,
+    device: dict[str, Any],
     console_errors: list[str],
 ) -> Iterator[Page]:
     """Open a page in a profile of its own; paths are relative to the server."""
-    context = browser.new_context(
-        base_url=server.url, viewport=browsing.DESKTOP, accept_downloads=True
-    )
+    context = browser.new_context(base_url=server.url, accept_downloads=True, **device)
     context.set_default_timeout(20_000)
     page = context.new_page()
     browsing.collect_errors(page, console_errors)
