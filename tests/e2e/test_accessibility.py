@@ -7,8 +7,10 @@ from datetime import date
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from screens import CustomerPage, InvoiceList, TransactionList
-from stories import add_customer, bill, charge
+from screens import CustomerPage, InvoiceList, RefundDialog, TransactionList
+from stories import add_customer, bill, charge, pay
+
+from dev import browsing
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa"]}
 
@@ -60,3 +62,73 @@ def test_tab_and_preview_by_keyboard(login, customer):
     expect(toggle).to_have_attribute("aria-pressed", "false")
     expect(page.locator(".o_proforma_generate")).to_be_disabled()
     check(page, ".o_proforma_preview")
+
+
+def test_menu_behind_the_button_of_a_row(login, customer):
+    page = login("staff")
+    InvoiceList(page)
+    toggle = page.get_by_role("button", name="Actions", exact=True).first
+    check(page, ".o_billing_row_menu_cell", ".o_billing_page_size")
+    toggle.click()
+    check(page, ".o_billing_row_menu")
+
+
+def test_operations_and_refund(server, login):
+    """F26, F176"""
+    staff = server.rpc("staff")
+    gym = add_customer(server, "Riverside Gym")
+    page = login("manager")
+    [kind, *_others] = staff.call("omni.billing.credit.type", "search", [])
+    credit = {"transaction_type": "credit", "credit_type_id": kind}
+    values = {"partner_id": gym, "name": "Outage", "retail_cost": 10} | credit
+    staff.call("omni.billing.transaction", "create", [values])
+    bill(staff, gym)
+    tab = CustomerPage.open(page, gym)
+    tab.owes(credit="$ 10.00")
+    menu = tab.operations()
+    # The items are Odoo's own.
+    check(page, ".o_billing_balance", ".o_billing_operations")
+    menu.choose("Record a Refund")
+    RefundDialog(page)
+    check(page, ".modal-content")
+
+
+def test_dialog_of_many_invoices(server, login):
+    """F8, F120: while it asks, and when it tells what failed."""
+    staff = server.rpc("staff")
+    cafe = add_customer(server, "Harbour Cafe")
+    invoices = []
+    for title in ("Fibre", "Router"):
+        charge(staff, cafe, title)
+        invoices.append(bill(staff, cafe))
+    pay(staff, invoices[0])
+    numbers = [invoice["name"] for invoice in invoices]
+
+    page = login("manager")
+    screen = InvoiceList(page)
+    screen.search("Harbour Cafe", by="Customer")
+    screen.rows.count(2)
+    bulk = screen.download(*numbers)
+    check(page, ".modal-content")
+    bulk.press("Discard")
+    bulk.is_gone()
+    screen.rows.are_not_selected()
+    bulk = screen.void("Wrong month", *numbers)
+    bulk.is_at("2 of 2, 1 failed")
+    check(page, ".modal-content")
+
+
+@pytest.mark.parametrize("screen", [TransactionList, InvoiceList])
+def test_cards_of_a_phone(page, login, customer, screen):
+    page.set_viewport_size(browsing.PHONE)
+    login("staff")
+    page.goto(screen.path)
+    # The badge with the state is Odoo's own.
+    check(page, ".o_billing_card", ".o_kanban_record > .d-flex")
+
+
+def test_preview_on_a_phone(page, login, customer):
+    page.set_viewport_size(browsing.PHONE)
+    login("staff")
+    CustomerPage.open(page, customer).bill()
+    check(page, ".o_proforma_preview", ".o_proforma_generate")
