@@ -6,6 +6,21 @@ from odoo.addons.payment_stripe import utils as stripe_utils
 
 from ..gateways.stripe import StripeGateway
 
+#: Besides those that payment_stripe asks for (its const.py).
+WEBHOOK_EVENTS = (
+    "payment_intent.requires_action",
+    "setup_intent.setup_failed",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "payment_method.automatically_updated",
+    "payment_method.updated",
+    "payment_method.detached",
+    "customer.deleted",
+)
 STRIPE_JS_URL = "https://js.stripe.com/v3/"
 
 
@@ -62,17 +77,13 @@ class PaymentProvider(models.Model):
             endpoint, is_proxy_request=is_proxy_request, **kwargs
         )
 
-    def _billing_find_stripe(self, company):
-        """Return the Stripe provider of a company that can charge, if any."""
-        # sudo: staff do not manage providers.
-        return self.sudo().search(
-            [
-                *self._check_company_domain(company),
-                ("code", "=", "stripe"),
-                ("state", "in", ("enabled", "test")),
-            ],
-            limit=1,
-        )
+    def _send_api_request(self, method, endpoint, *, data=None, **kwargs):
+        """Override of `payment`: the webhook Odoo registers tells all that we use."""
+        is_webhook = (method, endpoint) == ("POST", "webhook_endpoints")
+        if self.code == "stripe" and is_webhook:
+            events = {*data["enabled_events[]"], *WEBHOOK_EVENTS}
+            data = {**data, "enabled_events[]": sorted(events)}
+        return super()._send_api_request(method, endpoint, data=data, **kwargs)
 
     def _billing_get_customer(self, partner):
         """Return the id at Stripe of a partner: one for each account (W4).

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -421,6 +423,27 @@ class TestStripeEvents(CardCommon):
             self.assertEqual(event.state, "done")
         self.assertEqual(invoice.billing_state, "paid")
         self.assertEqual(len(invoice.billing_receipt_ids), 1)
+
+    def test_webhook_is_registered_for_all_we_use(self):
+        sent = []
+
+        def send(_provider, *args, **kwargs):
+            sent.append(kwargs["data"])
+            return {"secret": "whsec_new"}
+
+        base = self.env.registry["payment.provider"].__mro__
+        core = next(
+            cls
+            for cls in base
+            if cls.__module__ == "odoo.addons.payment.models.payment_provider"
+        )
+        self.provider.stripe_webhook_secret = False
+        with patch.object(core, "_send_api_request", send):
+            self.provider.action_stripe_create_webhook()
+        events = sent[0]["enabled_events[]"]
+        self.assertIn("charge.dispute.created", events)
+        self.assertIn("payment_intent.succeeded", events)
+        self.assertEqual(self.provider.stripe_webhook_secret, "whsec_new")
 
     def test_other_database_is_not_ours(self):
         invoice = self._bill_amounts(45)

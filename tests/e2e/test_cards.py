@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from screens import CustomerPage, InvoiceList
 from stories import add_customer, bill, charge
+
 from tests.fakes.stripe_server import StripeServer
 
 SET_UP = """
