@@ -17,8 +17,8 @@ from ..const import BILLING_MOVE_TYPES
 
 #: Rows of each list on the overview.
 OVERVIEW_ROWS = 5
-#: What a database id can be; PostgreSQL refuses larger numbers.
-MAX_ID = 2**31 - 1
+#: No id has more digits; Python refuses to read thousands of them.
+MAX_DIGITS = 10
 
 
 class BillingPortal(PortalAccount, PaymentPortal):
@@ -503,7 +503,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         if not search:
             return Domain.TRUE
         domain = Domain.OR(Domain(name, "ilike", search) for name in names)
-        if search.isdecimal() and int(search) <= MAX_ID:
+        if search.isdecimal() and len(search) <= MAX_DIGITS:
             domain |= Domain("id", "=", int(search))
         return domain
 
@@ -561,8 +561,6 @@ class BillingPortal(PortalAccount, PaymentPortal):
         :raise AccessError, MissingError: if it is not to be shown; pages do not tell
             one from the other.
         """
-        if invoice_id > MAX_ID:
-            raise MissingError(request.env._("This document does not exist."))
         move_sudo = self._document_check_access(
             "account.move", invoice_id, access_token
         )
@@ -608,7 +606,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         :raise MissingError: if that is not what it is.
         """
         parts = str(ids).split(",")
-        if not all(part.isdecimal() and int(part) <= MAX_ID for part in parts):
+        if not all(part.isdecimal() and len(part) <= MAX_DIGITS for part in parts):
             raise MissingError(request.env._("This document does not exist."))
         return [int(part) for part in parts]
 
