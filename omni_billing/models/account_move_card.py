@@ -241,8 +241,8 @@ class AccountMove(models.Model):
                         " how that ended. Nothing was changed: try again in a minute."
                     )
                 ) from error
-            other._billing_apply(charge)
             if charge.is_paid or charge.is_under_way:
+                # The webhook books it, or the job that asks for lost answers.
                 raise UserError(
                     self.env._(
                         "The customer is paying %(invoices)s by card right now. Look"
@@ -250,6 +250,7 @@ class AccountMove(models.Model):
                         invoices=format_list(self.env, self.mapped("display_name")),
                     )
                 )
+            other._billing_apply(charge)
 
     def _billing_check_chargeable(self, attempt):
         """Check a payment that a customer begins on Odoo's own form.

@@ -117,8 +117,8 @@ class OmniBillingStripeEvent(models.Model):
         )
         self.tries += 1
         try:
-            with self.env.cr.savepoint():
-                is_ours = bool(handler and getattr(self, handler)())
+            # No savepoint around it: outcomes are committed as they come.
+            is_ours = bool(handler and getattr(self, handler)())
         except (GatewayUnknown, GatewayRefused, UserError) as error:
             self.invalidate_recordset()
             _logger.warning("Event %s: %s", self.event_ref, error)
@@ -190,9 +190,10 @@ class OmniBillingStripeEvent(models.Model):
             StripeController._include_setup_intent_in_payment_data(intent, data)
         else:
             StripeController._include_payment_intent_in_payment_data(intent, data)
-        attempt._process("stripe", data)
-        if attempt.state == "done" and not attempt.is_post_processed:
-            attempt._post_process()
+        with self.env.cr.savepoint():
+            attempt._process("stripe", data)
+            if attempt.state == "done" and not attempt.is_post_processed:
+                attempt._post_process()
 
     def _process_refund(self):
         """Book refunds, those made in Stripe's dashboard too, each once (W18)."""

@@ -1,7 +1,9 @@
 import logging
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from odoo.addons.payment import utils as payment_utils
@@ -344,6 +346,7 @@ class PaymentTransaction(models.Model):
     def _cron_resolve(self):
         """Ask for lost answers; give up what customers left unconfirmed for an hour."""
         attempts = self.search([("billing_is_open", "=", True)])
+        self._billing_find_lost_payments()._billing_take_over()
         hour_ago = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
         for attempt in attempts._billing_resolve():
             waits = attempt.billing_decline_code == "authentication_required"
@@ -352,6 +355,32 @@ class PaymentTransaction(models.Model):
                     attempt._billing_give_up()
                 except (GatewayUnknown, GatewayRefused) as error:
                     _logger.warning("%s: not given up: %s", attempt.reference, error)
+
+    @api.model
+    def _billing_find_lost_payments(self):
+        """Return payments of Odoo's own form that nothing was heard of for a while."""
+        now = fields.Datetime.now()
+        return self.search(
+            Domain("provider_code", "=", "stripe")
+            & Domain("state", "in", ("draft", "pending"))
+            & Domain("operation", "in", ("online_direct", "online_token"))
+            & Domain("provider_reference", "=like", "pi_%")
+            & Domain("billing_is_open", "=", False)
+            & Domain("last_state_change", "<", now - timedelta(minutes=10))
+            & Domain("last_state_change", ">", now - timedelta(days=4))
+        )
+
+    def _billing_take_over(self):
+        """Book those that were paid; the others may still be."""
+        for payment in self:
+            gateway = payment.provider_id._billing_get_gateway()
+            try:
+                charge = gateway.get_charge(payment.provider_reference)
+                if charge.is_paid or charge.status == "canceled":
+                    payment._billing_apply(charge)
+            except (GatewayUnknown, GatewayRefused) as error:
+                _logger.warning("%s: still unknown: %s", payment.reference, error)
+            commit(self.env)
 
     # === OVERRIDES OF PAYMENT_STRIPE === #
 

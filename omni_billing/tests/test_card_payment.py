@@ -1,3 +1,4 @@
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
@@ -231,6 +232,55 @@ class TestCardPayment(CardCommon):
         invoice = self._bill_amounts(45)
         invoice.with_user(self.portal)._billing_charge(self.card)
         self.assertEqual(invoice.billing_state, "paid")
+
+    def _begin_on_form(self, invoice):
+        """Have a payment that a customer began on Odoo's own form."""
+        payment = (
+            self.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": self.provider.id,
+                    "payment_method_id": self.method.id,
+                    "reference": f"form-{invoice.name}",
+                    "amount": invoice.amount_residual,
+                    "currency_id": invoice.currency_id.id,
+                    "partner_id": invoice.partner_id.id,
+                    "operation": "online_direct",
+                    "invoice_ids": invoice.ids,
+                }
+            )
+        )
+        charge = self.gateway.charge(
+            key=payment.reference,
+            reference=payment.reference,
+            amount=round(payment.amount * 100),
+            currency="usd",
+            is_customer_present=True,
+        )
+        payment.provider_reference = charge.id
+        self.gateway.settle(charge.id, "requires_payment_method")
+        return payment
+
+    def test_what_a_customer_began_is_given_up(self):
+        """W1: the form in another tab cannot charge a second time."""
+        invoice = self._bill_amounts(45)
+        begun = self._begin_on_form(invoice)
+        self._pay(invoice, mode="cash")
+        self.assertEqual(begun.state, "cancel")
+        self.assertEqual(self.gateway.charges["pi_0"].status, "canceled")
+
+    def test_what_a_customer_just_paid_is_not_paid_again(self):
+        invoice = self._bill_amounts(45)
+        begun = self._begin_on_form(invoice)
+        self.gateway.settle("pi_0", "succeeded")
+        for mode in ("cash", "stripe"):
+            with self.assertRaisesRegex(UserError, "is paying"):
+                self._pay(invoice, mode=mode)
+        begun.last_state_change -= timedelta(minutes=11)
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.assertEqual(invoice.billing_state, "paid")
+        self._assert_agrees()
 
     # === Refunds === #
 
