@@ -51,6 +51,10 @@ env["omni.billing.stripe.event"]._cron_process()
 env.cr.commit()
 print(env["omni.billing.stripe.event"].search([]).mapped("state"))
 """
+TOKEN = """
+print(env["account.move"].browse(arguments["invoice"])._portal_ensure_token())
+env.cr.commit()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +75,11 @@ def stripe(server):
         )
         stripe.hold_webhooks()
         yield stripe
+
+
+def money(stripe, kind="net"):
+    """Sum what Stripe holds, in cents."""
+    return stripe.totals().get("usd", {}).get(kind, 0)
 
 
 def invite(server, name):
@@ -108,6 +117,7 @@ def pay_by_default_card(page):
 
 def test_new_customer_saves_a_card_and_pays(server, stripe, login):
     """F200: card, two charges, invoice of 95, mail, portal, default card, Paid."""
+    before = money(stripe, "charged")
     customer, user = invite(server, "Olga Newman")
     page = login(user)
     save_card(page, "4242424242424242")
@@ -139,7 +149,7 @@ def test_new_customer_saves_a_card_and_pays(server, stripe, login):
     page.goto("/my/billing")
     expect(page.locator("[data-balance=due]")).to_contain_text("$ 0.00")
     expect(page.locator("[data-balance=unbilled]")).to_contain_text("$ 0.00")
-    assert stripe.totals()["usd"]["charged"] == 9500
+    assert money(stripe, "charged") == before + 9500
     # The webhook comes after all, twice: nothing changes.
     for event in stripe.events("payment_intent.succeeded"):
         for _time in range(2):
@@ -156,7 +166,7 @@ def test_card_expires_and_another_one_pays(server, stripe, login):
     staff = server.rpc("staff")
     charge(staff, customer, "Fibre", cost=45)
     number = bill(staff, customer)["name"]
-    before = stripe.totals()["usd"]["charged"]
+    before = money(stripe, "charged")
 
     stripe.decline_next("expired_card")
     page = become(login, page, "staff")
@@ -183,7 +193,7 @@ def test_card_expires_and_another_one_pays(server, stripe, login):
     InvoiceList(page).rows.show(number, billing_state="Paid")
     customer_page = CustomerPage.open(page, customer)
     customer_page.owes(due="$ 0.00")
-    assert stripe.totals()["usd"]["charged"] == before + 4500
+    assert money(stripe, "charged") == before + 4500
     books.agree(server)
 
 
@@ -195,17 +205,43 @@ def test_refund_goes_back_to_the_card(server, stripe, login):
     staff = server.rpc("staff")
     charge(staff, customer, "Fibre", cost=45, taxed=True)
     number = bill(staff, customer)["name"]
-    net = stripe.totals()["usd"]["net"]
+    net = money(stripe)
     page = become(login, page, "admin")
     payment = InvoiceList(page).open(number).pay()
     payment.pay("Card")
-    assert stripe.totals()["usd"]["net"] == net + 5175
+    assert money(stripe) == net + 5175
 
     invoice = InvoiceList(page).open(number)
     invoice.press("Refund Invoice")
     page.get_by_role("button", name="Confirm Refund").click()
     expect(page.get_by_text("refunded to the card")).to_be_visible()
     InvoiceList(page).rows.show(number, billing_state="Refunded")
-    assert stripe.totals()["usd"]["net"] == net
+    assert money(stripe) == net
     assert InvoiceList(page).open(number).buttons.count("Refund Invoice") == 0
     books.agree(server)
+
+
+def test_ordinary_invoice_is_paid_on_odoo_s_own_page(server, stripe, login):
+    """What was not billed here goes Odoo's way, with the same saved card."""
+    customer, user = invite(server, "Ben Usual")
+    page = login(user)
+    save_card(page, "4242424242424242")
+    admin = server.rpc("admin")
+    line = {"name": "Desk", "quantity": 1, "price_unit": 80, "tax_ids": []}
+    values = {"move_type": "out_invoice", "partner_id": customer}
+    [invoice] = admin.call(
+        "account.move", "create", [values | {"invoice_line_ids": [(0, 0, line)]}]
+    )
+    admin.call("account.move", "action_post", [invoice])
+    net = money(stripe)
+    token = server.shell(TOKEN, invoice=invoice).split()[-1]
+    page.goto(f"/my/invoices/{invoice}?access_token={token}")
+    page.get_by_role("link", name="Pay", exact=False).first.click()
+    form = page.locator("#pay_with")
+    form.locator("input[data-payment-option-type=token]").first.check()
+    form.locator("button[name=o_payment_submit_button]").click()
+    page.wait_for_url(re.compile(r"/my/invoices/\d+"))
+    expect(page.get_by_text("Paid").first).to_be_visible()
+    assert money(stripe) == net + 8000
+    [read] = admin.call("account.move", "read", [invoice], ["amount_residual"])
+    assert read["amount_residual"] == 0
