@@ -347,6 +347,9 @@ class _typed_failures:  # noqa: N801
         code = error.code or ""
         if isinstance(error, stripe.IdempotencyError):
             code = code or "idempotency_error"
+        elif isinstance(error, stripe.RateLimitError):
+            # The SDK drops the code of this one.
+            code = code or "rate_limit"
         message = error.user_message or str(error)
         if status is None or status in UNKNOWN_STATUSES:
             raise GatewayUnknown(code, message) from error

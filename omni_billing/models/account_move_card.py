@@ -83,6 +83,18 @@ class AccountMove(models.Model):
         except (GatewayRefused, GatewayUnknown) as error:
             _logger.info("An attempt stays open: %s", error)
         self.invalidate_recordset()
+        # Whoever asks did not know of it yet, so it may be the same wish again.
+        if attempts.filtered(lambda tx: tx.state == "done") and (
+            "refund" in attempts.mapped("operation")
+            or sum(self.mapped("amount_residual"))
+        ):
+            raise UserError(
+                self.env._(
+                    "Stripe has just confirmed what was under way for %(invoices)s."
+                    " Nothing else was done: look at what is left, then go on.",
+                    invoices=format_list(self.env, self.mapped("display_name")),
+                )
+            )
         if blocked := self.filtered("billing_attempt_id"):
             raise UserError(
                 self.env._(

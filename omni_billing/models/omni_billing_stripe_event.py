@@ -3,13 +3,13 @@ import logging
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
 from odoo.addons.payment_stripe.controllers.main import StripeController
 
-from ..exceptions import GatewayRefused, GatewayUnknown
 from ..gateways.stripe import DATABASE, REFERENCE
-from ..tools.commit import commit
+from ..tools.commit import commit, rollback
 from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -90,9 +90,9 @@ class OmniBillingStripeEvent(models.Model):
     @api.model
     def _cron_process(self, limit=100):
         """Work on new events, the oldest first."""
+        Transaction = self.env["payment.transaction"]
         for event in self.search([("state", "=", "new")], order="id", limit=limit):
-            event._process()
-            commit(self.env)
+            Transaction._billing_insist(event._process)
 
     def action_process_again(self):
         """Work on events again that failed."""
@@ -115,19 +115,20 @@ class OmniBillingStripeEvent(models.Model):
             ),
             None,
         )
-        self.tries += 1
+        tries = self.tries + 1
         try:
-            # No savepoint around it: outcomes are committed as they come.
+            # No savepoint: an outcome is committed before it is booked.
             is_ours = bool(handler and getattr(self, handler)())
-        except (GatewayUnknown, GatewayRefused, UserError) as error:
-            self.invalidate_recordset()
-            _logger.warning("Event %s: %s", self.event_ref, error)
-            self.error = str(error)
-            if self.tries >= MAX_TRIES:
-                self.state = "failed"
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:  # one event must not hold up all others
+            rollback(self.env)
+            _logger.warning("Event %s: %s", self.event_ref, error, exc_info=True)
+            state = "failed" if tries >= MAX_TRIES else "new"
+            self.write({"tries": tries, "error": str(error), "state": state})
         else:
-            self.state = "done" if is_ours else "unknown"
-            self.error = False
+            state = "done" if is_ours else "unknown"
+            self.write({"tries": tries, "error": False, "state": state})
 
     # === HANDLERS: True if the object is ours === #
 
@@ -160,6 +161,17 @@ class OmniBillingStripeEvent(models.Model):
         attempt = self._find_transaction(
             intent["id"], intent.get("metadata"), intent.get("description")
         )
+        metadata = intent.get("metadata") or {}
+        if not attempt and metadata.get(DATABASE) == (
+            self.provider_id._billing_get_uuid()
+        ):
+            # After a backup was restored, say: it is left to a person.
+            raise UserError(
+                self.env._(
+                    "This payment of %(reference)s is not in the database any more.",
+                    reference=metadata.get(REFERENCE),
+                )
+            )
         if not attempt:
             return False
         if attempt.billing_key:
@@ -200,6 +212,14 @@ class OmniBillingStripeEvent(models.Model):
         obj = self._object
         intent_ref = obj.get("payment_intent")
         source = intent_ref and self._find_transaction(intent_ref)
+        if intent_ref and not source:
+            # It may be of a charge whose answer was lost.
+            self.env["payment.transaction"].search(
+                Domain("provider_id", "=", self.provider_id.id)
+                & Domain("billing_is_open", "=", True)
+                & Domain("provider_reference", "=", False)
+            )._billing_resolve()
+            source = self._find_transaction(intent_ref)
         if not source:
             return False
         source._billing_lock()

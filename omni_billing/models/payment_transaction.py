@@ -1,9 +1,14 @@
 import logging
 from datetime import timedelta
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.service.model import (
+    MAX_TRIES_ON_CONCURRENCY_FAILURE,
+    PG_CONCURRENCY_EXCEPTIONS_TO_RETRY,
+)
 from odoo.tools import SQL
 
 from odoo.addons.payment import utils as payment_utils
@@ -68,18 +73,36 @@ class PaymentTransaction(models.Model):
                 )
         except GatewayUnknown as error:
             _logger.warning("%s: no answer from Stripe: %s", self.reference, error)
-            self.state_message = self.env._(
-                "Stripe gave no answer. It is asked again in a moment; until then"
-                " nothing else is charged."
-            )
+            record = self._billing_apply_silence
         except GatewayRefused as error:
             _logger.warning("%s: refused by Stripe: %s", self.reference, error.code)
-            self._billing_fail(self._billing_explain_refusal(error), error.code)
+            # The SDK repeats a call that broke off: the first may have come through.
+            record = (
+                self._billing_apply_silence
+                if error.code == "rate_limit"
+                else partial(self._billing_apply_refusal, error)
+            )
         else:
-            # A webhook may have been faster: see what it did.
-            commit(self.env)
-            self._billing_apply(answer)
+            record = partial(self._billing_apply, answer)
+        # A webhook may have been faster: see what it did.
         commit(self.env)
+        self._billing_insist(record)
+
+    def _billing_insist(self, record):
+        """Do what can be done again, and commit it, whoever else is writing.
+
+        Odoo runs a request again after a conflict. One that has called Stripe must not
+        be: only what came of the call is written again, or else it stays open.
+        """
+        for _try in range(MAX_TRIES_ON_CONCURRENCY_FAILURE):
+            try:
+                record()
+                commit(self.env)
+                return
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
+                self.env.cr.rollback()
+                _logger.info("Written again after a conflict: %s", error)
+        _logger.warning("Too many conflicts: %s is left for later", self.ids)
 
     def _billing_prepare_charge(self):
         return {
@@ -123,6 +146,21 @@ class PaymentTransaction(models.Model):
         else:
             self._billing_apply_charge(answer)
         self._billing_finish()
+
+    def _billing_apply_silence(self):
+        """Say that nobody knows yet."""
+        self._billing_lock()
+        if self.billing_is_open:
+            self.state_message = self.env._(
+                "Stripe gave no answer. It is asked again in a moment; until then"
+                " nothing else is charged."
+            )
+
+    def _billing_apply_refusal(self, error):
+        """Close an attempt that Stripe refused, unless that is done already."""
+        self._billing_lock()
+        if self.billing_is_open:
+            self._billing_fail(self._billing_explain_refusal(error), error.code)
 
     def _billing_apply_charge(self, charge):
         expected = (self._billing_to_minor(self.amount), self.currency_id.name.lower())
@@ -294,7 +332,7 @@ class PaymentTransaction(models.Model):
         for attempt in self.filtered("billing_is_open"):
             try:
                 attempt._billing_resolve_one()
-            except (GatewayUnknown, GatewayRefused) as error:
+            except (GatewayUnknown, GatewayRefused, UserError) as error:
                 _logger.warning("%s: still unknown: %s", attempt.reference, error)
             commit(self.env)
         return self.filtered("billing_is_open")
@@ -348,7 +386,9 @@ class PaymentTransaction(models.Model):
         attempts = self.search([("billing_is_open", "=", True)])
         self._billing_find_lost_payments()._billing_take_over()
         hour_ago = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
-        for attempt in attempts._billing_resolve():
+        for attempt in attempts:
+            attempt._billing_insist(attempt._billing_resolve)
+        for attempt in attempts.filtered("billing_is_open"):
             waits = attempt.billing_decline_code == "authentication_required"
             if waits and attempt.create_date < hour_ago:
                 try:

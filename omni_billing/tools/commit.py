@@ -13,3 +13,11 @@ def commit(env):
     env.flush_all()
     if not modules.module.current_test:
         env.cr.commit()  # pylint: disable=invalid-commit
+
+
+def rollback(env):
+    """Undo what was done since the last commit, as far as it is really committed."""
+    if modules.module.current_test:
+        env.clear()
+    else:
+        env.cr.rollback()
