@@ -24,6 +24,7 @@ CORE = True
 
 UNIT_TESTS = "tests/unit"
 E2E_TESTS = "tests/e2e"
+FAULT_TESTS = "tests/faults"
 ADDON_TESTS = f"{addon.NAME}/tests"
 
 NOTHING_COLLECTED = 5
@@ -76,7 +77,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if not options.parts:
         # A part that cannot choose among its tests is left out when -k does.
         options.parts = [
-            name for name in PARTS if not options.expression or name not in WHOLE
+            name
+            for name in PARTS
+            if name not in ON_DEMAND and (not options.expression or name not in WHOLE)
         ]
     return options
 
@@ -185,6 +188,21 @@ class Runner:
         options = ("-p", "no:odoo", "-p", "dev.pytest_e2e")
         return self._pytest("e2e", environment, *options, E2E_TESTS)
 
+    def faults(self) -> Result:
+        """Break charges and refunds in every way, on a real server."""
+        return self._faults("faults")
+
+    def compare(self) -> Result:
+        """Break those of plain payment_stripe as well, and print what comes of it."""
+        template = Templates(self.space).ensure("base")
+        return self._faults("compare", OMNI_BASE_TEMPLATE=template)
+
+    def _faults(self, part: str, **more: str) -> Result:
+        template = Templates(self.space).ensure("addon")
+        environment = {**self.space.environment, "OMNI_ADDON_TEMPLATE": template}
+        options = ("-p", "no:odoo", "-p", "dev.pytest_faults")
+        return self._pytest(part, {**environment, **more}, *options, FAULT_TESTS)
+
     def _pytest_odoo(self, part: str, *arguments: str) -> Result:
         with Templates(self.space).copied("addon", part) as database:
             options = (f"--odoo-database={database}", "--odoo-log-level=warn")
@@ -194,7 +212,7 @@ class Runner:
         self, part: str, environment: dict[str, str], *arguments: str
     ) -> Result:
         if (
-            arguments[-1] in (UNIT_TESTS, E2E_TESTS)
+            arguments[-1] in (UNIT_TESTS, E2E_TESTS, FAULT_TESTS)
             and not Path(arguments[-1]).exists()
         ):
             return Result(part)
@@ -260,6 +278,10 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "addon": Runner.addon,
     "http": Runner.http,
     "own": Runner.own,
+    "faults": Runner.faults,
     "e2e": Runner.e2e,
+    "compare": Runner.compare,
 }
+# Odoo's own code is measured, not ours tested: only when asked for.
+ON_DEMAND = {"compare"}
 WHOLE = {"lint", "own"}

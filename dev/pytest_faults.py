@@ -1,0 +1,114 @@
+"""A pytest plugin for tests/faults: Odoo in processes that can be killed, and a Stripe.
+
+At the end it prints what became of the money in each fault.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from dev import core, paths
+from dev.templates import PREFIX
+from dev.workspace import Workspace
+from tests.fakes.stripe_server import SECRET_KEY, StripeServer
+from tests.faults.harness import Subject
+
+#: The template of the database, and the jobs, the one that works on events first.
+SUBJECTS = {
+    "ours": (
+        "OMNI_ADDON_TEMPLATE",
+        ("process_events", "ask_stripe", "post_process", "detach_cards"),
+    ),
+    "plain": ("OMNI_BASE_TEMPLATE", ("post_process",)),
+}
+FILE = paths.STATE / "faults.md"
+
+
+@pytest.fixture(scope="session")
+def stripe() -> Iterator[StripeServer]:
+    """Run a Stripe."""
+    with StripeServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def subjects(stripe: StripeServer) -> Iterator[dict[str, Subject]]:
+    """Load Odoo, with Omni Billing and, to compare, without."""
+    workspace = Workspace(core.ensure(), paths.TEST_DATA, dict(os.environ))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        loaded = {}
+        for name, (template, jobs) in SUBJECTS.items():
+            if template not in os.environ:
+                continue
+            database = f"{PREFIX}_run_faults_{name}_{os.getpid()}"
+            workspace.databases.copy(os.environ[template], database)
+            stack.callback(workspace.databases.drop, database)
+            workspace.databases.set_parameters(
+                database,
+                {
+                    "omni_billing.stripe_api_base": stripe.url,
+                    "omni_billing.stripe_js_url": stripe.js_url,
+                },
+            )
+            subject = Subject(name, workspace, database, folder)
+            subject.jobs = jobs
+            stack.callback(subject.close)
+            loaded[name] = subject
+        for subject in loaded.values():
+            subject.wait_until_ready()
+            subject.users = subject.run(
+                "set_up", stripe_url=stripe.url, key=SECRET_KEY
+            ).expect()
+            subject.warm_up(name="First", customer="cus_1", card="pm_1", amount=1)
+        yield loaded
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> dict:
+    """Give where outcomes are noted: by fault, operation and subject."""
+    return request.config.stash.setdefault(REPORT, {})
+
+
+REPORT: pytest.StashKey[dict] = pytest.StashKey()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what became of the money."""
+    found = terminalreporter.config.stash.get(REPORT, {})
+    if not found:
+        return
+    lines = list(_table(found))
+    terminalreporter.write_line("")
+    for line in lines:
+        terminalreporter.write_line(line)
+    FILE.write_text("\n".join(lines) + "\n")
+
+
+def _table(found: dict) -> Iterator[str]:
+    subjects = [name for name in SUBJECTS if any(name in row for row in found.values())]
+    heads = {"ours": "Omni Billing", "plain": "plain payment_stripe"}
+    cells = [f"{heads[name]}: Stripe | booked | outcome" for name in subjects]
+    yield f"| fault | of | {' | '.join(cells)} |"
+    yield "|" + " --- |" * (2 + 3 * len(subjects))
+    for (fault, operation), row in found.items():
+        cells = []
+        for name in subjects:
+            one = row.get(name) or {"stripe": "", "booked": "", "outcome": "n/a"}
+            cells += [one["stripe"], one["booked"], one["outcome"]]
+        yield f"| {fault} | {operation} | {' | '.join(cells)} |"
+    for name in subjects:
+        ran = [row[name] for row in found.values() if row.get(name, {}).get("stripe")]
+        told = sum(one["outcome"].startswith("left to a person") for one in ran)
+        good = sum(one["outcome"] == "ok" for one in ran)
+        yield ""
+        yield (
+            f"{heads[name]}: {len(ran)} runs, {good} right, {told} left to a person,"
+            f" {len(ran) - good - told} wrong"
+        )

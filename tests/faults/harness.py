@@ -1,0 +1,433 @@
+"""The test's side: processes of Odoo that can be stopped and killed, and a case each.
+
+A *subject* is an Odoo on a database of its own, with or without Omni Billing. A *case*
+is a customer with a card and an invoice, on an empty Stripe, of which something goes
+wrong. `Case.settle` then does what happens after a fault: people look and try again,
+jobs run, late events come. `Case.judge` says whether the money is right.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import stripe as stripe_sdk
+
+from dev import paths
+from dev.system import die_with_parent
+from tests.fakes.stripe_server import SECRET_KEY, StripeServer
+
+START_SECONDS = 180
+ANSWER_SECONDS = 60
+PRICE = 45
+#: The version in which payment_stripe has events sent, and the events it wants.
+EVENT_VERSION = "2019-05-16"
+PLAIN_EVENTS = {
+    "payment_intent.processing",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "charge.refunded",
+    "charge.refund.updated",
+}
+
+
+class Died(Exception):
+    """A process ended without an answer."""
+
+
+@dataclass
+class Outcome:
+    """What a request or a job came to: a value, or an error."""
+
+    value: object = None
+    error: str = ""
+    message: str = ""
+    trace: str = ""
+
+    def expect(self) -> object:
+        """Return the value, which there has to be."""
+        if self.error:
+            raise AssertionError(f"{self.error}: {self.message}\n{self.trace}")
+        return self.value
+
+
+class Task:
+    """A request or a job in a process of its own."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        channel.settimeout(ANSWER_SECONDS)
+        self._channel = channel
+        self._reader = channel.makefile("r")
+        hello = self._read()
+        self._pid = hello["pid"]
+        self.number = hello["number"]
+        self._is_over = False
+        self._end: dict = {}
+
+    def wait_until_stopped(self) -> Task:
+        """Wait until it has come to the step where it is to stop."""
+        if not self.stops():
+            raise AssertionError(f"It did not stop, but came to an end: {self._end}")
+        return self
+
+    def stops(self) -> bool:
+        """Wait until it stops, or comes to an end."""
+        answer = self._read()
+        if "stopped" in answer:
+            return True
+        self._end = answer
+        return False
+
+    def has_news(self, seconds: float) -> bool:
+        """Tell whether it has stopped or come to an end, within some time."""
+        return bool(select.select([self._channel], [], [], seconds)[0])
+
+    def go_on(self) -> Task:
+        """Let a stopped one go on."""
+        self._channel.sendall(b"go\n")
+        return self
+
+    def kill(self) -> None:
+        """Kill it, wherever it is, and wait until it is gone."""
+        if left := self.end():
+            raise AssertionError(f"It had come to an end before it was killed: {left}")
+
+    def end(self) -> str:
+        """See that it is gone; return what it had to say before."""
+        if self._is_over:
+            return ""
+        os.kill(self._pid, signal.SIGKILL)
+        left = self._reader.read()
+        self._close()
+        return left
+
+    def result(self) -> Outcome:
+        """Wait for its end."""
+        outcome = Outcome(**(self._end or self._read()))
+        self._close()
+        return outcome
+
+    def _close(self) -> None:
+        self._reader.close()
+        self._channel.close()
+        self._is_over = True
+
+    def _read(self) -> dict:
+        line = self._reader.readline()
+        if not line:
+            raise Died
+        return json.loads(line)
+
+
+class Subject:
+    """An Odoo with its database; `start` does something in a fork of it."""
+
+    def __init__(self, name: str, workspace, database: str, folder: Path) -> None:
+        self.name = name
+        self.database = database
+        self.users: dict[str, int] = {}
+        self._databases = workspace.databases
+        self._count = 0
+        self._tasks: list[Task] = []
+        path = str(folder / f"{name}.sock")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen()
+        self._listener.settimeout(ANSWER_SECONDS)
+        paths.LOGS.mkdir(parents=True, exist_ok=True)
+        self.log = paths.LOGS / f"faults-{name}.log"
+        self._output = self.log.open("w")
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tests.faults.worker", database, name, path),
+                *("--log-level=info", "--max-cron-threads=0"),
+            ],
+            cwd=paths.ROOT,
+            env=workspace.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._output,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+
+    def wait_until_ready(self) -> None:
+        """Wait until Odoo is loaded."""
+        if self._process.stdout.readline().strip() != "ready":
+            raise AssertionError(f"Odoo does not start, see {self.log}")
+
+    def close(self) -> None:
+        """End it."""
+        self._process.stdin.close()
+        self._process.wait(ANSWER_SECONDS)
+        self._process.stdout.close()
+        self._listener.close()
+        self._output.close()
+
+    def start(
+        self,
+        job: str,
+        *,
+        by: str = "",
+        stop: str = "",
+        world: dict | None = None,
+        is_job: bool = False,
+        **values: object,
+    ) -> Task:
+        """Begin a request of somebody, or a job, in a process of its own."""
+        self._count += 1
+        command = {"number": self._count, "job": job, "values": values, "stop": stop}
+        command.update(uid=self.users.get(by), world=world or {}, is_job=is_job)
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        task = Task(self._listener.accept()[0])
+        if task.number != self._count:
+            raise AssertionError("Another process was expected.")
+        self._tasks.append(task)
+        return task
+
+    def end(self) -> None:
+        """End what a test has left running."""
+        for task in self._tasks:
+            task.end()
+        self._tasks.clear()
+
+    def warm_up(self, **values: object) -> None:
+        """Fill the caches, once the database is set up."""
+        self._process.stdin.write(
+            json.dumps({"job": "warm_up", "values": values}) + "\n"
+        )
+        self._process.stdin.flush()
+        self.wait_until_ready()
+
+    def run(self, job: str, **options: object) -> Outcome:
+        """Do something, to its end."""
+        return self.start(job, **options).result()
+
+    @contextmanager
+    def sql(self):
+        """Look into the database from outside."""
+        with self._databases.cursor(self.database) as cursor:
+            yield cursor
+
+    def wait_for_lock(self, task: Task) -> None:
+        """Wait until a process waits for the lock of another, or comes to an end."""
+        with self.sql() as cursor:
+            while not task.has_news(0.01):
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
+                if cursor.fetchone()[0]:
+                    return
+
+
+@dataclass
+class Wish:
+    """What people want, by which the end is judged."""
+
+    charged: float = 0
+    refunded: float = 0
+    other: float = 0
+    state: str = "paid"
+
+
+@dataclass
+class Case:
+    """One customer, one card, one invoice, one fault."""
+
+    subject: Subject
+    stripe: StripeServer
+    api: stripe_sdk.StripeClient
+    ids: dict[str, int]
+    endpoint: str
+    wish: Wish
+    operation: str = "charge"
+    #: Events that came already, in the order in which they happened.
+    delivered: set[str] = field(default_factory=set)
+    #: What is left to a person, who is told; then the money need not be right yet.
+    told: str = ""
+    #: What jobs and web server failed at.
+    crashes: list[str] = field(default_factory=list)
+
+    # === WHAT PEOPLE AND JOBS DO === #
+
+    def start(self, job: str = "", by: str = "ann", **options: object) -> Task:
+        """Begin what a person does: what the case is about, or something else."""
+        job = job or self.operation
+        values = {}
+        if job in ("charge", "part"):
+            job, values = "charge", {"amount": self.wish.charged}
+        elif job == "refund":
+            values = {"amount": self.wish.refunded}
+        return self.subject.start(job, by=by, case=self.ids, **values, **options)
+
+    def run(self, job: str = "", by: str = "ann", **options: object) -> Outcome:
+        """Do it to its end."""
+        return self.start(job, by, **options).result()
+
+    def work(self, job: str, **options: object) -> Outcome:
+        """Run a job of Odoo's, as its scheduler does."""
+        outcome = self.subject.run(job, is_job=True, **options)
+        if outcome.error:
+            last = outcome.trace.strip().splitlines()
+            self.crashes.append(f"{job}: {last[-1] if last else outcome.error}")
+        return outcome
+
+    def recover(self) -> None:
+        """Run all jobs, as Odoo does every few minutes."""
+        names = self.subject.jobs
+        failures = self.subject.run("jobs", names=names).expect()
+        self.crashes += filter(None, failures)
+
+    def read(self) -> dict:
+        """Read the books."""
+        return self.subject.run("read", case=self.ids).expect()
+
+    # === EVENTS === #
+
+    def events(self, *types: str) -> list[str]:
+        """Give the events that happened, of some types or all, oldest first."""
+        found = [
+            event
+            for event in self.stripe.events()
+            if self.subject.name == "ours" or event["type"] in PLAIN_EVENTS
+        ]
+        return [e["id"] for e in found if not types or e["type"] in types]
+
+    def deliver(self, *events: str) -> Task:
+        """Begin to post events to Odoo, one after the other."""
+        self.delivered.update(events)
+        deliveries = [self.stripe.build_delivery(e, self.endpoint) for e in events]
+        return self.subject.start(
+            "receive",
+            events=[
+                {"body": base64.b64encode(body).decode(), "headers": headers}
+                for body, headers in deliveries
+            ],
+        )
+
+    def hear(self, *events: str) -> None:
+        """Post events to Odoo one after the other, and have it work on them."""
+        statuses = self.deliver(*events).result().expect()
+        self.crashes += [f"webhook: {status}" for status in statuses if status != 200]
+        self.recover()
+
+    # === THE END === #
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether a person who looks sees that it worked."""
+        books = self.read()
+        if self.operation == "refund":
+            return books["refunds_seen"] > 0
+        return books["residual"] < books["total"]
+
+    def settle(self, tries: int = 2) -> None:
+        """Let happen what happens after a fault, until all is at rest."""
+        self.stripe.clear_faults()
+        for _try in range(tries):
+            if not self.is_done:
+                self.run(by="ben")
+            self.recover()
+        self.hear(*(event for event in self.events() if event not in self.delivered))
+
+    def judge(self) -> dict[str, object]:
+        """Compare Stripe, the books and what was wanted.
+
+        :return: ``charged``, ``booked``, and ``problems``, a list of sentences.
+        """
+        store = self.stripe.store()
+        charged = sum(charge["amount_captured"] for charge in store["charges"]) / 100
+        refunded = (
+            sum(
+                refund["amount"]
+                for refund in store["refunds"]
+                if refund["status"] in ("succeeded", "pending")
+            )
+            / 100
+        )
+        books = self.read()
+        problems = list(_find_problems(self, books, charged, refunded))
+        return {
+            "stripe": _sum_up(charged, refunded),
+            "booked": _sum_up(books["card_in"], books["card_out"]),
+            "problems": [] if self.told else problems,
+            "outcome": self.told or "; ".join(problems) or "ok",
+            "books": books,
+        }
+
+
+def _sum_up(taken: float, back: float) -> str:
+    return f"{taken:g} − {back:g}" if back else f"{taken:g}"
+
+
+def _find_problems(case, books, charged, refunded):
+    wish = case.wish
+    if charged > wish.charged:
+        yield "charged twice"
+    elif charged < wish.charged:
+        yield "not charged"
+    if refunded > wish.refunded:
+        yield "refunded twice"
+    elif refunded < wish.refunded:
+        yield "not refunded"
+    if (books["card_in"], books["card_out"]) != (charged, refunded):
+        yield "the books differ from Stripe"
+    if books["other"] != wish.other:
+        yield "other payments are wrong"
+    if books["open"]:
+        yield "a payment stays open"
+    if books["state"] != wish.state:
+        yield f"the invoice is {books['state']}"
+    if case.subject.name == "ours":
+        yield from _find_our_problems(books, wish)
+    yield from case.crashes
+
+
+def _find_our_problems(books, wish):
+    """Check what only Omni Billing promises."""
+    if books["ledger"] != books["receivable"]:
+        yield f"ledger {books['ledger']}, receivables {books['receivable']}"
+    expected = wish.refunded
+    owed = 0 if wish.state == "void" else books["total"]
+    owed -= wish.charged + wish.other - wish.refunded + expected
+    if round(books["receivable"] - owed, 2):
+        yield f"the customer owes {books['receivable']} and not {owed}"
+    if books["events"]:
+        yield f"events left: {books['events']}"
+
+
+def new_case(subject: Subject, stripe: StripeServer, operation: str, name: str) -> Case:
+    """Empty Stripe, and make a customer with a card and an invoice."""
+    subject.end()
+    stripe.reset()
+    stripe.hold_webhooks()
+    endpoint = stripe.add_webhook("http://localhost/", api_version=EVENT_VERSION)
+    api = stripe_sdk.StripeClient(SECRET_KEY, base_addresses={"api": stripe.url}).v1
+    customer = api.customers.create({"name": name}).id
+    card = api.payment_methods.attach("pm_card_visa", {"customer": customer}).id
+    ids = subject.run(
+        "add_case", name=name, customer=customer, card=card, amount=PRICE
+    ).expect()
+    wish = {
+        "charge": Wish(charged=PRICE),
+        "part": Wish(charged=20, state="partial"),
+        "refund": Wish(charged=PRICE, refunded=10),
+    }[operation]
+    case = Case(subject, stripe, api, ids, endpoint, wish)
+    if operation == "refund":
+        case.run().expect()
+        case.hear(*case.events())
+    case.operation = operation
+    return case
