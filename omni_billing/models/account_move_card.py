@@ -4,6 +4,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_list
 
+from ..const import MAX_TITLE_LENGTH
 from ..exceptions import GatewayRefused, GatewayUnknown
 from ..tools.commit import commit
 from ..tools.trust import trust
@@ -392,7 +393,6 @@ class AccountMove(models.Model):
         self.ensure_one()
         move = trust(self).sudo()  # sudo: whoever may refund books the refund.
         note = move._billing_create_refund_note(-refund.amount)
-        note._billing_enter_in_ledger()
         lines = (refund.payment_id.move_id.line_ids + note.line_ids).filtered(
             lambda line: line.account_type == "asset_receivable" and not line.reconciled
         )
@@ -417,38 +417,42 @@ class AccountMove(models.Model):
         note = self._reverse_moves([values], cancel=False)
         if self.currency_id.compare_amounts(amount, self.amount_total):
             note._billing_reduce_to(amount)
+        note._billing_enter_in_ledger()
         note.action_post()
         return note
 
     def _billing_enter_in_ledger(self):
-        """Write the ledger entry of a credit note that no transaction led to (F25)."""
+        """Write the ledger entries of a draft credit note, one for each line (F25)."""
         self.ensure_one()
-        Transaction = trust(self.env["omni.billing.transaction"])
         correction = self.env.ref(
             "omni_billing.credit_type_correction", raise_if_not_found=False
         ) or self.env["omni.billing.credit.type"].search([], limit=1)
-        entry = Transaction.create(
-            {
-                "transaction_type": "credit",
-                "credit_type_id": correction.id,
-                "name": self.billing_title,
-                "company_id": self.company_id.id,
-                "partner_id": self.partner_id.id,
-                "currency_id": self.currency_id.id,
-                "date": self.invoice_date,
-                "retail_cost": self.amount_total,
-                "tax_ids": [Command.clear()],
-            }
-        )
-        entry.write(
-            {
-                "state": "invoiced",
-                "invoice_id": self.id,
-                "amount_untaxed": -self.amount_untaxed,
-                "tax_amount": -self.amount_tax,
-                "amount_total": -self.amount_total,
-            }
-        )
+        entries = trust(self.env["omni.billing.transaction"])
+        for line in self._billing_get_lines():
+            amount = line["amount_total"]
+            if self.currency_id.is_zero(amount):
+                continue
+            # What the invoice credited, its refund takes back.
+            is_credit = amount > 0
+            title = self.billing_title
+            if line["title"] != title:
+                title = f"{title}: {line['title']}"
+            entry = entries.create(
+                {
+                    "transaction_type": "credit" if is_credit else "charge",
+                    "credit_type_id": correction.id if is_credit else False,
+                    "name": title[:MAX_TITLE_LENGTH],
+                    "company_id": self.company_id.id,
+                    "partner_id": self.partner_id.id,
+                    "currency_id": self.currency_id.id,
+                    "date": self.invoice_date,
+                    "retail_cost": abs(amount),
+                    "tax_ids": [Command.clear()],
+                }
+            )
+            line["record"].billing_transaction_id = entry
+            entries += entry
+        entries._set_invoiced(self)
 
     def _billing_reduce_to(self, amount):
         """Make a draft credit note come to an amount, taxes included."""
@@ -468,7 +472,7 @@ class AccountMove(models.Model):
             commands.append(
                 Command.create(
                     {
-                        "name": self.ref,
+                        "name": self.billing_title,
                         "quantity": line["quantity"],
                         "price_unit": line["price_unit"],
                         "tax_ids": [Command.set(line["tax_ids"].ids)],
