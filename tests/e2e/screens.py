@@ -596,7 +596,7 @@ class SystemList:
 
     def press(self, button: str) -> None:
         """Press a button for the selected rows."""
-        press(self.page, button)
+        press(self.page.locator(".o_control_panel"), button)
 
     def is_searched(self, text: str) -> None:
         """Wait for a filter to be on."""

@@ -26,6 +26,21 @@ def staff(server):
     return server.rpc("staff")
 
 
+def test_paying_from_a_row_is_seen_on_the_whole_page(server, staff, login):
+    """F9, F31: balances and both lists follow what is done in a row."""
+    cafe = add_customer(server, "Quay Cafe")
+    charge(staff, cafe, "Fibre", cost=45)
+    number = bill(staff, cafe)["name"]
+    page = login("staff")
+    customer = CustomerPage.open(page, cafe)
+    customer.owes(due="$ 45.00", paid="$ 0.00")
+    invoice = customer.open_invoice(number)
+    invoice.pay().pay("Cash", reference="Receipt #3")
+    customer.owes(due="$ 0.00", paid="$ 45.00")
+    customer.transactions.show(f"Payment for invoice {number}", state="Invoiced")
+    customer.invoices.show(number, billing_state="Paid")
+
+
 def test_each_operation_once(server, staff, login):
     """F26, F33, F152, F176: the amounts before and after each of them."""
     cafe = add_customer(server, "Harbour Cafe")

@@ -106,9 +106,16 @@ export class BulkDialog extends Component {
     }
 
     retry() {
-        this.left = this.state.failures.map((failure) => failure.id);
-        this.state.done -= this.left.length;
+        const { failures } = this.state;
+        this.left = [...failures.map((failure) => failure.id), ...this.left];
+        this.state.done -= failures.length;
         this.state.failures = [];
+        return this.resume();
+    }
+
+    /** Go on with what is left, after a stop or without a connection. */
+    resume() {
+        this.state.isStopping = false;
         return this.start();
     }
 

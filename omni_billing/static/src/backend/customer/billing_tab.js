@@ -1,9 +1,17 @@
 import { registry } from "@web/core/registry";
+import { useService } from "@web/core/utils/hooks";
 import { getDefaultConfig, View } from "@web/views/view";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
 
 import { Component, useSubEnv } from "@odoo/owl";
 
+/** What a payment, a void or a new charge changes. */
+const BALANCES = [
+    "billing_unbilled_amount",
+    "billing_due_amount",
+    "billing_paid_amount",
+    "billing_credit_amount",
+];
 /** Rows of a list on the tab; the pager shows the rest. */
 const LIMIT = 10;
 
@@ -18,7 +26,23 @@ export class BillingTabList extends Component {
 
     setup() {
         // Three lists on a page: none of them takes the focus, nor the page's title.
-        useSubEnv({ config: { ...getDefaultConfig(), disableSearchBarAutofocus: true } });
+        useSubEnv({
+            config: { ...getDefaultConfig(), disableSearchBarAutofocus: true },
+            checkBillingCustomer: () => this.checkCustomer(),
+        });
+        this.orm = useService("orm");
+    }
+
+    /** What was done in a row may have changed the balances, and the other list. */
+    async checkCustomer() {
+        const { record } = this.props;
+        if (await record.isDirty()) {
+            return;
+        }
+        const [now] = await this.orm.silent.read("res.partner", [record.resId], BALANCES);
+        if (BALANCES.some((name) => now[name] !== record.data[name])) {
+            await record.model.load();
+        }
     }
 
     get customerId() {

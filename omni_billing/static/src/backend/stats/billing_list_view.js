@@ -56,7 +56,11 @@ export class BillingListRenderer extends ListRenderer {
 
     setup() {
         super.setup();
-        this.rowMenu = usePopover(RowMenu, { position: "bottom-start", arrow: false });
+        this.rowMenu = usePopover(RowMenu, {
+            position: "bottom-start",
+            arrow: false,
+            onClose: () => this.rowMenuTarget?.focus(),
+        });
     }
 
     rowButtons(record) {
@@ -85,6 +89,7 @@ export class BillingListRenderer extends ListRenderer {
                         pick(record, "context", "evalContext", "resModel", "resId", "resIds"),
                 }),
         }));
+        this.rowMenuTarget = target;
         this.rowMenu.open(target, { items });
     }
 }

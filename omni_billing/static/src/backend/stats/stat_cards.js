@@ -1,9 +1,9 @@
 import { formatPercentage } from "@web/views/fields/formatters";
 import { _t } from "@web/core/l10n/translation";
-import { useBus, useService } from "@web/core/utils/hooks";
+import { useService } from "@web/core/utils/hooks";
 import { useDebounced } from "@web/core/utils/timing";
 
-import { Component, onMounted, useState } from "@odoo/owl";
+import { Component, onMounted, onWillUpdateProps, useState } from "@odoo/owl";
 
 import { formatCompactAmount } from "./compact_amount";
 
@@ -16,14 +16,22 @@ const COLORS = { up: "text-success", down: "text-danger", level: "o_billing_mute
  */
 export class StatCards extends Component {
     static template = "omni_billing.StatCards";
-    static props = { list: Object };
+    static props = { list: Object, rows: Array };
 
     setup() {
         this.orm = useService("orm");
         this.state = useState({ cards: [], note: "", currencyId: false });
-        const reload = useDebounced(() => this.load(), 150);
+        const reload = useDebounced(() => {
+            this.env.checkBillingCustomer?.();
+            return this.load();
+        }, 150);
         onMounted(() => this.load());
-        useBus(this.props.list.model.bus, "update", reload);
+        // Whatever reads the list again brings new rows: a search, or an action's end.
+        onWillUpdateProps((next) => {
+            if (next.rows !== this.props.rows) {
+                reload();
+            }
+        });
     }
 
     async load() {
