@@ -25,7 +25,8 @@ class BillingStripeController(StripeController):
         Without a secret nothing is accepted. What the event means is worked out
         later, so that Stripe is answered at once (W3).
         """
-        payload = request.httprequest.get_data(cache=False)
+        # Kept, since Odoo runs a request again after a conflict.
+        payload = request.httprequest.get_data()
         signature = request.httprequest.headers.get("Stripe-Signature", "")
         if len(payload) > MAX_BYTES:
             raise BadRequest

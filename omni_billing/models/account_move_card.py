@@ -319,7 +319,9 @@ class AccountMove(models.Model):
         self.ensure_one()
         by_card = sum(left for _payment, left in self._billing_get_card_payments())
         not_credited = self.amount_total - self._billing_get_reversed_amount()
-        return self.currency_id.round(max(0.0, min(by_card, not_credited)))
+        # A charge over several invoices need not have paid this one.
+        paid = self.amount_total - self.amount_residual
+        return self.currency_id.round(max(0.0, min(by_card, not_credited, paid)))
 
     def _billing_refund(self, amount=None):
         """Give money back to the card it came from, and book it; commits.

@@ -1,7 +1,19 @@
+from contextlib import ExitStack
 from unittest.mock import patch
+
+from odoo.tools import mute_logger
 
 from .common import BillingCommon
 from .fake_gateway import FakeGateway
+
+MODELS = "odoo.addons.omni_billing.models"
+LOGGERS = (
+    f"{MODELS}.omni_billing_stripe_event",
+    f"{MODELS}.payment_token",
+    f"{MODELS}.payment_transaction",
+    "odoo.addons.payment.models.payment_transaction",
+    "odoo.http",
+)
 
 
 class CardCommon(BillingCommon):
@@ -28,6 +40,10 @@ class CardCommon(BillingCommon):
 
     def setUp(self):
         super().setUp()
+        # What goes wrong on purpose is no complaint.
+        muted = ExitStack()
+        muted.enter_context(mute_logger(*LOGGERS))
+        self.addCleanup(muted.close)
         self.gateway = FakeGateway()
         seam = patch.object(
             type(self.provider), "_billing_get_gateway", lambda _self: self.gateway
