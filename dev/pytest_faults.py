@@ -70,6 +70,11 @@ def subjects(stripe: StripeServer) -> Iterator[dict[str, Subject]]:
         yield loaded
 
 
+def pytest_sessionstart() -> None:
+    """Keep only the table of this session."""
+    FILE.unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def report(request: pytest.FixtureRequest) -> dict:
     """Give where outcomes are noted: by fault, operation and subject."""
@@ -92,8 +97,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _table(found: dict) -> Iterator[str]:
-    subjects = [name for name in SUBJECTS if any(name in row for row in found.values())]
-    heads = {"ours": "Omni Billing", "plain": "plain payment_stripe"}
+    heads = {
+        "ours": "Omni Billing",
+        "plain": "plain payment_stripe",
+        "plain_prompt": "the same, events at once",
+    }
+    subjects = [name for name in heads if any(name in row for row in found.values())]
     cells = [f"{heads[name]}: Stripe | booked | outcome" for name in subjects]
     yield f"| fault | of | {' | '.join(cells)} |"
     yield "|" + " --- |" * (2 + 3 * len(subjects))

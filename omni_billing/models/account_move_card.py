@@ -395,6 +395,8 @@ class AccountMove(models.Model):
         self.ensure_one()
         move = trust(self).sudo()  # sudo: whoever may refund books the refund.
         note = move._billing_create_refund_note(-refund.amount)
+        # Odoo sets it against what is still owed; but it is the refund's.
+        note.line_ids.remove_move_reconcile()
         lines = (refund.payment_id.move_id.line_ids + note.line_ids).filtered(
             lambda line: line.account_type == "asset_receivable" and not line.reconciled
         )

@@ -97,8 +97,12 @@ def charge(env, case, amount=None):
 
 def pay_cash(env, case, amount=None):
     """Record cash, in the same dialog."""
-    journal = env["account.journal"].search([("type", "=", "cash")], limit=1)
-    line = journal.inbound_payment_method_line_ids[:1]
+    line = (
+        env["account.journal"]
+        .search([("type", "in", ("cash", "bank"))])
+        .inbound_payment_method_line_ids.filtered(lambda line: line.code == "manual")
+    )[:1]
+    journal = line.journal_id
     return _register(env, case, journal, line, amount, {})
 
 

@@ -11,10 +11,10 @@ import pytest
 from tests.faults.catalogue import FAULTS, NotApplicable
 from tests.faults.harness import new_case
 
-SUBJECTS = [
-    "ours",
-    *(["plain"] if "OMNI_BASE_TEMPLATE" in os.environ else []),
-]
+SUBJECTS = ["ours"]
+if "OMNI_BASE_TEMPLATE" in os.environ:
+    # With events that come late, and at once.
+    SUBJECTS += ["plain", "plain_prompt"]
 CASES = [
     pytest.param(subject, fault, operation, id=f"{fault.name}-{operation}-{subject}")
     for fault in FAULTS
@@ -25,9 +25,10 @@ CASES = [
 
 @pytest.mark.parametrize(("subject", "fault", "operation"), CASES)
 def test_fault(subjects, stripe, report, subject, fault, operation):
-    case = new_case(
-        subjects[subject], stripe, operation, f"{fault.name} {operation} {subject}"
-    )
+    name, _, prompt = subject.partition("_")
+    title = f"{fault.name} {operation} {subject}"
+    case = new_case(subjects[name], stripe, operation, title)
+    case.is_prompt = bool(prompt)
     row = report.setdefault((fault.title, operation), {})
     try:
         fault.happen(case)
