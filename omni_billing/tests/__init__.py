@@ -2,6 +2,7 @@ from . import (
     test_account_move,
     test_bulk,
     test_card_payment,
+    test_card_properties,
     test_http_invoice_pdf,
     test_http_portal,
     test_http_stripe_webhook,
