@@ -263,7 +263,8 @@ class StripeGateway:
                 if (metadata.get(REFERENCE), metadata.get(DATABASE)) == (
                     reference,
                     database,
-                ) and intent.status != "canceled":
+                ) and intent.status not in ("canceled", "requires_confirmation"):
+                    # A charge is confirmed at once: the latter is a fence's.
                     return _read_charge(intent)
         return None
 
