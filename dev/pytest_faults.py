@@ -84,40 +84,73 @@ def report(request: pytest.FixtureRequest) -> dict:
 REPORT: pytest.StashKey[dict] = pytest.StashKey()
 
 
+HEADS = {
+    "ours": "Omni Billing",
+    "plain": "payment_stripe, events late",
+    "plain_prompt": "payment_stripe, events at once",
+}
+TOLD = "left to a person"
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what became of the money."""
+    """Print what became of the money, and write a shorter table to a file."""
     found = terminalreporter.config.stash.get(REPORT, {})
     if not found:
         return
-    lines = list(_table(found))
+    subjects = [name for name in HEADS if any(name in row for row in found.values())]
+    sums = [_sum_up(found, name) for name in subjects]
     terminalreporter.write_line("")
-    for line in lines:
+    for line in [*_table(found, subjects), "", *sums]:
         terminalreporter.write_line(line)
+    lines = [*_short_table(found, subjects), "", *(f"- {line}" for line in sums)]
     FILE.write_text("\n".join(lines) + "\n")
 
 
-def _table(found: dict) -> Iterator[str]:
-    heads = {
-        "ours": "Omni Billing",
-        "plain": "plain payment_stripe",
-        "plain_prompt": "the same, events at once",
-    }
-    subjects = [name for name in heads if any(name in row for row in found.values())]
-    cells = [f"{heads[name]}: Stripe | booked | outcome" for name in subjects]
+def _table(found: dict, subjects: list[str]) -> Iterator[str]:
+    """Write a row for each fault of each kind."""
+    cells = [f"{HEADS[name]}: Stripe | booked | outcome" for name in subjects]
     yield f"| fault | of | {' | '.join(cells)} |"
-    yield "|" + " --- |" * (2 + 3 * len(subjects))
     for (fault, operation), row in found.items():
         cells = []
         for name in subjects:
-            one = row.get(name) or {"stripe": "", "booked": "", "outcome": "n/a"}
+            one = row.get(name) or {"stripe": "", "booked": "", "outcome": "crashed"}
             cells += [one["stripe"], one["booked"], one["outcome"]]
         yield f"| {fault} | {operation} | {' | '.join(cells)} |"
-    for name in subjects:
-        ran = [row[name] for row in found.values() if row.get(name, {}).get("stripe")]
-        told = sum(one["outcome"].startswith("left to a person") for one in ran)
-        good = sum(one["outcome"] == "ok" for one in ran)
-        yield ""
-        yield (
-            f"{heads[name]}: {len(ran)} runs, {good} right, {told} left to a person,"
-            f" {len(ran) - good - told} wrong"
-        )
+
+
+def _short_table(found: dict, subjects: list[str]) -> Iterator[str]:
+    """Write a row for each fault: what was wrong of which kind, if anything."""
+    yield f"| fault | {' | '.join(HEADS[name] for name in subjects)} |"
+    yield "|" + " --- |" * (1 + len(subjects))
+    for fault in dict.fromkeys(fault for fault, _operation in found):
+        rows = {key[1]: row for key, row in found.items() if key[0] == fault}
+        cells = [
+            _short_cell({kind: row[name] for kind, row in rows.items() if name in row})
+            for name in subjects
+        ]
+        yield f"| {fault} | {' | '.join(cells)} |"
+
+
+def _short_cell(outcomes: dict[str, dict[str, str]]) -> str:
+    kinds: dict[str, list[str]] = {}
+    for kind, one in outcomes.items():
+        text = one["outcome"]
+        if text == "ok":
+            text = "✓"
+        elif one["stripe"] and not text.startswith(TOLD):
+            text = f"✗ {text} (Stripe {one['stripe']}, booked {one['booked']})"
+        kinds.setdefault(text, []).append(kind)
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return "; ".join(f"{', '.join(names)}: {text}" for text, names in kinds.items())
+
+
+def _sum_up(found: dict, name: str) -> str:
+    ran = [row[name] for row in found.values() if row.get(name, {}).get("stripe")]
+    told = sum(one["outcome"].startswith(TOLD) for one in ran)
+    good = sum(one["outcome"] == "ok" for one in ran)
+    wrong = len(ran) - good - told
+    return (
+        f"{HEADS[name]}: {len(ran)} runs, {good} right, {told} left to a person,"
+        f" {wrong} wrong"
+    )

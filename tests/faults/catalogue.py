@@ -389,6 +389,15 @@ def card_deleted_before_call(case):
         case.wish = Wish(charged=0, state="unpaid")
 
 
+@fault("a job makes sure that a lost charge never happens, and is cut off", "charge")
+def fence_cut_off(case):
+    needs_ours(case, "nobody makes sure")
+    case.start(stop="before the call").wait_until_stopped().kill()
+    case.stripe.drop(path="/v1/payment_intents/", count=OFTEN, executed=False)
+    case.recover()
+    case.settle()
+
+
 # === EVENTS === #
 
 

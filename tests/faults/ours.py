@@ -175,6 +175,9 @@ def read(env, case):
         state=invoice.billing_state,
         open=len(attempts.filtered("billing_is_open"))
         + bool(invoice.billing_attempt_id),
+        mails=env["mail.mail"].search_count(
+            [("model", "=", "account.move"), ("res_id", "=", invoice.id)]
+        ),
         ledger=round(sum(entries.mapped("amount_total")), 2),
         events=env["omni.billing.stripe.event"]
         .search([])
