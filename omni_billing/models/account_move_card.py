@@ -2,6 +2,7 @@ import logging
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount, format_list
 
 from ..const import MAX_TITLE_LENGTH
@@ -89,13 +90,7 @@ class AccountMove(models.Model):
             "refund" in attempts.mapped("operation")
             or sum(self.mapped("amount_residual"))
         ):
-            raise UserError(
-                self.env._(
-                    "Stripe has just confirmed what was under way for %(invoices)s."
-                    " Nothing else was done: look at what is left, then go on.",
-                    invoices=format_list(self.env, self.mapped("display_name")),
-                )
-            )
+            self._billing_raise_look_again()
         if blocked := self.filtered("billing_attempt_id"):
             raise UserError(
                 self.env._(
@@ -105,6 +100,15 @@ class AccountMove(models.Model):
                     invoices=format_list(self.env, blocked.mapped("display_name")),
                 )
             )
+
+    def _billing_raise_look_again(self):
+        raise UserError(
+            self.env._(
+                "Stripe has just confirmed what was under way for %(invoices)s. Nothing"
+                " else was done: look at what is left, then go on.",
+                invoices=format_list(self.env, self.mapped("display_name")),
+            )
+        )
 
     def _billing_start_charge(self, token, amount, is_customer_present):
         """Check, lock, and write the attempt down; see `_billing_charge`."""
@@ -334,10 +338,17 @@ class AccountMove(models.Model):
         self._billing_settle_attempts()
         attempts = self.env["payment.transaction"].sudo()  # sudo: as in charging.
         while True:
-            attempt, amount = self._billing_start_refund(amount, attempts)
+            try:
+                attempt, amount = self._billing_start_refund(amount, attempts)
+                commit(self.env)
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                if not attempts:
+                    raise
+                # Odoo would run the request again, and refund the first part again.
+                self.env.cr.rollback()
+                self._billing_raise_look_again()
             if not attempt:
                 return attempts
-            commit(self.env)
             attempt._billing_send()
             self.invalidate_recordset()
             attempts += attempt
