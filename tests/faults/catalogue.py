@@ -259,6 +259,23 @@ def run_again_by_lock(case):
     case.settle()
 
 
+@fault("the request is run again between two refunds of one invoice", "part")
+def run_again_between_refunds(case):
+    """An invoice that two charges paid: 20 and 25. A refund of 22 takes both."""
+    needs_ours(case, "a refund is of one payment")
+    case.run().expect()
+    case.wish.charged = PRICE - case.wish.charged
+    case.run().expect()
+    case.wish = Wish(charged=PRICE, refunded=22)
+    case.operation = "refund"
+    task = case.start(stop="before the next refund").wait_until_stopped()
+    case.subject.run("touch_invoice", case=case.ids).expect()
+    task.go_on().result()
+    # A part is refunded, the rest is for who looks; never more than was asked for.
+    case.wish.refunded = 20
+    case.settle()
+
+
 @fault("two tabs: the second while Stripe works")
 def two_tabs(case):
     if case.operation == "refund":

@@ -65,6 +65,15 @@ def stop_at(registry, step, stop):
     elif step == "uncommitted":
         wrap(payments, "_billing_close", after=lambda self: self.env.flush_all())
         wrap(payments, "_billing_close", after=pause)
+    elif step == "before the next refund":
+        start = moves._billing_start_refund
+
+        def start_refund(self, amount, earlier):
+            if earlier:
+                pause_with_snapshot(self)
+            return start(self, amount, earlier)
+
+        moves._billing_start_refund = start_refund
     elif step == "refunds listed":
         wrap(StripeGateway, "list_refunds", before=pause)
     else:
