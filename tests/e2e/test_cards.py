@@ -92,6 +92,8 @@ def invite(server, name):
 
 def become(login, page, user):
     """Let another person use the browser."""
+    # What is still loading would bring the cookie of its session back.
+    page.goto("about:blank")
     page.context.clear_cookies()
     return login(user)
 
