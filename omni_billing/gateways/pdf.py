@@ -1,27 +1,75 @@
-"""WeasyPrint, with nothing of the server in reach."""
+"""PDF documents, by WeasyPrint, with nothing of the server in reach."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import logging
-import mimetypes
-import posixpath
-import re
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
-from urllib.parse import unquote, urlsplit
+from importlib.metadata import version
+from typing import Any
 
 from ..exceptions import RenderError
+from . import pdf_worker
+from .pdf_worker import Fault
 
 # One line for each step of each document is more than a server's log can bear.
 logging.getLogger("weasyprint.progress").setLevel(logging.WARNING)
-_logger = logging.getLogger(__name__)
 
-#: Host of the links in our documents: they resolve against it, but nothing of it is
-#: ever fetched from a network. RFC 2606 keeps the domain free of owners.
-BASE_URL = "http://static.invalid/"
+#: What a template may use. A page of 10,000 lines takes 40 seconds and 600 MB.
+CPU_SECONDS = 100
+MEMORY_MB = 2048
+#: Of wall time: a template may wait for images too.
+WAIT_SECONDS = 150
 
-#: The files of an addon that the whole world may read anyway.
-STATIC_PATH = re.compile(r"/\w+/static/.")
+
+@dataclass(frozen=True)
+class File:
+    """A file inside the PDF."""
+
+    name: str
+    description: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Document:
+    """All that a PDF is made of, and nothing else.
+
+    :param source: a complete HTML document; with ``variables``, a Jinja template of one.
+    :param variables: plain values (JSON) for the template.
+    :param stylesheet: CSS that is added.
+    :param variant: PDF variant, like ``pdf/a-3b``.
+    :param files: attached to the PDF.
+    :param metadata: RDF that is added to the XMP packet.
+    """
+
+    source: str
+    variables: dict[str, Any] | None = None
+    stylesheet: str = ""
+    variant: str | None = None
+    files: Sequence[File] = ()
+    metadata: str = ""
+
+    def digest(self, *others: str) -> str:
+        """Return a SHA-256 of all that shows; ``others`` are other things that do."""
+        values = asdict(self) | {"others": others, "engine": _get_engine()}
+        encoded = json.dumps(values, sort_keys=True, default=_encode).encode()
+        return hashlib.sha256(encoded).hexdigest()
+
+
+def _encode(value: Any) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+@lru_cache(maxsize=1)
+def _get_engine() -> str:
+    return f"weasyprint {version('weasyprint')} pydyf {version('pydyf')}"
 
 
 @lru_cache(maxsize=1)
@@ -32,51 +80,95 @@ def _get_font_configuration():
     return FontConfiguration()
 
 
-class WeasyPrintRenderer:
-    """Turn HTML into PDF.
+class TemplateError(RenderError):
+    """A template is wrong; ``line`` says where, if it is known."""
 
-    :param read_static: returns the bytes of a file below an addon's ``static`` folder,
-        given its path in URLs (``/addon/static/…``); raises an `OSError` if there is
-        none. Nothing else can be fetched: no file, no network, only ``data:`` URLs.
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class WeasyPrintRenderer:
+    """Turn documents into PDF.
+
+    :param roots: the folders that hold addons; of these only ``<addon>/static`` is
+        read. Nothing else can be fetched: no file, no network, only ``data:`` URLs.
+    :param hosts: names of hosts whose images a template may show, by https.
     """
 
-    def __init__(self, read_static: Callable[[str], bytes]) -> None:
-        self._read_static = read_static
+    def __init__(self, roots: Sequence[str], hosts: Sequence[str] = ()) -> None:
+        self._roots = list(roots)
+        self._hosts = list(hosts)
 
-    def render(self, html: str) -> bytes:
-        """Lay out a complete HTML document.
+    def render(self, document: Document) -> bytes:
+        """Lay a document out.
 
-        :raise RenderError: if WeasyPrint cannot.
+        :raise TemplateError: if its template is wrong.
+        :raise RenderError: if WeasyPrint cannot, or it takes too much.
         """
-        # Imported here: WeasyPrint loads Pango, which most workers never need.
-        from weasyprint import HTML
-
+        if document.variables is not None:
+            return self._run(document)
         try:
-            return HTML(
-                string=html, base_url=BASE_URL, url_fetcher=self._make_fetcher()
-            ).write_pdf(font_config=_get_font_configuration())
-        except Exception as error:
-            # WeasyPrint names no base class for what a document can make it raise.
-            raise RenderError(str(error) or type(error).__name__) from error
+            return pdf_worker.lay_out(
+                document.source,
+                pdf_worker.make_fetcher(self._roots),
+                _get_font_configuration(),
+                **_get_options(document),
+            )
+        except Fault as fault:
+            raise RenderError(str(fault)) from fault
 
-    def _make_fetcher(self):
-        from weasyprint.urls import URLFetcher, URLFetcherResponse
+    def check(self, source: str, variables: dict[str, Any]) -> None:
+        """Try a template without laying it out.
 
-        read_static = self._read_static
+        :raise TemplateError: if it is wrong.
+        :raise RenderError: if it takes too much.
+        """
+        self._run(Document(source, variables), is_check=True)
 
-        class StaticFetcher(URLFetcher):
-            """Deny by default."""
+    def _run(self, document: Document, is_check: bool = False) -> bytes:
+        job = {
+            "source": document.source,
+            "variables": document.variables,
+            "options": _get_options(document),
+            "roots": self._roots,
+            "hosts": self._hosts,
+            "is_check": is_check,
+            "cpu_seconds": CPU_SECONDS,
+            "memory_mb": MEMORY_MB,
+        }
+        try:
+            result = subprocess.run(
+                [sys.executable, "-I", pdf_worker.__file__],
+                input=json.dumps(job).encode(),
+                capture_output=True,
+                # Nothing of the server's environment: it may hold passwords.
+                env={"LANG": "C.UTF-8"},
+                timeout=WAIT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TemplateError("it takes too long") from error
+        if result.returncode == 0:
+            return result.stdout
+        if result.returncode == pdf_worker.FAULT:
+            fault = json.loads(result.stderr.splitlines()[-1])
+            raise TemplateError(fault["message"], fault["line"])
+        # The system stopped it: by the limit of time, or of memory.
+        raise TemplateError("it takes too much time or memory")
 
-            def fetch(self, url, headers=None):
-                if url.startswith("data:"):
-                    return super().fetch(url, headers)
-                path = posixpath.normpath(unquote(urlsplit(url).path))
-                if not url.startswith(BASE_URL) or not STATIC_PATH.match(path):
-                    _logger.warning("A document asked for %s: refused.", url[:200])
-                    raise ValueError(f"{url[:200]} may not be fetched")
-                mimetype = mimetypes.guess_type(path)[0] or "application/octet-stream"
-                return URLFetcherResponse(
-                    url, read_static(path), headers={"Content-Type": mimetype}
-                )
 
-        return StaticFetcher()
+def _get_options(document: Document) -> dict[str, Any]:
+    return {
+        "stylesheet": document.stylesheet,
+        "variant": document.variant,
+        "metadata": document.metadata,
+        "files": [
+            {
+                "name": file.name,
+                "description": file.description,
+                "content": base64.b64encode(file.content).decode(),
+            }
+            for file in document.files
+        ],
+    }

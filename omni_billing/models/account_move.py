@@ -316,12 +316,6 @@ class AccountMove(models.Model):
             )
         return True
 
-    def action_billing_pdf(self):
-        """Show the PDF (F81: always possible, of a void invoice too)."""
-        return self.env.ref("omni_billing.report_invoice").report_action(
-            self, config=False
-        )
-
     def action_billing_email(self):
         """Send by e-mail, with the PDF attached; several in steps (F120)."""
         if len(self) > 1:
@@ -588,21 +582,6 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - DOCUMENT === #
 
-    def billing_have_own_pdf(self):
-        """Whether all of these print with our PDF; asked by the web client."""
-        return all(move._billing_has_own_pdf() for move in self)
-
-    def _billing_has_own_pdf(self):
-        """Whether our PDF replaces Odoo's wherever Odoo prints the invoice. Hook."""
-        self.ensure_one()
-        return self.move_type in BILLING_MOVE_TYPES and bool(
-            self.billing_title
-            or self._billing_has_transactions()
-            or (
-                self.reversed_entry_id and self.reversed_entry_id._billing_has_own_pdf()
-            )
-        )
-
     def _billing_get_lines(self):
         """Return the product lines with the amounts that the tax engine gives them.
 
@@ -634,30 +613,6 @@ class AccountMove(models.Model):
             )
         return lines
 
-    def _prepare_pdf_context(self):
-        """Return the values that the invoice template shows. Hook."""
-        self.ensure_one()
-        return {
-            "lines": self._billing_get_lines(),
-            "mark": self._billing_get_mark(),
-            "format_percentage": self._billing_format_percentage,
-            "instructions": self.company_id.billing_payment_instructions,
-            "bank": self.partner_bank_id
-            if self.move_type == "out_invoice"
-            else self.env["res.partner.bank"],
-        }
-
-    def _billing_get_pay_url(self):
-        """Return the path of the page that pays this invoice, without a login."""
-        self.ensure_one()
-        token = self._portal_ensure_token()
-        return f"/my/billing/invoices/{self.id}/pay?access_token={token}"
-
-    def _billing_get_filename(self):
-        """Return the name of the PDF file, like Invoice_01234.pdf (F103)."""
-        self.ensure_one()
-        return f"Invoice_{self.id:05d}.pdf"
-
     def _billing_get_mark(self):
         """Return what is written across the page: void, paid, or nothing (W17)."""
         self.ensure_one()
@@ -666,13 +621,11 @@ class AccountMove(models.Model):
         is_paid = self.billing_state == "paid" and self.move_type == "out_invoice"
         return "paid" if is_paid else ""
 
-    def _billing_get_pdf(self):
-        """Return the PDF of one invoice, as bytes."""
+    def _billing_get_pay_url(self):
+        """Return the path of the page that pays this invoice, without a login."""
         self.ensure_one()
-        self.check_access("read")
-        # sudo: reports belong to no user; the invoice was checked just above.
-        report = self.env.ref("omni_billing.report_invoice").sudo()
-        return report._render_weasyprint(self)
+        token = self._portal_ensure_token()
+        return f"/my/billing/invoices/{self.id}/pay?access_token={token}"
 
     # === BUSINESS METHODS - SENDING === #
 

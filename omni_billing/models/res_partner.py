@@ -20,6 +20,12 @@ class ResPartner(models.Model):
         domain=[("move_type", "in", ("out_invoice", "out_refund"))],
         groups="omni_billing.omni_billing_group_user",
     )
+    billing_template_id = fields.Many2one(
+        "omni.billing.template",
+        string="Invoice Template",
+        groups="omni_billing.omni_billing_group_user",
+        help="Empty: the template of the customer's language.",
+    )
     billing_currency_id = fields.Many2one(
         "res.currency",
         compute="_compute_billing_amounts",

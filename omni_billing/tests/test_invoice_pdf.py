@@ -166,7 +166,7 @@ class TestInvoicePdf(BillingCommon):
         invoice = self._bill()
 
         class BrokenRenderer:
-            def render(self, html):
+            def render(self, document):
                 raise RenderError("no font at all")
 
         Report = type(self.env["ir.actions.report"])

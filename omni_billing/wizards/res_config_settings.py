@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from ..models.omni_billing_pdf_cache import PURGE_DEFAULTS
+
 
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
@@ -25,3 +27,49 @@ class ResConfigSettings(models.TransientModel):
     billing_payment_instructions = fields.Text(
         related="company_id.billing_payment_instructions", readonly=False
     )
+    billing_image_hosts = fields.Char(
+        string="Hosts of Images",
+        config_parameter="omni_billing.image_hosts",
+        help="Names of hosts, separated by spaces, from which invoice templates may"
+        " show images, by https.",
+    )
+    billing_pdf_max_days = fields.Integer(
+        default=lambda self: self._get_default_pdf_limit("pdf_max_days")
+    )
+    billing_pdf_max_idle_days = fields.Integer(
+        default=lambda self: self._get_default_pdf_limit("pdf_max_idle_days")
+    )
+    billing_pdf_max_mb = fields.Integer(
+        default=lambda self: self._get_default_pdf_limit("pdf_max_mb")
+    )
+    billing_pdf_usage = fields.Char(compute="_compute_billing_pdf_usage")
+
+    def _get_default_pdf_limit(self, name):
+        return self.env["omni.billing.pdf.cache"]._get_purge_limits()[name]
+
+    def set_values(self):
+        """Override of `base`: which would take a 0, no limit, for the default."""
+        result = super().set_values()
+        # sudo: as Odoo does for the parameters of settings; only administrators save.
+        parameters = self.env["ir.config_parameter"].sudo()
+        for name in PURGE_DEFAULTS:
+            parameters.set_param(f"omni_billing.{name}", str(self[f"billing_{name}"]))
+        return result
+
+    def _compute_billing_pdf_usage(self):
+        usage = self.env["omni.billing.pdf.cache"]._get_usage()
+        reads, renders = usage["reads"], usage["renders"]
+        for settings in self:
+            settings.billing_pdf_usage = self.env._(
+                "%(count)s PDFs, %(size)s MB; %(rate)s %% of %(reads)s requests were"
+                " answered from the store.",
+                count=usage["count"],
+                size=round(usage["size"] / 1024, 1),
+                rate=round(100 * max(reads - renders, 0) / reads) if reads else 0,
+                reads=reads,
+            )
+
+    def action_billing_clear_pdfs(self):
+        """Remove all stored PDFs (F112)."""
+        self.env["omni.billing.pdf.cache"].search([]).unlink()
+        return True

@@ -7,21 +7,28 @@ import pytest
 from pypdf import PdfReader
 
 from odoo.addons.omni_billing.exceptions import RenderError
-from odoo.addons.omni_billing.gateways.pdf import WeasyPrintRenderer
+from odoo.addons.omni_billing.gateways.pdf import (
+    Document,
+    File,
+    WeasyPrintRenderer,
+)
 
-CSS = b"@page { size: A4 } body { color: #123456 }"
+CSS = "@page { size: A4 } body { color: #123456 }"
 
 
-class StaticFiles:
-    """Serves what it was given, and remembers what was asked for."""
+@pytest.fixture
+def addons(tmp_path):
+    """Make a folder of addons with one style sheet, and files nobody may read."""
+    static = tmp_path / "omni_billing" / "static"
+    static.mkdir(parents=True)
+    (static / "page.css").write_text(CSS)
+    (tmp_path / "omni_billing" / "__manifest__.py").write_text("{}")
+    return tmp_path
 
-    def __init__(self, **files):
-        self.files = files
-        self.asked = []
 
-    def __call__(self, path):
-        self.asked.append(path)
-        return self.files[path.rsplit("/", 1)[-1].replace(".", "_")]
+@pytest.fixture
+def renderer(addons):
+    return WeasyPrintRenderer([str(addons)])
 
 
 def read_text(content):
@@ -30,14 +37,14 @@ def read_text(content):
     )
 
 
-def test_renders_text_and_its_own_styles():
-    static = StaticFiles(page_css=CSS)
-    content = WeasyPrintRenderer(static).render(
+def test_renders_text_and_its_own_styles(renderer):
+    page = (
         '<link rel="stylesheet" href="/omni_billing/static/page.css"><p>Invoice 42</p>'
     )
+    content = renderer.render(Document(page))
     assert content.startswith(b"%PDF")
     assert "Invoice 42" in read_text(content)
-    assert static.asked == ["/omni_billing/static/page.css"]
+    assert content != renderer.render(Document("<p>Invoice 42</p>"))
 
 
 @pytest.mark.parametrize(
@@ -56,29 +63,45 @@ def test_renders_text_and_its_own_styles():
     ],
 )
 @pytest.mark.parametrize("tag", ['<img src="{}">', '<link rel="stylesheet" href="{}">'])
-def test_nothing_else_is_fetched(url, tag, caplog):
-    static = StaticFiles()
+def test_nothing_else_is_fetched(renderer, url, tag, caplog):
     with caplog.at_level(logging.WARNING):
-        content = WeasyPrintRenderer(static).render(
-            f"{tag.format(url)}<p>Still here</p>"
-        )
+        content = renderer.render(Document(f"{tag.format(url)}<p>Still here</p>"))
     assert "Still here" in read_text(content)
-    assert static.asked == []
     assert "refused" in caplog.text
 
 
-def test_data_urls_are_inline():
+def test_data_urls_are_inline(renderer):
     pixel = (
         "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
     )
-    static = StaticFiles()
-    assert WeasyPrintRenderer(static).render(f'<img src="{pixel}">').startswith(b"%PDF")
+    assert renderer.render(Document(f'<img src="{pixel}">')).startswith(b"%PDF")
 
 
-def test_failure_is_typed(monkeypatch):
+def test_failure_is_typed(renderer, monkeypatch):
     def explode(_self, **_kwargs):
         raise ValueError("cannot lay out")
 
     monkeypatch.setattr("weasyprint.HTML.write_pdf", explode)
     with pytest.raises(RenderError, match="cannot lay out"):
-        WeasyPrintRenderer(StaticFiles()).render("<p>x</p>")
+        renderer.render(Document("<p>x</p>"))
+
+
+def test_digest_is_of_all_that_shows():
+    one = Document("<p>x</p>", {"a": 1})
+    assert one.digest() == Document("<p>x</p>", {"a": 1}).digest()
+    others = [
+        Document("<p>y</p>", {"a": 1}),
+        Document("<p>x</p>", {"a": 2}),
+        Document("<p>x</p>"),
+        Document("<p>x</p>", {"a": 1}, stylesheet="p {}"),
+        Document("<p>x</p>", {"a": 1}, variant="pdf/a-3b"),
+        Document("<p>x</p>", {"a": 1}, files=(File("x.xml", "", b"<x/>"),)),
+    ]
+    digests = {one.digest(), one.digest("fonts"), *(other.digest() for other in others)}
+    assert len(digests) == 2 + len(others)
+
+
+def test_file_inside(renderer):
+    file = File("order.xml", "The order", b"<order/>")
+    content = renderer.render(Document("<p>x</p>", files=(file,)))
+    assert PdfReader(io.BytesIO(content)).attachments["order.xml"] == [b"<order/>"]
