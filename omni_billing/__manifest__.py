@@ -9,6 +9,7 @@
     "application": True,
     "depends": [
         "account_payment",  # online payments reconciled with invoices
+        "account_qr_code_sepa",  # what the code of a transfer in EUR says
         "payment_stripe",  # saved cards
         "portal",  # the customer's own pages
     ],

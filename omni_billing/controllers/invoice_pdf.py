@@ -1,3 +1,5 @@
+import hashlib
+
 from odoo import http
 from odoo.exceptions import AccessError, MissingError
 from odoo.http import content_disposition, request
@@ -19,7 +21,7 @@ class InvoicePdfController(http.Controller):
 
         The bearer is an API key, or the session of the web client; its user's access
         rights decide. 404 for what is not a customer invoice, 403 for what the user
-        may not read.
+        may not read, 304 if the client has this very file.
         """
         invoice = request.env["account.move"].browse(invoice_id).exists()
         if not invoice:
@@ -34,15 +36,18 @@ class InvoicePdfController(http.Controller):
         if not is_invoice:
             raise request.not_found()
         content = invoice._billing_get_pdf()
-        return request.make_response(
+        response = request.make_response(
             content,
             headers=[
                 ("Content-Type", "application/pdf"),
-                ("Content-Length", len(content)),
                 (
                     "Content-Disposition",
                     content_disposition(invoice._billing_get_filename(), "inline"),
                 ),
                 ("X-Content-Type-Options", "nosniff"),
+                # Theirs alone, and asked for again each time: it may be paid by now.
+                ("Cache-Control", "private, no-cache"),
             ],
         )
+        response.set_etag(hashlib.sha256(content).hexdigest())
+        return response.make_conditional(request.httprequest)

@@ -41,7 +41,7 @@ class File:
 class Document:
     """All that a PDF is made of, and nothing else.
 
-    :param source: a complete HTML document; with ``variables``, a Jinja template of one.
+    :param source: a complete HTML document; with ``variables``, a Jinja template.
     :param variables: plain values (JSON) for the template.
     :param stylesheet: CSS that is added.
     :param variant: PDF variant, like ``pdf/a-3b``.

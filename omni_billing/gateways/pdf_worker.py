@@ -308,7 +308,7 @@ def _limit_images() -> None:
 
 
 def _tell(message: str, line: int | None = None) -> int:
-    print(json.dumps({"message": message, "line": line}), file=sys.stderr)
+    sys.stderr.write(json.dumps({"message": message, "line": line}) + "\n")
     return FAULT
 
 

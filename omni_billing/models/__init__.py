@@ -1,9 +1,8 @@
-from . import omni_billing_stats  # isort: skip
+from . import omni_billing_pdf_mixin, omni_billing_stats  # isort: skip
 from . import (
     account_move,
     account_move_card,
     account_move_line,
-    account_move_pdf,
     account_move_send,
     account_partial_reconcile,
     account_payment,

@@ -36,7 +36,7 @@ NUMBERED_FIELDS = {
 
 class AccountMove(models.Model):
     _name = "account.move"
-    _inherit = ["account.move", "omni.billing.stats"]
+    _inherit = ["account.move", "omni.billing.stats", "omni.billing.pdf.mixin"]
     _billing_open_filter = "not_yet_paid"
 
     billing_title = fields.Char(copy=False)
@@ -626,6 +626,27 @@ class AccountMove(models.Model):
         self.ensure_one()
         token = self._portal_ensure_token()
         return f"/my/billing/invoices/{self.id}/pay?access_token={token}"
+
+    def _get_invoice_legal_documents(self, filetype, allow_fallback=False):
+        """Override of `account`: a stored PDF does not know of later payments (W13)."""
+        if filetype == "pdf" and self.state != "draft" and self._billing_has_own_pdf():
+            return self._billing_prepare_legal_pdf()
+        return super()._get_invoice_legal_documents(filetype, allow_fallback)
+
+    def _get_invoice_legal_documents_all(self, allow_fallback=False):
+        """Override of `account`: as above, beside the other files."""
+        documents = super()._get_invoice_legal_documents_all(allow_fallback)
+        if self.state == "draft" or not self._billing_has_own_pdf():
+            return documents
+        others = [file for file in documents or [] if "pdf" not in file["filetype"]]
+        return [self._billing_prepare_legal_pdf(), *others]
+
+    def _billing_prepare_legal_pdf(self):
+        return {
+            "filename": self._billing_get_filename(),
+            "filetype": "pdf",
+            "content": self._billing_get_pdf(),
+        }
 
     # === BUSINESS METHODS - SENDING === #
 

@@ -1,9 +1,10 @@
 import io
 from collections import OrderedDict
 
-import odoo.addons
 from odoo import fields, models
 from odoo.exceptions import UserError
+
+import odoo.addons
 
 from ..exceptions import RenderError
 from ..gateways.pdf import Document, WeasyPrintRenderer
@@ -89,9 +90,6 @@ class IrActionsReport(models.Model):
     def _get_pdf_renderer(self):
         """Return the gateway. The one seam for tests."""
         # sudo: which hosts may be asked for images is no secret.
-        hosts = (
-            self.env["ir.config_parameter"]
-            .sudo()
-            .get_param("omni_billing.image_hosts", "")
-        )
+        parameters = self.env["ir.config_parameter"].sudo()
+        hosts = parameters.get_param("omni_billing.image_hosts", "")
         return WeasyPrintRenderer(odoo.addons.__path__, hosts.lower().split())

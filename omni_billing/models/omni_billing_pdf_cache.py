@@ -65,12 +65,6 @@ class OmniBillingPdfCache(models.Model):
                 SQL("CREATE SEQUENCE IF NOT EXISTS %s", SQL.identifier(name))
             )
 
-    def unlink(self):
-        attachments = self.attachment_id
-        result = super().unlink()
-        attachments.unlink()
-        return result
-
     # === ACTION METHODS === #
 
     def action_open(self):
@@ -106,21 +100,19 @@ class OmniBillingPdfCache(models.Model):
             SQL(
                 """
                 SELECT c.id, c.stamp, c.dependencies, c.checksum, a.store_fname,
-                       c.last_access < now() AT TIME ZONE 'UTC' - %(age)s,
-                       nextval(%(reads)s)
-                  FROM omni_billing_pdf_cache c
-                  JOIN ir_attachment a ON a.id = c.attachment_id
-                 WHERE c.move_id = %(move)s
+                       c.last_access < now() AT TIME ZONE 'UTC' - %(age)s
+                  FROM (SELECT nextval(%(reads)s)) AS counted
+                  LEFT JOIN omni_billing_pdf_cache c ON c.move_id = %(move)s
+                  LEFT JOIN ir_attachment a ON a.id = c.attachment_id
                 """,
                 age=SQL("make_interval(secs => %s)", ACCESS_SECONDS),
                 reads=SEQUENCES["reads"],
                 move=move.id,
             )
         )
-        row = self.env.cr.fetchone()
-        if not row:
-            return None
-        entry_id, stamp, dependencies, checksum, file_name, is_old, _count = row
+        entry_id, stamp, dependencies, checksum, file_name, is_old = (
+            self.env.cr.fetchone()
+        )
         if not stamp or stamp != self._get_stamp(dependencies):
             return None
         content = self._read_file(self.browse(entry_id), file_name, checksum)
@@ -140,6 +132,9 @@ class OmniBillingPdfCache(models.Model):
             "The stored PDF of invoice %s is damaged; it is made again.",
             entry.move_id.id,
         )
+        if file_name:
+            # Odoo would not write the right content beside it: same name.
+            Path(self.env["ir.attachment"]._full_path(file_name)).unlink(True)
         return None
 
     def _note_access(self, entry_id):
@@ -196,6 +191,9 @@ class OmniBillingPdfCache(models.Model):
                 cache = self.with_env(self.env(cr=cr)) if cr else self
                 if content := cache._read(move.with_env(cache.env)):
                     return content
+        # The page is made from the database, not from what this transaction believes:
+        # a name that shows an address does not follow it in Odoo's memory.
+        self.env.invalidate_all()
         document = move._billing_prepare_document()
         key = document.digest(self._get_static_digest())
         entry = self.search([("move_id", "=", move.id)])

@@ -156,31 +156,21 @@ class OmniBillingTemplate(models.Model):
                 self.env._("Your user has no e-mail address to send it to.")
             )
         move = self._find_sample()
-        content = self._render_sample(move)
+        file = {
+            "name": move._billing_get_filename(),
+            "raw": self._render_sample(move),
+            "mimetype": "application/pdf",
+        }
+        values = {
+            "subject": self.env._("Test of template %(name)s", name=self.name),
+            "body_html": f"<p>{file['name']}</p>",
+            "email_from": user.company_id.email_formatted or user.email_formatted,
+            "email_to": user.email_formatted,
+            "auto_delete": True,
+            "attachment_ids": [fields.Command.create(file)],
+        }
         # sudo: the mail goes to oneself, whatever rights on mails one has.
-        mail = (
-            self.env["mail.mail"]
-            .sudo()
-            .create(
-                {
-                    "subject": self.env._("Test of template %(name)s", name=self.name),
-                    "body_html": f"<p>{move._billing_get_filename()}</p>",
-                    "email_from": user.company_id.email_formatted
-                    or user.email_formatted,
-                    "email_to": user.email_formatted,
-                    "auto_delete": True,
-                    "attachment_ids": [
-                        fields.Command.create(
-                            {
-                                "name": move._billing_get_filename(),
-                                "raw": content,
-                                "mimetype": "application/pdf",
-                            }
-                        )
-                    ],
-                }
-            )
-        )
+        mail = self.env["mail.mail"].sudo().create(values)
         mail.send(raise_exception=True)
         return {
             "type": "ir.actions.client",
@@ -315,9 +305,8 @@ class OmniBillingTemplate(models.Model):
     def _render_sample(self, move):
         renderer = self.env["ir.actions.report"]._get_pdf_renderer()
         lang = move.partner_id.lang or self.env.lang
-        context = {"lang": lang, "allowed_company_ids": move.company_id.ids}
         # sudo: the page shows what the invoice shows, which the user may read.
-        template = self.with_context(context).sudo()
+        template = self.with_company(move.company_id).with_context(lang=lang).sudo()
         return renderer.render(template._fill(move.with_env(template.env)))
 
     def _explain(self, error):

@@ -39,6 +39,19 @@ class TestInvoicePdfRoute(BillingCommon, HttpCase):
         )
         self.assertTrue(response.content.startswith(b"%PDF"))
 
+    def test_known_file_is_not_sent_again(self):
+        """F99: ETag and If-None-Match."""
+        first = self._get(self.path, self.key)
+        tag = first.headers["ETag"]
+        self.assertEqual(self._get(self.path, self.key).headers["ETag"], tag)
+        headers = {"Authorization": f"Bearer {self.key}", "If-None-Match": tag}
+        known = self.url_open(self.path, headers=headers)
+        self.assertEqual((known.status_code, known.content), (304, b""))
+        self._pay(self.invoice)
+        paid = self.url_open(self.path, headers=headers)
+        self.assertEqual(paid.status_code, 200)
+        self.assertNotEqual(paid.headers["ETag"], tag)
+
     def test_no_or_wrong_key(self):
         self.assertEqual(self._get(self.path).status_code, 401)
         self.assertEqual(self._get(self.path, "0" * 40).status_code, 401)

@@ -71,5 +71,7 @@ class ResConfigSettings(models.TransientModel):
 
     def action_billing_clear_pdfs(self):
         """Remove all stored PDFs (F112)."""
-        self.env["omni.billing.pdf.cache"].search([]).unlink()
+        self.env["omni.billing.pdf.cache"].search(
+            [("company_id", "in", self.env.companies.ids)]
+        ).unlink()
         return True

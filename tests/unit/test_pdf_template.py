@@ -123,7 +123,8 @@ def test_environment_is_empty(renderer, monkeypatch):
 @pytest.mark.parametrize(
     "source",
     [
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}"
+        "{% endfor %}{% endfor %}",
         "{{ 'a' * 10 ** 10 }}",
         "{% set n = namespace(x='a') %}{% for i in range(60) %}"
         "{% set n.x = n.x ~ n.x %}{% endfor %}",
@@ -131,8 +132,8 @@ def test_environment_is_empty(renderer, monkeypatch):
         "{{ 'x'|center(10 ** 10) }}",
         "{{ range(10 ** 9)|list }}",
         "{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}",
-        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}"
-        "{{ m(60) }}",
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}"
+        "{% endmacro %}{{ m(60) }}",
         "{{ '<div>' * 200000 }}",
         "{% for i in range(9) %}{% for j in range(99999) %}"
         "<table><tr><td>x</td></tr></table>{% endfor %}{% endfor %}",

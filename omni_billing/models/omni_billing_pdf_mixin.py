@@ -1,4 +1,3 @@
-import base64
 from urllib.parse import urljoin
 
 from odoo import models
@@ -6,12 +5,14 @@ from odoo.tools import html2plaintext
 from odoo.tools.image import image_data_uri
 
 from ..const import BILLING_MOVE_TYPES
+from ..tools.qr import make_qr
 
 
-class AccountMove(models.Model):
-    """The PDF of an invoice, and what it shows."""
+class OmniBillingPdfMixin(models.AbstractModel):
+    """The PDF of an invoice, and what it shows: part of `account.move`."""
 
-    _inherit = "account.move"
+    _name = "omni.billing.pdf.mixin"
+    _description = "PDF of an Invoice"
 
     # === ACTION METHODS === #
 
@@ -70,27 +71,6 @@ class AccountMove(models.Model):
         # sudo: templates and stored files belong to no user; the invoice was checked.
         return self.env["omni.billing.pdf.cache"].sudo()._get(self)
 
-    def _get_invoice_legal_documents(self, filetype, allow_fallback=False):
-        """Override of `account`: a stored PDF does not know of later payments (W13)."""
-        if filetype == "pdf" and self.state != "draft" and self._billing_has_own_pdf():
-            return self._billing_prepare_legal_pdf()
-        return super()._get_invoice_legal_documents(filetype, allow_fallback)
-
-    def _get_invoice_legal_documents_all(self, allow_fallback=False):
-        """Override of `account`: as above, beside the other files."""
-        documents = super()._get_invoice_legal_documents_all(allow_fallback)
-        if self.state == "draft" or not self._billing_has_own_pdf():
-            return documents
-        others = [file for file in documents or [] if "pdf" not in file["filetype"]]
-        return [self._billing_prepare_legal_pdf(), *others]
-
-    def _billing_prepare_legal_pdf(self):
-        return {
-            "filename": self._billing_get_filename(),
-            "filetype": "pdf",
-            "content": self._billing_get_pdf(),
-        }
-
     # === BUSINESS METHODS - DOCUMENT === #
 
     def _billing_prepare_document(self):
@@ -135,6 +115,7 @@ class AccountMove(models.Model):
             self.journal_id,
             taxes,
             taxes.tax_group_id,
+            taxes.repartition_line_ids,
             self.env["omni.billing.template"]._select_for(self),
         ]
 
@@ -215,45 +196,36 @@ class AccountMove(models.Model):
             return ""
         return urljoin(self.get_base_url(), self._billing_get_pay_url())
 
-    def _billing_get_payment_qr(self, size=300):
+    def _billing_get_payment_qr(self):
         """Return a QR code of the payment link, as a ``data:`` URL (F94)."""
         url = self._billing_get_payment_url()
-        if not url:
-            return ""
-        return image_data_uri(
-            _encode(
-                self.env["ir.actions.report"].barcode(
-                    "QR", url, width=size, height=size, quiet=0
-                )
-            )
-        )
+        return make_qr(url) if url else ""
 
     def _billing_get_bank_qr(self):
-        """Return a QR code of the bank transfer, as a ``data:`` URL; in EUR, an EPC one.
+        """Return a QR code of the bank transfer, as a ``data:`` URL (in EUR: EPC).
 
-        Odoo's own, in any of the standards that its addons know.
+        What it says comes from Odoo's addons, in the first of their standards that
+        fits.
         """
         bank = self.partner_bank_id
         if not (bank and self._billing_get_payment_url()):
             return ""
+        reference = self.payment_reference or self.name
         for method, _name in bank.get_available_qr_methods_in_sequence():
-            if not bank._get_error_messages_for_qr(
+            arguments = (self.currency_id, self.partner_id, reference, reference)
+            if bank._get_error_messages_for_qr(
                 method, self.partner_id, self.currency_id
+            ) or bank._check_for_qr_code_errors(
+                method, self.amount_residual, *arguments
             ):
-                code = bank.build_qr_code_base64(
-                    self.amount_residual,
-                    self.payment_reference or self.name,
-                    self.payment_reference,
-                    self.currency_id,
-                    self.partner_id,
-                    method,
-                )
-                return code or ""
+                continue
+            code = bank._get_qr_code_generation_params(
+                method, self.amount_residual, *arguments
+            )
+            # One with a mask, as in Switzerland, is drawn by its addon's own page.
+            if code and code.get("barcode_type") == "QR" and not code.get("mask"):
+                return make_qr(code["value"])
         return ""
-
-
-def _encode(content):
-    return base64.b64encode(content)
 
 
 def _format_date(date):
