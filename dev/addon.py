@@ -23,12 +23,12 @@ def manifest() -> dict:
 
 
 def installed_files() -> list[Path]:
-    """List the files that decide what an installed addon looks like."""
+    """List the files that decide what the installed addons look like."""
     return sorted(
         file
-        for file in paths.ADDON.rglob("*")
-        if file.is_file()
-        and not IGNORED.intersection(file.relative_to(paths.ADDON).parts)
+        for folder in paths.ADDONS
+        for file in folder.rglob("*")
+        if file.is_file() and not IGNORED.intersection(file.relative_to(folder).parts)
     )
 
 

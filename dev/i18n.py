@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import addon, core, paths, workspace
+from dev import core, paths, workspace
 from dev.console import Step, say
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 TESTS = True
 CORE = True
 
-FOLDER = paths.ADDON / "i18n"
-TEMPLATE = FOLDER / f"{addon.NAME}.pot"
 COMPLETE = ("fr",)
 
 
@@ -39,51 +37,57 @@ def main(options: argparse.Namespace) -> int:
     import polib
 
     with workspace.opened(core.ensure(), paths.TEST_DATA, durable=False) as space:
-        fresh = polib.pofile(_export(space))
-    return _check(fresh) if options.check else _update(fresh)
+        exported = _export(space)
+    work = _check if options.check else _update
+    return max(work(folder, polib.pofile(terms)) for folder, terms in exported.items())
 
 
-def _export(space: Workspace) -> str:
-    """Export the addon's terms as Odoo does."""
+def _export(space: Workspace) -> dict[Path, str]:
+    """Export the terms of each addon as Odoo does."""
+    exported = {}
     with (
         Step("Collecting the terms", "Terms collected"),
         Templates(space).copied("addon", "i18n") as database,
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as temporary,
     ):
-        file = Path(folder) / TEMPLATE.name
-        space.odoo(
-            *("i18n", "export", f"--database={database}", "--languages=pot"),
-            *(f"--output={file}", addon.NAME),
-            log="i18n",
-        )
-        return file.read_text()
+        for folder in paths.ADDONS:
+            file = Path(temporary) / f"{folder.name}.pot"
+            space.odoo(
+                *("i18n", "export", f"--database={database}", "--languages=pot"),
+                *(f"--output={file}", folder.name),
+                log="i18n",
+            )
+            exported[folder] = file.read_text()
+    return exported
 
 
-def _check(fresh: POFile) -> int:
-    stale = [file.name for file in _files() if _is_stale(file, fresh)]
-    missing = _missing()
+def _check(folder: Path, fresh: POFile) -> int:
+    stale = [file.name for file in _files(folder) if _is_stale(file, fresh)]
+    missing = _missing(folder)
     if stale:
         say(f"✗ Out of date: {', '.join(stale)}; bin/i18n updates them.")
-    _tell(missing)
+    _tell(folder, missing)
     return 1 if stale or any(missing.get(language) for language in COMPLETE) else 0
 
 
-def _update(fresh: POFile) -> int:
-    FOLDER.mkdir(exist_ok=True)
+def _update(folder: Path, fresh: POFile) -> int:
+    (folder / "i18n").mkdir(exist_ok=True)
     for language in COMPLETE:
-        _create(FOLDER / f"{language}.po", fresh)
-    if _is_stale(TEMPLATE, fresh):
-        fresh.save(str(TEMPLATE))
-    for file in FOLDER.glob("*.po"):
+        _create(folder / "i18n" / f"{language}.po", fresh)
+    template = folder / "i18n" / f"{folder.name}.pot"
+    if _is_stale(template, fresh):
+        fresh.save(str(template))
+    for file in (folder / "i18n").glob("*.po"):
         if _is_stale(file, fresh):
             _merge(file, fresh)
-    _tell(_missing())
+    _tell(folder, _missing(folder))
     return 0
 
 
-def _files() -> list[Path]:
-    languages = [FOLDER / f"{language}.po" for language in COMPLETE]
-    return sorted({TEMPLATE, *languages, *FOLDER.glob("*.po")})
+def _files(folder: Path) -> list[Path]:
+    texts = folder / "i18n"
+    languages = [texts / f"{language}.po" for language in COMPLETE]
+    return sorted({texts / f"{folder.name}.pot", *languages, *texts.glob("*.po")})
 
 
 def _is_stale(file: Path, fresh: POFile) -> bool:
@@ -124,16 +128,19 @@ def _merge(file: Path, fresh: POFile) -> None:
     catalogue.save(str(file))
 
 
-def _missing() -> dict[str, int]:
+def _missing(folder: Path) -> dict[str, int]:
     """Count per language the terms without a translation."""
     import polib
 
     return {
         file.stem: len(polib.pofile(str(file)).untranslated_entries())
-        for file in sorted(FOLDER.glob("*.po"))
+        for file in sorted((folder / "i18n").glob("*.po"))
     }
 
 
-def _tell(missing: dict[str, int]) -> None:
+def _tell(folder: Path, missing: dict[str, int]) -> None:
     for language, count in missing.items():
-        say(f"{'✗' if count else '✓'} {language}: {count} terms to translate")
+        say(
+            f"{'✗' if count else '✓'} {folder.name}, {language}: {count} terms to"
+            " translate"
+        )

@@ -16,7 +16,8 @@ from dev.console import say
 TESTS = True
 CORE = False
 
-SOURCES = ("omni_billing", "tests", "dev", "conftest.py")
+ADDON_NAMES = [folder.name for folder in paths.ADDONS]
+SOURCES = (*ADDON_NAMES, "tests", "dev", "conftest.py")
 TEXT = {
     *(".py", ".xml", ".csv", ".js", ".scss", ".css", ".md", ".rst", ".txt", ".sql"),
     *(".toml", ".yaml", ".yml", ".html"),
@@ -76,7 +77,7 @@ def _ruff_format() -> bool:
 
 
 def _pylint_odoo() -> bool:
-    return _run("pylint", "--rcfile=.pylintrc-mandatory", paths.ADDON.name) == 0
+    return _run("pylint", "--rcfile=.pylintrc-mandatory", *ADDON_NAMES) == 0
 
 
 def _has_no(offences: Callable[[], Iterator[str]]) -> Callable[[], bool]:
@@ -92,7 +93,7 @@ def _has_no(offences: Callable[[], Iterator[str]]) -> Callable[[], bool]:
 
 
 def _broken_xml() -> Iterator[str]:
-    for file in paths.ADDON.rglob("*.xml"):
+    for file in (file for folder in paths.ADDONS for file in folder.rglob("*.xml")):
         try:
             ElementTree.parse(file)
         except ElementTree.ParseError as error:
@@ -144,8 +145,12 @@ def _called(call: ast.Call) -> str | None:
 
 
 def _addon_code() -> list[Path]:
-    tests = paths.ADDON / "tests"
-    return [file for file in paths.ADDON.rglob("*.py") if tests not in file.parents]
+    return [
+        file
+        for folder in paths.ADDONS
+        for file in folder.rglob("*.py")
+        if folder / "tests" not in file.parents
+    ]
 
 
 def _python_files() -> list[str]:

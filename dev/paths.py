@@ -7,6 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDON = ROOT / "omni_billing"
+#: Ours, and those that install themselves where it meets another addon.
+ADDONS = sorted(file.parent for file in ROOT.glob("omni_billing*/__manifest__.py"))
 SCRIPTS = ROOT / "dev" / "scripts"
 ODOO_BIN = ROOT / "dev" / "odoo-bin"
 

@@ -25,7 +25,8 @@ CORE = True
 UNIT_TESTS = "tests/unit"
 E2E_TESTS = "tests/e2e"
 FAULT_TESTS = "tests/faults"
-ADDON_TESTS = f"{addon.NAME}/tests"
+ADDON_TESTS = [f"{folder.name}/tests" for folder in paths.ADDONS]
+OWN_TAGS = ",".join(f"/{folder.name}" for folder in paths.ADDONS)
 
 NOTHING_COLLECTED = 5
 LOG_PROBLEM = re.compile(r"^\S+ \S+ \d+ (?:WARNING|ERROR|CRITICAL) ")
@@ -156,13 +157,13 @@ class Runner:
         """Test the models, in transactions that are rolled back."""
         return self._pytest_odoo(
             "addon",
-            ADDON_TESTS,
-            f"--ignore-glob={paths.ROOT}/{ADDON_TESTS}/test_http_*",
+            *ADDON_TESTS,
+            f"--ignore-glob={paths.ROOT}/*/tests/test_http_*",
         )
 
     def http(self) -> Result:
         """Test the pages, with a server inside the test process."""
-        files = sorted((paths.ROOT / ADDON_TESTS).glob("test_http_*.py"))
+        files = sorted(paths.ROOT.glob("omni_billing*/tests/test_http_*.py"))
         if not files:
             return Result("http")
         return self._pytest_odoo("http", "--odoo-http", *map(str, files))
@@ -173,7 +174,7 @@ class Runner:
             try:
                 self.space.odoo(
                     *(f"--database={database}", f"--init={addon.NAME}"),
-                    *(f"--test-tags=/{addon.NAME}", "--stop-after-init"),
+                    *(f"--test-tags={OWN_TAGS}", "--stop-after-init"),
                     f"--http-port={server.free_port()}",
                     log="own",
                 )

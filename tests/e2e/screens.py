@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 from words import say, spoken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Download, Locator, Page
 
 expect.set_options(timeout=20_000)
@@ -572,7 +575,8 @@ class SystemList:
     def filter(self, name: str) -> None:
         """Choose a filter of the search menu."""
         self.page.get_by_title("Toggle Search Panel").click()
-        self.page.get_by_role("menuitemcheckbox", name=name, exact=True).click()
+        with self._read_again():
+            self.page.get_by_role("menuitemcheckbox", name=name, exact=True).click()
         self.page.keyboard.press("Escape")
         self.is_searched(name)
 
@@ -580,19 +584,31 @@ class SystemList:
         """Take a filter away, or all of them."""
         if name:
             facet = self.facets.filter(has_text=name)
-            facet.get_by_role("button", name="Remove").click()
+            with self._read_again():
+                facet.get_by_role("button", name="Remove").click()
             expect(facet).to_have_count(0)
             return
         while left := self.facets.count():
-            self.facets.first.get_by_role("button", name="Remove").click()
+            with self._read_again():
+                self.facets.first.get_by_role("button", name="Remove").click()
             expect(self.facets).to_have_count(left - 1)
 
     def search(self, text: str, by: str) -> None:
         """Type into the search bar, and choose what to search."""
         self.page.get_by_role("searchbox").fill(text)
         offer = self.page.get_by_role("menuitem", name=f"Search {by} for: {text}")
-        offer.click()
+        with self._read_again():
+            offer.click()
         self.is_searched(text)
+
+    @contextmanager
+    def _read_again(self) -> Iterator[None]:
+        """Wait until the list is drawn anew: one that is read again forgets its ticks."""
+        rows = self.page.locator("tr.o_data_row")
+        old = rows.first.element_handle() if rows.count() else None
+        yield
+        if old:
+            old.wait_for_element_state("hidden")
 
     def press(self, button: str) -> None:
         """Press a button for the selected rows."""

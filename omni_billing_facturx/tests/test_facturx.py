@@ -1,0 +1,166 @@
+import io
+
+from facturx import get_xml_from_pdf
+from lxml import etree
+from pypdf import PdfReader
+
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from odoo.addons.omni_billing.tests.common import BillingCommon
+from odoo.addons.omni_billing.tools.trust import trust
+
+NAMESPACES = {
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "pdfaid": "http://www.aiim.org/pdfa/ns/id/",
+    "fx": "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#",
+    "ram": "urn:un:unece:uncefact:data:standard:"
+    "ReusableAggregateBusinessInformationEntity:100",
+}
+
+
+@tagged("post_install", "-at_install")
+class TestFacturX(BillingCommon):
+    """W20: PDF/A-3b with the XML inside."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.write(
+            {
+                "billing_facturx": True,
+                "country_id": cls.env.ref("base.fr").id,
+                "vat": "FR23334175221",
+                "street": "1 Rue du Port",
+                "zip": "29200",
+                "city": "Brest",
+                "phone": "+33 2 55 50 00 00",
+                "email": "billing@example.com",
+            }
+        )
+        cls.customer.write(
+            {
+                "country_id": cls.env.ref("base.fr").id,
+                "street": "18 Quai Sud",
+                "zip": "44000",
+                "city": "Nantes",
+                "vat": "FR83404833048",
+                "email": "ada@example.com",
+            }
+        )
+        cls.bank = cls.env["res.partner.bank"].create(
+            {
+                "acc_number": "FR1420041010050500013M02606",
+                "partner_id": cls.company.partner_id.id,
+                "allow_out_payment": True,
+            }
+        )
+        euro = cls.env.ref("base.EUR")
+        euro.active = True
+        cls.tax_20 = cls._create_tax(20)
+
+    def _bill_all(self):
+        self._create_transaction(100, tax_ids=self.tax_20)
+        self._create_transaction(50, name="Postage", tax_ids=self.tax_20)
+        self._create_credit(10, tax_ids=self.tax_20)
+        invoice = self._bill(title="January")
+        trust(invoice).partner_bank_id = self.bank
+        return invoice
+
+    def _read_metadata(self, reader):
+        stream = reader.trailer["/Root"]["/Metadata"].get_data()
+        return etree.fromstring(stream.strip())
+
+    def test_xml_is_valid_and_says_the_same(self):
+        """Against the schema that the factur-x library ships."""
+        invoice = self._bill_all()
+        name, xml = get_xml_from_pdf(invoice._billing_get_pdf(), check_xsd=True)
+        self.assertEqual(name, "factur-x.xml")
+        tree = etree.fromstring(xml)
+        total = tree.findtext(".//ram:GrandTotalAmount", namespaces=NAMESPACES)
+        self.assertEqual(float(total), invoice.amount_total)
+        lines = tree.findall(
+            ".//ram:IncludedSupplyChainTradeLineItem", namespaces=NAMESPACES
+        )
+        self.assertEqual(len(lines), 3)
+
+    def test_pdf_is_of_the_archive_kind(self):
+        """PDF/A-3b: what ISO 19005-3 asks for and can be read off the file."""
+        reader = PdfReader(io.BytesIO(self._bill_all()._billing_get_pdf()))
+        root = reader.trailer["/Root"]
+        self.assertFalse(reader.is_encrypted)
+        self.assertTrue(reader.trailer["/ID"])
+        [intent] = root["/OutputIntents"]
+        self.assertEqual(intent.get_object()["/S"], "/GTS_PDFA1")
+        self.assertTrue(intent.get_object()["/DestOutputProfile"].get_object())
+        [file] = root["/AF"]
+        self.assertEqual(file.get_object()["/AFRelationship"], "/Data")
+        self.assertEqual(file.get_object()["/UF"], "factur-x.xml")
+        self.assertNotIn("/JavaScript", root.get("/Names", {}))
+        for page in reader.pages:
+            for font in page["/Resources"].get("/Font", {}).values():
+                self._assert_embedded(font.get_object())
+        packet = self._read_metadata(reader)
+        for path, value in (
+            ("pdfaid:part", "3"),
+            ("pdfaid:conformance", "B"),
+        ):
+            prefix, name = path.split(":")
+            name = f"{{{NAMESPACES[prefix]}}}{name}"
+            found = [
+                element.get(name) or element.findtext(name)
+                for element in packet.iter(f"{{{NAMESPACES['rdf']}}}Description")
+            ]
+            self.assertIn(value, found)
+        self.assertEqual(
+            packet.findtext(".//fx:DocumentFileName", namespaces=NAMESPACES),
+            "factur-x.xml",
+        )
+
+    def _assert_embedded(self, font):
+        for descendant in font.get("/DescendantFonts", [font]):
+            descriptor = descendant.get_object()["/FontDescriptor"].get_object()
+            self.assertTrue({"/FontFile", "/FontFile2", "/FontFile3"} & set(descriptor))
+
+    def test_template_of_the_customers_own(self):
+        """An HTML template gets it too."""
+        self.customer.billing_template_id = self.env.ref(
+            "omni_billing.omni_billing_template_compact"
+        )
+        invoice = self._bill_all()
+        name, _xml = get_xml_from_pdf(invoice._billing_get_pdf(), check_xsd=True)
+        self.assertEqual(name, "factur-x.xml")
+
+    def test_credit_note(self):
+        note = self._bill_all()._reverse_moves(cancel=True)
+        trust(note).partner_bank_id = self.bank
+        name, _xml = get_xml_from_pdf(note._billing_get_pdf(), check_xsd=True)
+        self.assertEqual(name, "factur-x.xml")
+
+    def test_without_the_setting(self):
+        self.company.billing_facturx = False
+        content = self._bill_all()._billing_get_pdf()
+        self.assertFalse(PdfReader(io.BytesIO(content)).attachments)
+
+    def test_drafts_and_void_invoices_carry_none(self):
+        invoice = self._bill_all()
+        invoice.action_billing_void()
+        content = invoice._billing_get_pdf()
+        self.assertFalse(PdfReader(io.BytesIO(content)).attachments)
+
+    def test_what_is_missing_is_named(self):
+        self.company.write({"vat": False, "company_registry": False})
+        invoice = self._bill_all()
+        trust(invoice).partner_bank_id = False
+        with self.assertRaisesRegex(UserError, "Factur-X"):
+            invoice._billing_get_pdf()
+
+    def test_payment_shows_in_the_xml(self):
+        """W13: what is in the file follows too."""
+        invoice = self._bill_all()
+        before = get_xml_from_pdf(invoice._billing_get_pdf())[1]
+        self._pay(invoice, amount=40)
+        after = etree.fromstring(get_xml_from_pdf(invoice._billing_get_pdf())[1])
+        due = after.findtext(".//ram:DuePayableAmount", namespaces=NAMESPACES)
+        self.assertEqual(float(due), invoice.amount_residual)
+        self.assertNotEqual(before, etree.tostring(after))
