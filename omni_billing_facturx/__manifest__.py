@@ -7,5 +7,5 @@
     "license": "LGPL-3",
     "depends": ["omni_billing", "account_edi_ubl_cii"],
     "auto_install": True,
-    "data": ["views/res_config_settings_views.xml"],
+    "data": ["data/cii_templates.xml", "views/res_config_settings_views.xml"],
 }

@@ -603,7 +603,7 @@ class SystemList:
 
     @contextmanager
     def _read_again(self) -> Iterator[None]:
-        """Wait until the list is drawn anew: one that is read again forgets its ticks."""
+        """Wait until the list is drawn anew: reading it again forgets its ticks."""
         rows = self.page.locator("tr.o_data_row")
         old = rows.first.element_handle() if rows.count() else None
         yield
