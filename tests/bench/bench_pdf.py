@@ -111,8 +111,9 @@ def render_half(ids):
     """Be a process of its own, with connections of its own."""
     import odoo
 
-    odoo.sql_db.close_all()
-    with odoo.modules.registry.Registry(env.cr.dbname).cursor() as cr:
+    # The parent's connections stay its own: they are neither used nor closed.
+    odoo.sql_db._Pool = None
+    with odoo.sql_db.db_connect(env.cr.dbname).cursor() as cr:
         moves = odoo.api.Environment(cr, odoo.SUPERUSER_ID, {})["account.move"]
         for move in moves.browse(ids):
             move._billing_get_pdf()
