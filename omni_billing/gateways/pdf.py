@@ -43,7 +43,7 @@ class Document:
 
     :param source: a complete HTML document; with ``variables``, a Jinja template.
     :param variables: plain values (JSON) for the template.
-    :param stylesheet: CSS that is added.
+    :param styles: paths in URLs of static style sheets: each is read once a process.
     :param variant: PDF variant, like ``pdf/a-3b``.
     :param files: attached to the PDF.
     :param metadata: RDF that is added to the XMP packet.
@@ -51,7 +51,7 @@ class Document:
 
     source: str
     variables: dict[str, Any] | None = None
-    stylesheet: str = ""
+    styles: Sequence[str] = ()
     variant: str | None = None
     files: Sequence[File] = ()
     metadata: str = ""
@@ -80,6 +80,19 @@ def _get_font_configuration():
     return FontConfiguration()
 
 
+@lru_cache(maxsize=32)
+def _read_style(path: str, roots: tuple[str, ...]):
+    """Return a parsed style sheet; its fonts join those of the process."""
+    from weasyprint import CSS
+
+    return CSS(
+        string=pdf_worker.find_static(path, roots).read_text(),
+        base_url=pdf_worker.BASE_URL,
+        url_fetcher=pdf_worker.make_fetcher(roots),
+        font_config=_get_font_configuration(),
+    )
+
+
 class TemplateError(RenderError):
     """A template is wrong; ``line`` says where, if it is known."""
 
@@ -97,7 +110,7 @@ class WeasyPrintRenderer:
     """
 
     def __init__(self, roots: Sequence[str], hosts: Sequence[str] = ()) -> None:
-        self._roots = list(roots)
+        self._roots = tuple(roots)
         self._hosts = list(hosts)
 
     def render(self, document: Document) -> bytes:
@@ -113,6 +126,7 @@ class WeasyPrintRenderer:
                 document.source,
                 pdf_worker.make_fetcher(self._roots),
                 _get_font_configuration(),
+                [_read_style(path, self._roots) for path in document.styles],
                 **_get_options(document),
             )
         except Fault as fault:
@@ -160,7 +174,6 @@ class WeasyPrintRenderer:
 
 def _get_options(document: Document) -> dict[str, Any]:
     return {
-        "stylesheet": document.stylesheet,
         "variant": document.variant,
         "metadata": document.metadata,
         "files": [

@@ -227,8 +227,8 @@ def lay_out(
     html: str,
     fetcher,
     font_config=None,
+    stylesheets=None,
     *,
-    stylesheet: str = "",
     variant: str | None = None,
     files: Iterable[dict[str, str]] = (),
     metadata: str = "",
@@ -239,13 +239,13 @@ def lay_out(
     :raise Fault: if it cannot be laid out, or would be too large to be mailed.
     """
     # Imported here: WeasyPrint loads Pango, which most processes never need.
-    from weasyprint import CSS, HTML, Attachment
+    from weasyprint import HTML, Attachment
 
     try:
         document = HTML(string=html, base_url=BASE_URL, url_fetcher=fetcher)
         content = document.write_pdf(
             font_config=font_config,
-            stylesheets=[CSS(string=stylesheet)] if stylesheet else None,
+            stylesheets=stylesheets,
             pdf_variant=variant,
             attachments=[
                 Attachment(

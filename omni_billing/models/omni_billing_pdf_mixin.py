@@ -1,7 +1,8 @@
+from functools import cache
 from urllib.parse import urljoin
 
 from odoo import models
-from odoo.tools import html2plaintext
+from odoo.tools import format_date, html2plaintext
 from odoo.tools.image import image_data_uri
 
 from ..const import BILLING_MOVE_TYPES
@@ -125,7 +126,10 @@ class OmniBillingPdfMixin(models.AbstractModel):
         return {
             "lines": self._billing_get_lines(),
             "mark": self._billing_get_mark(),
-            "format_percentage": self._billing_format_percentage,
+            # Each is called for each line, with few different values.
+            "format_amount": cache(self.currency_id.format),
+            "format_date": cache(lambda date: format_date(self.env, date)),
+            "format_percentage": cache(self._billing_format_percentage),
             "instructions": self.company_id.billing_payment_instructions,
             "bank": self.partner_bank_id
             if self.move_type == "out_invoice"

@@ -12,6 +12,9 @@ from ..gateways.pdf import Document, TemplateError
 
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
+#: Of the standard page.
+STYLES = ("/omni_billing/static/src/pdf/invoice.css",)
+
 #: Fields that the preview takes from the form.
 PREVIEW_FIELDS = frozenset(
     "name engine body color footer terms logo paper_format show_author show_payment_qr"
@@ -39,7 +42,7 @@ class OmniBillingTemplate(models.Model):
         " listed beside it.",
     )
     is_automatic = fields.Boolean(
-        string="Used by Itself",
+        string="Automatic",
         default=True,
         help="For all customers of the language. Otherwise only for customers who have"
         " this template chosen.",
@@ -60,7 +63,7 @@ class OmniBillingTemplate(models.Model):
     terms = fields.Text(
         translate=True, help="Printed below each invoice, before its own terms."
     )
-    show_author = fields.Boolean(help="Print who made the invoice (F105).")
+    show_author = fields.Boolean(string="Author", help="Print who made the invoice.")
     show_payment_qr = fields.Boolean(
         string="QR Code to Pay Online",
         help="On unpaid invoices. It opens the page to pay, without a login.",
@@ -234,7 +237,9 @@ class OmniBillingTemplate(models.Model):
             "omni_billing.report_invoice_document",
             {"o": move, "lang": lang, "template": self},
         )
-        return Document(page.decode())
+        return Document(
+            page.decode(), styles=("/omni_billing/static/src/pdf/invoice.css",)
+        )
 
     def _prepare_options(self, move):
         """Return the variables that say what the template itself holds."""

@@ -75,7 +75,13 @@ def serve():
     server = ThreadedWSGIServerReloadable("127.0.0.1", port, odoo.http.root)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     env["ir.config_parameter"].set_param("report.url", f"http://127.0.0.1:{port}")
+    commit()
+
+
+def commit():
+    """End a transaction as a request does: with Odoo's signals about what changed."""
     env.cr.commit()
+    env.registry.signal_changes()
 
 
 def forget(invoices):
@@ -125,7 +131,7 @@ partner = env["res.partner"].create(
     {"name": "Ada Harbour", "street": "18 Harbour Street", "city": "Bristol"}
 )
 invoices = {lines: make_invoice(partner, lines) for lines in (10, 200)}
-env.cr.commit()
+commit()
 parameters = env["ir.config_parameter"]
 
 # --- First render ---
@@ -147,7 +153,7 @@ content = invoice._billing_get_pdf()
 plain = env["ir.attachment"].create(
     {"name": "plain.pdf", "raw": content, "res_model": "res.partner", "res_id": 1}
 )
-env.cr.commit()
+commit()
 Attachment = env["ir.attachment"]
 domain = [("res_model", "=", "res.partner"), ("name", "=", "plain.pdf")]
 cached, attached = [], []
@@ -177,9 +183,9 @@ if options.invoices:
     for count in range(options.invoices):
         many.append(make_invoice(partner, 10).id)
         if count % 50 == 49:
-            env.cr.commit()
+            commit()
             env.invalidate_all()
-    env.cr.commit()
+    commit()
     start = time.perf_counter()
     halves = (many[::2], many[1::2])
     children = []

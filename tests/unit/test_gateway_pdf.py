@@ -45,6 +45,9 @@ def test_renders_text_and_its_own_styles(renderer):
     assert content.startswith(b"%PDF")
     assert "Invoice 42" in read_text(content)
     assert content != renderer.render(Document("<p>Invoice 42</p>"))
+    styled = Document("<p>Invoice 42</p>", styles=("/omni_billing/static/page.css",))
+    for _time in range(2):
+        assert len(renderer.render(styled)) == len(content)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_digest_is_of_all_that_shows():
         Document("<p>y</p>", {"a": 1}),
         Document("<p>x</p>", {"a": 2}),
         Document("<p>x</p>"),
-        Document("<p>x</p>", {"a": 1}, stylesheet="p {}"),
+        Document("<p>x</p>", {"a": 1}, styles=("/a/static/b.css",)),
         Document("<p>x</p>", {"a": 1}, variant="pdf/a-3b"),
         Document("<p>x</p>", {"a": 1}, files=(File("x.xml", "", b"<x/>"),)),
     ]
