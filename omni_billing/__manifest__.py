@@ -12,7 +12,9 @@
         "payment_stripe",  # saved cards
         "portal",  # the customer's own pages
     ],
-    "external_dependencies": {"python": ["stripe>=16", "weasyprint>=70"]},
+    "external_dependencies": {
+        "python": ["mailjet-rest>=1.9", "stripe>=16", "weasyprint>=70"]
+    },
     "data": [
         "security/omni_billing_groups.xml",
         "security/ir.model.access.csv",
