@@ -1,4 +1,9 @@
-from . import omni_billing_stats  # isort: skip
+from . import (  # isort: skip
+    mail_company_mixin,
+    mail_move_mixin,
+    omni_billing_stats,
+    reminder_move_mixin,
+)
 from . import (
     account_move,
     account_move_card,
@@ -10,6 +15,10 @@ from . import (
     ir_actions_report,
     ir_fields_converter,
     omni_billing_credit_type,
+    omni_billing_late_fee,
+    omni_billing_mail,
+    omni_billing_mail_event,
+    omni_billing_reminder,
     omni_billing_service,
     omni_billing_stripe_event,
     omni_billing_transaction,

@@ -36,7 +36,12 @@ NUMBERED_FIELDS = {
 
 class AccountMove(models.Model):
     _name = "account.move"
-    _inherit = ["account.move", "omni.billing.stats"]
+    _inherit = [
+        "account.move",
+        "omni.billing.stats",
+        "omni.billing.mail.move.mixin",
+        "omni.billing.reminder.move.mixin",
+    ]
     _billing_open_filter = "not_yet_paid"
 
     billing_title = fields.Char(copy=False)
@@ -321,14 +326,6 @@ class AccountMove(models.Model):
         return self.env.ref("omni_billing.report_invoice").report_action(
             self, config=False
         )
-
-    def action_billing_email(self):
-        """Send by e-mail, with the PDF attached; several in steps (F120)."""
-        if len(self) > 1:
-            return self.env["omni.billing.bulk"]._start("email", self)
-        self._billing_check_sendable()
-        # Our page has its own layout: there is none of Odoo's to choose first.
-        return self.with_context(discard_logo_check=True).action_invoice_sent()
 
     def action_billing_download(self):
         """Download the PDFs of these invoices in one file (F7)."""
@@ -675,24 +672,6 @@ class AccountMove(models.Model):
         return report._render_weasyprint(self)
 
     # === BUSINESS METHODS - SENDING === #
-
-    def _billing_send(self):
-        """Send one invoice to the customer by e-mail, as Odoo's dialog proposes it.
-
-        :raise UserError: if it is not to be sent, or there is nobody to send it to.
-        """
-        self._billing_check_sendable()
-        Send = self.env["account.move.send"]
-        settings = Send._get_default_sending_settings(self, sending_methods=["email"])
-        recipients = self.env["res.partner"].browse(settings["mail_partner_ids"])
-        if not any(recipients.mapped("email")):
-            raise UserError(
-                self.env._(
-                    "%(customer)s has no e-mail address. Add one to the customer.",
-                    customer=self.partner_id.display_name,
-                )
-            )
-        Send._generate_and_send_invoices(self, sending_methods=["email"])
 
     def _billing_check_sendable(self):
         self.ensure_one()

@@ -55,6 +55,12 @@ class ResPartner(models.Model):
         help="The invoices that are paid.",
     )
 
+    billing_reminders_paused = fields.Boolean(
+        string="Reminders Paused",
+        groups="account.group_account_invoice,account.group_account_readonly",
+        help="Neither reminded of any invoice, nor charged a late fee.",
+    )
+
     @api.depends_context("company")
     def _compute_billing_paid_amount(self):
         company = self.env.company
@@ -245,6 +251,13 @@ class ResPartner(models.Model):
             & Domain("move_type", "=", "out_invoice")
             & Domain("billing_state", "in", ("unpaid", "partial"))
         )
+
+    def action_billing_pause_reminders(self):
+        """Pause the reminders of all invoices of the customer, or resume them."""
+        self.check_access("write")
+        for customer in self.commercial_partner_id:
+            customer.billing_reminders_paused = not customer.billing_reminders_paused
+        return True
 
     def action_billing_transactions(self):
         """Open all transactions of the customer; the filter is in the context."""
