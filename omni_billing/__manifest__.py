@@ -38,6 +38,7 @@
         "views/omni_billing_service_views.xml",
         "views/account_move_views.xml",
         "views/omni_billing_mail_views.xml",
+        "views/omni_billing_activity_log_views.xml",
         "views/account_payment_views.xml",
         "views/res_partner_views.xml",
         "views/payment_views.xml",

@@ -14,6 +14,7 @@ from . import (
     account_tax,
     ir_actions_report,
     ir_fields_converter,
+    omni_billing_activity_log,
     omni_billing_credit_type,
     omni_billing_late_fee,
     omni_billing_mail,

@@ -19,6 +19,7 @@ STATE_FIELDS = {
     "billing_refund_reference",
     "billing_attempt_id",
     "billing_dispute",
+    "billing_reminders_paused",
 }
 #: What nobody may change once an invoice of ours has a number.
 NUMBERED_FIELDS = {
@@ -308,10 +309,11 @@ class AccountMove(models.Model):
         for move in self:
             move._billing_check_voidable()
             transactions = move.billing_transaction_ids
+            voided = move.with_context(billing_void_reason=reason)
             if move._billing_needs_credit_note():
-                move._billing_void_by_credit_note(reason)
+                voided._billing_void_by_credit_note(reason)
             else:
-                trust(move).button_cancel()
+                trust(voided).button_cancel()
             move._message_log(
                 body=self.env._(
                     "Void: %(reason)s. Transactions that are unbilled again: %(count)s",
@@ -368,6 +370,15 @@ class AccountMove(models.Model):
             ],
             "target": "new",
         }
+
+    def action_billing_activity(self):
+        """Show what was done with the invoice, and who did it (F166)."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.omni_billing_activity_log_action"
+        )
+        action["domain"] = [("move_id", "=", self.id)]
+        return action
 
     def action_open_billing_entry(self):
         """Leave the dialog for Odoo's own invoice form."""
@@ -571,6 +582,9 @@ class AccountMove(models.Model):
 
     def _billing_set_void(self):
         for move in trust(self):
+            self.env["omni.billing.activity.log"]._log_moves(
+                "invoice_voided", move, note=self.env.context.get("billing_void_reason")
+            )
             # sudo: whoever may cancel the invoice frees its transactions.
             move.sudo().billing_transaction_ids._release()
             title = move.billing_title or move.name or ""

@@ -29,6 +29,11 @@ class MailCompanyMixin(models.AbstractModel):
         help="Who billing e-mail is from, like: Omni <billing@example.com>. Empty: the"
         " salesperson or the company.",
     )
+    billing_notice_email = fields.Char(
+        string="Notices to",
+        help="Who is told of invoices, payments, refunds, voids and failed card"
+        " payments. Empty: nobody.",
+    )
     billing_mail_template_id = fields.Many2one(
         "mail.template",
         string="E-mail Template",
@@ -54,16 +59,16 @@ class MailCompanyMixin(models.AbstractModel):
     )
     billing_mailjet_hook_password = fields.Char(groups="base.group_system", copy=False)
 
-    @api.constrains("billing_mail_sender")
-    def _check_billing_mail_sender(self):
-        for company in self.filtered("billing_mail_sender"):
-            if not email_normalize(company.billing_mail_sender):
-                raise UserError(
-                    self.env._(
-                        "“%(sender)s” is no e-mail address.",
-                        sender=company.billing_mail_sender,
+    @api.constrains("billing_mail_sender", "billing_notice_email")
+    def _check_billing_mail_addresses(self):
+        for company in self:
+            for address in (company.billing_mail_sender, company.billing_notice_email):
+                if address and not email_normalize(address):
+                    raise UserError(
+                        self.env._(
+                            "“%(address)s” is no e-mail address.", address=address
+                        )
                     )
-                )
 
     def _billing_get_mailjet_gateway(self):
         """Return the gateway to the account of the company. The one seam for tests.

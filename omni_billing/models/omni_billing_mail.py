@@ -440,6 +440,7 @@ class OmniBillingMail(models.Model):
             }
         )
         self.recipient_ids.state = "sent"
+        self._log("reminded" if self.kind == "reminder" else "mailed", self.email_to)
         self.move_id._billing_note_sent(self)
 
     def _set_failed(self, code, reason):
@@ -452,7 +453,15 @@ class OmniBillingMail(models.Model):
                 "needs_action": True,
             }
         )
+        self._log("mail_failed", reason)
         _logger.info("E-mail %s was not sent: %s", self.id, code)
+
+    def _log(self, action, note):
+        """Write it in the history of the invoice, for who asked for it (F10)."""
+        Log = self.env["omni.billing.activity.log"].with_user(
+            self.user_id or self.env.user
+        )
+        Log._log_moves(action, self.move_id, note=note)
 
     def _follow_events(self, events):
         """Take over what Mailjet told of the message, in whatever order it came."""

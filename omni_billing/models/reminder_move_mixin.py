@@ -3,6 +3,8 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ..tools.trust import trust
+
 UNPAID = ("unpaid", "partial")
 
 
@@ -42,8 +44,11 @@ class ReminderMoveMixin(models.AbstractModel):
     def action_billing_pause_reminders(self):
         """Pause the scheduled reminders of invoices, or resume them."""
         self.check_access("write")
-        for move in self:
+        Log = self.env["omni.billing.activity.log"]
+        for move in trust(self):
             move.billing_reminders_paused = not move.billing_reminders_paused
+            paused = move.billing_reminders_paused
+            Log._log_moves("reminders_paused" if paused else "reminders_resumed", move)
         return True
 
     # === BUSINESS METHODS === #

@@ -1,5 +1,6 @@
 from . import (
     test_account_move,
+    test_activity_log,
     test_bulk,
     test_card_payment,
     test_card_properties,

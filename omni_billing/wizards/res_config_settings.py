@@ -31,6 +31,9 @@ class ResConfigSettings(models.TransientModel):
     billing_mail_sender = fields.Char(
         related="company_id.billing_mail_sender", readonly=False
     )
+    billing_notice_email = fields.Char(
+        related="company_id.billing_notice_email", readonly=False
+    )
     billing_mail_template_id = fields.Many2one(
         related="company_id.billing_mail_template_id", readonly=False
     )
