@@ -13,6 +13,7 @@ from . import (
     test_invoice_pdf,
     test_mail,
     test_multi_company,
+    test_neutralize,
     test_omni_billing_payment_wizard,
     test_omni_billing_proforma_wizard,
     test_omni_billing_transaction,
