@@ -13,7 +13,9 @@
         "payment_stripe",  # saved cards
         "portal",  # the customer's own pages
     ],
-    "external_dependencies": {"python": ["stripe>=16", "weasyprint>=70"]},
+    "external_dependencies": {
+        "python": ["mailjet-rest>=1.9", "stripe>=16", "weasyprint>=70"]
+    },
     "data": [
         "security/omni_billing_groups.xml",
         "security/ir.model.access.csv",
@@ -22,6 +24,8 @@
         "data/ir_cron_data.xml",
         "data/mail_template_data.xml",
         "data/omni_billing_template_data.xml",
+        "data/mail_template_invoice_data.xml",
+        "data/omni_billing_reminder_level_data.xml",
         "reports/omni_billing_reports.xml",
         "reports/omni_billing_invoice_templates.xml",
         "wizards/omni_billing_proforma_wizard_views.xml",
@@ -30,12 +34,15 @@
         "wizards/omni_billing_card_refund_wizard_views.xml",
         "wizards/omni_billing_void_wizard_views.xml",
         "views/omni_billing_pdf_cache_views.xml",
+        "views/omni_billing_reminder_views.xml",  # settings link to it
         "wizards/res_config_settings_views.xml",
         "views/omni_billing_transaction_views.xml",
         "views/omni_billing_credit_type_views.xml",
         "views/omni_billing_service_views.xml",
         "views/omni_billing_template_views.xml",
         "views/account_move_views.xml",
+        "views/omni_billing_mail_views.xml",
+        "views/omni_billing_activity_log_views.xml",
         "views/account_payment_views.xml",
         "views/res_partner_views.xml",
         "views/payment_views.xml",

@@ -1,1 +1,1 @@
-from . import bulk_download, invoice_pdf, portal, stripe_webhook
+from . import bulk_download, invoice_pdf, mailjet_webhook, portal, stripe_webhook

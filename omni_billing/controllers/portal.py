@@ -39,6 +39,9 @@ class BillingPortal(PortalAccount, PaymentPortal):
     def billing_overview(self, **_kwargs):
         """Show the balance, and the latest of each of the three sections (F3, F32)."""
         cards = self._billing_find_cards()
+        activities = self._billing_search(
+            "omni.billing.activity.log", limit=OVERVIEW_ROWS
+        )
         transactions = self._billing_search(
             "omni.billing.transaction", limit=OVERVIEW_ROWS
         )
@@ -55,6 +58,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "transaction_stats": self._billing_get_stats("omni.billing.transaction"),
             "moves": self._billing_search("account.move", limit=OVERVIEW_ROWS),
             "move_stats": self._billing_get_stats("account.move"),
+            "activities": activities,
+            "activity_invoices": self._billing_get_readable(activities.move_id),
         }
         return request.render("omni_billing.portal_billing", values)
 
@@ -109,6 +114,31 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "due": self._billing_find_due(),
         }
         return request.render("omni_billing.portal_billing_invoices", values)
+
+    @http.route(
+        ["/my/billing/activity", "/my/billing/activity/page/<int:page>"],
+        type="http",
+        auth="user",
+        website=True,
+        methods=["GET"],
+    )
+    def billing_activity(self, page=1, **_kwargs):
+        """List what was done: invoices, payments, cards, e-mails (F10)."""
+        values = self._billing_prepare_list(
+            "omni.billing.activity.log",
+            "/my/billing/activity",
+            {"date": {"label": request.env._("Date"), "order": "id desc"}},
+            {"all": {"label": request.env._("All"), "domain": Domain.TRUE}},
+            ["name"],
+            page,
+        )
+        activities = values["records"]
+        values |= {
+            "page_name": "billing_activity",
+            "activities": activities,
+            "activity_invoices": self._billing_get_readable(activities.move_id),
+        }
+        return request.render("omni_billing.portal_billing_activity", values)
 
     @http.route(
         "/my/billing/invoices/<int:invoice_id>",

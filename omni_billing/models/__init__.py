@@ -1,4 +1,10 @@
-from . import omni_billing_pdf_mixin, omni_billing_stats  # isort: skip
+from . import (  # isort: skip
+    mail_company_mixin,
+    mail_move_mixin,
+    omni_billing_pdf_mixin,
+    omni_billing_stats,
+    reminder_move_mixin,
+)
 from . import (
     account_move,
     account_move_card,
@@ -9,8 +15,13 @@ from . import (
     account_tax,
     ir_actions_report,
     ir_fields_converter,
+    omni_billing_activity_log,
     omni_billing_credit_type,
+    omni_billing_late_fee,
+    omni_billing_mail,
+    omni_billing_mail_event,
     omni_billing_pdf_cache,
+    omni_billing_reminder,
     omni_billing_service,
     omni_billing_stripe_event,
     omni_billing_template,

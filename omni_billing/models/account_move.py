@@ -19,6 +19,7 @@ STATE_FIELDS = {
     "billing_refund_reference",
     "billing_attempt_id",
     "billing_dispute",
+    "billing_reminders_paused",
 }
 #: What nobody may change once an invoice of ours has a number.
 NUMBERED_FIELDS = {
@@ -36,7 +37,13 @@ NUMBERED_FIELDS = {
 
 class AccountMove(models.Model):
     _name = "account.move"
-    _inherit = ["account.move", "omni.billing.stats", "omni.billing.pdf.mixin"]
+    _inherit = [
+        "account.move",
+        "omni.billing.stats",
+        "omni.billing.mail.move.mixin",
+        "omni.billing.pdf.mixin",
+        "omni.billing.reminder.move.mixin",
+    ]
     _billing_open_filter = "not_yet_paid"
 
     billing_title = fields.Char(copy=False)
@@ -303,10 +310,11 @@ class AccountMove(models.Model):
         for move in self:
             move._billing_check_voidable()
             transactions = move.billing_transaction_ids
+            voided = move.with_context(billing_void_reason=reason)
             if move._billing_needs_credit_note():
-                move._billing_void_by_credit_note(reason)
+                voided._billing_void_by_credit_note(reason)
             else:
-                trust(move).button_cancel()
+                trust(voided).button_cancel()
             move._message_log(
                 body=self.env._(
                     "Void: %(reason)s. Transactions that are unbilled again: %(count)s",
@@ -315,14 +323,6 @@ class AccountMove(models.Model):
                 )
             )
         return True
-
-    def action_billing_email(self):
-        """Send by e-mail, with the PDF attached; several in steps (F120)."""
-        if len(self) > 1:
-            return self.env["omni.billing.bulk"]._start("email", self)
-        self._billing_check_sendable()
-        # Our page has its own layout: there is none of Odoo's to choose first.
-        return self.with_context(discard_logo_check=True).action_invoice_sent()
 
     def action_billing_download(self):
         """Download the PDFs of these invoices in one file (F7)."""
@@ -365,6 +365,15 @@ class AccountMove(models.Model):
             ],
             "target": "new",
         }
+
+    def action_billing_activity(self):
+        """Show what was done with the invoice, and who did it (F166)."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.omni_billing_activity_log_action"
+        )
+        action["domain"] = [("move_id", "=", self.id)]
+        return action
 
     def action_open_billing_entry(self):
         """Leave the dialog for Odoo's own invoice form."""
@@ -568,6 +577,9 @@ class AccountMove(models.Model):
 
     def _billing_set_void(self):
         for move in trust(self):
+            self.env["omni.billing.activity.log"]._log_moves(
+                "invoice_voided", move, note=self.env.context.get("billing_void_reason")
+            )
             # sudo: whoever may cancel the invoice frees its transactions.
             move.sudo().billing_transaction_ids._release()
             title = move.billing_title or move.name or ""
@@ -649,24 +661,6 @@ class AccountMove(models.Model):
         }
 
     # === BUSINESS METHODS - SENDING === #
-
-    def _billing_send(self):
-        """Send one invoice to the customer by e-mail, as Odoo's dialog proposes it.
-
-        :raise UserError: if it is not to be sent, or there is nobody to send it to.
-        """
-        self._billing_check_sendable()
-        Send = self.env["account.move.send"]
-        settings = Send._get_default_sending_settings(self, sending_methods=["email"])
-        recipients = self.env["res.partner"].browse(settings["mail_partner_ids"])
-        if not any(recipients.mapped("email")):
-            raise UserError(
-                self.env._(
-                    "%(customer)s has no e-mail address. Add one to the customer.",
-                    customer=self.partner_id.display_name,
-                )
-            )
-        Send._generate_and_send_invoices(self, sending_methods=["email"])
 
     def _billing_check_sendable(self):
         self.ensure_one()

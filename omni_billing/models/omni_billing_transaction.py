@@ -463,6 +463,9 @@ class OmniBillingTransaction(models.Model):
             self._check_amounts(vals_list)
         transactions = super().create(vals_list)
         transactions._mark_customers()
+        self.env["omni.billing.activity.log"]._log_transactions(
+            lambda transaction: transaction._get_added_action(), transactions
+        )
         return transactions
 
     def write(self, vals):
@@ -472,7 +475,18 @@ class OmniBillingTransaction(models.Model):
             self._check_amounts(
                 [{"name": t.name, "currency_id": t.currency_id.id} | vals for t in self]
             )
-        return super().write(vals)
+        entered = ENTERED_FIELDS & vals.keys()
+        before = self._describe_entered(entered)
+        result = super().write(vals)
+        if entered:
+            self._log_edited(before, self._describe_entered(entered))
+        return result
+
+    def unlink(self):
+        self.env["omni.billing.activity.log"]._log_transactions(
+            "transaction_deleted", self
+        )
+        return super().unlink()
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_billed(self):
@@ -500,6 +514,44 @@ class OmniBillingTransaction(models.Model):
                         " charge, so that the customer's file stays complete.",
                         title=transaction.name,
                     )
+                )
+
+    def _get_added_action(self):
+        self.ensure_one()
+        if self.transaction_type != "payment":
+            return "transaction_added"
+        return "refunded" if self.is_refund else "paid"
+
+    def _describe_entered(self, names):
+        """Return what was entered, by the label of the field, for each transaction."""
+        descriptions = {}
+        for transaction in self if names else ():
+            descriptions[transaction] = {
+                name: ", ".join(transaction[name].mapped("display_name"))
+                if transaction._fields[name].relational
+                else transaction[name]
+                for name in sorted(names)
+            }
+        return descriptions
+
+    def _log_edited(self, before, after):
+        """Write what was changed, and from what to what (F10)."""
+        Log = self.env["omni.billing.activity.log"]
+        for changes, transactions in self.grouped(
+            lambda t: tuple(
+                self.env._(
+                    "%(field)s: %(old)s → %(new)s",
+                    field=self._fields[name]._description_string(self.env),
+                    old=old or "",
+                    new=after[t][name] or "",
+                )
+                for name, old in before[t].items()
+                if old != after[t][name]
+            )
+        ).items():
+            if changes:
+                Log._log_transactions(
+                    "transaction_edited", transactions, note="\n".join(changes)
                 )
 
     def _mark_customers(self):
@@ -816,6 +868,11 @@ class OmniBillingTransaction(models.Model):
         invoice = Move.browse(trust(Move).create([values]).id)
         self._set_invoiced(invoice)
         invoice.action_post()
+        self.env["omni.billing.activity.log"]._log_moves(
+            "invoice_generated",
+            invoice,
+            note=self.env._("Transactions: %(count)s", count=len(self)),
+        )
         return invoice
 
     def _check_billable(self, partner):
@@ -966,6 +1023,17 @@ class OmniBillingTransaction(models.Model):
                 "void_date": fields.Datetime.now(),
                 "void_user_id": self.env.uid,
             }
+        )
+        self.env["omni.billing.activity.log"]._log_transactions(
+            lambda transaction: (
+                "payment_canceled"
+                if transaction.transaction_type == "payment"
+                else "transaction_free"
+                if is_free
+                else "transaction_voided"
+            ),
+            self,
+            note=reason,
         )
 
     def _lock_unbilled(self):

@@ -79,6 +79,7 @@ class PaymentToken(models.Model):
             token._billing_replace_same_card()
             if not token._billing_find_siblings().filtered("billing_is_default"):
                 token.billing_is_default = True
+            self.env["omni.billing.activity.log"]._log_cards("card_added", token)
         return tokens
 
     def _billing_find_siblings(self):
@@ -127,6 +128,9 @@ class PaymentToken(models.Model):
             # sudo: anyone who archives a card wants it gone.
             cron = self.env.ref("omni_billing.ir_cron_detach_cards").sudo()
             cron._trigger()
+        self.env["omni.billing.activity.log"]._log_cards(
+            "card_removed", self.filtered(lambda token: token.provider_code == "stripe")
+        )
         for token in self.filtered("billing_is_default"):
             token.billing_is_default = False
             token._billing_find_siblings()[:1].billing_is_default = True
@@ -149,6 +153,7 @@ class PaymentToken(models.Model):
         token = self.sudo()
         token._billing_find_siblings().billing_is_default = False
         token.billing_is_default = True
+        self.env["omni.billing.activity.log"]._log_cards("card_default", token)
         try:
             token.provider_id._billing_get_gateway().set_default_card(
                 token.provider_ref, token.stripe_payment_method

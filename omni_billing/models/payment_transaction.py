@@ -250,6 +250,26 @@ class PaymentTransaction(models.Model):
         self._billing_close()
         self.billing_decline_code = code
         self._set_error(message, extra_allowed_states=("cancel",))
+        is_refund = self.operation == "refund"
+        self._billing_log("refund_failed" if is_refund else "charge_failed", message)
+
+    def _billing_log(self, action, note=None):
+        """Write in the history of the customer what became of the attempt (F10)."""
+        moves = self.invoice_ids or self.billing_refund_invoice_id
+        self.env["omni.billing.activity.log"]._log(
+            [
+                {
+                    "action": action,
+                    "company": self.company_id,
+                    "customer": self.partner_id.commercial_partner_id,
+                    "move": moves if len(moves) == 1 else None,
+                    "currency": self.currency_id,
+                    "amount": self.amount,
+                    "name": ", ".join(filter(None, moves.mapped("name"))),
+                    "note": "\n".join(filter(None, (self.reference, note))),
+                }
+            ]
+        )
 
     def _billing_close(self):
         """Let the invoices go: others may be tried."""
@@ -275,6 +295,8 @@ class PaymentTransaction(models.Model):
                 if not self.is_post_processed:
                     self._post_process()
                     self._billing_mail_receipt()
+                    is_refund = self.operation == "refund"
+                    self._billing_log("card_refunded" if is_refund else "charged")
                 self._billing_close()
         except UserError as error:
             self.invalidate_recordset()

@@ -4,7 +4,8 @@ from odoo.tools import format_date
 
 
 class ResCompany(models.Model):
-    _inherit = "res.company"
+    _name = "res.company"
+    _inherit = ["res.company", "omni.billing.mail.company.mixin"]
 
     billing_journal_id = fields.Many2one(
         "account.journal",
@@ -45,6 +46,36 @@ class ResCompany(models.Model):
         string="Payment Instructions",
         translate=True,
         help="Printed at the foot of unpaid invoices, beside the bank account.",
+    )
+
+    # === Unpaid invoices === #
+    billing_reminders = fields.Boolean(
+        string="Send Reminders",
+        help="Customers are reminded of unpaid invoices, level by level.",
+    )
+    billing_late_fee = fields.Selection(
+        [
+            ("none", "No late fee"),
+            ("percent", "Percent of what is owed, each month"),
+            ("fixed", "A fixed amount, each month"),
+        ],
+        string="Late Fee",
+        required=True,
+        default="none",
+        help="A charge on the customer's next invoice, for each month that is begun.",
+    )
+    billing_late_fee_percent = fields.Float(string="Percent a Month")
+    billing_late_fee_amount = fields.Monetary(
+        string="Amount a Month", currency_field="currency_id"
+    )
+    billing_late_fee_grace = fields.Integer(
+        string="Grace Days", help="Days after the due date without a fee."
+    )
+
+    _billing_late_fee_positive = models.Constraint(
+        "CHECK(billing_late_fee_percent >= 0 AND billing_late_fee_percent <= 100"
+        " AND billing_late_fee_amount >= 0 AND billing_late_fee_grace >= 0)",
+        "A late fee is at most 100 %, and neither it nor the days are less than zero.",
     )
 
     def _billing_get_journal(self):

@@ -61,6 +61,30 @@ class ResPartner(models.Model):
         help="The invoices that are paid.",
     )
 
+    billing_reminders_paused = fields.Boolean(
+        string="Reminders Paused",
+        groups="account.group_account_invoice,account.group_account_readonly",
+        help="Neither reminded of any invoice, nor charged a late fee.",
+    )
+
+    def write(self, vals):
+        """Override of `base`: whose reminders are paused is in the history."""
+        result = super().write(vals)
+        if "billing_reminders_paused" in vals:
+            paused = vals["billing_reminders_paused"]
+            self.env["omni.billing.activity.log"]._log(
+                [
+                    {
+                        "action": "reminders_paused" if paused else "reminders_resumed",
+                        "company": self.env.company,
+                        "customer": partner.commercial_partner_id,
+                        "name": partner.display_name,
+                    }
+                    for partner in self
+                ]
+            )
+        return result
+
     @api.depends_context("company")
     def _compute_billing_paid_amount(self):
         company = self.env.company
@@ -251,6 +275,24 @@ class ResPartner(models.Model):
             & Domain("move_type", "=", "out_invoice")
             & Domain("billing_state", "in", ("unpaid", "partial"))
         )
+
+    def action_billing_pause_reminders(self):
+        """Pause the reminders of all invoices of the customer, or resume them."""
+        self.check_access("write")
+        for customer in self.commercial_partner_id:
+            customer.billing_reminders_paused = not customer.billing_reminders_paused
+        return True
+
+    def action_billing_activity(self):
+        """Open the history of the customer (F10)."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.omni_billing_activity_log_action"
+        )
+        action["domain"] = [
+            ("commercial_partner_id", "=", self.commercial_partner_id.id)
+        ]
+        return action
 
     def action_billing_transactions(self):
         """Open all transactions of the customer; the filter is in the context."""

@@ -176,10 +176,11 @@ class TestInvoice(BillingCommon):
         self._create_transaction(50)
         invoice = self._bill()
         self.assertEqual(
-            invoice.action_billing_email()["type"], "ir.actions.act_window"
+            invoice.action_billing_email_compose()["type"], "ir.actions.act_window"
         )
         invoice.action_billing_void()
-        with self.assertRaisesRegex(UserError, "void"):
-            invoice.action_billing_email()
+        for action in ("action_billing_email", "action_billing_email_compose"):
+            with self.assertRaisesRegex(UserError, "void"):
+                getattr(invoice, action)()
         with self.assertRaisesRegex(UserError, "nothing to pay"):
             invoice.action_billing_pay()

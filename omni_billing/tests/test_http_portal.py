@@ -19,6 +19,7 @@ PAGES = [
     "/my/billing/transactions",
     "/my/billing/invoices",
     "/my/billing/cards",
+    "/my/billing/activity",
     "/my/billing/pay",
 ]
 #: A Stripe.js that confirms whatever it is asked.
@@ -171,6 +172,26 @@ class TestPortalPages(PortalCommon):
         )
         for name in ("transactions", "invoices", "cards"):
             self.assertTrue(tree.xpath(f"//a[@href='/my/billing/{name}']"))
+
+    def test_history_is_the_customers_own(self):
+        """F10: what was done, and nothing of staff or of other customers."""
+        self._bill_stranger()
+        invoice = self._bill_one(name="Internal name")
+        void = self._bill_one()
+        void.action_billing_void(reason="The accountant forgot it")
+        self.env["omni.billing.transaction"].search([]).flush_recordset()
+        for path in ("/my/billing", "/my/billing/activity"):
+            tree = self._open(path)
+            rows = self._read(tree, "//table[contains(@class, 'activities')]//tr")
+            text = " ".join(rows)
+            self.assertIn("Invoice Generated", text)
+            self.assertIn("Invoice Voided", text)
+            self.assertIn(invoice.name, text)
+            self.assertNotIn("forgot", text)
+            self.assertNotIn("Transaction Added", text)
+            self.assertNotIn("Secret", text)
+            links = tree.xpath("//table[contains(@class, 'activities')]//a/@href")
+            self.assertIn(f"/my/billing/invoices/{invoice.id}", links)
 
     def test_warning_without_a_card_when_something_is_unpaid(self):
         """F130, F138: and a link to add one."""

@@ -19,6 +19,7 @@ class OmniBillingBulk(models.TransientModel):
         [
             ("void", "Void"),
             ("email", "Send by E-mail"),
+            ("remind", "Send a Reminder"),
             ("pay", "Pay"),
             ("download", "Download"),
         ],
@@ -47,6 +48,7 @@ class OmniBillingBulk(models.TransientModel):
         titles = {
             "void": self.env._("Void %(count)s Invoices", count=count),
             "email": self.env._("Send %(count)s Invoices by E-mail", count=count),
+            "remind": self.env._("Remind of %(count)s Invoices", count=count),
             "pay": self.env._("Pay %(count)s Invoices", count=count),
             "download": self.env._("Download %(count)s Invoices", count=count),
         }
@@ -99,17 +101,27 @@ class OmniBillingBulk(models.TransientModel):
         is_charge = self.operation == "pay" and self.mode == "stripe"
         try:
             with nullcontext() if is_charge else self.env.cr.savepoint():
-                getattr(self, f"_run_{self.operation}")(invoice)
-                self.done_ids = [Command.link(invoice.id)]
-        except UserError as error:
-            return str(error)
-        return False
+                error = getattr(self, f"_run_{self.operation}")(invoice)
+                if not error:
+                    self.done_ids = [Command.link(invoice.id)]
+        except UserError as refusal:
+            return str(refusal)
+        return error or False
 
     def _run_void(self, invoice):
         invoice.action_billing_void(reason=self.reason)
 
     def _run_email(self, invoice):
-        invoice._billing_send()
+        return self._run_mail(invoice, "invoice")
+
+    def _run_remind(self, invoice):
+        return self._run_mail(invoice, "reminder")
+
+    def _run_mail(self, invoice, kind):
+        """Queue a message; one that cannot be sent stays in the work list."""
+        invoice._billing_check_mailable(kind)
+        mail = invoice._billing_queue_mail(kind)
+        return mail.error if mail.state == "failed" else False
 
     def _run_pay(self, invoice):
         wizard = self.env["omni.billing.payment.wizard"].create(

@@ -6,6 +6,7 @@ import re
 
 import books
 import pytest
+from letterbox import open_mailbox
 from playwright.sync_api import expect
 from screens import CustomerPage, InvoiceList
 from stories import add_customer, bill, charge
@@ -39,12 +40,6 @@ env["res.users"].with_context(no_reset_password=True).create({
     "group_ids": [(6, 0, portal.ids)],
 })
 env.cr.commit()
-"""
-MAIL = """
-mails = env["mail.mail"].search([
-    ("recipient_ids", "in", arguments["partner"]), ("model", "=", "account.move")
-])
-print(mails.body_html)
 """
 RUN_EVENTS = """
 env["omni.billing.stripe.event"]._cron_process()
@@ -129,16 +124,12 @@ def test_new_customer_saves_a_card_and_pays(server, stripe, login):
     charge(staff, customer, "Setup", cost=50)
     charge(staff, customer, "Month", cost=45)
     invoice = bill(staff, customer)
-    bulk = staff.call(
-        "omni.billing.bulk",
-        "create",
-        [{"operation": "email", "invoice_ids": [invoice["id"]]}],
-    )
-    [result] = staff.call("omni.billing.bulk", "run_step", bulk, [invoice["id"]])
-    assert not result["error"]
-    body = server.shell(MAIL, partner=[customer])
-    link = re.search(r'href="([^"]*/mail/view[^"]+)"', body)
-    assert link, body
+    with open_mailbox(server) as mailbox:
+        staff.call("account.move", "action_billing_email", [invoice["id"]])
+        message = mailbox.wait("olga.newman@example.com")
+    html = message.get_body(("html",)).get_content()
+    link = re.search(r'href="([^"]*/my/billing/invoices/\d+\?[^"]+)"', html)
+    assert link, html
 
     page.goto(link[1].replace("&amp;", "&"))
     page.wait_for_url(re.compile("/my/billing/invoices/"))

@@ -134,7 +134,13 @@ def test_row_menu_is_behind_the_button_and_the_right_click(page, login, gym):
     rows = InvoiceList(page).rows
     menu = rows.menu(number)
     actions = menu.actions
-    assert actions == ["Download PDF", "Send by e-mail", "Pay", "Void Invoice"]
+    assert actions == [
+        "Download PDF",
+        "Send by e-mail",
+        "Send a Reminder",
+        "Pay",
+        "Void Invoice",
+    ]
     menu.close()
     menu = rows.right_click(number)
     assert menu.actions == actions

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-
 import books
+import pytest
+from letterbox import open_mailbox
 from screens import CustomerPage, InvoiceList, read_pdf
 
 
-def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, login):
+@pytest.fixture
+def mailbox(server):
+    with open_mailbox(server) as smtp:
+        yield smtp
+
+
+def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, mailbox, login):
     """F200, with the card's part paid in cash: F11, F59, F113, F135, F158."""
     page = login("staff")
     customer = CustomerPage.create(page, name="Nora Newton", email="nora@example.com")
@@ -33,9 +39,10 @@ def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, login):
     assert "PAID" not in document
 
     invoice.send()
-    mail = _read_mail(server, to="nora@example.com")
-    assert number in mail["subject"]
-    assert read_pdf(mail["pdf"]) == document
+    mail = mailbox.wait("nora@example.com")
+    assert number in mail["Subject"]
+    [pdf] = mail.iter_attachments()
+    assert read_pdf(pdf.get_content()) == document
 
     customer.owes(unbilled="$ 0.00", due="$ 95.00")
     customer.invoices.show(number, billing_state="Unpaid")
@@ -53,22 +60,3 @@ def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, login):
     assert "PAID" in document
     assert "Receipt #001" in document
     books.agree(server)
-
-
-def _read_mail(server, to):
-    """Find the one mail; nobody fetches it here, so it waits or has failed."""
-    admin = server.rpc("admin")
-    partners = admin.call("res.partner", "search", [("email", "=", to)])
-    [mail] = admin.call(
-        "mail.mail",
-        "search_read",
-        [("recipient_ids", "in", partners)],
-        ["subject", "state", "attachment_ids"],
-    )
-    assert mail["state"] in ("outgoing", "exception")
-    [attachment] = admin.call(
-        "ir.attachment", "read", mail["attachment_ids"], ["name", "mimetype", "datas"]
-    )
-    assert attachment["mimetype"] == "application/pdf"
-    mail["pdf"] = base64.b64decode(attachment["datas"])
-    return mail

@@ -99,7 +99,14 @@ def test_lists_are_cards_with_a_menu(server, page, login, language):
     cards = Cards(page.locator(".o_kanban_view"))
     cards.show(number, say("Unpaid"), language.amount(45))
     menu = cards.menu(number)
-    actions = ["Pay", "Download PDF", "Send by E-mail", "Void Invoice"]
+    actions = [
+        "Pay",
+        "Download PDF",
+        "Send by E-mail",
+        "Send with a Message",
+        "Send a Reminder",
+        "Void Invoice",
+    ]
     assert menu.actions == [say(action) for action in actions]
     fits(page)
     menu.choose("Pay")
@@ -107,6 +114,7 @@ def test_lists_are_cards_with_a_menu(server, page, login, language):
     payment.pay("Cash")
     cards.show(number, say("Paid"))
     menu = cards.menu(number)
-    assert menu.actions == [say("Download PDF"), say("Send by E-mail")]
+    actions = ["Download PDF", "Send by E-mail", "Send with a Message"]
+    assert menu.actions == [say(action) for action in actions]
     with page.expect_download():
         menu.choose("Download PDF")

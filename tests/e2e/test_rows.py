@@ -10,7 +10,13 @@ from screens import CustomerPage, InvoiceList
 from stories import add_customer, bill, charge, pay
 
 ACTIONS = {
-    "unpaid": {"Download PDF", "Send by e-mail", "Pay", "Void Invoice"},
+    "unpaid": {
+        "Download PDF",
+        "Send by e-mail",
+        "Send a Reminder",
+        "Pay",
+        "Void Invoice",
+    },
     "paid": {"Download PDF", "Send by e-mail"},
     "void": {"Download PDF"},
 }

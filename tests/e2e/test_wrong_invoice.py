@@ -46,7 +46,12 @@ def test_wrong_period_is_voided_and_billed_again(server, login):
     invoices.filter("Void")
     invoice = invoices.open(wrong)
     invoice.is_marked("Void")
-    assert set(invoice.buttons) == {"Download PDF", "Open in Accounting", "Close"}
+    assert set(invoice.buttons) == {
+        "Download PDF",
+        "History",
+        "Open in Accounting",
+        "Close",
+    }
     document = invoice.pdf()
     assert wrong in document
     assert "VOID" in document

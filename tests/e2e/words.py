@@ -27,6 +27,8 @@ FRENCH = {
     "Select All": "Tout sélectionner",
     "Send by e-mail": "Envoyer un e-mail",
     "Send by E-mail": "Envoyer un e-mail",
+    "Send a Reminder": "Envoyer un rappel",
+    "Send with a Message": "Envoyer avec un message",
     "Unbilled": "Non facturé",
     "Unpaid": "Impayé",
     "Void": "Annulé",

@@ -51,6 +51,7 @@ export class BulkDialog extends Component {
     get question() {
         return {
             email: _t("Each customer gets the invoice as a PDF. Send them now?"),
+            remind: _t("Each customer gets a reminder with the invoice. Send them now?"),
             download: _t("How do you want the invoices?"),
         }[this.props.operation];
     }

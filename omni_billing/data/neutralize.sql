@@ -1,0 +1,25 @@
+-- a copy of the database sends no billing e-mail and tells nobody of it
+UPDATE res_company
+   SET billing_mail_provider = 'odoo',
+       billing_mailjet_api_key = NULL,
+       billing_mailjet_secret_key = NULL,
+       billing_mailjet_hook_token = NULL,
+       billing_mailjet_hook_password = NULL;
+
+DELETE FROM ir_config_parameter
+ WHERE key = 'omni_billing.mailjet_api_base';
+
+UPDATE ir_cron
+   SET active = false
+ WHERE id IN (
+    SELECT res_id
+      FROM ir_model_data
+     WHERE module = 'omni_billing'
+       AND model = 'ir.cron'
+ );
+
+UPDATE omni_billing_mail
+   SET state = 'canceled',
+       attempt_date = NULL,
+       error = 'This database is a copy.'
+ WHERE state = 'queued';

@@ -1,0 +1,249 @@
+from odoo import api, fields, models
+from odoo.tools import SQL, email_normalize
+
+#: What can be done, and what that is called.
+ACTIONS = [
+    ("transaction_added", "Transaction Added"),
+    ("transaction_edited", "Transaction Edited"),
+    ("transaction_voided", "Transaction Voided"),
+    ("transaction_free", "Transaction Marked Free"),
+    ("transaction_deleted", "Transaction Deleted"),
+    ("invoice_generated", "Invoice Generated"),
+    ("invoice_voided", "Invoice Voided"),
+    ("paid", "Payment Received"),
+    ("payment_canceled", "Payment Canceled"),
+    ("charged", "Card Charged"),
+    ("charge_failed", "Card Payment Failed"),
+    ("refunded", "Refunded"),
+    ("card_refunded", "Refunded to the Card"),
+    ("refund_failed", "Card Refund Failed"),
+    ("mailed", "Invoice Sent by E-mail"),
+    ("reminded", "Reminder Sent"),
+    ("mail_failed", "E-mail Failed"),
+    ("reminders_paused", "Reminders Paused"),
+    ("reminders_resumed", "Reminders Resumed"),
+    ("card_added", "Card Added"),
+    ("card_removed", "Card Removed"),
+    ("card_default", "Card Made the Default"),
+]
+#: What the address for notices is told of (F122, F123).
+NOTICES = (
+    "invoice_generated",
+    "invoice_voided",
+    "transaction_voided",
+    "paid",
+    "charge_failed",
+    "refunded",
+)
+#: Columns of a row, with their types in the database.
+COLUMNS = {
+    "company_id": SQL("integer[]"),
+    "commercial_partner_id": SQL("integer[]"),
+    "move_id": SQL("integer[]"),
+    "transaction_id": SQL("integer[]"),
+    "currency_id": SQL("integer[]"),
+    "amount": SQL("numeric[]"),
+    "action": SQL("varchar[]"),
+    "name": SQL("varchar[]"),
+    "note": SQL("text[]"),
+}
+MAX_NOTICES = 200
+
+
+class OmniBillingActivityLog(models.Model):
+    """Who did what, when: of a customer, of an invoice, and of all (F10, F166).
+
+    Rows are written by business methods alone, many in one statement, and nobody edits
+    or deletes them.
+    """
+
+    _name = "omni.billing.activity.log"
+    _description = "Billing Activity"
+    _order = "id desc"
+
+    create_date = fields.Datetime(string="Date", readonly=True)
+    create_uid = fields.Many2one(
+        "res.users", string="By", readonly=True, groups="base.group_user"
+    )
+    company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
+    commercial_partner_id = fields.Many2one(
+        "res.partner", string="Customer", ondelete="set null"
+    )
+    move_id = fields.Many2one(
+        "account.move",
+        string="Invoice",
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    transaction_id = fields.Many2one(
+        "omni.billing.transaction", index="btree_not_null", ondelete="set null"
+    )
+    action = fields.Selection(ACTIONS, required=True)
+    name = fields.Char(string="What")
+    amount = fields.Monetary(aggregator=None)
+    currency_id = fields.Many2one("res.currency")
+    note = fields.Text(string="Details", groups="base.group_user")
+    to_tell = fields.Boolean(groups="base.group_system")
+
+    _list_idx = models.Index("(company_id, id DESC)")
+    _customer_idx = models.Index("(commercial_partner_id, company_id, id DESC)")
+    _to_tell_idx = models.Index("(id) WHERE to_tell")
+
+    @api.model
+    def _log(self, rows):
+        """Write rows, all in one statement.
+
+        :param rows: dicts with ``action``, ``company``, and what is known of
+            ``customer``, ``move``, ``transaction``, ``currency`` (records), ``amount``,
+            ``name``, ``note``.
+        """
+        if not rows:
+            return
+        values = [self._prepare_row(**row) for row in rows]
+        told = [
+            row["company"].id
+            for row in rows
+            # sudo: whether anybody wants to be told is no secret.
+            if row["company"].sudo().billing_notice_email
+        ]
+        columns = SQL(", ").join(map(SQL.identifier, COLUMNS))
+        arrays = SQL(", ").join(
+            SQL("%s::%s", [row[name] for row in values], kind)
+            for name, kind in COLUMNS.items()
+        )
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO omni_billing_activity_log (%(columns)s, to_tell,"
+                " create_date, create_uid) SELECT %(columns)s,"
+                " action = ANY(%(notices)s) AND company_id = ANY(%(told)s),"
+                " now() at time zone 'UTC', %(user)s"
+                " FROM unnest(%(arrays)s) AS row(%(columns)s)",
+                columns=columns,
+                arrays=arrays,
+                notices=list(NOTICES),
+                told=told,
+                user=self.env.uid,
+            )
+        )
+
+    @api.model
+    def _prepare_row(
+        self,
+        action,
+        company,
+        customer=None,
+        move=None,
+        transaction=None,
+        currency=None,
+        amount=None,
+        name=None,
+        note=None,
+    ):
+        return {
+            "company_id": company.id,
+            "commercial_partner_id": customer.id if customer else None,
+            "move_id": move.id if move else None,
+            "transaction_id": transaction.id if transaction else None,
+            "currency_id": currency.id if currency else None,
+            "amount": amount,
+            "action": action,
+            "name": name or None,
+            "note": note or None,
+        }
+
+    @api.model
+    def _log_transactions(self, action, transactions, note=None):
+        """Write that something was done to transactions.
+
+        :param action: for all, or a function that returns it for each.
+        """
+        self._log(
+            [
+                {
+                    "action": action(transaction) if callable(action) else action,
+                    "company": transaction.company_id,
+                    "customer": transaction.commercial_partner_id,
+                    "move": transaction.invoice_id,
+                    "transaction": transaction,
+                    "currency": transaction.currency_id,
+                    "amount": transaction.amount_total,
+                    "name": transaction.name,
+                    "note": note,
+                }
+                for transaction in transactions
+            ]
+        )
+
+    @api.model
+    def _log_moves(self, action, moves, note=None, **values):
+        """Write that something was done to invoices."""
+        self._log(
+            [
+                {
+                    "action": action,
+                    "company": move.company_id,
+                    "customer": move.commercial_partner_id,
+                    "move": move,
+                    "currency": move.currency_id,
+                    "amount": move.amount_total_in_currency_signed,
+                    "name": move.name or move.billing_title,
+                    "note": note,
+                    **values,
+                }
+                for move in moves
+            ]
+        )
+
+    @api.model
+    def _log_cards(self, action, tokens):
+        """Write that something was done to saved cards."""
+        self._log(
+            [
+                {
+                    "action": action,
+                    "company": token.company_id,
+                    "customer": token.partner_id.commercial_partner_id,
+                    "name": token.display_name,
+                }
+                for token in tokens
+            ]
+        )
+
+    def action_open_invoice(self):
+        self.ensure_one()
+        return self.move_id.action_open_billing_detail()
+
+    # === NOTICES (F122, F123) === #
+
+    @api.model
+    def _cron_tell(self):
+        """Tell the address for notices what was done, in one mail for each company."""
+        rows = self.search([("to_tell", "=", True)], order="id")
+        for company, found in rows.grouped("company_id").items():
+            address = email_normalize(company.billing_notice_email or "")
+            if address:
+                found._mail_notice(company, address)
+            found.to_tell = False
+        self.env["ir.cron"]._commit_progress(len(rows))
+
+    def _mail_notice(self, company, address):
+        rows = self.with_context(lang=company.partner_id.lang or self.env.lang)
+        env = rows.env
+        body = env["ir.qweb"]._render(
+            "omni_billing.notice_mail",
+            {
+                "company": company,
+                "rows": rows[:MAX_NOTICES],
+                "more": max(0, len(rows) - MAX_NOTICES),
+                "labels": dict(self._fields["action"]._description_selection(env)),
+            },
+        )
+        self.env["mail.mail"].create(
+            {
+                "subject": env._("%(company)s: billing activity", company=company.name),
+                "email_to": address,
+                "email_from": company.billing_mail_sender or company.email_formatted,
+                "body_html": body,
+                "auto_delete": True,
+            }
+        )

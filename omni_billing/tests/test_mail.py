@@ -1,0 +1,423 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
+
+from .mail_common import MODELS, MailCommon
+
+NO_ANSWER = GatewayUnknown("no_answer", "Mailjet gave no answer.")
+
+
+@tagged("post_install", "-at_install")
+class TestMailContent(MailCommon):
+    """F114-F116: what the mail says, and to whom."""
+
+    def setUp(self):
+        super().setUp()
+        self._use_mailjet()
+
+    def test_all_billing_contacts_get_one_mail(self):
+        """F116"""
+        self._add_contact("ap@acme.example.com")
+        self._add_contact("cfo@acme.example.com")
+        self._add_contact("AP@acme.example.com", name="The same again")
+        self._add_contact("desk@acme.example.com", kind="contact")
+        invoice = self._bill_one()
+        invoice.action_billing_email()
+        [message] = self.mailjet.sent
+        self.assertEqual(
+            [address.email for address in message.to],
+            ["ap@acme.example.com", "cfo@acme.example.com"],
+        )
+
+    def test_main_contact_gets_it_without_billing_contacts(self):
+        """F116"""
+        self._add_contact("desk@acme.example.com", kind="contact")
+        self._add_contact("", kind="invoice", name="No address")
+        invoice = self._bill_one()
+        invoice.action_billing_email()
+        [message] = self.mailjet.sent
+        self.assertEqual([a.email for a in message.to], ["acme@example.com"])
+
+    def test_mail_holds_all_that_is_needed(self):
+        """F113, F114"""
+        invoice = self._bill_one(title="Services of January", date_due="2099-02-15")
+        invoice.action_billing_email()
+        [message] = self.mailjet.sent
+        self.assertIn(invoice.name, message.subject)
+        for words in (
+            "Acme Rentals",
+            invoice.name,
+            "02/15/2099",
+            "$\xa045.00",
+            f"/my/billing/invoices/{invoice.id}/pay?access_token=",
+            f"/my/billing/invoices/{invoice.id}?access_token=",
+            "Services of January",
+        ):
+            self.assertIn(words, message.html.replace("&nbsp;", "\xa0"))
+        [file] = message.files
+        self.assertEqual(file.name, invoice._billing_get_filename())
+        self.assertEqual(file.content[:5], b"%PDF-")
+        self.assertIn("Acme Rentals", message.text)
+        self.assertEqual(message.sender.email, "billing@omni.example.com")
+        self.assertEqual(message.sender.name, "Omni & Sons")
+
+    def test_variables_of_mailjets_template(self):
+        """F115"""
+        self.company.sudo().billing_mailjet_template = "crmInvoice"
+        invoice = self._bill_one(date_due="2099-02-15")
+        invoice.action_billing_email()
+        [message] = self.mailjet.sent
+        self.assertEqual(message.template, "crmInvoice")
+        self.assertEqual(
+            {name: message.variables[name] for name in message.variables}
+            | {"invoice_url": "", "pay_url": ""},
+            {
+                "customer_name": "Acme Rentals",
+                "invoice_number": invoice.name,
+                "invoice_date": self.today.strftime("%m/%d/%Y"),
+                "due_date": "02/15/2099",
+                "total_amount": "$\xa045.00",
+                "amount_due": "$\xa045.00",
+                "title": invoice.billing_title,
+                "company_name": "Omni & Sons",
+                "invoice_url": "",
+                "pay_url": "",
+            },
+        )
+        self.assertIn("access_token", message.variables["invoice_url"])
+        self.assertIn("/pay?", message.variables["pay_url"])
+
+    def test_paid_invoice_and_credit_note_have_no_pay_link(self):
+        invoice = self._bill_one()
+        self._pay(invoice, mode="cash")
+        invoice.action_billing_email()
+        self._create_credit(20)
+        note = self._bill()
+        note.action_billing_email()
+        for message in self.mailjet.sent:
+            self.assertNotIn("/pay?", message.html)
+        self.assertIn("It is paid", self.mailjet.sent[0].html)
+        self.assertIn("credit note", self.mailjet.sent[1].html)
+
+    def test_sender_of_the_company(self):
+        self.company.billing_mail_sender = '"Billing desk" <desk@omni.example.com>'
+        self._bill_one().action_billing_email()
+        [message] = self.mailjet.sent
+        self.assertEqual(message.sender.email, "desk@omni.example.com")
+        self.assertEqual(message.sender.name, "Billing desk")
+        with self.assertRaisesRegex(UserError, "no e-mail address"):
+            self.company.billing_mail_sender = "nobody"
+
+
+@tagged("post_install", "-at_install")
+class TestMailOutbox(MailCommon):
+    """W12: never twice, nothing lost, and an honest state."""
+
+    def setUp(self):
+        super().setUp()
+        self._use_mailjet()
+        self.invoice = self._bill_one()
+
+    @property
+    def mail(self):
+        return self.invoice.billing_mail_ids[:1]
+
+    def _press(self, invoice=None):
+        with mute_logger(f"{MODELS}.omni_billing_mail"):
+            return (invoice or self.invoice).action_billing_email()["params"]
+
+    def test_one_click_sends_at_once(self):
+        """F117"""
+        notice = self._press()
+        self.assertEqual(notice["type"], "success")
+        self.assertEqual(notice["message"], "Invoice e-mail sent successfully")
+        self.assertEqual(self.mail.state, "sent")
+        self.assertEqual(self.invoice.billing_mail_state, "sent")
+        self.assertTrue(self.invoice.is_move_sent)
+        self.assertEqual(self.mail.user_id, self.env.user)
+        self.assertEqual(self.mail.recipient_ids.message_ref, f"{2**53}")
+        self.assertIn(
+            "acme@example.com", " ".join(self.invoice.message_ids.mapped("body"))
+        )
+
+    def test_staff_send(self):
+        invoice = self.invoice.with_user(self.staff)
+        self.assertEqual(self._press(invoice)["type"], "success")
+        with self.assertRaises(AccessError):
+            self.mail.with_user(self.staff).state = "delivered"
+        self.env.invalidate_all()
+        with self.assertRaises(AccessError):
+            self.company.with_user(self.staff).read(["billing_mailjet_secret_key"])
+
+    def test_queue_sends_later(self):
+        mail = self.invoice._billing_send_mail()
+        self.assertEqual((mail.state, mail.kind), ("queued", "invoice"))
+        self.assertEqual(self.invoice._billing_send_mail(), mail)
+        self.assertFalse(self.mailjet.sent)
+        self._send_outbox()
+        self._send_outbox()
+        self.assertEqual(len(self.mailjet.sent), 1)
+        self.assertEqual(mail.state, "sent")
+
+    def test_many_are_queued_at_once(self):
+        """F120"""
+        invoices = self.invoice + self._bill_one() + self._bill_one()
+        mails = invoices._billing_send_mail()
+        self.assertEqual(mails.move_id, invoices)
+        self._send_outbox()
+        self.assertEqual(len(self.mailjet.sent), 3)
+
+    def test_busy_mailjet_is_tried_again(self):
+        self.mailjet.fail_next(GatewayRefused("rate_limit", "429"))
+        notice = self._press()
+        self.assertEqual(notice["type"], "warning")
+        self.assertEqual(self.mail.state, "queued")
+        self.assertGreater(self.mail.next_try, fields.Datetime.now())
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "sent")
+        self.assertFalse(self.mail.error)
+        self.assertEqual(len(self.mailjet.sent), 1)
+
+    def test_pauses_grow_and_end(self):
+        for _try in range(12):
+            self.mailjet.fail_next(GatewayRefused("unreachable", "down"))
+        self.invoice._billing_send_mail()
+        pauses = []
+        for _try in range(12):
+            self._send_outbox()
+            pauses.append(self.mail.next_try - fields.Datetime.now())
+        self.assertLess(pauses[0], timedelta(minutes=3))
+        self.assertLess(pauses[0], pauses[3])
+        self.assertLess(max(pauses), timedelta(hours=7))
+        self.assertEqual(self.mail.state, "failed")
+        self.assertTrue(self.mail.needs_action)
+
+    def test_lost_answer_is_asked_for_and_not_sent_again(self):
+        """A time-out with success: Mailjet has it, so it is not sent twice."""
+        self.mailjet.fail_next(NO_ANSWER, executed=True)
+        self.assertEqual(self._press()["type"], "warning")
+        self.assertEqual(self.mail.state, "queued")
+        self.assertTrue(self.mail.attempt_date)
+        # Too early to ask: Mailjet may not know of it yet.
+        self.mail._deliver()
+        self.assertEqual(self.mail.state, "queued")
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "sent")
+        self.assertEqual(len(self.mailjet.sent), 1)
+
+    def test_lost_call_is_sent_again(self):
+        self.mailjet.fail_next(NO_ANSWER)
+        self._press()
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "sent")
+        self.assertEqual(len(self.mailjet.sent), 1)
+
+    def test_nothing_is_sent_while_nobody_knows(self):
+        self.mailjet.fail_next(NO_ANSWER, executed=True)
+        self._press()
+        self.mailjet.has_failures = [NO_ANSWER, GatewayRefused("unreachable", "down")]
+        self._send_outbox()
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "queued")
+        self.assertEqual(len(self.mailjet.sent), 1)
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "sent")
+        self.assertEqual(len(self.mailjet.sent), 1)
+
+    def test_process_that_dies_after_the_call(self):
+        """What was committed before the call is all that is left of it."""
+        self.invoice._billing_send_mail()
+        mail = self.mail.sudo()
+        hand_over = mail._begin()
+        self.env.flush_all()
+        hand_over()
+        # It dies: what records the outcome is never called.
+        self.env.invalidate_all()
+        self.assertEqual(mail.state, "queued")
+        self._send_outbox()
+        self.assertEqual(mail.state, "sent")
+        self.assertEqual(len(self.mailjet.sent), 1)
+
+    def test_process_that_dies_before_the_call(self):
+        self.invoice._billing_send_mail()
+        self.mail.sudo()._begin()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "sent")
+        self.assertEqual(len(self.mailjet.sent), 1)
+
+    def test_wrong_keys_are_said_at_once_and_stay_to_be_done(self):
+        """F118"""
+        self.mailjet.fail_next(GatewayRefused("bad_credentials", "401"))
+        notice = self._press()
+        self.assertEqual(notice["type"], "danger")
+        self.assertIn("API keys", notice["message"])
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("failed", True))
+        self.assertFalse(self.invoice.is_move_sent)
+        self.assertEqual(self.mail.action_send_again()["params"]["type"], "success")
+        self.assertEqual(
+            {m.state: m.needs_action for m in self.invoice.billing_mail_ids},
+            {"sent": False, "failed": False},
+        )
+
+    def test_missing_template_is_named(self):
+        """F118"""
+        self.company.sudo().billing_mailjet_template = "crmInvoice"
+        self.mailjet.fail_next(GatewayRefused("template_missing", "send-0010"))
+        self.assertIn("crmInvoice", self._press()["message"])
+
+    def test_customer_without_address(self):
+        """F118: said at once, and in the work list."""
+        self.customer.email = False
+        with self.assertRaisesRegex(UserError, "has no e-mail address"):
+            self.invoice._billing_send_mail()
+        self.assertFalse(self.mail)
+        notice = self._press()
+        self.assertEqual(notice["type"], "danger")
+        self.assertIn("has no e-mail address", notice["message"])
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("failed", True))
+        self.mail.with_user(self.staff).action_dismiss()
+        self.assertFalse(self.mail.needs_action)
+
+    def test_mailjet_without_keys(self):
+        """F118"""
+        self.company.sudo().billing_mailjet_secret_key = False
+        with self.assertRaisesRegex(UserError, "API keys"):
+            self.invoice._billing_send_mail()
+        self.assertIn("API keys", self._press()["message"])
+
+    def test_void_after_queuing_is_not_sent(self):
+        """F162"""
+        self.invoice._billing_send_mail()
+        self.invoice.action_billing_void()
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "canceled")
+        self.assertFalse(self.mailjet.sent)
+        with self.assertRaisesRegex(UserError, "void"):
+            self.invoice.action_billing_email()
+        with self.assertRaisesRegex(UserError, "void"):
+            self.invoice._billing_send_mail()
+
+    def test_text_that_cannot_be_made_fails_alone(self):
+        def refuse(move):
+            raise UserError(move.env._("No PDF of %(name)s.", name=move.name))
+
+        with patch.object(type(self.invoice), "_billing_get_pdf", refuse):
+            notice = self._press()
+        self.assertEqual(notice["type"], "danger")
+        self.assertIn(self.invoice.name, notice["message"])
+        self.assertEqual(self.mail.error_code, "content")
+        self.assertFalse(self.mailjet.sent)
+
+    def test_latest_mail_of_a_list_is_read_at_once(self):
+        """The state of a page of invoices takes no query for each."""
+        invoices = self.invoice + self._bill_one() + self._bill_one()
+        invoices._billing_send_mail()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertQueryCount(2):
+            states = invoices.mapped("billing_mail_state")
+        self.assertEqual(states, ["queued"] * 3)
+
+
+@tagged("post_install", "-at_install")
+class TestMailByOdoo(MailCommon):
+    """Without Mailjet the same mail goes out by Odoo's own mail server."""
+
+    def setUp(self):
+        super().setUp()
+        self._use_smtp()
+        self._add_contact("ap@acme.example.com", name="Ada, Accounts")
+        self._add_contact("cfo@acme.example.com")
+        self.invoice = self._bill_one(date_due="2099-02-15")
+
+    @property
+    def mail(self):
+        return self.invoice.billing_mail_ids[:1]
+
+    def _press(self):
+        with mute_logger(
+            f"{MODELS}.omni_billing_mail",
+            "odoo.addons.mail.models.mail_mail",
+            "odoo.addons.base.models.ir_mail_server",
+        ):
+            return self.invoice.action_billing_email()["params"]
+
+    def test_received_message_is_the_one_of_the_rows(self):
+        """F114, F116: opened with a mail parser."""
+        self.assertEqual(self._press()["type"], "success")
+        self.assertEqual(self.mail.state, "sent")
+        self.assertTrue(self.invoice.is_move_sent)
+        [message] = self.smtp.messages
+        self.assertEqual(
+            [address.addr_spec for address in message["To"].addresses],
+            ["ap@acme.example.com", "cfo@acme.example.com"],
+        )
+        self.assertEqual(message["To"].addresses[0].display_name, "Ada, Accounts")
+        [sender] = message["From"].addresses
+        self.assertEqual(sender.addr_spec, "billing@omni.example.com")
+        self.assertEqual(sender.display_name, "Omni & Sons")
+        self.assertIn(self.invoice.name, message["Subject"])
+        [pdf] = message.iter_attachments()
+        self.assertEqual(pdf.get_content_type(), "application/pdf")
+        self.assertEqual(pdf.get_filename(), self.invoice._billing_get_filename())
+        self.assertEqual(pdf.get_content()[:5], b"%PDF-")
+        html = message.get_body(("html",)).get_content()
+        text = message.get_body(("plain",)).get_content()
+        for words in ("Acme Rentals", self.invoice.name, "02/15/2099", "45.00"):
+            self.assertIn(words, html)
+            self.assertIn(words, text)
+        for path in ("/pay?access_token=", "?access_token="):
+            self.assertIn(f"/my/billing/invoices/{self.invoice.id}{path}", html)
+
+    def test_no_server_is_tried_again(self):
+        self.mail_server.smtp_port = 9
+        notice = self._press()
+        self.assertEqual(notice["type"], "warning")
+        self.assertIn("cannot be reached", notice["message"])
+        self.assertEqual(self.mail.state, "queued")
+        self.assertFalse(self.mail.mail_id)
+        self.mail_server.smtp_port = self.smtp.port
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "sent")
+        self.assertEqual(len(self.smtp.messages), 1)
+
+    def test_refusal_of_the_server_is_told(self):
+        self.smtp.refuse = "552 Message too big"
+        notice = self._press()
+        self.assertEqual(notice["type"], "danger")
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("failed", True))
+        self.assertIn("552", self.mail.error)
+
+    def test_process_that_dies_while_sending_leaves_it_to_a_person(self):
+        """Nobody can be asked: it is neither lost nor sent twice."""
+        self.invoice._billing_send_mail()
+        mail = self.mail.sudo()
+        mail._begin()
+        self.env.flush_all()
+        # It dies now. Odoo's own queue does not find the message.
+        self.assertEqual(mail.mail_id.state, "exception")
+        self.env.invalidate_all()
+        self._send_outbox()
+        self.assertEqual((mail.state, mail.needs_action), ("failed", True))
+        self.assertIn("may have been sent", mail.error)
+        self.assertFalse(self.smtp.messages)
+
+    def test_message_of_odoos_own_queue_is_followed(self):
+        self.invoice._billing_send_mail()
+        mail = self.mail.sudo()
+        mail._begin()
+        mail.mail_id.state = "outgoing"
+        self._send_outbox()
+        self.assertEqual(mail.state, "queued")
+        mail.mail_id.state = "sent"
+        self._send_outbox()
+        self.assertEqual(mail.state, "sent")
+        self.assertFalse(self.smtp.messages)
