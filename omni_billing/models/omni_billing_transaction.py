@@ -27,6 +27,9 @@ STATE_FIELDS = {
     "tax_amount",
     "amount_total",
     "commercial_partner_id",
+    "period_start",
+    "period_end",
+    "service_part",
 }
 #: What a person may edit while the transaction is unbilled.
 ENTERED_FIELDS = {
@@ -121,6 +124,17 @@ class OmniBillingTransaction(models.Model):
         "res.partner",
         check_company=True,
         domain="[('id', 'child_of', commercial_partner_id)]",
+    )
+    period_start = fields.Date(readonly=True, copy=False)
+    period_end = fields.Date(readonly=True, copy=False)
+    service_part = fields.Integer(
+        default=0,
+        readonly=True,
+        copy=False,
+        aggregator=None,
+        groups="base.group_user",
+        help="Of a recurring service: 0 is the charge of the period, 1 and up are its"
+        " adjustments, -1 is the set-up fee.",
     )
     external_ref = fields.Char(
         string="External Reference",
@@ -262,6 +276,11 @@ class OmniBillingTransaction(models.Model):
     _external_ref_unique = models.UniqueIndex(
         "(company_id, external_ref) WHERE external_ref IS NOT NULL",
         "A transaction with this external reference exists already.",
+    )
+    # A period of a service is charged once, even if its charge was voided (W8).
+    _service_period_unique = models.UniqueIndex(
+        "(service_id, period_start, service_part) WHERE period_start IS NOT NULL",
+        "This period of the service is charged already.",
     )
     # The default order of the system list, alone and with its filter, and of one
     # customer's list.
@@ -857,7 +876,7 @@ class OmniBillingTransaction(models.Model):
 
         :param partner: whom the invoice is for.
         :param options: ``title``, ``date_start``, ``date_end``, ``date_due``,
-            ``invoice_date``: see :meth:`_prepare_invoice_values`.
+            ``invoice_date``, ``payment_term``: see :meth:`_prepare_invoice_values`.
         :return: the posted `account.move`.
         :raise UserError: if a transaction was billed or voided meanwhile, or belongs
             to another customer, company or currency.
@@ -874,6 +893,26 @@ class OmniBillingTransaction(models.Model):
             note=self.env._("Transactions: %(count)s", count=len(self)),
         )
         return invoice
+
+    @api.model
+    def _create_invoices(self, batches):
+        """Create many invoices at once, all or none.
+
+        :param batches: list of ``(transactions, partner, options)``.
+        :return: the posted moves, in the same order.
+        """
+        values = []
+        for transactions, partner, options in batches:
+            transactions._check_billable(partner)
+            values.append(transactions._prepare_invoice_values(partner, **options))
+        Move = self.env["account.move"].with_company(self.env.company)
+        moves = Move.browse(trust(Move).create(values).ids)
+        for (transactions, _partner, _options), move in zip(
+            batches, moves, strict=True
+        ):
+            transactions._set_invoiced(move)
+        moves.action_post()
+        return moves
 
     def _check_billable(self, partner):
         if not self:
@@ -899,6 +938,7 @@ class OmniBillingTransaction(models.Model):
         date_end=None,
         date_due=None,
         invoice_date=None,
+        payment_term=None,
     ):
         """Return the values of the invoice of these transactions. Hook.
 
@@ -924,8 +964,14 @@ class OmniBillingTransaction(models.Model):
             "currency_id": self.currency_id.id,
             "fiscal_position_id": position.id,
             "invoice_date": invoice_date,
-            "invoice_date_due": date_due or invoice_date,
-            "invoice_payment_term_id": False,
+            **(
+                {"invoice_payment_term_id": payment_term.id}
+                if payment_term
+                else {
+                    "invoice_date_due": date_due or invoice_date,
+                    "invoice_payment_term_id": False,
+                }
+            ),
             "billing_title": title,
             "billing_date_start": date_start,
             "billing_date_end": date_end,

@@ -27,6 +27,9 @@ class ResConfigSettings(models.TransientModel):
     billing_payment_instructions = fields.Text(
         related="company_id.billing_payment_instructions", readonly=False
     )
+    billing_retry_days = fields.Char(
+        related="company_id.billing_retry_days", readonly=False
+    )
     billing_image_hosts = fields.Char(
         string="Hosts of Images",
         config_parameter="omni_billing.image_hosts",
