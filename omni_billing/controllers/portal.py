@@ -48,6 +48,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         due = self._billing_find_due()
         values = self._billing_prepare_values("billing") | {
             "balance": self._billing_get_balance(),
+            "sees_account": self._billing_sees_account(),
             "cards": cards[:OVERVIEW_ROWS],
             "has_more_cards": len(cards) > OVERVIEW_ROWS,
             "needs_card": bool(due)
@@ -225,7 +226,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
         values = self._billing_prepare_values("billing_cards") | {
             **form,
             "cards": self._billing_find_cards(),
-            "can_add": bool(form["payment_methods_sudo"]),
+            "can_add": self._billing_sees_account()
+            and bool(form["payment_methods_sudo"]),
             # The form adds cards; those there are have a list of their own.
             "tokens_sudo": request.env["payment.token"],
             "landing_route": "/my/billing/cards",
@@ -298,7 +300,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
     )
     def billing_pay_check(self, reference):
         """Tell what became of an attempt, after the bank's own page (W7)."""
-        customer = request.env.user.commercial_partner_id
+        customer = request.env.user._billing_get_account()
         # sudo: attempts are internal; those on the customer's own invoices are told.
         attempt_sudo = request.env["payment.transaction"].sudo()
         attempt_sudo = attempt_sudo.search([("reference", "=", str(reference))])
@@ -537,9 +539,14 @@ class BillingPortal(PortalAccount, PaymentPortal):
             domain |= Domain("id", "=", int(search))
         return domain
 
+    def _billing_sees_account(self):
+        """Tell whether the user sees the billing of the customer it belongs to."""
+        user = request.env.user
+        return user._billing_get_account() == user.commercial_partner_id
+
     def _billing_get_own_domain(self, model):
         """Return what is the customer's: of the whole company, if it is one."""
-        customer = request.env.user.commercial_partner_id
+        customer = request.env.user._billing_get_account()
         domain = Domain("commercial_partner_id", "=", customer.id)
         if model == "account.move":
             domain &= Domain("move_type", "in", BILLING_MOVE_TYPES)
@@ -564,7 +571,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         Model = request.env[model]
         if not Model.has_access("read"):
             return {}
-        customer = request.env.user.commercial_partner_id
+        customer = request.env.user._billing_get_account()
         return Model.billing_retrieve_stats(
             [("commercial_partner_id", "=", customer.id)]
         )
@@ -573,9 +580,11 @@ class BillingPortal(PortalAccount, PaymentPortal):
         """Return what the customer owes, will owe, and is owed (F32)."""
         # sudo: payments that are not used yet are credit, and their entries are not
         # the customer's to read; these three sums are.
-        customer = request.env.user.commercial_partner_id.sudo()
+        customer = request.env.user._billing_get_account().sudo()
+        if not self._billing_sees_account():
+            customer = customer.browse()
         return {
-            "currency": customer.billing_currency_id,
+            "currency": customer.billing_currency_id or request.env.company.currency_id,
             "unbilled": customer.billing_unbilled_amount,
             "due": customer.billing_due_amount,
             "credit": customer.billing_credit_amount,
@@ -625,10 +634,11 @@ class BillingPortal(PortalAccount, PaymentPortal):
 
     def _billing_find_cards(self):
         """Return the saved cards of the customer, in sudo, the default one first."""
-        if request.env.user._is_public():
+        user = request.env.user
+        if user._is_public() or not self._billing_sees_account():
             return request.env["payment.token"]
         # sudo: a card belongs to the company, whichever contact saved it.
-        return request.env.user.partner_id._billing_get_cards().sudo()
+        return user.partner_id._billing_get_cards().sudo()
 
     def _billing_parse_ids(self, ids):
         """Read the ids in an address.
@@ -723,7 +733,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
             },
             access_token=moves_sudo.access_token if is_guest else None,
         )
-        customer = request.env.user.commercial_partner_id
+        customer = request.env.user._billing_get_account()
         is_own = not is_guest and moves_sudo.commercial_partner_id == customer
         cards = self._billing_find_cards() if is_own else request.env["payment.token"]
         cards = cards.filtered(lambda card: card.provider_id in form["providers_sudo"])

@@ -40,4 +40,5 @@ from . import (
     product_template,
     res_company,
     res_partner,
+    res_users,
 )

@@ -48,6 +48,17 @@ class ResCompany(models.Model):
         help="Printed at the foot of unpaid invoices, beside the bank account.",
     )
 
+    billing_portal_scope = fields.Selection(
+        [
+            ("company", "All contacts of a customer"),
+            ("invoice", "The customer's own login and its invoice contacts"),
+        ],
+        string="Who Sees the Account",
+        required=True,
+        default="company",
+        help="Which logins of a company see its transactions, invoices and cards.",
+    )
+
     # === Unpaid invoices === #
     billing_reminders = fields.Boolean(
         string="Send Reminders",
@@ -103,6 +114,13 @@ class ResCompany(models.Model):
         self.ensure_one()
         text = (self.billing_retry_days or "").strip()
         return [int(day) for day in text.split(",")] if text else []
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "billing_portal_scope" in vals:
+            # Access rules are kept in memory.
+            self.env.registry.clear_cache()
+        return result
 
     def _billing_get_journal(self):
         """Return the sales journal of billing.

@@ -72,6 +72,9 @@ class ResPartner(models.Model):
     def write(self, vals):
         """Override of `base`: whose reminders are paused is in the history."""
         result = super().write(vals)
+        if {"type", "parent_id"} & set(vals) and self.user_ids:
+            # Access rules, which ask who is an invoice contact, are kept in memory.
+            self.env.registry.clear_cache()
         if "billing_reminders_paused" in vals:
             paused = vals["billing_reminders_paused"]
             self.env["omni.billing.activity.log"]._log(

@@ -1044,3 +1044,65 @@ class TestPortalPayInBrowser(PortalCommon):
             """,
         )
         self.assertFalse(self.gateway.charges)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalScope(PortalCommon):
+    """Issue of contacts: a seller may show the account to invoice contacts only."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.invoice = cls._bill_one(cost=777)
+        cls._create_transaction(55, name="Not billed yet")
+
+    def setUp(self):
+        super().setUp()
+        self.token = self._save_card()
+
+    def _is_seen(self):
+        self.env.flush_all()
+        pages = "".join(self.url_open(page).text for page in PAGES)
+        by_rpc = self.env["account.move"].with_user(self.portal)
+        by_rpc = by_rpc.search_count([("id", "=", self.invoice.id)])
+        transactions = self.env["omni.billing.transaction"].with_user(self.portal)
+        seen = {
+            self.invoice.name in pages,
+            "Not billed yet" in pages,
+            "777" in pages,
+            bool(by_rpc),
+            bool(transactions.search_count([])),
+        }
+        self.assertEqual(len(seen), 1, "all of it, or nothing")
+        return seen.pop()
+
+    def test_all_contacts_see_it_unless_the_seller_says_otherwise(self):
+        self.assertTrue(self._is_seen())
+        self.company.billing_portal_scope = "invoice"
+        self.assertFalse(self._is_seen())
+        for path in ("", "/pdf", "/pay"):
+            response = self.url_open(f"/my/billing/invoices/{self.invoice.id}{path}")
+            self.assertNotIn(self.invoice.name, response.text)
+        self.assertIn("invoice contacts only", self.url_open("/my/billing").text)
+        self.assertNotIn(self.token.billing_last4, self.url_open(PAGES[3]).text)
+
+    def test_invoice_contact_and_own_login_see_it(self):
+        self.company.billing_portal_scope = "invoice"
+        contact = self.portal.partner_id
+        contact.type = "invoice"
+        self.assertTrue(self._is_seen())
+        contact.type = "contact"
+        self.assertFalse(self._is_seen())
+        self.portal.partner_id = self.customer
+        self.env.registry.clear_cache()
+        self.assertTrue(self._is_seen())
+
+    def test_link_still_pays(self):
+        """Who was sent the link of one invoice sees that one."""
+        self.company.billing_portal_scope = "invoice"
+        response = self.url_open(self.invoice._billing_get_pay_url())
+        self.assertIn(self.invoice.name, response.text)
+
+    def test_staff_are_not_meant(self):
+        self.company.billing_portal_scope = "invoice"
+        self.invoice.with_user(self.staff).check_access("read")

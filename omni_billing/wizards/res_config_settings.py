@@ -27,6 +27,9 @@ class ResConfigSettings(models.TransientModel):
     billing_payment_instructions = fields.Text(
         related="company_id.billing_payment_instructions", readonly=False
     )
+    billing_portal_scope = fields.Selection(
+        related="company_id.billing_portal_scope", readonly=False, required=True
+    )
     billing_retry_days = fields.Char(
         related="company_id.billing_retry_days", readonly=False
     )
