@@ -13,6 +13,7 @@ from . import (
     omni_billing_service,
     omni_billing_stripe_event,
     omni_billing_transaction,
+    omni_billing_transaction_invoice,
     payment_provider,
     payment_token,
     payment_transaction,
