@@ -34,6 +34,7 @@ from . import (
     omni_billing_stripe_event,
     omni_billing_template,
     omni_billing_transaction,
+    omni_billing_transaction_invoice,
     payment_provider,
     payment_token,
     payment_transaction,

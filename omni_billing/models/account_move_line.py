@@ -18,11 +18,12 @@ SHOWN_FIELDS = {
 class AccountMoveLine(models.Model):
     _inherit = "account.move.line"
 
+    # The company is checked where the transaction names the invoice: each line would
+    # cost as much as an account does.
     billing_transaction_id = fields.Many2one(
         "omni.billing.transaction",
         readonly=True,
         copy=False,
-        check_company=True,
         ondelete="restrict",
     )
     billing_date = fields.Date(readonly=True)

@@ -176,7 +176,10 @@ class OmniBillingActivityLog(models.Model):
 
     @api.model
     def _log_moves(self, action, moves, note=None, **values):
-        """Write that something was done to invoices."""
+        """Write that something was done to invoices.
+
+        :param note: of all of them, or a function that says it of each.
+        """
         self._log(
             [
                 {
@@ -187,7 +190,7 @@ class OmniBillingActivityLog(models.Model):
                     "currency": move.currency_id,
                     "amount": move.amount_total_in_currency_signed,
                     "name": move.name or move.billing_title,
-                    "note": note,
+                    "note": note(move) if callable(note) else note,
                     **values,
                 }
                 for move in moves

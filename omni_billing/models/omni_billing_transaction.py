@@ -2,10 +2,11 @@ from collections import defaultdict
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError, ValidationError
-from odoo.fields import Command, Domain
+from odoo.fields import Domain
 from odoo.tools import SQL, format_amount, format_date, format_list
 
 from ..const import LOWERING_TYPES, MAX_AMOUNT, MAX_TITLE_LENGTH
+from ..tools.memory import remember
 from ..tools.money import has_excess_decimals
 from ..tools.trust import is_trusted, trust, without_defaults
 from .ir_fields_converter import ImportCache
@@ -870,180 +871,6 @@ class OmniBillingTransaction(models.Model):
             )
         return domain
 
-    def _create_invoice(self, partner, **options):
-        """Put the transactions on one posted invoice, or credit note (design: the one
-        way in, for the wizard and for batch runs).
-
-        :param partner: whom the invoice is for.
-        :param options: ``title``, ``date_start``, ``date_end``, ``date_due``,
-            ``invoice_date``, ``payment_term``: see :meth:`_prepare_invoice_values`.
-        :return: the posted `account.move`.
-        :raise UserError: if a transaction was billed or voided meanwhile, or belongs
-            to another customer, company or currency.
-        """
-        self._check_billable(partner)
-        values = self._prepare_invoice_values(partner, **options)
-        Move = self.env["account.move"].with_company(self.company_id)
-        invoice = Move.browse(trust(Move).create([values]).id)
-        self._set_invoiced(invoice)
-        invoice.action_post()
-        self.env["omni.billing.activity.log"]._log_moves(
-            "invoice_generated",
-            invoice,
-            note=self.env._("Transactions: %(count)s", count=len(self)),
-        )
-        return invoice
-
-    @api.model
-    def _create_invoices(self, batches):
-        """Create many invoices at once, all or none.
-
-        :param batches: list of ``(transactions, partner, options)``.
-        :return: the posted moves, in the same order.
-        """
-        values = []
-        for transactions, partner, options in batches:
-            transactions._check_billable(partner)
-            values.append(transactions._prepare_invoice_values(partner, **options))
-        Move = self.env["account.move"].with_company(self.env.company)
-        moves = Move.browse(trust(Move).create(values).ids)
-        for (transactions, _partner, _options), move in zip(
-            batches, moves, strict=True
-        ):
-            transactions._set_invoiced(move)
-        moves.action_post()
-        return moves
-
-    def _check_billable(self, partner):
-        if not self:
-            raise UserError(self.env._("Select at least one transaction."))
-        self._lock_unbilled()
-        if (
-            len(self.company_id) > 1
-            or len(self.currency_id) > 1
-            or self.commercial_partner_id != partner.commercial_partner_id
-        ):
-            raise UserError(
-                self.env._(
-                    "The transactions of an invoice must belong to one customer,"
-                    " one company and one currency."
-                )
-            )
-
-    def _prepare_invoice_values(
-        self,
-        partner,
-        title=None,
-        date_start=None,
-        date_end=None,
-        date_due=None,
-        invoice_date=None,
-        payment_term=None,
-    ):
-        """Return the values of the invoice of these transactions. Hook.
-
-        Negative in all, they make a credit note (features: an invoice never has a
-        negative total), whose lines have the opposite signs.
-        """
-        company = self.company_id
-        transactions = self.sorted(lambda t: (t.date, t.id))
-        is_refund = transactions._get_totals()["amount_total"] < 0
-        sign = -1 if is_refund else 1
-        journal = company._billing_get_journal()
-        position = (
-            self.env["account.fiscal.position"]
-            .with_company(company)
-            ._get_fiscal_position(partner)
-        )
-        invoice_date = invoice_date or fields.Date.context_today(self)
-        return {
-            "move_type": "out_refund" if is_refund else "out_invoice",
-            "company_id": company.id,
-            "journal_id": journal.id,
-            "partner_id": partner.address_get(["invoice"])["invoice"],
-            "currency_id": self.currency_id.id,
-            "fiscal_position_id": position.id,
-            "invoice_date": invoice_date,
-            **(
-                {"invoice_payment_term_id": payment_term.id}
-                if payment_term
-                else {
-                    "invoice_date_due": date_due or invoice_date,
-                    "invoice_payment_term_id": False,
-                }
-            ),
-            "billing_title": title,
-            "billing_date_start": date_start,
-            "billing_date_end": date_end,
-            "invoice_line_ids": [
-                Command.create(values | {"sequence": sequence})
-                for sequence, values in enumerate(
-                    transactions._prepare_invoice_line_values(sign, journal, position)
-                )
-            ],
-        }
-
-    def _prepare_invoice_line_values(self, sign, journal, position):
-        """Return the values of one invoice line for each transaction. Hook.
-
-        :param int sign: -1 on a credit note, 1 otherwise.
-        :param journal: where the invoice goes; its account is the fallback.
-        :param position: the fiscal position that maps accounts.
-        :rtype: list[dict]
-        """
-        accounts = {
-            product: product.product_tmpl_id.get_product_accounts(position)["income"]
-            for product in self.product_id.with_company(self.company_id)
-        }
-        lines = []
-        for transaction, base_line in zip(
-            self, self._prepare_base_lines(sign), strict=True
-        ):
-            account = accounts.get(transaction.product_id) or journal.default_account_id
-            if not account:
-                raise UserError(
-                    self.env._(
-                        "“%(title)s” has no income account. Set one on its product or"
-                        " a default account on the journal %(journal)s.",
-                        title=transaction.name,
-                        journal=journal.display_name,
-                    )
-                )
-            title, description = transaction.name, transaction.description
-            lines.append(
-                {
-                    "name": f"{title}\n{description}" if description else title,
-                    "product_id": transaction.product_id.id,
-                    "account_id": account.id,
-                    "quantity": base_line["quantity"],
-                    "price_unit": base_line["price_unit"],
-                    "tax_ids": [Command.set(transaction.tax_ids.ids)],
-                    "extra_tax_data": base_line.get("extra_tax_data") or False,
-                    "billing_transaction_id": transaction.id,
-                    "billing_date": transaction.date,
-                }
-            )
-        return lines
-
-    def _set_invoiced(self, invoice):
-        """Mark as invoiced, with the amounts that the invoice gives each line."""
-        amounts = {
-            line["record"].billing_transaction_id: line
-            for line in invoice._billing_get_lines()
-        }
-        sign = -1 if invoice.move_type == "out_refund" else 1
-        for transaction in trust(self):
-            line = amounts[transaction]
-            transaction.write(
-                {
-                    "state": "invoiced",
-                    "invoice_id": invoice.id,
-                    "amount_untaxed": sign * line["amount_untaxed"],
-                    "tax_amount": sign * line["tax_amount"],
-                    "amount_total": sign * line["amount_total"],
-                }
-            )
-
     def _release(self):
         """Make invoiced charges and credits billable again (F161, F166)."""
         released = self.filtered(
@@ -1127,7 +954,7 @@ class OmniBillingTransaction(models.Model):
         lowers = self.transaction_type in LOWERING_TYPES
         return -1 if lowers != self.is_refund else 1
 
-    def _prepare_base_lines(self, sign=1):
+    def _prepare_base_lines(self, sign=1, rate=1.0):
         """Return what Odoo's tax engine computes with: a line for each transaction.
 
         The amounts of a transaction, the preview and the invoice lines all come from
@@ -1146,7 +973,8 @@ class OmniBillingTransaction(models.Model):
                 "tax_ids": transaction.tax_ids,
                 "product_id": transaction.product_id,
                 "currency_id": transaction.currency_id,
-                "rate": 1.0,
+                "rate": rate,
+                "is_refund": sign < 0,
             }
             if transaction.tax_included and transaction.tax_ids:
                 values |= transaction._prepare_tax_included_values(values)
@@ -1191,11 +1019,11 @@ class OmniBillingTransaction(models.Model):
         }
         return {"price_unit": untaxed, "extra_tax_data": data}
 
-    def _compute_rounded_base_lines(self, sign=1):
+    def _compute_rounded_base_lines(self, sign=1, rate=1.0):
         """Return the base lines of the transactions on one invoice, rounded as there"""
         company = self.company_id[:1]
         Tax = self.env["account.tax"]
-        base_lines = self._prepare_base_lines(sign)
+        base_lines = self._prepare_base_lines(sign, rate)
         Tax._add_tax_details_in_base_lines(base_lines, company)
         Tax._round_base_lines_tax_details(base_lines, company)
         return base_lines
@@ -1222,13 +1050,13 @@ class OmniBillingTransaction(models.Model):
         tax = currency.round(
             sum(tax_data["tax_amount_currency"] for tax_data in details["taxes_data"])
         )
-        taxes = base_line["tax_ids"].flatten_taxes_hierarchy()
-        if all(
-            tax.amount_type == "percent" and not tax.has_negative_factor
-            for tax in taxes
-        ):
-            percentage = sum(taxes.mapped("amount"))
-        else:
+        taxes = base_line["tax_ids"]
+        percentage = remember(
+            self.env,
+            ("percentage", taxes._ids),
+            lambda: self._find_percentage(taxes.flatten_taxes_hierarchy()),
+        )
+        if percentage is None:
             percentage = round(100 * tax / untaxed, 2) if untaxed else 0.0
         return {
             "amount_untaxed": untaxed,
@@ -1236,6 +1064,16 @@ class OmniBillingTransaction(models.Model):
             "amount_total": currency.round(untaxed + tax),
             "tax_percentage": percentage,
         }
+
+    @api.model
+    def _find_percentage(self, taxes):
+        """Return what the taxes add up to, unless it depends on the amount."""
+        if all(
+            tax.amount_type == "percent" and not tax.has_negative_factor
+            for tax in taxes
+        ):
+            return sum(taxes.mapped("amount"))
+        return None
 
     def _get_totals(self):
         """Return what an invoice of these transactions would total, signed.

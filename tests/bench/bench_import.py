@@ -6,32 +6,17 @@ Options: --rows N also imports N made-up rows (0: none; 100000 by default).
 # ruff: noqa: F821 - `env` is given by bin/bench
 import argparse
 import time
-from datetime import date, timedelta
 from decimal import Decimal
 
 from dev import cdnow
 from dev.bench import Report, peak_memory
+from dev.billing import load, measure_import
 
 parser = argparse.ArgumentParser(prog="bin/bench import")
 parser.add_argument("--rows", type=int, default=100_000)
 options = parser.parse_args()
 report = Report("Import of transactions")
 Transaction = env["omni.billing.transaction"]
-BATCH = 2_000  # what Odoo's import screen sends at once
-
-
-def load(model, columns, rows):
-    """Load in batches, as the import screen does, and commit each."""
-    created = 0
-    for start in range(0, len(rows), BATCH):
-        result = env[model].load(columns, rows[start : start + BATCH])
-        errors = [m for m in result["messages"] if m["type"] == "error"]
-        if errors:
-            raise SystemExit(f"{model}: {errors[0]['message']}")
-        created += len(result["ids"])
-        env.cr.commit()
-        env.invalidate_all()
-    return created
 
 
 def timed(work, *arguments):
@@ -45,15 +30,17 @@ purchases = [
     for purchase in cdnow.read(cdnow.fetch().read_text().splitlines())
     if not purchase.is_free
 ]
-load("res.partner", cdnow.PARTNER_COLUMNS, list(cdnow.partner_rows(purchases)))
+load(env, "res.partner", cdnow.PARTNER_COLUMNS, list(cdnow.partner_rows(purchases)))
 rows = list(cdnow.transaction_rows(purchases))
 with peak_memory() as memory:
-    created, seconds = timed(load, Transaction._name, cdnow.TRANSACTION_COLUMNS, rows)
+    created, seconds = timed(
+        load, env, Transaction._name, cdnow.TRANSACTION_COLUMNS, rows
+    )
 assert created == len(rows), (created, len(rows))
 report.add("purchases", created)
 report.add("rows_per_s", created / seconds)
 report.add("peak_mb", memory.peak_mb)
-again, seconds = timed(load, Transaction._name, cdnow.TRANSACTION_COLUMNS, rows)
+again, seconds = timed(load, env, Transaction._name, cdnow.TRANSACTION_COLUMNS, rows)
 assert again == 0, again
 report.add("again_rows_per_s", len(rows) / seconds)
 
@@ -91,26 +78,8 @@ print(f"  {len(invoices)} invoices of 1997: {billed} as in the file")
 
 # --- Made-up rows ---
 if options.rows:
-    first = date(2025, 1, 1)
-    customers = env["res.partner"].search([], limit=2_000)
-    rows = [
-        [
-            str(customers[index % len(customers)].id),
-            str(first + timedelta(days=index % 365)),
-            f"Call {index}",
-            f"{1 + index % 900 / 100:.2f}",
-            f"call-{index}",
-            "charge",
-        ]
-        for index in range(options.rows)
-    ]
-    columns = ["partner_id/.id", *cdnow.TRANSACTION_COLUMNS[1:]]
-    with peak_memory() as memory:
-        created, seconds = timed(load, Transaction._name, columns, rows)
-    assert created == options.rows
-    report.add("import_100k_ms", 1000 * seconds * 100_000 / options.rows)
-    report.add("import_100k_rows_per_s", created / seconds)
-    report.add("import_100k_peak_mb", memory.peak_mb)
+    for name, value in measure_import(env, options.rows).items():
+        report.add(name, value)
 
 report.print(env)
 report.save()
