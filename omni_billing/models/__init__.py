@@ -19,6 +19,7 @@ from . import (
     omni_billing_late_fee,
     omni_billing_mail,
     omni_billing_mail_event,
+    omni_billing_mail_recipient,
     omni_billing_reminder,
     omni_billing_service,
     omni_billing_stripe_event,
