@@ -21,6 +21,7 @@ from . import (
     omni_billing_mail,
     omni_billing_mail_event,
     omni_billing_pdf_cache,
+    omni_billing_mail_recipient,
     omni_billing_reminder,
     omni_billing_run_selection,
     omni_billing_run,

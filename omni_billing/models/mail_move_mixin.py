@@ -142,7 +142,7 @@ class MailMoveMixin(models.AbstractModel):
 
         :raise UserError: if it is not to be sent; the message says why.
         """
-        self.check_access("read")
+        self.check_access("write")
         self._billing_check_sendable()
         if obstacle := self._billing_get_mail_obstacle(kind):
             raise UserError(obstacle)

@@ -133,6 +133,7 @@ class OmniBillingMail(models.Model):
     def action_send_again(self):
         """Send messages that did not arrive once more, as they would be now."""
         self.check_access("read")
+        self.move_id.check_access("write")
         mails = self.browse()
         for mail in self.filtered(lambda mail: mail.state != "queued"):
             mails |= mail.move_id._billing_queue_mail(
@@ -148,6 +149,7 @@ class OmniBillingMail(models.Model):
     def action_dismiss(self):
         """Take messages off the work list: somebody saw to it."""
         self.check_access("read")
+        self.move_id.check_access("write")
         # sudo: staff see to it, and do not write what became of messages.
         self.sudo().needs_action = False
         return True
@@ -558,35 +560,6 @@ class OmniBillingMail(models.Model):
                 "next": {"type": "ir.actions.client", "tag": "soft_reload"},
             },
         }
-
-
-class OmniBillingMailRecipient(models.Model):
-    """Whom a billing e-mail went to, and whether it arrived there."""
-
-    _name = "omni.billing.mail.recipient"
-    _description = "Recipient of a Billing E-mail"
-    _rec_name = "email"
-
-    mail_id = fields.Many2one(
-        "omni.billing.mail", required=True, index=True, ondelete="cascade"
-    )
-    partner_id = fields.Many2one("res.partner", ondelete="set null")
-    email = fields.Char(required=True)
-    is_copy = fields.Boolean(string="Copy")
-    state = fields.Selection(
-        [
-            ("sent", "Sent"),
-            ("delivered", "Delivered"),
-            ("opened", "Opened"),
-            ("bounced", "Bounced"),
-            ("blocked", "Blocked"),
-        ],
-        string="Status",
-    )
-    error = fields.Char(string="Reason")
-    # Longer than an integer of the database.
-    message_ref = fields.Char(string="Mailjet's Number")
-    message_uuid = fields.Char(string="Mailjet's UUID", index="btree_not_null")
 
 
 def _get_address(partner):

@@ -151,6 +151,15 @@ class TestMailOutbox(MailCommon):
         self.assertEqual(self._press(invoice)["type"], "success")
         with self.assertRaises(AccessError):
             self.mail.with_user(self.staff).state = "delivered"
+        reader = self._create_user("reader-test", "account.group_account_readonly")
+        self.env.invalidate_all()
+        for action in (
+            self.invoice.with_user(reader).action_billing_email,
+            self.mail.with_user(reader).action_send_again,
+            self.mail.with_user(reader).action_dismiss,
+        ):
+            with self.assertRaises(AccessError):
+                action()
         self.env.invalidate_all()
         with self.assertRaises(AccessError):
             self.company.with_user(self.staff).read(["billing_mailjet_secret_key"])
