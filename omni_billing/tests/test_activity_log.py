@@ -110,9 +110,9 @@ class TestActivityLog(LogCommon):
 
     def test_odoos_dialog_is_in_the_history_too(self):
         invoice = self._bill_one()
-        self.env["account.move.send"]._generate_and_send_invoices(
-            invoice, sending_methods=["email"]
-        )
+        # Odoo makes no PDF in tests, unless asked to.
+        Send = self.env["account.move.send"].with_context(force_report_rendering=True)
+        Send._generate_and_send_invoices(invoice, sending_methods=["email"])
         self.assertEqual(self._actions()[-1], "mailed")
 
     def test_nobody_edits_it(self):
