@@ -35,17 +35,17 @@ NOTICES = (
     "charge_failed",
     "refunded",
 )
-#: Columns of a row, with their types in the database.
+#: Columns of a row: what each is called in a call, and its type in the database.
 COLUMNS = {
-    "company_id": SQL("integer[]"),
-    "commercial_partner_id": SQL("integer[]"),
-    "move_id": SQL("integer[]"),
-    "transaction_id": SQL("integer[]"),
-    "currency_id": SQL("integer[]"),
-    "amount": SQL("numeric[]"),
-    "action": SQL("varchar[]"),
-    "name": SQL("varchar[]"),
-    "note": SQL("text[]"),
+    "company_id": ("company", SQL("integer[]")),
+    "commercial_partner_id": ("customer", SQL("integer[]")),
+    "move_id": ("move", SQL("integer[]")),
+    "transaction_id": ("transaction", SQL("integer[]")),
+    "currency_id": ("currency", SQL("integer[]")),
+    "amount": ("amount", SQL("numeric[]")),
+    "action": ("action", SQL("varchar[]")),
+    "name": ("name", SQL("varchar[]")),
+    "note": ("note", SQL("text[]")),
 }
 MAX_NOTICES = 200
 
@@ -99,17 +99,16 @@ class OmniBillingActivityLog(models.Model):
         """
         if not rows:
             return
-        values = [self._prepare_row(**row) for row in rows]
         told = [
-            row["company"].id
-            for row in rows
+            company.id
+            for company in {row["company"] for row in rows}
             # sudo: whether anybody wants to be told is no secret.
-            if row["company"].sudo().billing_notice_email
+            if company.sudo().billing_notice_email
         ]
         columns = SQL(", ").join(map(SQL.identifier, COLUMNS))
         arrays = SQL(", ").join(
-            SQL("%s::%s", [row[name] for row in values], kind)
-            for name, kind in COLUMNS.items()
+            SQL("%s::%s", [_get_value(row.get(name)) for row in rows], kind)
+            for name, kind in COLUMNS.values()
         )
         self.env.cr.execute(
             SQL(
@@ -125,31 +124,6 @@ class OmniBillingActivityLog(models.Model):
                 user=self.env.uid,
             )
         )
-
-    @api.model
-    def _prepare_row(
-        self,
-        action,
-        company,
-        customer=None,
-        move=None,
-        transaction=None,
-        currency=None,
-        amount=None,
-        name=None,
-        note=None,
-    ):
-        return {
-            "company_id": company.id,
-            "commercial_partner_id": customer.id if customer else None,
-            "move_id": move.id if move else None,
-            "transaction_id": transaction.id if transaction else None,
-            "currency_id": currency.id if currency else None,
-            "amount": amount,
-            "action": action,
-            "name": name or None,
-            "note": note or None,
-        }
 
     @api.model
     def _log_transactions(self, action, transactions, note=None):
@@ -250,3 +224,10 @@ class OmniBillingActivityLog(models.Model):
                 "auto_delete": True,
             }
         )
+
+
+def _get_value(value):
+    """Return what the database keeps of a value."""
+    if isinstance(value, models.BaseModel):
+        return value.id or None
+    return None if value is False or value == "" else value

@@ -108,6 +108,13 @@ class TestActivityLog(LogCommon):
         with self.assertRaises(AccessError):
             invoice.billing_reminders_paused = True
 
+    def test_odoos_dialog_is_in_the_history_too(self):
+        invoice = self._bill_one()
+        # Odoo makes no PDF in tests, unless asked to.
+        Send = self.env["account.move.send"].with_context(force_report_rendering=True)
+        Send._generate_and_send_invoices(invoice, sending_methods=["email"])
+        self.assertEqual(self._actions()[-1], "mailed")
+
     def test_nobody_edits_it(self):
         self._create_transaction(45)
         row = self._read_log()

@@ -176,6 +176,7 @@ def test_lists_and_menus_speak_french(page, login, atelier, server, speaks_frenc
     assert menu.actions == [
         "Télécharger PDF",
         "Envoyer un e-mail",
+        "Envoyer avec un message",
         "Envoyer un rappel",
         "Payer",
         "Annuler la facture",

@@ -137,6 +137,7 @@ def test_row_menu_is_behind_the_button_and_the_right_click(page, login, gym):
     assert actions == [
         "Download PDF",
         "Send by e-mail",
+        "Send with a Message",
         "Send a Reminder",
         "Pay",
         "Void Invoice",

@@ -109,6 +109,5 @@ def test_message_of_ones_own_is_a_click_away(server, mailbox, login):
     charge(staff, club, "Hall", cost=45)
     number = bill(staff, club)["name"]
     page = login("staff")
-    invoice = InvoiceList(page).open(number)
-    invoice.press("Send with a Message")
+    InvoiceList(page).rows.menu(number).choose("Send with a Message")
     expect(page.locator(".modal [name=mail_partner_ids]")).to_be_visible()
