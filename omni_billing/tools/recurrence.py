@@ -1,0 +1,234 @@
+"""The calendar of recurring services: plain dates, no clock, no database.
+
+A recurrence cuts time into whole periods, numbered from the one in which the service
+starts. Each is computed from its number, never from the one before, so that dates do
+not drift: what is anchored to the 31st is on the 28th in February and on the 31st in
+March. A service uses a part of each period: from its start, to its end, without the
+days on which it is suspended. What a part costs is the difference of two running
+totals, so that the parts of a period always come to the whole, to the cent.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from calendar import monthrange
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Decimal
+from math import gcd
+from zoneinfo import ZoneInfo
+
+DAY = timedelta(days=1)
+#: Days or months of each unit.
+UNIT_DAYS = {"day": 1, "week": 7}
+UNIT_MONTHS = {"month": 1, "year": 12}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Days, from the first to the last, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        """Count the days."""
+        return (self.last - self.first).days + 1
+
+    def meet(self, first: date | None, last: date | None) -> Span | None:
+        """Return the days that are within bounds too; None if there is none."""
+        first = max(self.first, first) if first else self.first
+        last = min(self.last, last) if last else self.last
+        return Span(first, last) if first <= last else None
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """Every ``interval`` days, weeks, months or years, from a day on.
+
+    :param day: of the month, 1 to 31, on which periods begin; 31 is its last day. 0:
+        the day of the start.
+    :param weekday: on which weeks begin, 0 for Monday; None: that of the start.
+    :param month: in which years (or quarters, and so on) begin; 0: that of the start.
+    """
+
+    start: date
+    unit: str
+    interval: int = 1
+    day: int = 0
+    weekday: int | None = None
+    month: int = 0
+
+    def __post_init__(self) -> None:
+        if self.interval < 1:
+            raise ValueError("A period has at least one day.")
+
+    def get_whole(self, number: int) -> Span:
+        """Return a whole period by its number: 0 is the one of the start."""
+        return Span(self._begin(number), self._begin(number + 1) - DAY)
+
+    def get_number(self, day: date) -> int:
+        """Return the number of the period that a day is in."""
+        if self.unit in UNIT_DAYS:
+            return (day - self._origin_day).days // self._step
+        months = _count_months(day) - self._origin_month
+        # The anchor may be later in that month.
+        number = months // self._step
+        return number if self._begin(number) <= day else number - 1
+
+    @property
+    def _step(self) -> int:
+        """Give the length of a period, in days or months."""
+        return self.interval * (UNIT_DAYS | UNIT_MONTHS)[self.unit]
+
+    @property
+    def _origin_day(self) -> date:
+        if self.unit == "day" or self.weekday is None:
+            return self.start
+        return self.start - timedelta(days=(self.start.weekday() - self.weekday) % 7)
+
+    @property
+    def _origin_month(self) -> int:
+        """Give the month in which period 0 begins, counted from the year 0."""
+        months, step = _count_months(self.start), 1
+        if self.month:
+            step = gcd(self._step, 12)
+            months -= (self.start.month - self.month) % step
+        if _make_date(months, self.day or self.start.day) > self.start:
+            months -= step
+        return months
+
+    def _begin(self, number: int) -> date:
+        if self.unit in UNIT_DAYS:
+            return self._origin_day + timedelta(days=number * self._step)
+        return _make_date(
+            self._origin_month + number * self._step, self.day or self.start.day
+        )
+
+
+def _count_months(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _make_date(months: int, day: int) -> date:
+    year, month = divmod(months, 12)
+    return date(year, month + 1, min(day, monthrange(year, month + 1)[1]))
+
+
+@dataclass(frozen=True)
+class Period:
+    """What a service uses of a whole period.
+
+    :param span: within start and end of the service; spans leave no gap.
+    :param used: the parts of it in which the service is not suspended.
+    """
+
+    whole: Span
+    span: Span
+    used: tuple[Span, ...]
+
+    def get_due_date(self, in_advance: bool) -> date:
+        """Return the day on which it is to be charged.
+
+        In advance, that is its first day of use: a service that is suspended until
+        further notice is charged when it goes on. What is not used at all is passed
+        over when it is over.
+        """
+        if in_advance and self.used:
+            return self.used[0].first
+        return self.span.last
+
+
+def iterate_periods(
+    recurrence: Recurrence,
+    after: date | None = None,
+    end: date | None = None,
+    suspension: tuple[date | None, date | None] = (None, None),
+) -> Iterator[Period]:
+    """Give the periods of a service one after the other, for ever if it has no end.
+
+    :param after: the last day that is dealt with already.
+    :param end: the last day of the service.
+    :param suspension: first and last day on which it is suspended; no last day: until
+        further notice.
+    """
+    first = max(recurrence.start, after + DAY) if after else recurrence.start
+    number = recurrence.get_number(first)
+    while not end or first <= end:
+        whole = recurrence.get_whole(number)
+        span = whole.meet(first, end)
+        yield Period(whole, span, tuple(_cut(span, *suspension)))
+        first = whole.last + DAY
+        number += 1
+
+
+def _cut(span: Span, suspended: date | None, until: date | None) -> Iterator[Span]:
+    """Give what is left of a span without a suspension."""
+    if not suspended:
+        yield span
+        return
+    parts = [span.meet(None, suspended - DAY)]
+    if until:
+        parts.append(span.meet(max(until + DAY, suspended), None))
+    yield from filter(None, parts)
+
+
+def prorate(price: Decimal, whole: Span, part: Span, decimals: int) -> Decimal:
+    """Return the share that some days have in the price of a whole period.
+
+    It is a difference of running totals: shares of neighbours add up exactly.
+    """
+
+    def run(days: int) -> Decimal:
+        return _round(price * days / whole.days, decimals)
+
+    before = (part.first - whole.first).days
+    return run(before + part.days) - run(before)
+
+
+def compute_amount(
+    period: Period,
+    prices: Iterable[tuple[date, Decimal]],
+    decimals: int,
+) -> Decimal:
+    """Return what a period costs.
+
+    :param prices: of a whole period, each with the first day on which it holds; the
+        first of them holds before, too.
+    :param decimals: of the currency.
+    """
+    steps = sorted(prices, key=lambda step: step[0])
+    starts = [start for start, _price in steps]
+    total = Decimal(0)
+    for used in period.used:
+        day = used.first
+        while day <= used.last:
+            index = max(bisect_right(starts, day) - 1, 0)
+            later = starts[index + 1] - DAY if index + 1 < len(starts) else used.last
+            part = Span(day, min(later, used.last))
+            total += prorate(steps[index][1], period.whole, part, decimals)
+            day = part.last + DAY
+    return total
+
+
+def _round(amount: Decimal, decimals: int) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
+def to_price(price: float, quantity: float, decimals: int) -> Decimal:
+    """Return the price of a whole period for a quantity, as money is rounded."""
+    # What a person typed is the shortest number that the float stands for.
+    return _round(Decimal(str(price)) * Decimal(str(quantity)), decimals)
+
+
+def get_today(now: datetime, *zones: str | None) -> date:
+    """Return the date at a moment of UTC, in the first time zone that is known."""
+    moment = now.replace(tzinfo=timezone.utc)
+    for zone in filter(None, zones):
+        try:
+            return moment.astimezone(ZoneInfo(zone)).date()
+        except (KeyError, ValueError, OSError):
+            continue
+    return moment.date()
