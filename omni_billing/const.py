@@ -13,3 +13,12 @@ MAX_TITLE_LENGTH = 512
 
 #: Move types shown in our screens.
 BILLING_MOVE_TYPES = ("out_invoice", "out_refund")
+
+#: Units of the periods of recurring services.
+PERIOD_UNITS = [
+    ("day", "Days"),
+    ("week", "Weeks"),
+    ("month", "Months"),
+    ("year", "Years"),
+]
+SERVICE_TIMINGS = [("advance", "In Advance"), ("arrears", "In Arrears")]

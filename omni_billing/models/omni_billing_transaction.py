@@ -27,6 +27,9 @@ STATE_FIELDS = {
     "tax_amount",
     "amount_total",
     "commercial_partner_id",
+    "period_start",
+    "period_end",
+    "service_part",
 }
 #: What a person may edit while the transaction is unbilled.
 ENTERED_FIELDS = {
@@ -121,6 +124,17 @@ class OmniBillingTransaction(models.Model):
         "res.partner",
         check_company=True,
         domain="[('id', 'child_of', commercial_partner_id)]",
+    )
+    period_start = fields.Date(readonly=True, copy=False)
+    period_end = fields.Date(readonly=True, copy=False)
+    service_part = fields.Integer(
+        default=0,
+        readonly=True,
+        copy=False,
+        aggregator=None,
+        groups="base.group_user",
+        help="Of a recurring service: 0 is the charge of the period, 1 and up are its"
+        " adjustments, -1 is the set-up fee.",
     )
     external_ref = fields.Char(
         string="External Reference",
@@ -262,6 +276,11 @@ class OmniBillingTransaction(models.Model):
     _external_ref_unique = models.UniqueIndex(
         "(company_id, external_ref) WHERE external_ref IS NOT NULL",
         "A transaction with this external reference exists already.",
+    )
+    # A period of a service is charged once, even if its charge was voided (W8).
+    _service_period_unique = models.UniqueIndex(
+        "(service_id, period_start, service_part) WHERE period_start IS NOT NULL",
+        "This period of the service is charged already.",
     )
     # The default order of the system list, alone and with its filter, and of one
     # customer's list.

@@ -1,6 +1,14 @@
 """The one place that commits: where money is about to move, or just has."""
 
+import logging
+
 from odoo import modules
+from odoo.service.model import (
+    MAX_TRIES_ON_CONCURRENCY_FAILURE,
+    PG_CONCURRENCY_EXCEPTIONS_TO_RETRY,
+)
+
+_logger = logging.getLogger(__name__)
 
 
 def commit(env):
@@ -21,3 +29,32 @@ def rollback(env):
         env.clear()
     else:
         env.cr.rollback()
+
+
+def commit_progress(env, processed=0, remaining=None):
+    """Commit a step of a job, and tell Odoo's scheduler how far the job is.
+
+    :return: the seconds that are left for this run of the job.
+    """
+    env.flush_all()
+    if modules.module.current_test:
+        return float("inf")
+    return env["ir.cron"]._commit_progress(processed, remaining=remaining)
+
+
+def retry(env, step):
+    """Do a step of a job, again if others were writing on the same rows.
+
+    Everything since the last commit is undone before.
+    """
+    for number in range(1, MAX_TRIES_ON_CONCURRENCY_FAILURE + 1):
+        try:
+            result = step()
+            env.flush_all()
+            return result
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
+            if number == MAX_TRIES_ON_CONCURRENCY_FAILURE:
+                raise
+            _logger.info("Done again after a conflict: %s", error)
+            rollback(env)
+    return None

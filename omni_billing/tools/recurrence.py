@@ -140,6 +140,11 @@ class Period:
             return self.used[0].first
         return self.span.last
 
+    def shorten(self, last: date | None) -> Period:
+        """Return the period as used up to a day, if at all."""
+        used = (part.meet(None, last) for part in self.used)
+        return Period(self.whole, self.span, tuple(filter(None, used)))
+
 
 def iterate_periods(
     recurrence: Recurrence,

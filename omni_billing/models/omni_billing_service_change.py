@@ -1,0 +1,30 @@
+from odoo import fields, models
+
+
+class OmniBillingServiceChange(models.Model):
+    """From a day on, a service has another price or quantity (F192)."""
+
+    _name = "omni.billing.service.change"
+    _description = "Change of a Billing Service"
+    _order = "service_id, date"
+    _rec_name = "date"
+
+    service_id = fields.Many2one(
+        "omni.billing.service", required=True, index=True, ondelete="cascade"
+    )
+    currency_id = fields.Many2one(related="service_id.currency_id")
+    date = fields.Date(
+        string="From",
+        required=True,
+        help="The first day of the new price: the period is charged in parts.",
+    )
+    quantity = fields.Float(required=True, default=1.0, digits="Product Unit")
+    price_unit = fields.Float(string="Price", required=True, digits="Product Price")
+
+    _date_unique = models.Constraint(
+        "UNIQUE(service_id, date)", "A service changes once a day at most."
+    )
+    _not_negative = models.Constraint(
+        "CHECK(quantity >= 0 AND price_unit >= 0)",
+        "Price and quantity cannot be negative.",
+    )
