@@ -824,7 +824,7 @@ class OmniBillingTransaction(models.Model):
 
         :param partner: whom the invoice is for.
         :param options: ``title``, ``date_start``, ``date_end``, ``date_due``,
-            ``invoice_date``: see :meth:`_prepare_invoice_values`.
+            ``invoice_date``, ``payment_term``: see :meth:`_prepare_invoice_values`.
         :return: the posted `account.move`.
         :raise UserError: if a transaction was billed or voided meanwhile, or belongs
             to another customer, company or currency.
@@ -861,6 +861,7 @@ class OmniBillingTransaction(models.Model):
         date_end=None,
         date_due=None,
         invoice_date=None,
+        payment_term=None,
     ):
         """Return the values of the invoice of these transactions. Hook.
 
@@ -886,8 +887,14 @@ class OmniBillingTransaction(models.Model):
             "currency_id": self.currency_id.id,
             "fiscal_position_id": position.id,
             "invoice_date": invoice_date,
-            "invoice_date_due": date_due or invoice_date,
-            "invoice_payment_term_id": False,
+            **(
+                {"invoice_payment_term_id": payment_term.id}
+                if payment_term
+                else {
+                    "invoice_date_due": date_due or invoice_date,
+                    "invoice_payment_term_id": False,
+                }
+            ),
             "billing_title": title,
             "billing_date_start": date_start,
             "billing_date_end": date_end,
