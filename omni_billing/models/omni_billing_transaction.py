@@ -837,6 +837,18 @@ class OmniBillingTransaction(models.Model):
         invoice.action_post()
         return invoice
 
+    @api.model
+    def _create_invoices(self, batches):
+        """Create many invoices at once, all or none.
+
+        :param batches: list of ``(transactions, partner, options)``.
+        :return: the posted moves, in the same order.
+        """
+        moves = self.env["account.move"]
+        for transactions, partner, options in batches:
+            moves += transactions._create_invoice(partner, **options)
+        return moves
+
     def _check_billable(self, partner):
         if not self:
             raise UserError(self.env._("Select at least one transaction."))
