@@ -31,6 +31,7 @@
         "views/omni_billing_transaction_views.xml",
         "views/omni_billing_credit_type_views.xml",
         "views/omni_billing_service_views.xml",
+        "views/omni_billing_run_views.xml",
         "views/account_move_views.xml",
         "views/account_payment_views.xml",
         "views/res_partner_views.xml",

@@ -22,3 +22,22 @@ PERIOD_UNITS = [
     ("year", "Years"),
 ]
 SERVICE_TIMINGS = [("advance", "In Advance"), ("arrears", "In Arrears")]
+
+#: Why a bank said no for now: the same card may be charged some days later. Whatever
+#: else it says is for a person (https://docs.stripe.com/declines/codes).
+SOFT_DECLINES = {
+    "approve_with_id",
+    "call_issuer",
+    "card_velocity_exceeded",
+    "do_not_honor",
+    "generic_decline",
+    "insufficient_funds",
+    "issuer_not_available",
+    "never_reached",
+    "no_action_taken",
+    "processing_error",
+    "rate_limit",
+    "reenter_transaction",
+    "try_again_later",
+    "withdrawal_count_limit_exceeded",
+}

@@ -59,6 +59,13 @@ class AccountMove(models.Model):
         copy=False,
         domain=[("transaction_type", "=", "payment"), ("state", "!=", "void")],
     )
+    billing_run_line_ids = fields.One2many(
+        "omni.billing.run.line",
+        "invoice_id",
+        readonly=True,
+        copy=False,
+        groups="omni_billing.omni_billing_group_user",
+    )
     billing_transaction_count = fields.Integer(
         compute="_compute_billing_transaction_count"
     )

@@ -69,18 +69,28 @@ class OmniBillingService(models.Model):
     def _cron_write_due(self):
         """Write the charges that are due; a job (F185, W8, W10)."""
         now = fields.Datetime.now()
-        domain = self._get_due_domain(now)
+        commit_progress(
+            self.env, remaining=self.search_count(self._get_due_domain(now))
+        )
+        self._write_all_due(now)
+
+    @api.model
+    def _write_all_due(self, now, company=None):
+        """Write the due charges, of one company or all; commits after each chunk.
+
+        :return: whether there was time for all of them.
+        """
+        domain = self._get_due_domain(now, company)
         last_id = 0
-        commit_progress(self.env, remaining=self.search_count(domain))
         while services := self.search(
             domain & Domain("id", ">", last_id), order="id", limit=CHUNK
         ):
             last_id, left = services[-1].id, services
             while left:
                 left = retry(self.env, lambda left=left: left._try_write_due(now))
-                seconds = commit_progress(self.env, 0 if left else len(services))
-                if not seconds:
-                    return
+                if not commit_progress(self.env, 0 if left else len(services)):
+                    return False
+        return True
 
     @api.model
     def _get_due_domain(self, now, company=None):

@@ -1,5 +1,5 @@
-from odoo import fields, models
-from odoo.exceptions import UserError
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_date
 
 
@@ -46,6 +46,33 @@ class ResCompany(models.Model):
         translate=True,
         help="Printed at the foot of unpaid invoices, beside the bank account.",
     )
+
+    billing_retry_days = fields.Char(
+        string="Retry Failed Charges",
+        default="1, 3, 7",
+        help="How many days after the first failed charge of a billing run a card is"
+        " charged again. Empty: it is left to staff at once.",
+    )
+
+    @api.constrains("billing_retry_days")
+    def _check_billing_retry_days(self):
+        for company in self:
+            try:
+                days = company._billing_get_retry_days()
+            except ValueError:
+                days = [0]
+            if days != sorted(set(days)) or any(not 0 < day < 366 for day in days):
+                raise ValidationError(
+                    self.env._(
+                        "Enter the days of retries as rising numbers, like 1, 3, 7."
+                    )
+                )
+
+    def _billing_get_retry_days(self):
+        """Return the days after a first failure on which a card is charged again."""
+        self.ensure_one()
+        text = (self.billing_retry_days or "").strip()
+        return [int(day) for day in text.split(",")] if text else []
 
     def _billing_get_journal(self):
         """Return the sales journal of billing.

@@ -1,7 +1,9 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import format_amount, format_list
+from odoo.tools import format_amount, format_date, format_list
+
+from ..tools.periods import format_period
 
 
 class ResPartner(models.Model):
@@ -142,6 +144,20 @@ class ResPartner(models.Model):
             )
         )
         return Token.browse(order.ids)
+
+    def _billing_propose_title(self, start, end):
+        """Write a title of an invoice in the customer's language: it is printed there.
+
+        :param start: first day of the period, if any.
+        :param end: last day of the period, if any.
+        """
+        env = self.with_context(lang=self.lang or self.env.lang).env
+        period = format_period(start, end, lambda day: format_date(env, day))
+        if not period:
+            return env._("Invoice")
+        if start and end and start != end:
+            return env._("Invoice for %(period)s", period=period)
+        return env._("Invoice of %(date)s", date=period)
 
     def action_billing_proforma(self):
         """Open the proforma wizard on this customer, or on none (F40, F41)."""

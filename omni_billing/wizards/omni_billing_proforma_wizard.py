@@ -6,7 +6,6 @@ from odoo.fields import Command
 from odoo.tools import format_date
 
 from ..const import MAX_TITLE_LENGTH
-from ..tools.periods import format_period
 
 #: Days before today that a period starts by default (F43).
 DEFAULT_PERIOD_DAYS = 14
@@ -193,16 +192,8 @@ class OmniBillingProformaWizard(models.TransientModel):
     # === HELPERS === #
 
     def _propose_title(self):
-        """Write a title in the customer's language: it is printed on the invoice."""
         self.ensure_one()
-        env = self.with_context(lang=self.partner_id.lang or self.env.lang).env
-        start, end = self.date_start, self.date_end
-        period = format_period(start, end, lambda day: format_date(env, day))
-        if not period:
-            return env._("Invoice")
-        if start and end and start != end:
-            return env._("Invoice for %(period)s", period=period)
-        return env._("Invoice of %(date)s", date=period)
+        return self.partner_id._billing_propose_title(self.date_start, self.date_end)
 
     def _find_transactions(self):
         self.ensure_one()

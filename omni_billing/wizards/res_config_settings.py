@@ -25,3 +25,6 @@ class ResConfigSettings(models.TransientModel):
     billing_payment_instructions = fields.Text(
         related="company_id.billing_payment_instructions", readonly=False
     )
+    billing_retry_days = fields.Char(
+        related="company_id.billing_retry_days", readonly=False
+    )

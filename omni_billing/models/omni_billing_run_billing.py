@@ -1,0 +1,369 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import format_amount
+
+from ..tools.commit import commit_progress, retry
+from ..tools.trust import trust
+
+_logger = logging.getLogger(__name__)
+
+#: Customers that are billed in one database transaction (see docs/scale.md).
+CHUNK = 100
+
+
+class OmniBillingRun(models.Model):
+    """The steps of a run (design §5.7): lines, chunks of invoices, charges, e-mails."""
+
+    _inherit = "omni.billing.run"
+
+    # === CRON === #
+
+    @api.model
+    def _cron_process(self):
+        """Work on the runs that somebody began, and on those whose time has come."""
+        now = fields.Datetime.now()
+        self.env["omni.billing.run.schedule"]._start_due(now)
+        for run in self.search(
+            [("state", "=", "scheduled"), ("scheduled_at", "<=", now)]
+        ):
+            run._begin("running")
+        commit_progress(self.env)
+        for run in self.search(
+            [("state", "in", ("checking", "running", "collecting"))], order="id"
+        ):
+            if not run._work():
+                return
+        self.env["omni.billing.run.line"]._collect_due()
+
+    def _work(self):
+        """Go on with the run, step by step, as long as there is time.
+
+        :return: whether there is time left for other runs.
+        """
+        self.ensure_one()
+        run = self.with_company(self.company_id)
+        if not run.is_prepared and not run._prepare():
+            return False
+        busy = set()
+        while run.state in ("checking", "running"):
+            lines = retry(self.env, lambda: run._process_chunk(busy))
+            seconds = commit_progress(self.env, len(lines), run._count_pending())
+            run.invalidate_recordset()
+            if not lines:
+                retry(self.env, run._end_billing)
+                commit_progress(self.env)
+                break
+            if not seconds:
+                return False
+        if run.state == "collecting":
+            return run._collect()
+        return True
+
+    # === BUSINESS METHODS - PREPARATION === #
+
+    def _prepare(self):
+        """Write a line for each customer and currency, once; commits.
+
+        :return: whether there is time left.
+        """
+        now = fields.Datetime.now()
+        services = self.env["omni.billing.service"]
+        if not services._write_all_due(now, self.company_id):
+            return False
+        retry(self.env, self._prepare_lines)
+        return bool(commit_progress(self.env, 0, self._count_pending()))
+
+    def _prepare_lines(self):
+        Line = self.env["omni.billing.run.line"]
+        # What a check found may have changed; nothing is billed before this.
+        self.line_ids.unlink()
+        groups = self.env["omni.billing.transaction"]._read_group(
+            self._get_transaction_domain(), ["commercial_partner_id", "currency_id"]
+        )
+        Line.create(
+            [
+                {
+                    "run_id": self.id,
+                    "company_id": self.company_id.id,
+                    "partner_id": partner.id,
+                    "currency_id": currency.id,
+                }
+                for partner, currency in groups
+            ]
+        )
+        trust(self).write({"is_prepared": True, "working_since": fields.Datetime.now()})
+
+    def _get_transaction_domain(self):
+        """Return what the run bills."""
+        self.ensure_one()
+        Transaction = self.env["omni.billing.transaction"]
+        return (
+            Transaction._get_billable_domain(
+                self.company_id,
+                date_start=self.date_start,
+                date_end=self.date_end,
+                filter_text=self.filter_text,
+                currency=self.currency_id,
+            )
+            & self._get_selection_domain()
+        )
+
+    @api.model
+    def _get_grouping_key(self, transaction):
+        """Return what tells the invoices of one customer apart, a text. Hook.
+
+        All charges and credits of a customer with the same key, in one currency, come
+        on one invoice (W9).
+        """
+        return ""
+
+    # === BUSINESS METHODS - CHUNKS === #
+
+    def _process_chunk(self, busy=None):
+        """Bill the next customers, or see what would be billed.
+
+        What one customer fails at stays with that customer (design §5.7).
+
+        :param set busy: ids of lines whose transactions someone else works on; they are
+            added to it, and left for later.
+        :return: the lines that were dealt with.
+        """
+        busy = set() if busy is None else busy
+        lines = self.env["omni.billing.run.line"]._get_pending(self, CHUNK, busy)
+        if not lines:
+            return lines
+        batches = self._group(lines)
+        if self.state == "checking":
+            for line, transactions in batches:
+                self._judge(line, transactions)
+            return lines
+        locked = set(
+            self.env["omni.billing.transaction"]
+            .union(*(transactions for _line, transactions in batches))
+            .try_lock_for_update(allow_referencing=True)
+            .ids
+        )
+        free = []
+        for line, transactions in batches:
+            if locked.issuperset(transactions.ids):
+                free.append((line, transactions))
+            else:
+                busy.add(line.id)
+        self._bill_each(free)
+        return lines
+
+    def _group(self, lines):
+        """Return each line with the transactions that are for it.
+
+        A line that has no key yet takes the first one; the others get lines of their
+        own.
+
+        :rtype: list[tuple[omni.billing.run.line, omni.billing.transaction]]
+        """
+        Transaction = self.env["omni.billing.transaction"]
+        transactions = Transaction.search(
+            self._get_transaction_domain()
+            & Domain("commercial_partner_id", "in", lines.partner_id.ids),
+            order="date, id",
+        )
+        groups = {}
+        for transaction in transactions:
+            owner = transaction.commercial_partner_id, transaction.currency_id
+            key = self._get_grouping_key(transaction)
+            groups.setdefault(owner, {}).setdefault(key, []).append(transaction.id)
+        batches = []
+        for line in lines:
+            mine = groups.get((line.partner_id, line.currency_id), {})
+            if line.grouping_key is False and mine:
+                keys = sorted(mine)
+                line.grouping_key = keys[0]
+                others = [{"grouping_key": key} for key in keys[1:]]
+                common = line.copy_data()[0]
+                for other in line.create([common | values for values in others]):
+                    batches.append((other, mine[other.grouping_key]))
+            batches.append((line, mine.get(line.grouping_key or "", [])))
+        return [(line, Transaction.browse(ids)) for line, ids in batches]
+
+    def _judge(self, line, transactions):
+        """Say what would be done for a customer; the same for real and for a check.
+
+        :return: whether there is something to bill.
+        """
+        partner, currency = line.partner_id, line.currency_id
+        if not transactions:
+            line._set_skipped(self.env._("There is nothing left to bill."))
+            return False
+        if not partner.active:
+            line._park(
+                self.env._(
+                    "%(customer)s is archived. Unarchive the customer to bill.",
+                    customer=partner.display_name,
+                )
+            )
+            return False
+        amount = self._get_total(transactions)
+        if amount < 0:
+            line._set_skipped(
+                self.env._(
+                    "Credits exceed the charges by %(amount)s: they stay unbilled.",
+                    amount=format_amount(self.env, -amount, currency),
+                ),
+                amount,
+            )
+            return False
+        if amount < self._get_minimum(currency):
+            line._set_skipped(
+                self.env._(
+                    "%(amount)s is below the minimum.",
+                    amount=format_amount(self.env, amount, currency),
+                ),
+                amount,
+            )
+            return False
+        is_check = self.state == "checking"
+        remark = line._find_warning() if is_check else False
+        line._set_ready(transactions, amount, remark)
+        return True
+
+    def _get_total(self, transactions):
+        """Return what an invoice of them comes to, signed."""
+        company = self.company_id
+        if company.tax_calculation_rounding_method == "round_globally":
+            return transactions._get_totals()["amount_total"]
+        currency = transactions.currency_id
+        return currency.round(sum(transactions.mapped("amount_total")))
+
+    def _get_minimum(self, currency):
+        company = self.company_id
+        return company.currency_id._convert(
+            self.amount_minimum, currency, company, self.invoice_date
+        )
+
+    def _bill_each(self, batches):
+        """Bill customers together; if that fails, each for itself."""
+        try:
+            with self.env.cr.savepoint():
+                self._bill(batches)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            if len(batches) == 1:
+                line = batches[0][0]
+                if not isinstance(error, UserError):
+                    _logger.warning("%s is parked: %r", line.partner_id, error)
+                line._park(self._explain(error))
+                return
+            for batch in batches:
+                self._bill_each([batch])
+
+    def _explain(self, error):
+        if isinstance(error, UserError):
+            return str(error)
+        return self.env._(
+            "Something is broken: %(error)s", error=f"{type(error).__name__}: {error}"
+        )
+
+    def _bill(self, batches):
+        """Create, mark and post the invoices of some customers, all or none."""
+        wanted = [batch for batch in batches if self._judge(*batch)]
+        if not wanted:
+            return
+        moves = self.env["omni.billing.transaction"]._create_invoices(
+            [
+                (transactions, line.partner_id, self._prepare_options(line))
+                for line, transactions in wanted
+            ]
+        )
+        for (line, _transactions), move in zip(wanted, moves, strict=True):
+            line._set_done(move)
+        self.env.flush_all()
+        self._post_process(moves)
+
+    def _prepare_options(self, line):
+        """Return the options of `omni.billing.transaction._create_invoice`. Hook."""
+        options = {
+            "title": self.title
+            or line.partner_id._billing_propose_title(self.date_start, self.date_end),
+            "date_start": self.date_start,
+            "date_end": self.date_end,
+            "invoice_date": self.invoice_date,
+        }
+        term = self.env["account.payment.term"]
+        if self.due_policy == "term":
+            term = self.payment_term_id
+        elif self.due_policy == "customer":
+            term = line.partner_id.property_payment_term_id
+        if term:
+            return options | {"payment_term": term}
+        is_fixed = self.due_policy == "date"
+        return options | {"date_due": self.date_due if is_fixed else self.invoice_date}
+
+    def _post_process(self, moves):
+        """Do more with the posted invoices, in the same database transaction. Hook."""
+
+    # === BUSINESS METHODS - CHARGING AND SENDING === #
+
+    def _collect(self):
+        """Charge and send, one customer after the other; commits after each.
+
+        :return: whether there is time left for other runs.
+        """
+        Line = self.env["omni.billing.run.line"]
+        domain = Domain("run_id", "=", self.id) & Line._get_collecting_domain()
+        while self.state == "collecting":
+            line = Line._lock_next(domain)
+            if not line:
+                retry(self.env, lambda: self._end_collecting(domain))
+                commit_progress(self.env)
+                return True
+            retry(self.env, line._collect_step)
+            seconds = commit_progress(self.env, 1, Line.search_count(domain))
+            self.invalidate_recordset()
+            if not seconds:
+                return False
+        return True
+
+    def _end_collecting(self, domain):
+        self._lock()
+        is_left = self.env["omni.billing.run.line"].search_count(domain, limit=1)
+        if self.state == "collecting" and not is_left:
+            self._finish()
+
+    # === BUSINESS METHODS - END === #
+
+    def _end_billing(self):
+        """Go over to what comes after billing, if nothing is left to bill."""
+        self._lock()
+        if self._count_pending() or self.state not in ("checking", "running"):
+            return
+        if self.state == "checking":
+            trust(self).state = "checked"
+        elif self.env["omni.billing.run.line"].search_count(
+            Domain("run_id", "=", self.id)
+            & self.env["omni.billing.run.line"]._get_collecting_domain(),
+            limit=1,
+        ):
+            self._go_on("collecting")
+        else:
+            self._finish()
+
+    def _finish(self):
+        """Tell who is responsible how it ended."""
+        trust(self).write({"state": "done", "finished_at": fields.Datetime.now()})
+        self.invalidate_recordset()
+        message = self.env._(
+            "Billed: %(done)s (%(amounts)s), skipped: %(skipped)s, parked: %(parked)s,"
+            " not charged: %(failed)s.",
+            done=self.done_count,
+            amounts=self.amounts or "0",
+            skipped=self.skipped_count,
+            parked=self.parked_count,
+            failed=self.failed_count,
+        )
+        self.message_post(
+            body=message, partner_ids=self.user_id.partner_id.ids, subject=self.name
+        )

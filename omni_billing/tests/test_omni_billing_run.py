@@ -1,0 +1,511 @@
+from datetime import date
+from unittest.mock import patch
+
+import psycopg2
+
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import freeze_time, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.omni_billing.models import omni_billing_run_billing
+
+from .common import BillingCommon
+
+BILLING = "odoo.addons.omni_billing.models.omni_billing_run_billing"
+
+
+class RunCommon(BillingCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.Run = cls.env["omni.billing.run"]
+        cls.others = cls.env["res.partner"].create(
+            [{"name": f"Customer {letter}"} for letter in "ABC"]
+        )
+        cls.customers = cls.customer + cls.others
+
+    @classmethod
+    def _charge_all(cls, cost=45.0, customers=None, **values):
+        partners = cls.customers if customers is None else customers
+        return cls.env["omni.billing.transaction"].concat(
+            *(
+                cls._create_transaction(cost, partner_id=partner.id, **values)
+                for partner in partners
+            )
+        )
+
+    @classmethod
+    def _create_run(cls, **values):
+        return cls.Run.create(values)
+
+    def _work(self):
+        """Have the job done as its scheduler does; as superuser."""
+        self.env.flush_all()
+        # sudo: the job is nobody's.
+        self.Run.sudo()._cron_process()
+        self.env.invalidate_all()
+
+    def _do(self, run=None, **values):
+        run = run or self._create_run(**values)
+        run.action_start()
+        self._work()
+        return run
+
+    def _read(self, run):
+        return {line.partner_id: line.state for line in run.line_ids}
+
+
+@tagged("post_install", "-at_install")
+class TestRun(RunCommon):
+    """F40, F186-F188, F202, W9"""
+
+    def test_each_customer_gets_one_invoice(self):
+        charges = self._charge_all(45) + self._charge_all(5)
+        run = self._do(title="January", date_due="2040-01-31")
+        self.assertEqual(run.state, "done")
+        self.assertEqual(set(self._read(run).values()), {"done"})
+        self.assertEqual(run.line_ids.partner_id, self.customers)
+        self.assertEqual((run.line_count, run.done_count), (4, 4))
+        self.assertEqual(run.amounts, "$\xa0200.00")
+        self.assertEqual(set(charges.mapped("state")), {"invoiced"})
+        for line in run.line_ids:
+            self.assertRecordValues(
+                line.invoice_id,
+                [
+                    {
+                        "partner_id": line.partner_id.id,
+                        "state": "posted",
+                        "amount_total": 50,
+                        "billing_title": "January",
+                        "billing_date_end": run.date_end,
+                        "invoice_date_due": date(2040, 1, 31),
+                    }
+                ],
+            )
+        self.assertIn("Billed: 4", run.message_ids[0].body)
+        self.assertEqual(run.line_ids.mapped("transaction_count"), [2] * 4)
+
+    def test_run_again_bills_nothing_twice(self):
+        self._charge_all()
+        run = self._do()
+        moves = run.line_ids.invoice_id
+        with self.assertRaisesRegex(UserError, "has begun already"):
+            run.action_start()
+        self._work()
+        again = self._do()
+        self.assertFalse(again.line_ids)
+        self.assertEqual(run.line_ids.invoice_id, moves)
+
+    def test_later_charges_wait_for_the_next_run(self):
+        """F188"""
+        self._charge_all(date="2025-01-31")
+        late = self._charge_all(date="2025-02-01")
+        run = self._do(date_start="2025-01-01", date_end="2025-01-31")
+        self.assertEqual(run.done_count, 4)
+        self.assertEqual(set(late.mapped("state")), {"unbilled"})
+        self.assertEqual(run.line_ids[0].invoice_id.billing_period[:10], "01/01/2025")
+
+    def test_check_changes_nothing(self):
+        """A dry run says what the run then does."""
+        charges = self._charge_all()
+        self._create_credit(60, partner_id=self.others[0].id)
+        self.others[1].active = False
+        run = self._create_run(is_email=True, is_charge=True)
+        run.action_check()
+        self.assertEqual(run.state, "checking")
+        self._work()
+        self.assertEqual(run.state, "checked")
+        self.assertEqual(
+            self._read(run),
+            {
+                self.customer: "ready",
+                self.others[0]: "skipped",
+                self.others[1]: "parked",
+                self.others[2]: "ready",
+            },
+        )
+        self.assertEqual(run.amounts, "$\xa090.00")
+        remark = run.line_ids.filtered(lambda line: line.state == "ready")[0].reason
+        self.assertEqual(remark, "There is no e-mail address. No card is saved.")
+        self.assertEqual(set(charges.mapped("state")), {"unbilled"})
+        self.assertFalse(run.line_ids.invoice_id)
+        self._do(run)
+        self.assertEqual(
+            self._read(run),
+            {
+                self.customer: "done",
+                self.others[0]: "skipped",
+                self.others[1]: "parked",
+                self.others[2]: "done",
+            },
+        )
+
+    def test_change_after_a_check_makes_it_a_draft(self):
+        self._charge_all()
+        run = self._create_run()
+        run.action_check()
+        self._work()
+        run.filter_text = "Fibre"
+        self.assertEqual((run.state, run.line_count), ("draft", 0))
+
+    def test_credits_above_charges_stay_unbilled(self):
+        """F202: an outage credit is on the next invoice; one too large waits."""
+        self._charge_all(45)
+        self._create_credit(10)
+        self._create_credit(50, partner_id=self.others[0].id)
+        run = self._do()
+        lines = {line.partner_id: line for line in run.line_ids}
+        self.assertEqual(lines[self.customer].invoice_id.amount_total, 35)
+        self.assertEqual(lines[self.others[0]].state, "skipped")
+        self.assertIn("exceed the charges by $\xa05.00", lines[self.others[0]].reason)
+        self.assertEqual(run.skipped_count, 1)
+
+    def test_below_the_minimum_stays_unbilled(self):
+        self._charge_all(45)
+        self._create_transaction(5)
+        run = self._do(amount_minimum=50)
+        self.assertEqual(run.done_count, 1)
+        self.assertEqual(run.skipped_count, 3)
+        self.assertIn("below the minimum", run.line_ids[1].reason)
+
+    def test_selections(self):
+        self._charge_all()
+        tag = self.env["res.partner.category"].create({"name": "Gold"})
+        self.others[0].category_id = tag
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.others[1].lang = "fr_FR"
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        foreign = self._create_transaction(
+            7, partner_id=self.others[2].id, currency_id=euro.id
+        )
+
+        def check(expected, **values):
+            run = self._create_run(**values)
+            run.action_check()
+            self._work()
+            self.assertEqual(run.line_ids.partner_id, expected, values)
+            return run
+
+        check(self.others[0], category_ids=tag.ids)
+        check(self.others[1], lang="fr_FR")
+        check(self.others[:2], partner_ids=self.others[:2].ids)
+        run = check(self.others[2], currency_id=euro.id)
+        self.assertEqual(run.line_ids.amount_total, foreign.amount_total)
+        check(self.customers, payment_method="no_card")
+        check(self.customers.browse(), payment_method="card")
+        check(self.customers.browse(), filter_text="Nothing of this")
+
+    def test_one_invoice_for_each_currency(self):
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        self._create_transaction(45)
+        self._create_transaction(7, currency_id=euro.id)
+        run = self._do()
+        self.assertEqual(run.line_ids.invoice_id.mapped("amount_total"), [45, 7])
+        self.assertEqual(run.amounts, "$\xa045.00 and 7.00\xa0€")
+
+    def test_grouping_key_tells_invoices_apart(self):
+        """Hook: one invoice for each customer, currency and key."""
+        for name in ("Fibre", "Mobile", "Mobile"):
+            self._create_transaction(45, name=name)
+        with patch.object(
+            type(self.Run),
+            "_get_grouping_key",
+            lambda _run, transaction: transaction.name,
+        ):
+            run = self._do()
+        self.assertEqual(
+            {line.grouping_key: line.invoice_id.amount_total for line in run.line_ids},
+            {"Fibre": 45, "Mobile": 90},
+        )
+
+    def test_due_by_payment_terms(self):
+        term = self.env.ref("account.account_payment_term_30days")
+        self._charge_all(date="2025-01-15")
+        values = {"date_end": "2025-01-31", "invoice_date": "2025-01-31"}
+        run = self._do(due_policy="term", payment_term_id=term.id, **values)
+        invoice = run.line_ids.invoice_id[0]
+        self.assertEqual(invoice.invoice_date_due, date(2025, 3, 2))
+        self.assertEqual(invoice.invoice_payment_term_id, term)
+        self._charge_all(date="2025-01-15", customers=self.customers[:2])
+        self.customer.property_payment_term_id = term
+        self.others[0].property_payment_term_id = False
+        run = self._do(due_policy="customer", **values)
+        self.assertEqual(
+            run.line_ids.invoice_id.mapped("invoice_date_due"),
+            [date(2025, 3, 2), date(2025, 1, 31)],
+        )
+
+    def test_services_are_charged_first(self):
+        """F185: what is due by then is in the run."""
+        service = self.env["omni.billing.service"].create(
+            {
+                "name": "Fibre",
+                "partner_id": self.customer.id,
+                "price_unit": 31,
+                "unit": "month",
+                "date_start": self.today,
+            }
+        )
+        run = self._do()
+        self.assertEqual(run.line_ids.invoice_id.amount_total, 31)
+        self.assertEqual(service.transaction_ids.state, "invoiced")
+
+    # === WHAT GOES WRONG === #
+
+    def _break(self, partner, error=None):
+        """Have the invoice of one customer fail."""
+        Transaction = self.env["omni.billing.transaction"]
+        prepare = type(Transaction)._prepare_invoice_values
+
+        def fail(transactions, customer, **options):
+            if customer == partner:
+                raise error or UserError(transactions.env._("Archived"))
+            return prepare(transactions, customer, **options)
+
+        return patch.object(type(Transaction), "_prepare_invoice_values", fail)
+
+    def test_failing_customer_is_parked_and_the_others_are_billed(self):
+        self._charge_all()
+        with self._break(self.others[1]):
+            run = self._do()
+        self.assertEqual(run.state, "done")
+        self.assertEqual((run.done_count, run.parked_count), (3, 1))
+        parked = run.line_ids.filtered(lambda line: line.state == "parked")
+        self.assertEqual(parked.partner_id, self.others[1])
+        self.assertEqual(parked.reason, "Archived")
+        run.action_retry_parked()
+        self.assertEqual(run.state, "running")
+        self._work()
+        self.assertEqual((run.done_count, run.parked_count), (4, 0))
+        self.assertEqual(len(run.line_ids.invoice_id), 4)
+
+    def test_bug_parks_one_customer_too(self):
+        self._charge_all()
+        with self._break(self.others[1], KeyError("x")), mute_logger(BILLING):
+            run = self._do()
+        self.assertEqual((run.done_count, run.parked_count), (3, 1))
+        self.assertIn("KeyError", run.line_ids.sorted("state")[-1].reason)
+
+    def test_parked_customer_alone_is_tried_again(self):
+        self._charge_all()
+        with self._break(self.customer):
+            run = self._do()
+        run.line_ids[0].with_user(self.staff).action_retry()
+        self._work()
+        self.assertEqual(run.done_count, 4)
+
+    def test_broken_tax_parks_one_customer(self):
+        """A tax whose account is gone."""
+        charges = self._charge_all()
+        broken = self._create_tax(7)
+        lines = broken.invoice_repartition_line_ids
+        account = self.company_data["default_account_revenue"].copy()
+        lines.filtered(lambda line: line.repartition_type == "tax").account_id = account
+        charges[1].tax_ids = broken
+        account.active = False
+        run = self._do()
+        states = self._read(run)
+        self.assertEqual(states.pop(self.others[0]), "parked")
+        self.assertEqual(set(states.values()), {"done"})
+        self.assertEqual(charges[1].state, "unbilled")
+
+    def test_archived_account_parks_one_customer(self):
+        self._charge_all()
+        account = self.company_data["default_account_receivable"].copy()
+        self.others[1].property_account_receivable_id = account
+        account.active = False
+        run = self._do()
+        states = self._read(run)
+        self.assertEqual(states.pop(self.others[1]), "parked")
+        self.assertEqual(set(states.values()), {"done"})
+        self.assertIn("account", run.line_ids.filtered("reason").reason)
+
+    def test_closed_period_stops_the_run_before_it_begins(self):
+        self._charge_all()
+        self.company.fiscalyear_lock_date = "2025-12-31"
+        run = self._create_run(invoice_date="2025-06-30")
+        with self.assertRaisesRegex(UserError, "closed up to"):
+            run.action_start()
+        self.assertEqual(run.state, "draft")
+
+    def test_chunks_are_smaller_than_the_run(self):
+        self._charge_all()
+        with patch.object(omni_billing_run_billing, "CHUNK", 3):
+            run = self._do()
+        self.assertEqual(run.done_count, 4)
+
+    def test_no_query_for_each_customer_beyond_the_invoice(self):
+        """Lines, transactions and marks cost the same for 4 customers and for 24."""
+
+        def count(number):
+            partners = self.env["res.partner"].create(
+                [{"name": f"Many {n}"} for n in range(number)]
+            )
+            self._charge_all(customers=partners)
+            run = self._create_run()
+            run.action_check()
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            # sudo: as the job does it.
+            run.sudo()._prepare_lines()
+            run.sudo()._process_chunk()
+            self.env.flush_all()
+            self.assertEqual(set(run.line_ids.mapped("state")), {"ready"})
+            return self.cr.sql_log_count - before
+
+        count(4)
+        self.assertLessEqual(count(24) - count(4), 3)
+
+    # === STATES === #
+
+    def test_pause_resume_and_cancel(self):
+        self._charge_all()
+        run = self._create_run()
+        run.action_start()
+        run.action_pause()
+        self._work()
+        self.assertEqual((run.state, run.done_count), ("paused", 0))
+        run.action_resume()
+        # sudo: as the job does it.
+        run.sudo()._prepare_lines()
+        with patch.object(omni_billing_run_billing, "CHUNK", 1):
+            run.sudo()._process_chunk()
+        run.action_pause()
+        self.assertEqual(run.done_count, 1)
+        run.action_resume()
+        self.assertEqual(run.state, "running")
+        run.action_cancel()
+        self._work()
+        self.assertEqual((run.state, run.done_count), ("cancelled", 1))
+        self.assertEqual((run.skipped_count, run.line_count), (3, 4))
+        with self.assertRaisesRegex(UserError, "stays on file"):
+            run.unlink()
+
+    def test_progress_tells_how_far_it_is(self):
+        self._charge_all()
+        run = self._create_run()
+        run.action_start()
+        self.assertTrue(run.get_progress()["is_working"])
+        self.assertFalse(run.get_progress()["is_prepared"])
+        # sudo: as the job does it.
+        run.sudo()._prepare_lines()
+        with patch.object(omni_billing_run_billing, "CHUNK", 1):
+            run.sudo()._process_chunk()
+        run.invalidate_recordset()
+        with freeze_time(run.working_since.replace(microsecond=0)) as clock:
+            clock.tick(10)
+            progress = run.get_progress()
+        self.assertEqual((progress["done"], progress["total"]), (1, 4))
+        self.assertEqual((progress["rate"], progress["seconds_left"]), (0.1, 30))
+        self._work()
+        self.assertFalse(run.get_progress()["is_working"])
+        self.assertEqual(run.get_progress()["billed"], 4)
+
+    def test_run_starts_at_its_time(self):
+        with freeze_time("2025-01-31 12:00:00"):
+            self._charge_all()
+            run = self._create_run(scheduled_at="2025-02-01 06:00:00")
+            run.action_start()
+            self._work()
+            self.assertEqual((run.state, run.line_count), ("scheduled", 0))
+        with freeze_time("2025-02-01 06:00:00"):
+            self._work()
+        self.assertEqual((run.state, run.done_count), ("done", 4))
+
+    def test_what_began_cannot_be_edited(self):
+        self._charge_all()
+        run = self._do()
+        with self.assertRaisesRegex(UserError, "cannot be edited"):
+            run.title = "Other"
+        run.name = "January"
+        with self.assertRaises(AccessError):
+            run.state = "draft"
+        with self.assertRaises(AccessError):
+            self._create_run(state="running")
+
+    def test_customer_is_once_in_a_run(self):
+        self._charge_all()
+        run = self._do()
+        with (
+            self.assertRaises(psycopg2.IntegrityError),
+            mute_logger("odoo.sql_db"),
+            self.env.cr.savepoint(),
+        ):
+            run.sudo().line_ids[0].copy()
+
+    # === SCHEDULES === #
+
+    def _create_schedule(self, **values):
+        return self.env["omni.billing.run.schedule"].create(
+            {"name": "Monthly", "date_first": "2025-02-01", "title": "Month"} | values
+        )
+
+    def test_schedule_begins_a_run_each_month(self):
+        """F187"""
+        self.company.partner_id.tz = "America/Los_Angeles"
+        self._charge_all(date="2025-01-31")
+        late = self._charge_all(date="2025-02-01")
+        schedule = self._create_schedule()
+        with freeze_time("2025-02-01 07:59:00"):
+            self._work()
+            self.assertFalse(schedule.run_ids)
+        with freeze_time("2025-02-01 08:00:00"):
+            self._work()
+            self._work()
+        run = schedule.run_ids
+        self.assertRecordValues(
+            run,
+            [
+                {
+                    "name": "Monthly, 2025-02-01",
+                    "title": "Month",
+                    "state": "done",
+                    "date_start": False,
+                    "date_end": date(2025, 1, 31),
+                    "invoice_date": date(2025, 2, 1),
+                    "date_due": date(2025, 2, 16),
+                    "done_count": 4,
+                }
+            ],
+        )
+        self.assertEqual(set(late.mapped("state")), {"unbilled"})
+        self.assertEqual(schedule.next_date, date(2025, 3, 1))
+
+    def test_schedule_catches_up_each_missed_run(self):
+        for day in ("2025-01-15", "2025-02-15", "2025-03-15"):
+            self._create_transaction(45, date=day)
+        schedule = self._create_schedule(period="previous")
+        with freeze_time("2025-04-10 12:00:00"):
+            self._work()
+        self.assertEqual(
+            [
+                (str(run.date_start), str(run.date_end), run.done_count)
+                for run in schedule.run_ids.sorted("date_end")
+            ],
+            [
+                ("2025-01-01", "2025-01-31", 1),
+                ("2025-02-01", "2025-02-28", 1),
+                ("2025-03-01", "2025-03-31", 1),
+            ],
+        )
+
+    # === RIGHTS === #
+
+    def test_staff_run_and_others_see_nothing(self):
+        self._charge_all()
+        run = self._create_run().with_user(self.staff)
+        run.action_check()
+        self._work()
+        run.action_start()
+        self._work()
+        self.assertEqual(run.done_count, 4)
+        with self.assertRaises(AccessError):
+            run.line_ids.write({"state": "pending"})
+        for user in (self.portal, self.outsider):
+            with self.assertRaises(AccessError):
+                run.with_user(user).get_progress()
+            with self.assertRaises(AccessError):
+                run.with_user(user).action_start()
