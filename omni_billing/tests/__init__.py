@@ -13,6 +13,7 @@ from . import (
     test_omni_billing_payment_wizard,
     test_omni_billing_proforma_wizard,
     test_omni_billing_run,
+    test_omni_billing_run_collection,
     test_omni_billing_service,
     test_omni_billing_transaction,
     test_operations,

@@ -1,0 +1,295 @@
+from ast import literal_eval
+from datetime import date
+from unittest.mock import patch
+
+from odoo.exceptions import UserError, ValidationError
+from odoo.tests import freeze_time, tagged
+
+from .card_common import CardCommon
+from .test_omni_billing_run import RunCommon
+
+
+@tagged("post_install", "-at_install")
+class TestRunCollection(CardCommon, RunCommon):
+    """W11, F155, F187, F192: charge the default card, send, retry, leave to staff."""
+
+    def _charge(self, day="2025-02-01", **values):
+        """Bill the one customer, and charge the card."""
+        self._create_transaction(45, date="2025-01-31")
+        with freeze_time(f"{day} 12:00:00"):
+            run = self._create_run(is_charge=True, **values)
+            run.action_start()
+            self._work()
+        return run.line_ids
+
+    def _go_to(self, day):
+        with freeze_time(f"{day} 12:00:00"):
+            self._work()
+
+    def _read_charge(self, line):
+        return line.charge_state, line.charge_tries, str(line.charge_date or "")
+
+    def test_default_card_is_charged(self):
+        line = self._charge()
+        self.assertEqual(line.run_id.state, "done")
+        self.assertEqual(self._read_charge(line), ("paid", 1, ""))
+        self.assertEqual(line.invoice_state, "paid")
+        self.assertEqual(self.gateway.taken, 4500)
+        self._go_to("2025-02-02")
+        self.assertEqual(self.gateway.taken, 4500)
+
+    def test_nothing_owed_is_not_charged(self):
+        self._create_credit(45, date="2025-01-31")
+        line = self._charge()
+        self.assertEqual(line.state, "done")
+        self.assertFalse(line.charge_state)
+        self.assertFalse(self.gateway.charges)
+
+    def test_customer_without_a_card_is_left_to_staff(self):
+        self.card.action_billing_delete()
+        line = self._charge()
+        self.assertEqual(self._read_charge(line), ("failed", 0, ""))
+        self.assertEqual(line.charge_error, "No card is saved.")
+        self.assertEqual(line.run_id.failed_count, 1)
+
+    def test_expired_card_is_left_to_staff(self):
+        # sudo: cards are the provider's.
+        self.card.sudo().billing_exp_year = 2020
+        line = self._charge()
+        self.assertEqual(line.charge_state, "failed")
+        self.assertIn("Card expired", line.charge_error)
+
+    def test_soft_decline_is_tried_again_on_the_days_of_the_company(self):
+        """W11: after 1, 3 and 7 days, then it is left to staff."""
+        for _try in range(4):
+            self.gateway.decline(decline_code="insufficient_funds")
+        line = self._charge()
+        self.assertEqual(line.run_id.state, "done")
+        self.assertEqual(self._read_charge(line), ("retry", 1, "2025-02-02"))
+        self.assertIn("not enough money", line.charge_error)
+        self._go_to("2025-02-01")
+        self.assertEqual(line.charge_tries, 1)
+        self._go_to("2025-02-02")
+        self.assertEqual(self._read_charge(line), ("retry", 2, "2025-02-04"))
+        self._go_to("2025-02-04")
+        self.assertEqual(self._read_charge(line), ("retry", 3, "2025-02-08"))
+        self._go_to("2025-02-08")
+        self.assertEqual(self._read_charge(line), ("failed", 4, ""))
+        self._go_to("2025-03-01")
+        self.assertEqual(line.charge_tries, 4)
+        self.assertFalse(self.gateway.taken)
+
+    def test_retry_that_works_ends_it(self):
+        self.gateway.decline(decline_code="insufficient_funds")
+        line = self._charge()
+        self._go_to("2025-02-02")
+        self.assertEqual(self._read_charge(line), ("paid", 2, ""))
+        self.assertEqual(self.gateway.taken, 4500)
+
+    def test_days_of_retries_are_the_companys(self):
+        self.company.billing_retry_days = "10"
+        self.gateway.decline(decline_code="insufficient_funds")
+        line = self._charge()
+        self.assertEqual(line.charge_date, date(2025, 2, 11))
+        self.company.billing_retry_days = False
+        self.gateway.decline(decline_code="insufficient_funds")
+        self.assertEqual(self._charge().charge_state, "failed")
+        for wrong in ("3, 1", "0", "soon", "1, 1", "500"):
+            with self.assertRaises(ValidationError):
+                self.company.billing_retry_days = wrong
+
+    def test_hard_declines_and_sca_are_not_retried_blindly(self):
+        self.gateway.decline(decline_code="stolen_card")
+        self.assertEqual(self._charge().charge_state, "failed")
+        self.gateway.ask_customer()
+        line = self._charge()
+        self.assertEqual(line.charge_state, "failed")
+        self.assertIn("asks the customer to confirm", line.charge_error)
+        self.assertEqual(self.gateway.taken, 0)
+
+    def test_paid_meanwhile_is_not_charged(self):
+        self.gateway.decline(decline_code="insufficient_funds")
+        line = self._charge()
+        self._pay(line.invoice_id, mode="cash")
+        self._go_to("2025-02-02")
+        self.assertEqual(self._read_charge(line), ("paid", 1, ""))
+        self.assertFalse(self.gateway.taken)
+
+    def test_void_meanwhile_is_not_charged(self):
+        self.gateway.decline(decline_code="insufficient_funds")
+        line = self._charge()
+        line.invoice_id.action_billing_void()
+        self._go_to("2025-02-02")
+        self.assertEqual(line.charge_state, "given_up")
+
+    def test_lost_answer_is_learnt_and_not_charged_again(self):
+        """Design §5.1"""
+        self.gateway.lose(is_executed=True)
+        line = self._charge()
+        self.assertEqual(line.run_id.state, "done")
+        self.assertEqual(self._read_charge(line), ("open", 1, ""))
+        self._go_to("2025-02-01")
+        self.assertEqual(line.charge_state, "open")
+        # sudo: the job is nobody's.
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self._go_to("2025-02-01")
+        self.assertEqual(self._read_charge(line), ("paid", 1, ""))
+        self.assertEqual(self.gateway.taken, 4500)
+
+    def test_charge_that_never_reached_stripe_is_tried_again(self):
+        self.gateway.lose(is_executed=False)
+        line = self._charge()
+        # sudo: the job is nobody's.
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self._go_to("2025-02-01")
+        self.assertEqual(self._read_charge(line), ("retry", 1, "2025-02-02"))
+        self._go_to("2025-02-02")
+        self.assertEqual(self._read_charge(line), ("paid", 2, ""))
+        self.assertEqual(self.gateway.taken, 4500)
+
+    def test_process_that_died_before_the_attempt_is_no_try(self):
+        line = self._charge()
+        # sudo: what a process leaves that dies.
+        again = line.sudo().copy({"partner_id": self.others[0].id})
+        invoice = self._bill(
+            self._create_transaction(30, partner_id=self.others[0].id),
+            partner_id=self.others[0].id,
+        )
+        self._save_card("4343", self.others[0])
+        again.write(
+            {
+                "invoice_id": invoice.id,
+                "charge_state": "open",
+                "charge_tries": 1,
+            }
+        )
+        self._go_to("2025-02-02")
+        self.assertEqual(again.charge_state, "due")
+        self._go_to("2025-02-02")
+        self.assertEqual(self._read_charge(again), ("paid", 1, ""))
+        self.assertEqual(self.gateway.taken, 7500)
+
+    # === THE ACTION CENTRE === #
+
+    def _fail(self):
+        self.gateway.decline(decline_code="stolen_card")
+        line = self._charge().with_user(self.staff)
+        self.assertEqual(line.charge_state, "failed")
+        return line
+
+    def _find_failed(self):
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.omni_billing_run_line_action_failed"
+        )
+        return self.env["omni.billing.run.line"].search(literal_eval(action["domain"]))
+
+    def test_staff_charge_again(self):
+        """F155"""
+        line = self._fail()
+        self.assertEqual(self._find_failed().ids, line.ids)
+        self.gateway.decline(decline_code="insufficient_funds")
+        action = line.action_charge_again()
+        self.assertEqual(action["params"]["type"], "warning")
+        self.assertIn("not enough money", action["params"]["message"])
+
+    def test_staff_charge_again_with_success(self):
+        line = self._fail()
+        action = line.action_charge_again()
+        self.assertEqual(action["params"]["type"], "success")
+        self.assertEqual(line.charge_state, "paid")
+        self.assertFalse(self._find_failed())
+        with self.assertRaisesRegex(UserError, "nothing to do"):
+            line.action_charge_again()
+
+    def test_staff_charge_many_again_as_a_job(self):
+        lines = self._fail() + self._fail()
+        action = lines.action_charge_again()
+        self.assertEqual(action["params"]["type"], "info")
+        self.assertEqual(set(lines.mapped("charge_state")), {"due"})
+        self._go_to("2025-02-05")
+        self.assertEqual(set(lines.mapped("charge_state")), {"paid"})
+
+    def test_staff_take_another_card_or_other_money(self):
+        line = self._fail()
+        self.assertEqual(line.action_other_card()["context"]["default_mode"], "stripe")
+        action = line.action_pay_manually()
+        wizard = (
+            self.env[action["res_model"]].with_context(**action["context"]).create({})
+        )
+        self.assertEqual((wizard.mode, wizard.amount), ("bank", 45))
+        wizard.action_pay()
+        self.assertFalse(self._find_failed())
+
+    def test_staff_give_up(self):
+        line = self._fail()
+        line.action_give_up()
+        self.assertEqual(line.charge_state, "given_up")
+        self.assertFalse(self._find_failed())
+        self.assertEqual(line.invoice_state, "unpaid")
+
+    # === E-MAIL AND STATES === #
+
+    def _mail(self, line, error=None):
+        """Keep what is sent instead of sending it."""
+        self.sent = []
+
+        def send(line, move):
+            if error:
+                raise error
+            self.sent.append((move, move.billing_state))
+
+        return patch.object(type(line), "_send_email", send)
+
+    def test_invoice_is_sent_after_the_charge(self):
+        with self._mail(self.env["omni.billing.run.line"]):
+            line = self._charge(is_email=True)
+        self.assertEqual(line.email_state, "sent")
+        self.assertEqual(self.sent, [(line.invoice_id, "paid")])
+
+    def test_invoice_waits_until_the_outcome_is_known(self):
+        self.gateway.lose(is_executed=True)
+        with self._mail(self.env["omni.billing.run.line"]):
+            line = self._charge(is_email=True)
+            self.assertEqual(line.email_state, "todo")
+            # sudo: the job is nobody's.
+            self.env["payment.transaction"].sudo()._cron_resolve()
+            self._go_to("2025-02-01")
+        self.assertEqual(self.sent, [(line.invoice_id, "paid")])
+
+    def test_invoice_that_cannot_be_sent_says_why(self):
+        self.customer.email = False
+        line = self._charge(is_email=True)
+        self.assertEqual(line.email_state, "failed")
+        self.assertIn("no e-mail address", line.email_error)
+        self.assertEqual((line.charge_state, line.run_id.state), ("paid", "done"))
+
+    def test_paused_run_charges_nobody(self):
+        self._create_transaction(45, date="2025-01-31")
+        run = self._create_run(is_charge=True)
+        run.action_start()
+        # sudo: as the job does it.
+        run.sudo()._prepare_lines()
+        run.sudo()._process_chunk()
+        run.sudo()._end_billing()
+        self.assertEqual(run.state, "collecting")
+        self.assertEqual(run.get_progress()["total"], 1)
+        run.action_pause()
+        self._work()
+        self.assertFalse(self.gateway.taken)
+        run.action_resume()
+        self.assertEqual(run.state, "collecting")
+        run.action_cancel()
+        self._work()
+        self.assertFalse(self.gateway.taken)
+        self.assertFalse(run.line_ids.charge_state)
+
+    def test_customers_with_a_card_are_found(self):
+        self._charge_all(45)
+        for method, expected in (
+            ("card", self.customer),
+            ("no_card", self.others),
+        ):
+            run = self._create_run(payment_method=method)
+            run.action_check()
+            self._work()
+            self.assertEqual(run.line_ids.partner_id, expected)
