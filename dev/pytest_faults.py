@@ -70,6 +70,29 @@ def subjects(stripe: StripeServer) -> Iterator[dict[str, Subject]]:
         yield loaded
 
 
+@pytest.fixture(scope="session")
+def runs(stripe: StripeServer) -> Iterator[Subject]:
+    """Load Odoo on a database of its own, for billing runs and services."""
+    workspace = Workspace(core.ensure(), paths.TEST_DATA, dict(os.environ))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        database = f"{PREFIX}_run_faults_runs_{os.getpid()}"
+        workspace.databases.copy(os.environ["OMNI_ADDON_TEMPLATE"], database)
+        stack.callback(workspace.databases.drop, database)
+        parameters = {
+            "omni_billing.stripe_api_base": stripe.url,
+            "omni_billing.stripe_js_url": stripe.js_url,
+        }
+        workspace.databases.set_parameters(database, parameters)
+        subject = Subject("runs", workspace, database, folder)
+        stack.callback(subject.close)
+        subject.wait_until_ready()
+        subject.users = subject.run(
+            "set_up", stripe_url=stripe.url, key=SECRET_KEY
+        ).expect()
+        yield subject
+
+
 def pytest_sessionstart() -> None:
     """Keep only the table of this session."""
     FILE.unlink(missing_ok=True)

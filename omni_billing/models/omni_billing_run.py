@@ -93,6 +93,8 @@ class OmniBillingRun(models.Model):
     )
     finished_at = fields.Datetime(readonly=True, copy=False)
     line_count = fields.Integer(string="Customers", compute="_compute_counts")
+    ready_count = fields.Integer(string="To Bill", compute="_compute_counts")
+    remark_count = fields.Integer(string="With a Remark", compute="_compute_counts")
     done_count = fields.Integer(string="Billed", compute="_compute_counts")
     skipped_count = fields.Integer(string="Skipped", compute="_compute_counts")
     parked_count = fields.Integer(string="Parked", compute="_compute_counts")
@@ -120,7 +122,7 @@ class OmniBillingRun(models.Model):
         for run in self:
             mine = counts.get(run.id, [])
             run.line_count = sum(count for _state, _unit, count, _amount in mine)
-            for state in ("done", "skipped", "parked"):
+            for state in ("ready", "done", "skipped", "parked"):
                 run[f"{state}_count"] = sum(row[2] for row in mine if row[0] == state)
             sums = {}
             for state, unit, _count, amount in mine:
@@ -134,15 +136,19 @@ class OmniBillingRun(models.Model):
                 ],
             )
         Line = self.env["omni.billing.run.line"]
-        failed = dict(
-            Line._read_group(
-                Domain("run_id", "in", self.ids) & Line._get_action_domain(),
-                ["run_id"],
-                ["__count"],
-            )
+        failed = self._count_lines(Line._get_action_domain())
+        remarks = self._count_lines(
+            Domain("state", "=", "ready") & Domain("reason", "!=", False)
         )
         for run in self:
             run.failed_count = failed.get(run, 0)
+            run.remark_count = remarks.get(run, 0)
+
+    def _count_lines(self, domain):
+        groups = self.env["omni.billing.run.line"]._read_group(
+            Domain("run_id", "in", self.ids) & domain, ["run_id"], ["__count"]
+        )
+        return dict(groups)
 
     def _read_counts(self):
         """Return (state, currency, count, amount) of the lines, by id of the run."""
@@ -326,22 +332,7 @@ class OmniBillingRun(models.Model):
         """
         self.ensure_one()
         self.check_access("read")
-        Line = self.env["omni.billing.run.line"]
-        pending = self._count_pending()
-        done = self.line_count - pending
-        if self.state == "collecting":
-            domain = Domain("run_id", "=", self.id)
-            pending = Line.search_count(domain & Line._get_collecting_domain())
-            total = Line.search_count(
-                domain
-                & (
-                    Domain("charge_state", "!=", False)
-                    | Domain("email_state", "!=", False)
-                )
-            )
-            done = total - pending
-        else:
-            total = self.line_count
+        done, pending = self._count_progress()
         now = fields.Datetime.now()
         seconds = (
             (now - self.working_since).total_seconds() if self.working_since else 0
@@ -351,9 +342,11 @@ class OmniBillingRun(models.Model):
             "state": self.state,
             "is_working": self.state in WORKING_STATES,
             "is_prepared": self.is_prepared,
-            "total": total,
+            "total": done + pending,
             "done": done,
             "billed": self.done_count,
+            "ready": self.ready_count,
+            "remarks": self.remark_count,
             "skipped": self.skipped_count,
             "parked": self.parked_count,
             "failed": self.failed_count,
@@ -361,6 +354,21 @@ class OmniBillingRun(models.Model):
             "rate": rate,
             "seconds_left": left,
         }
+
+    def _count_progress(self):
+        """Return how many customers are done, and how many are left, in this phase."""
+        if self.state in WORKING_STATES and not self.is_prepared:
+            return 0, 0
+        if self.state != "collecting":
+            pending = self._count_pending()
+            return self.line_count - pending, pending
+        Line = self.env["omni.billing.run.line"]
+        mine = Domain("run_id", "=", self.id)
+        wanted = Domain("charge_state", "!=", False) | Domain(
+            "email_state", "!=", False
+        )
+        pending = Line.search_count(mine & Line._get_collecting_domain())
+        return Line.search_count(mine & wanted) - pending, pending
 
     # === BUSINESS METHODS - STATE === #
 

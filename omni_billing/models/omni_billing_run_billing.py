@@ -78,6 +78,10 @@ class OmniBillingRun(models.Model):
         return bool(commit_progress(self.env, 0, self._count_pending()))
 
     def _prepare_lines(self):
+        self._lock()
+        if self.is_prepared:
+            # Another process was faster.
+            return
         Line = self.env["omni.billing.run.line"]
         # What a check found may have changed; nothing is billed before this.
         self.line_ids.unlink()

@@ -1,11 +1,15 @@
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..const import SOFT_DECLINES
 from ..tools.commit import commit_progress, retry
+
+_logger = logging.getLogger(__name__)
 
 #: An invoice that waits for money.
 OPEN_STATES = ("unpaid", "partial")
@@ -321,8 +325,15 @@ class OmniBillingRunLine(models.Model):
         try:
             with self.env.cr.savepoint():
                 self._send_email(self.invoice_id)
-        except UserError as error:
-            self.write({"email_state": "failed", "email_error": str(error)})
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            # A full disk, a broken template: whatever it is, the others are sent.
+            if not isinstance(error, UserError):
+                _logger.warning("%s is not sent: %r", self.invoice_id, error)
+            self.write(
+                {"email_state": "failed", "email_error": self.run_id._explain(error)}
+            )
         else:
             self.write({"email_state": "sent", "email_error": False})
 

@@ -1,12 +1,16 @@
+import errno
 from ast import literal_eval
 from datetime import date
 from unittest.mock import patch
 
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import freeze_time, tagged
+from odoo.tools import mute_logger
 
 from .card_common import CardCommon
 from .test_omni_billing_run import RunCommon
+
+COLLECTION = "odoo.addons.omni_billing.models.omni_billing_run_line_collection"
 
 
 @tagged("post_install", "-at_install")
@@ -262,6 +266,17 @@ class TestRunCollection(CardCommon, RunCommon):
         self.assertEqual(line.email_state, "failed")
         self.assertIn("no e-mail address", line.email_error)
         self.assertEqual((line.charge_state, line.run_id.state), ("paid", "done"))
+
+    def test_full_disk_stops_no_other_invoice(self):
+        error = OSError(errno.ENOSPC, "No space left on device")
+        with (
+            self._mail(self.env["omni.billing.run.line"], error),
+            mute_logger(COLLECTION),
+        ):
+            line = self._charge(is_email=True)
+        self.assertEqual(line.email_state, "failed")
+        self.assertIn("No space left", line.email_error)
+        self.assertEqual(line.run_id.state, "done")
 
     def test_paused_run_charges_nobody(self):
         self._create_transaction(45, date="2025-01-31")

@@ -1,0 +1,262 @@
+"""Billing runs and services, killed anywhere and done by two at once (W8, W9, W11)."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import stripe as stripe_sdk
+
+from tests.fakes.stripe_server import SECRET_KEY
+from tests.faults.runs import STEPS
+
+CUSTOMERS = 12
+
+
+@pytest.fixture(autouse=True)
+def at_rest(runs):
+    """End what a test has left running."""
+    yield
+    runs.end()
+
+
+@pytest.fixture
+def customers(runs):
+    """Give customers with two charges each."""
+    return runs.run("add_customers", count=CUSTOMERS).expect()
+
+
+def start(runs, **values):
+    return runs.run("start_run", by="ann", **values).expect()
+
+
+def work(runs, **options):
+    return runs.start("work", is_job=True, **options)
+
+
+def finish(runs, limit=10):
+    """Run the job as often as its scheduler would."""
+    for _slot in range(limit):
+        if not work(runs).result().expect():
+            return
+    raise AssertionError("The run does not come to an end.")
+
+
+def check_all_billed(runs, customers, ids):
+    """See that each customer has one invoice of all charges, and nothing is left."""
+    books = runs.run("read", runs=ids, customers=customers).expect()
+    expected = [
+        [partner, 20.0 * index + 3, "posted", "not_paid"]
+        for index, partner in enumerate(customers, start=1)
+    ]
+    assert books["invoices"] == expected
+    assert books["unbilled"] == 0
+    assert books["sum"] == sum(invoice[1] for invoice in expected)
+    assert not books["has_gaps"]
+    assert not books["lines_without_invoice"]
+    assert set(books["runs"]) == {"done"}
+    done = [line[0] for line in books["lines"] if line[1] == "done"]
+    assert sorted(done) == sorted(customers)
+    return books
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_in_a_step_the_run_goes_on(runs, customers, step):
+    run = start(runs)
+    work(runs, stop=step).wait_until_stopped().kill()
+    finish(runs)
+    check_all_billed(runs, customers, [run])
+
+
+def test_killed_at_any_statement_the_run_goes_on(runs, customers):
+    """Ten times in a row, each time at another of its statements."""
+    run = start(runs)
+    chance = random.Random(20250131)
+    kills = 0
+    for _try in range(10):
+        task = work(runs, stop=f"sql {chance.randint(1, 160)}")
+        if task.stops():
+            task.kill()
+            kills += 1
+    assert kills >= 5
+    finish(runs)
+    check_all_billed(runs, customers, [run])
+
+
+@pytest.mark.parametrize("step", ["created", "marked", "second chunk"])
+def test_two_processes_share_one_run(runs, customers, step):
+    run = start(runs)
+    first = work(runs, stop=step).wait_until_stopped()
+    second = work(runs)
+    runs.wait_for_lock(second)
+    first.go_on()
+    first.result().expect()
+    second.result().expect()
+    finish(runs)
+    check_all_billed(runs, customers, [run])
+
+
+def test_process_killed_while_another_waits_for_it(runs, customers):
+    run = start(runs)
+    first = work(runs, stop="marked").wait_until_stopped()
+    second = work(runs)
+    runs.wait_for_lock(second)
+    first.kill()
+    second.result().expect()
+    finish(runs)
+    check_all_billed(runs, customers, [run])
+
+
+@pytest.mark.parametrize("step", ["prepared", "created", "second chunk"])
+def test_two_runs_of_the_same_customers_at_once(runs, customers, step):
+    one, other = start(runs), start(runs)
+    first = work(runs, stop=step).wait_until_stopped()
+    second = work(runs)
+    runs.wait_for_lock(second)
+    first.go_on()
+    first.result().expect()
+    second.result().expect()
+    finish(runs)
+    check_all_billed(runs, customers, [one, other])
+
+
+def test_two_people_begin_the_same_run(runs, customers):
+    run = start(runs)
+    again = runs.run("press", by="ben", run=run, button="action_start")
+    assert again.error == "UserError"
+    finish(runs)
+    check_all_billed(runs, customers, [run])
+
+
+def test_database_goes_away_in_a_chunk(runs, customers):
+    """Its connections are cut, as when the server restarts."""
+    run = start(runs)
+    task = work(runs, stop="created").wait_until_stopped()
+    with runs.sql() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid != pg_backend_pid()"
+        )
+    task.go_on()
+    assert task.result().error
+    finish(runs)
+    check_all_billed(runs, customers, [run])
+
+
+def test_paused_and_cancelled_while_a_process_bills(runs, customers):
+    run = start(runs)
+    task = work(runs, stop="second chunk").wait_until_stopped()
+    runs.run("press", by="ann", run=run, button="action_pause").expect()
+    task.go_on()
+    task.result().expect()
+    books = runs.run("read", runs=[run], customers=customers).expect()
+    assert books["runs"] == ["paused"]
+    assert 5 <= len(books["invoices"]) < CUSTOMERS
+    billed = len(books["invoices"])
+    runs.run("press", by="ann", run=run, button="action_cancel").expect()
+    finish(runs)
+    books = runs.run("read", runs=[run], customers=customers).expect()
+    assert books["runs"] == ["cancelled"]
+    assert len(books["invoices"]) == billed
+    other = start(runs)
+    finish(runs)
+    books = runs.run("read", runs=[other], customers=customers).expect()
+    assert len(books["invoices"]) == CUSTOMERS
+
+
+# === CHARGES === #
+
+
+@pytest.fixture
+def cards(runs, stripe):
+    """Give customers with a card each, on an empty Stripe."""
+    stripe.reset()
+    stripe.hold_webhooks()
+    api = stripe_sdk.StripeClient(SECRET_KEY, base_addresses={"api": stripe.url}).v1
+    pairs = []
+    for number in range(3):
+        customer = api.customers.create({"name": f"Card {number}"}).id
+        card = api.payment_methods.attach("pm_card_visa", {"customer": customer}).id
+        pairs.append((customer, card))
+    return runs.run("add_cards", cards=pairs).expect()
+
+
+def settle(runs):
+    """Let the jobs run until nothing is left to learn."""
+    for _time in range(3):
+        runs.run("ask_stripe", is_job=True).expect()
+        finish(runs)
+
+
+def check_charged_once(runs, stripe, customers, run):
+    books = runs.run("read", runs=[run], customers=customers).expect()
+    assert [invoice[1] for invoice in books["invoices"]] == [10, 20, 30]
+    assert {line[1:] == ["done", "paid"] for line in books["lines"]} == {True}
+    assert books["runs"] == ["done"]
+    charges = stripe.store()["charges"]
+    assert sorted(c["amount_captured"] for c in charges if c["paid"]) == [
+        *(1000, 2000, 3000)
+    ]
+    stripe.check()
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["attempt unsaved", "before the call", "answered", "unbooked", "uncommitted"],
+)
+def test_killed_while_a_card_is_charged(runs, stripe, cards, step):
+    """W11, design §5.1: charged once, and the line knows it."""
+    run = start(runs, is_charge=True)
+    work(runs, stop=step).wait_until_stopped().kill()
+    settle(runs)
+    books = runs.run("read", runs=[run], customers=cards).expect()
+    if step == "before the call":
+        # It never reached Stripe, so it is a try that failed: again tomorrow.
+        states = sorted(line[2] for line in books["lines"])
+        assert states == ["paid", "paid", "retry"]
+        assert sum(c["amount_captured"] for c in stripe.store()["charges"]) == 5000
+        return
+    check_charged_once(runs, stripe, cards, run)
+
+
+@pytest.mark.parametrize("step", ["before the call", "answered", "uncommitted"])
+def test_two_processes_charge_the_same_customers(runs, stripe, cards, step):
+    run = start(runs, is_charge=True)
+    first = work(runs, stop=step).wait_until_stopped()
+    second = work(runs)
+    runs.wait_for_lock(second)
+    first.go_on()
+    first.result().expect()
+    second.result().expect()
+    settle(runs)
+    check_charged_once(runs, stripe, cards, run)
+
+
+# === SERVICES === #
+
+
+def test_services_killed_and_done_by_two_at_once(runs):
+    """W8, W10: each period once, whoever writes it."""
+    services = runs.run("add_services", count=12, start="2025-01-01").expect()
+    task = runs.start("charge_services", is_job=True, stop="services written")
+    task.wait_until_stopped().kill()
+    first = runs.start("charge_services", is_job=True, stop="services written")
+    first.wait_until_stopped()
+    second = runs.start("charge_services", is_job=True)
+    runs.wait_for_lock(second)
+    first.go_on()
+    first.result().expect()
+    second.result().expect()
+    runs.run("charge_services", is_job=True).expect()
+    charges = runs.run("read_services", services=services).expect()
+    for service in services:
+        mine = [charge[1:] for charge in charges if charge[0] == service]
+        assert mine.count(["2025-01-01", -1]) == 1
+        months = [start for start, part in mine if part == 0]
+        assert months == sorted(set(months))
+        assert months[:2] == ["2025-01-01", "2025-02-01"]
+    sizes = {
+        len([charge for charge in charges if charge[0] == service])
+        for service in services
+    }
+    assert len(sizes) == 1
