@@ -11,7 +11,7 @@ from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
 
-#: Customers that are billed in one database transaction (see docs/scale.md).
+#: Customers that are billed in one database transaction.
 CHUNK = 100
 
 

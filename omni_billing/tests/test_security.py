@@ -223,6 +223,10 @@ class TestSecurity(BillingCommon):
             "omni.billing.payment.wizard",
             "omni.billing.void.wizard",
             "omni.billing.service",
+            "omni.billing.service.change",
+            "omni.billing.run",
+            "omni.billing.run.line",
+            "omni.billing.run.schedule",
         ):
             with self.subTest(model=model), self.assertRaises(AccessError):
                 self.env[model].with_user(self.outsider).search([])
@@ -266,6 +270,10 @@ class TestSecurity(BillingCommon):
             "omni.billing.proforma.wizard",
             "omni.billing.payment.wizard",
             "omni.billing.void.wizard",
+            "omni.billing.service",
+            "omni.billing.run",
+            "omni.billing.run.line",
+            "omni.billing.run.schedule",
         ):
             with self.subTest(model=model), self.assertRaises(AccessError):
                 self.env[model].with_user(self.portal).create({})

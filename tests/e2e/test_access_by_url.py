@@ -18,6 +18,10 @@ PAGES = [
     "/odoo/billing-transactions",
     "/odoo/billing-invoices",
     "/odoo/billing-services",
+    "/odoo/billing-runs",
+    "/odoo/billing-run-customers",
+    "/odoo/billing-failed-charges",
+    "/odoo/billing-schedules",
     "/odoo/billing-credit-types",
     "/odoo/billing-settings",
 ]
@@ -151,6 +155,9 @@ def calls(secret):
         ("omni.billing.payment.wizard", "create", [{"invoice_ids": invoice}]),
         ("omni.billing.void.wizard", "create", [{"invoice_ids": invoice}]),
         ("omni.billing.service", "create", [{"partner_id": secret.partner}]),
+        ("omni.billing.run", "create", [{"name": "Mine"}]),
+        ("omni.billing.run.line", "search_read", [], ["reason"]),
+        ("omni.billing.run.schedule", "create", [{"name": "Mine"}]),
         ("omni.billing.credit.type", "search_read", [], ["name"]),
     ]
 
