@@ -844,9 +844,17 @@ class OmniBillingTransaction(models.Model):
         :param batches: list of ``(transactions, partner, options)``.
         :return: the posted moves, in the same order.
         """
-        moves = self.env["account.move"]
+        values = []
         for transactions, partner, options in batches:
-            moves += transactions._create_invoice(partner, **options)
+            transactions._check_billable(partner)
+            values.append(transactions._prepare_invoice_values(partner, **options))
+        Move = self.env["account.move"].with_company(self.env.company)
+        moves = Move.browse(trust(Move).create(values).ids)
+        for (transactions, _partner, _options), move in zip(
+            batches, moves, strict=True
+        ):
+            transactions._set_invoiced(move)
+        moves.action_post()
         return moves
 
     def _check_billable(self, partner):
