@@ -204,18 +204,19 @@ class OmniBillingRunLine(models.Model):
                 & Domain("charge_date", "<=", today)
             )
         )
-        last_id = 0
-        while line := self._lock_next(domain & Domain("id", ">", last_id)):
-            last_id = line.id
+        rest = domain
+        while line := self._lock_next(rest):
+            rest = domain & Domain("id", ">", line.id)
             retry(self.env, line._collect_step)
-            if not commit_progress(self.env, 1, self.search_count(domain)):
+            # What stays unknown is looked at the next time, not at once.
+            if not commit_progress(self.env, 1, self.search_count(rest)):
                 return
 
     def _collect_step(self):
         """Charge the customer, or learn the outcome; then send the invoice."""
         self.ensure_one()
         self.invalidate_recordset()
-        line = self.with_company(self.company_id)
+        line = self.with_env(self.run_id._as_responsible().env)
         if line.charge_state == "open":
             line._learn_outcome()
         elif line.charge_state in ("due", "retry"):

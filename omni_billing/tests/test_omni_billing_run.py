@@ -330,6 +330,22 @@ class TestRun(RunCommon):
             run.action_start()
         self.assertEqual(run.state, "draft")
 
+    def test_remarks_are_in_the_language_of_the_responsible(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env.user.lang = "fr_FR"
+        self._charge_all()
+        langs = []
+        prepare = type(self.Run)._prepare_options
+
+        def note(run, line):
+            langs.append((run.env.lang, run.env.user))
+            return prepare(run, line)
+
+        with patch.object(type(self.Run), "_prepare_options", note):
+            run = self._do()
+        self.assertEqual(set(langs), {("fr_FR", self.env.user)})
+        self.assertEqual(run.line_ids.invoice_id.invoice_user_id, self.env.user)
+
     def test_chunks_are_smaller_than_the_run(self):
         self._charge_all()
         with patch.object(omni_billing_run_billing, "CHUNK", 3):
