@@ -260,7 +260,7 @@ class OmniBillingRun(models.Model):
         )
 
     def _bill_each(self, batches):
-        """Bill customers together; if that fails, each for itself."""
+        """Bill customers together; if that fails, in halves, down to who it is."""
         try:
             with self.env.cr.savepoint():
                 self._bill(batches)
@@ -273,8 +273,9 @@ class OmniBillingRun(models.Model):
                     _logger.warning("%s is parked: %r", line.partner_id, error)
                 line._park(self._explain(error))
                 return
-            for batch in batches:
-                self._bill_each([batch])
+            half = len(batches) // 2
+            self._bill_each(batches[:half])
+            self._bill_each(batches[half:])
 
     def _explain(self, error):
         if isinstance(error, UserError):

@@ -3,7 +3,8 @@ from unittest.mock import patch
 
 import psycopg2
 
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
@@ -219,6 +220,30 @@ class TestRun(RunCommon):
             {line.grouping_key: line.invoice_id.amount_total for line in run.line_ids},
             {"Fibre": 45, "Mobile": 90},
         )
+
+    def test_hooks_of_other_addons(self):
+        """Architecture: narrow the selection, do more with the invoices."""
+        self._charge_all()
+        seen = []
+        Run = type(self.Run)
+        narrow = Run._get_selection_domain
+        only = Domain("commercial_partner_id", "=", self.customer.id)
+        with (
+            patch.object(Run, "_get_selection_domain", lambda run: narrow(run) & only),
+            patch.object(Run, "_post_process", lambda _run, moves: seen.append(moves)),
+        ):
+            run = self._do()
+        self.assertEqual(run.line_ids.partner_id, self.customer)
+        self.assertEqual(seen, [run.line_ids.invoice_id])
+
+    def test_wrong_values_are_refused(self):
+        for values, message in (
+            ({"date_start": "2025-02-01", "date_end": "2025-01-31"}, "cannot end"),
+            ({"date_due": False}, "Enter a due date"),
+            ({"title": "x" * 600}, "600 characters"),
+        ):
+            with self.assertRaisesRegex(ValidationError, message):
+                self._create_run(**values)
 
     def test_due_by_payment_terms(self):
         term = self.env.ref("account.account_payment_term_30days")
