@@ -1,13 +1,15 @@
 import logging
 from datetime import timedelta
 
+import psycopg2
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount
 
-from ..tools.commit import commit_progress, retry
+from ..tools.commit import commit_progress, retry, rollback
 from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -36,9 +38,23 @@ class OmniBillingRun(models.Model):
         for run in self.search(
             [("state", "in", ("checking", "running", "collecting"))], order="id"
         ):
-            if not run._work():
+            if not run._work_or_pause():
                 return
         self.env["omni.billing.run.line"]._collect_due()
+
+    def _work_or_pause(self):
+        """Work on the run; what breaks all of it pauses it, and other runs go on."""
+        try:
+            return self._work()
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            rollback(self.env)
+            _logger.warning("%s is paused: %r", self, error)
+            trust(self).state = "paused"
+            self._tell(self.env._("Paused. %(error)s", error=self._explain(error)))
+            commit_progress(self.env)
+            return True
 
     def _work(self):
         """Go on with the run, step by step, as long as there is time.
@@ -337,7 +353,7 @@ class OmniBillingRun(models.Model):
                 retry(self.env, lambda: self._end_collecting(domain))
                 commit_progress(self.env)
                 return True
-            retry(self.env, line._collect_step)
+            line._collect_or_hand_over()
             seconds = commit_progress(self.env, 1, Line.search_count(domain))
             self.invalidate_recordset()
             if not seconds:
@@ -385,6 +401,10 @@ class OmniBillingRun(models.Model):
             parked=self.parked_count,
             failed=self.failed_count,
         )
+        self._tell(message)
+
+    def _tell(self, message):
+        """Leave a message for who is responsible."""
         self.message_post(
             body=message,
             subject=self.name,

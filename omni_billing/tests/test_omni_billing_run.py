@@ -313,6 +313,29 @@ class TestRun(RunCommon):
         self.assertEqual((run.done_count, run.parked_count), (3, 1))
         self.assertIn("KeyError", run.line_ids.sorted("state")[-1].reason)
 
+    def test_run_that_is_broken_is_paused_and_others_go_on(self):
+        self._charge_all()
+        wrong, good = self._create_run(name="Wrong"), self._create_run()
+        wrong.action_start()
+        good.action_start()
+        narrow = type(self.Run)._get_selection_domain
+
+        def fail(run):
+            if run.name == "Wrong":
+                raise KeyError("x")
+            return narrow(run)
+
+        with (
+            patch.object(type(self.Run), "_get_selection_domain", fail),
+            mute_logger(BILLING),
+        ):
+            self._work()
+        self.assertEqual((wrong.state, good.state), ("paused", "done"))
+        self.assertIn("KeyError", wrong.message_ids[0].body)
+        wrong.action_resume()
+        self._work()
+        self.assertEqual((wrong.state, wrong.line_count), ("done", 0))
+
     def test_parked_customer_alone_is_tried_again(self):
         self._charge_all()
         with self._break(self.customer):
