@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_date, format_list
 
@@ -168,7 +168,7 @@ class OmniBillingRun(models.Model):
     def _check_values(self):
         for run in self:
             if run.date_start and run.date_start > run.date_end:
-                raise UserError(
+                raise ValidationError(
                     self.env._(
                         "The period cannot end before it starts: %(start)s is after"
                         " %(end)s.",
@@ -177,9 +177,9 @@ class OmniBillingRun(models.Model):
                     )
                 )
             if run.due_policy == "date" and not run.date_due:
-                raise UserError(self.env._("Enter a due date."))
+                raise ValidationError(self.env._("Enter a due date."))
             if len(run.title or "") > MAX_TITLE_LENGTH:
-                raise UserError(
+                raise ValidationError(
                     self.env._(
                         "The title has %(length)s characters, more than the"
                         " %(maximum)s allowed.",

@@ -1,4 +1,7 @@
 import logging
+from datetime import timedelta
+
+import psycopg2
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -6,7 +9,7 @@ from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount
 
-from ..tools.commit import commit_progress, retry
+from ..tools.commit import commit_progress, retry, rollback
 from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -35,9 +38,23 @@ class OmniBillingRun(models.Model):
         for run in self.search(
             [("state", "in", ("checking", "running", "collecting"))], order="id"
         ):
-            if not run._work():
+            if not run._work_or_pause():
                 return
         self.env["omni.billing.run.line"]._collect_due()
+
+    def _work_or_pause(self):
+        """Work on the run; what breaks all of it pauses it, and other runs go on."""
+        try:
+            return self._work()
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            rollback(self.env)
+            _logger.warning("%s is paused: %r", self, error)
+            trust(self).state = "paused"
+            self._tell(self.env._("Paused. %(error)s", error=self._explain(error)))
+            commit_progress(self.env)
+            return True
 
     def _work(self):
         """Go on with the run, step by step, as long as there is time.
@@ -45,13 +62,14 @@ class OmniBillingRun(models.Model):
         :return: whether there is time left for other runs.
         """
         self.ensure_one()
-        run = self.with_company(self.company_id)
+        run = self._as_responsible()
         if not run.is_prepared and not run._prepare():
             return False
         busy = set()
         while run.state in ("checking", "running"):
             lines = retry(self.env, lambda: run._process_chunk(busy))
-            seconds = commit_progress(self.env, len(lines), run._count_pending())
+            left = max(run._count_pending() - len(busy), 0)
+            seconds = commit_progress(self.env, len(lines), left)
             run.invalidate_recordset()
             if not lines:
                 retry(self.env, run._end_billing)
@@ -62,6 +80,16 @@ class OmniBillingRun(models.Model):
         if run.state == "collecting":
             return run._collect()
         return True
+
+    def _as_responsible(self):
+        """Return the run as its responsible sees it, with the rights of the job.
+
+        Remarks are then in the language of who reads them, and invoices name a person.
+        """
+        user = self.user_id or self.env.user
+        # sudo: the job does what a run needs, whoever began it.
+        run = self.with_user(user).sudo().with_company(self.company_id)
+        return run.with_context(lang=user.lang)
 
     # === BUSINESS METHODS - PREPARATION === #
 
@@ -248,7 +276,7 @@ class OmniBillingRun(models.Model):
         )
 
     def _bill_each(self, batches):
-        """Bill customers together; if that fails, each for itself."""
+        """Bill customers together; if that fails, in halves, down to who it is."""
         try:
             with self.env.cr.savepoint():
                 self._bill(batches)
@@ -261,8 +289,9 @@ class OmniBillingRun(models.Model):
                     _logger.warning("%s is parked: %r", line.partner_id, error)
                 line._park(self._explain(error))
                 return
-            for batch in batches:
-                self._bill_each([batch])
+            half = len(batches) // 2
+            self._bill_each(batches[:half])
+            self._bill_each(batches[half:])
 
     def _explain(self, error):
         if isinstance(error, UserError):
@@ -324,7 +353,7 @@ class OmniBillingRun(models.Model):
                 retry(self.env, lambda: self._end_collecting(domain))
                 commit_progress(self.env)
                 return True
-            retry(self.env, line._collect_step)
+            line._collect_or_hand_over()
             seconds = commit_progress(self.env, 1, Line.search_count(domain))
             self.invalidate_recordset()
             if not seconds:
@@ -342,7 +371,11 @@ class OmniBillingRun(models.Model):
     def _end_billing(self):
         """Go over to what comes after billing, if nothing is left to bill."""
         self._lock()
-        if self._count_pending() or self.state not in ("checking", "running"):
+        if self.state not in ("checking", "running"):
+            return
+        if self._count_pending():
+            # Someone else works on these customers, or on their transactions.
+            self._trigger_job(at=fields.Datetime.now() + timedelta(minutes=1))
             return
         if self.state == "checking":
             trust(self).state = "checked"
@@ -368,6 +401,13 @@ class OmniBillingRun(models.Model):
             parked=self.parked_count,
             failed=self.failed_count,
         )
+        self._tell(message)
+
+    def _tell(self, message):
+        """Leave a message for who is responsible."""
         self.message_post(
-            body=message, partner_ids=self.user_id.partner_id.ids, subject=self.name
+            body=message,
+            subject=self.name,
+            author_id=self.env.ref("base.partner_root").id,
+            partner_ids=self.user_id.partner_id.ids,
         )

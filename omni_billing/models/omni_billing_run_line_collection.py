@@ -1,13 +1,15 @@
 import logging
 from datetime import timedelta
 
+import psycopg2
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..const import SOFT_DECLINES
-from ..tools.commit import commit_progress, retry
+from ..tools.commit import commit_progress, retry, rollback
 
 _logger = logging.getLogger(__name__)
 
@@ -204,18 +206,32 @@ class OmniBillingRunLine(models.Model):
                 & Domain("charge_date", "<=", today)
             )
         )
-        last_id = 0
-        while line := self._lock_next(domain & Domain("id", ">", last_id)):
-            last_id = line.id
-            retry(self.env, line._collect_step)
-            if not commit_progress(self.env, 1, self.search_count(domain)):
+        rest = domain
+        while line := self._lock_next(rest):
+            rest = domain & Domain("id", ">", line.id)
+            line._collect_or_hand_over()
+            # What stays unknown is looked at the next time, not at once.
+            if not commit_progress(self.env, 1, self.search_count(rest)):
                 return
+
+    def _collect_or_hand_over(self):
+        """Do the step; what breaks is left to staff, and the others go on."""
+        try:
+            retry(self.env, self._collect_step)
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            rollback(self.env)
+            _logger.warning("%s: the charge is left to staff: %r", self, error)
+            # Once Stripe was called, the outcome is learnt from the attempt.
+            if self.charge_state in ("due", "retry"):
+                self._hand_over(self.run_id._explain(error))
 
     def _collect_step(self):
         """Charge the customer, or learn the outcome; then send the invoice."""
         self.ensure_one()
         self.invalidate_recordset()
-        line = self.with_company(self.company_id)
+        line = self.with_env(self.run_id._as_responsible().env)
         if line.charge_state == "open":
             line._learn_outcome()
         elif line.charge_state in ("due", "retry"):
@@ -338,4 +354,4 @@ class OmniBillingRunLine(models.Model):
             self.write({"email_state": "sent", "email_error": False})
 
     def _send_email(self, move):
-        move._billing_send_mail()
+        move._billing_send()

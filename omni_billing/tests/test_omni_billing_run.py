@@ -3,7 +3,8 @@ from unittest.mock import patch
 
 import psycopg2
 
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
@@ -220,6 +221,30 @@ class TestRun(RunCommon):
             {"Fibre": 45, "Mobile": 90},
         )
 
+    def test_hooks_of_other_addons(self):
+        """Architecture: narrow the selection, do more with the invoices."""
+        self._charge_all()
+        seen = []
+        Run = type(self.Run)
+        narrow = Run._get_selection_domain
+        only = Domain("commercial_partner_id", "=", self.customer.id)
+        with (
+            patch.object(Run, "_get_selection_domain", lambda run: narrow(run) & only),
+            patch.object(Run, "_post_process", lambda _run, moves: seen.append(moves)),
+        ):
+            run = self._do()
+        self.assertEqual(run.line_ids.partner_id, self.customer)
+        self.assertEqual(seen, [run.line_ids.invoice_id])
+
+    def test_wrong_values_are_refused(self):
+        for values, message in (
+            ({"date_start": "2025-02-01", "date_end": "2025-01-31"}, "cannot end"),
+            ({"date_due": False}, "Enter a due date"),
+            ({"title": "x" * 600}, "600 characters"),
+        ):
+            with self.assertRaisesRegex(ValidationError, message):
+                self._create_run(**values)
+
     def test_due_by_payment_terms(self):
         term = self.env.ref("account.account_payment_term_30days")
         self._charge_all(date="2025-01-15")
@@ -288,6 +313,29 @@ class TestRun(RunCommon):
         self.assertEqual((run.done_count, run.parked_count), (3, 1))
         self.assertIn("KeyError", run.line_ids.sorted("state")[-1].reason)
 
+    def test_run_that_is_broken_is_paused_and_others_go_on(self):
+        self._charge_all()
+        wrong, good = self._create_run(name="Wrong"), self._create_run()
+        wrong.action_start()
+        good.action_start()
+        narrow = type(self.Run)._get_selection_domain
+
+        def fail(run):
+            if run.name == "Wrong":
+                raise KeyError("x")
+            return narrow(run)
+
+        with (
+            patch.object(type(self.Run), "_get_selection_domain", fail),
+            mute_logger(BILLING),
+        ):
+            self._work()
+        self.assertEqual((wrong.state, good.state), ("paused", "done"))
+        self.assertIn("KeyError", wrong.message_ids[0].body)
+        wrong.action_resume()
+        self._work()
+        self.assertEqual((wrong.state, wrong.line_count), ("done", 0))
+
     def test_parked_customer_alone_is_tried_again(self):
         self._charge_all()
         with self._break(self.customer):
@@ -329,6 +377,22 @@ class TestRun(RunCommon):
         with self.assertRaisesRegex(UserError, "closed up to"):
             run.action_start()
         self.assertEqual(run.state, "draft")
+
+    def test_remarks_are_in_the_language_of_the_responsible(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env.user.lang = "fr_FR"
+        self._charge_all()
+        langs = []
+        prepare = type(self.Run)._prepare_options
+
+        def note(run, line):
+            langs.append((run.env.lang, run.env.user))
+            return prepare(run, line)
+
+        with patch.object(type(self.Run), "_prepare_options", note):
+            run = self._do()
+        self.assertEqual(set(langs), {("fr_FR", self.env.user)})
+        self.assertEqual(run.line_ids.invoice_id.invoice_user_id, self.env.user)
 
     def test_chunks_are_smaller_than_the_run(self):
         self._charge_all()

@@ -267,6 +267,18 @@ class TestRunCollection(CardCommon, RunCommon):
         self.assertIn("no e-mail address", line.email_error)
         self.assertEqual((line.charge_state, line.run_id.state), ("paid", "done"))
 
+    def test_broken_charge_is_left_to_staff(self):
+        Line = type(self.env["omni.billing.run.line"])
+
+        def fail(_line):
+            raise KeyError("card")
+
+        with patch.object(Line, "_get_card", fail), mute_logger(COLLECTION):
+            line = self._charge()
+        self.assertEqual(line.charge_state, "failed")
+        self.assertIn("KeyError", line.charge_error)
+        self.assertEqual(line.run_id.state, "done")
+
     def test_full_disk_stops_no_other_invoice(self):
         error = OSError(errno.ENOSPC, "No space left on device")
         with (

@@ -220,6 +220,19 @@ class TestService(BillingCommon):
                 {"period_start": "2025-01-01", "period_end": "2025-01-31"}
             ).flush_recordset()
 
+    def test_hook_of_other_addons(self):
+        Service = type(self.Service)
+        prepare = Service._prepare_transaction_values
+
+        def mark(service, period, amount):
+            values = prepare(service, period, amount)
+            return values | {"description": str(period.whole.days)}
+
+        service = self._create_service()
+        with patch.object(Service, "_prepare_transaction_values", mark):
+            self._charge()
+        self.assertEqual(service.transaction_ids.description, "31")
+
     def test_one_wrong_service_does_not_hold_up_the_others(self):
         good, wrong = self._create_service(), self._create_service(name="Wrong")
         prepare = type(good)._prepare_common_values

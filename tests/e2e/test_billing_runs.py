@@ -1,0 +1,109 @@
+"""Services that recur, and a run that bills everyone, as staff see them (F185-F188)."""
+
+from __future__ import annotations
+
+import books
+import pytest
+from playwright.sync_api import expect
+from stories import add_customer, charge
+
+RUN_JOB = 'env["omni.billing.run"]._cron_process(); env.cr.commit()'
+
+
+@pytest.fixture(scope="module")
+def staff(server):
+    return server.rpc("staff")
+
+
+def set_value(page, name, value):
+    field = page.locator(f".o_field_widget[name={name}]")
+    # A date is a button until it is edited.
+    field.locator("input, button").first.click()
+    box = field.locator("input")
+    box.fill(value)
+    box.press("Tab")
+
+
+def read_run(staff, name):
+    [run] = staff.call(
+        "omni.billing.run",
+        "search_read",
+        [("name", "=", name)],
+        ["state", "done_count", "parked_count", "skipped_count"],
+    )
+    return run
+
+
+def test_run_is_checked_then_billed_and_shows_how_far_it_is(server, staff, login):
+    """F186: the form follows the job by itself."""
+    customers = [add_customer(server, f"Wharf {name}") for name in ("Cafe", "Gym")]
+    for customer in customers:
+        charge(staff, customer, "Fibre", "Mobile", cost=45, date="2025-01-10")
+    page = login("staff")
+    page.goto(f"{server.url}/odoo/billing-runs/new")
+    set_value(page, "name", "Wharf, January")
+    set_value(page, "date_start", "01/01/2025")
+    set_value(page, "date_end", "01/31/2025")
+
+    page.get_by_role("button", name="Check", exact=True).click()
+    server.shell(RUN_JOB)
+    progress = page.locator(".o_billing_run")
+    expect(progress).to_contain_text("2 of 2", timeout=20_000)
+    expect(progress).to_contain_text("To bill: 2")
+    expect(progress).to_contain_text("$ 180.00")
+    assert read_run(staff, "Wharf, January")["done_count"] == 0
+
+    page.get_by_role("button", name="Bill", exact=True).click()
+    page.locator(".modal").get_by_role("button", name="Bill", exact=True).click()
+    server.shell(RUN_JOB)
+    expect(page.locator(".o_arrow_button_current")).to_have_text("Done", timeout=20_000)
+    expect(progress).to_contain_text("Billed: 2")
+    run = read_run(staff, "Wharf, January")
+    assert (run["state"], run["done_count"]) == ("done", 2)
+
+    page.locator(".oe_stat_button", has_text="Customers").click()
+    rows = page.locator(".o_data_row")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("Wharf Cafe")
+    expect(rows.first).to_contain_text("$ 90.00")
+    rows.first.locator("button[name=action_open_invoice]").click()
+    expect(page.locator(".modal")).to_contain_text("Wharf Cafe")
+    books.agree(server)
+
+
+def test_service_shows_its_next_charges_and_is_charged(server, staff, login):
+    """F185, F192"""
+    customer = add_customer(server, "Pier Hotel")
+    page = login("staff")
+    page.goto(f"{server.url}/odoo/billing-services/new")
+    set_value(page, "name", "Fibre 1000")
+    box = page.locator(".o_field_widget[name=partner_id] input")
+    box.fill("Pier Hotel")
+    page.locator(".o-autocomplete--dropdown-item", has_text="Pier Hotel").first.click()
+    unit = page.locator(".o_field_widget[name=unit]")
+    unit.locator("input, select").first.click()
+    page.get_by_role("option", name="Months").or_(
+        page.locator(".o_select_menu_item", has_text="Months")
+    ).first.click()
+    set_value(page, "price_unit", "31")
+    set_value(page, "date_start", "01/17/2025")
+    set_value(page, "date_end", "02/28/2025")
+    set_value(page, "anchor_day", "1")
+    table = page.locator(".o_field_widget[name=preview] table tbody tr")
+    expect(table).to_have_count(2)
+    expect(table.first).to_contain_text("15 of 31")
+    expect(table.first).to_contain_text("$ 15.00")
+
+    page.locator(".o_form_button_save").click()
+    page.get_by_role("button", name="Charge What Is Due").click()
+    expect(page.locator(".o_field_widget[name=charged_until]")).to_contain_text("Feb")
+    charges = staff.call(
+        "omni.billing.transaction",
+        "search_read",
+        [("partner_id", "=", customer)],
+        ["date", "retail_cost", "state"],
+    )
+    assert sorted((c["date"], c["retail_cost"]) for c in charges) == [
+        ("2025-01-17", 15),
+        ("2025-02-01", 31),
+    ]
