@@ -54,7 +54,7 @@ class OmniBillingRunLine(models.Model):
         groups="base.group_system",
     )
     email_state = fields.Selection(
-        [("todo", "To Send"), ("sent", "Sent"), ("failed", "Not Sent")],
+        [("todo", "To Send"), ("queued", "In the Outbox"), ("failed", "Not Sent")],
         string="E-mail",
         readonly=True,
         copy=False,
@@ -351,7 +351,7 @@ class OmniBillingRunLine(models.Model):
                 {"email_state": "failed", "email_error": self.run_id._explain(error)}
             )
         else:
-            self.write({"email_state": "sent", "email_error": False})
+            self.write({"email_state": "queued", "email_error": False})
 
     def _send_email(self, move):
-        move._billing_send()
+        move._billing_send_mail()

@@ -247,7 +247,7 @@ class TestRunCollection(CardCommon, RunCommon):
     def test_invoice_is_sent_after_the_charge(self):
         with self._mail(self.env["omni.billing.run.line"]):
             line = self._charge(is_email=True)
-        self.assertEqual(line.email_state, "sent")
+        self.assertEqual(line.email_state, "queued")
         self.assertEqual(self.sent, [(line.invoice_id, "paid")])
 
     def test_invoice_waits_until_the_outcome_is_known(self):
