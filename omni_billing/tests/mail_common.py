@@ -136,14 +136,16 @@ class MailCommon(BillingCommon):
 
     def _send_outbox(self):
         self._make_due(self.env["omni.billing.mail"].search([("state", "=", "queued")]))
-        with (
-            patch.object(
-                type(self.env["ir.cron"]), "_commit_progress", lambda *_a, **_k: 60.0
-            ),
-            mute_logger(f"{MODELS}.omni_billing_mail"),
+        with mute_logger(f"{MODELS}.omni_billing_mail"):
+            self._run_job("omni.billing.mail", "_cron_send")
+
+    def _run_job(self, model, method):
+        """Do what a job does, without the rights of who asked for it."""
+        with patch.object(
+            type(self.env["ir.cron"]), "_commit_progress", lambda *_a, **_k: 60.0
         ):
-            # As the job does: without the rights of who asked for it.
-            self.env["omni.billing.mail"].sudo()._cron_send()
+            # sudo: a job.
+            getattr(self.env[model].sudo(), method)()
         self.env.invalidate_all()
 
     def _bill_one(self, cost=45.0, **values):

@@ -50,15 +50,7 @@ class TestMailjetWebhook(MailCommon, HttpCase):
     def _tell(self, *payloads):
         for payload in payloads:
             self.assertEqual(self._post(payload), 200)
-        self._process()
-
-    def _process(self):
-        with self.enter_registry_test_mode():
-            # sudo: a job.
-            self.env.ref(
-                "omni_billing.ir_cron_process_mail_events"
-            ).sudo().method_direct_trigger()
-        self.env.invalidate_all()
+        self._run_job("omni.billing.mail.event", "_cron_process")
 
     def test_one_event_and_a_list(self):
         """Versions 1 and 2 of Mailjet's events."""

@@ -1,5 +1,4 @@
 from datetime import timedelta
-from unittest.mock import patch
 
 import psycopg2
 
@@ -31,14 +30,6 @@ class ReminderCommon(MailCommon):
     def _bill_due(self, days_ago, cost=45.0, **values):
         due = self.today - timedelta(days=days_ago)
         return self._bill_one(cost, date_start="2020-01-01", date_due=due, **values)
-
-    def _run_job(self, model, method):
-        with patch.object(
-            type(self.env["ir.cron"]), "_commit_progress", lambda *_a, **_k: 60.0
-        ):
-            # As the job does.
-            getattr(self.env[model].sudo(), method)()
-        self.env.invalidate_all()
 
     def _remind(self, later=0):
         with freeze_time(self.today + timedelta(days=later)):

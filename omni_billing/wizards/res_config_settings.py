@@ -120,7 +120,9 @@ class ResConfigSettings(models.TransientModel):
         readonly=False,
         currency_field="billing_currency_id",
     )
-    billing_currency_id = fields.Many2one(related="company_id.currency_id")
+    billing_currency_id = fields.Many2one(
+        related="company_id.currency_id", string="Billing Currency"
+    )
     billing_late_fee_grace = fields.Integer(
         related="company_id.billing_late_fee_grace", readonly=False
     )
