@@ -383,6 +383,9 @@ class OmniBillingRun(models.Model):
             raise UserError(
                 self.env._("%(run)s has begun already.", run=self.display_name)
             )
+        self._check_open()
+
+    def _check_open(self):
         company = self.company_id
         company._billing_check_open(self.invoice_date, company._billing_get_journal())
 

@@ -173,6 +173,7 @@ class OmniBillingRun(models.Model):
             for line, transactions in batches:
                 self._judge(line, transactions)
             return lines
+        self._check_open()
         locked = set(
             self.env["omni.billing.transaction"]
             .union(*(transactions for _line, transactions in batches))
@@ -218,7 +219,12 @@ class OmniBillingRun(models.Model):
                 for other in line.create([common | values for values in others]):
                     batches.append((other, mine[other.grouping_key]))
             batches.append((line, mine.get(line.grouping_key or "", [])))
-        return [(line, Transaction.browse(ids)) for line, ids in batches]
+        # What is read of one is read of all.
+        together = transactions.ids
+        return [
+            (line, Transaction.browse(ids).with_prefetch(together))
+            for line, ids in batches
+        ]
 
     def _judge(self, line, transactions):
         """Say what would be done for a customer; the same for real and for a check.
