@@ -177,7 +177,7 @@ def test_lists_and_menus_speak_french(page, login, atelier, server, speaks_frenc
         "Télécharger PDF",
         "Envoyer un e-mail",
         "Envoyer avec un message",
-        "Envoyer un rappel",
+        "Envoyer une relance",
         "Payer",
         "Annuler la facture",
     ]

@@ -27,7 +27,7 @@ FRENCH = {
     "Select All": "Tout sélectionner",
     "Send by e-mail": "Envoyer un e-mail",
     "Send by E-mail": "Envoyer un e-mail",
-    "Send a Reminder": "Envoyer un rappel",
+    "Send a Reminder": "Envoyer une relance",
     "Send with a Message": "Envoyer avec un message",
     "Unbilled": "Non facturé",
     "Unpaid": "Impayé",
