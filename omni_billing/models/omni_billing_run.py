@@ -63,7 +63,7 @@ class OmniBillingRun(models.Model):
     )
     schedule_date = fields.Date(readonly=True, copy=False)
     line_ids = fields.One2many(
-        "omni.billing.run.line", "run_id", string="Customers", readonly=True
+        "omni.billing.run.line", "run_id", string="Lines", readonly=True
     )
 
     # === How far it is === #

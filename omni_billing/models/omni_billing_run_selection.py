@@ -17,7 +17,7 @@ class OmniBillingRunSelection(models.AbstractModel):
 
     # === Customers === #
     partner_ids = fields.Many2many(
-        "res.partner", string="Customers", help="None: all customers."
+        "res.partner", string="Only Customers", help="None: all customers."
     )
     category_ids = fields.Many2many(
         "res.partner.category", string="Tags", help="Customers with one of these."
@@ -45,7 +45,9 @@ class OmniBillingRunSelection(models.AbstractModel):
         currency_field="company_currency_id",
         help="What comes to less stays unbilled, until a later run.",
     )
-    company_currency_id = fields.Many2one(related="company_id.currency_id")
+    company_currency_id = fields.Many2one(
+        related="company_id.currency_id", string="Company Currency"
+    )
 
     # === Invoices === #
     title = fields.Char(
