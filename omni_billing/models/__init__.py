@@ -6,6 +6,7 @@ from . import (  # isort: skip
     reminder_move_mixin,
 )
 from . import (
+    account_fiscal_position,
     account_move,
     account_move_card,
     account_move_line,

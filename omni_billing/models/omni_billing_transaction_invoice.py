@@ -64,15 +64,14 @@ class OmniBillingTransaction(models.Model):
         :raise UserError: see :meth:`_create_invoice`.
         """
         self._check_billable(batches)
-        lot = remembering(self._join(batches))
-        values_by_company, amounts = {}, {}
-        for index, (transactions, partner, options) in enumerate(batches):
-            batch = lot.browse(transactions.ids).with_prefetch(lot._ids)
-            values, computed = batch._prepare_hinted_values(partner, **options)
-            values_by_company.setdefault(batch.company_id, {})[index] = values
-            amounts.update(computed.amounts)
         quiet = QUIET if len(batches) > 1 else {}
-        created = {}
+        values_by_company, amounts, created = {}, {}, {}
+        with remembering(self._join(batches)) as lot:
+            for index, (transactions, partner, options) in enumerate(batches):
+                batch = lot.browse(transactions.ids).with_prefetch(lot._ids)
+                values, computed = batch._prepare_hinted_values(partner, **options)
+                values_by_company.setdefault(batch.company_id, {})[index] = values
+                amounts.update(computed.amounts)
         for company, values in values_by_company.items():
             Move = self.env["account.move"].with_company(company).with_context(**quiet)
             moves = trust(Move).create(list(values.values()))

@@ -1,5 +1,7 @@
 """Look things up once for all records that are worked on together."""
 
+from contextlib import contextmanager
+
 _KEY = "omni_billing_memory"
 
 
@@ -12,9 +14,15 @@ class Memory:
         self.found = {}
 
 
+@contextmanager
 def remembering(records):
-    """Return the records in a context in which :func:`remember` remembers."""
-    return records.with_context(**{_KEY: Memory()})
+    """Give the records in a context in which :func:`remember` remembers."""
+    memory = Memory()
+    try:
+        yield records.with_context(**{_KEY: memory})
+    finally:
+        # What is remembered leads back here: it would wait for the garbage collector.
+        memory.found.clear()
 
 
 def remember(env, key, find):
