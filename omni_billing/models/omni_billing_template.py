@@ -324,7 +324,7 @@ class OmniBillingTemplate(models.Model):
                 line=error.line,
                 error=error,
             )
-        return self.env._("%(template)s: %(error)s", template=where, error=error)
+        return f"{where}: {error}"
 
     def _prepare_example(self):
         """Return the variables of an invoice that shows everything once."""
