@@ -23,8 +23,7 @@ print(env["res.users.apikeys"].with_user(user).sudo()._generate("rpc", "e2e", ex
 env.cr.commit()
 """
 COUNT = """
-env.cr.execute("SELECT last_value FROM omni_billing_pdf_renders")
-print(env.cr.fetchone()[0])
+print(env["omni.billing.pdf.cache"]._get_usage()["renders"])
 """
 
 

@@ -26,8 +26,9 @@ def test_preview_follows_the_form(server, login):
     preview = open_template(page, "Standard")
     expect(preview.get_by_text(number).first).to_be_visible()
     page.get_by_role("textbox", name="Terms").fill("Late fee: 2 % a month")
+    page.keyboard.press("Tab")
     expect(preview.get_by_text("Late fee: 2 % a month")).to_be_visible()
-    page.get_by_role("button", name="Discard changes").click()
+    page.locator(".o_form_button_cancel").click()
     expect(preview.get_by_text("Late fee: 2 % a month")).to_have_count(0)
 
     preview = open_template(page, "Color band (HTML)")
@@ -37,10 +38,11 @@ def test_preview_follows_the_form(server, login):
     editor.click()
     page.keyboard.press("Control+Home")
     page.keyboard.insert_text("{{ nobody }}\n")
+    page.get_by_text("Show with invoice").click()
     fault = page.locator(".o_billing_template_preview").get_by_role("alert")
     expect(fault).to_contain_text("line 1")
     expect(fault).to_contain_text("nobody")
-    page.get_by_role("button", name="Discard changes").click()
+    page.locator(".o_form_button_cancel").click()
     expect(fault).to_have_count(0)
 
 
