@@ -68,6 +68,7 @@ def test_from_home_to_the_pdf(screen, invoice):
         [
             *("Unpaid", "Unbilled", "Credit on File"),
             *("Payment Methods", "Transactions", "Invoices"),
+            "History",
         ]
     )
     unbilled = page.locator("[data-balance=unbilled]")
