@@ -287,6 +287,25 @@ class OmniBillingPdfCache(models.Model):
         self.env.flush_all()
 
     @api.model
+    def _find_made_from(self, records):
+        """Return what is stored, of one's companies, and was made from a record."""
+        self.flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT id FROM omni_billing_pdf_cache
+                 WHERE company_id = ANY(%s)
+                   AND EXISTS (SELECT FROM jsonb_array_elements(dependencies->%s) made
+                                WHERE made::int = ANY(%s))
+                """,
+                self.env.companies.ids,
+                records._table,
+                records.ids,
+            )
+        )
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    @api.model
     def _get_static_digest(self):
         """Return a hash of the styles and fonts that pages use: they come with code."""
         return _digest_static()

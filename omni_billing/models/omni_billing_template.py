@@ -127,14 +127,7 @@ class OmniBillingTemplate(models.Model):
         """Forget all stored PDFs that these templates made (F112)."""
         self.check_access("write")
         # sudo: stored files belong to no user; managers may clear them.
-        cache = self.env["omni.billing.pdf.cache"].sudo()
-        entries = cache.search([("company_id", "in", self.env.companies.ids)])
-        mine = entries.filtered(
-            lambda entry: bool(
-                set(self.ids)
-                & set((entry.dependencies or {}).get("omni_billing_template", ()))
-            )
-        )
+        mine = self.env["omni.billing.pdf.cache"].sudo()._find_made_from(self)
         count = len(mine)
         mine.unlink()
         return {

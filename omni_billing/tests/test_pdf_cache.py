@@ -298,6 +298,12 @@ class TestPdfCache(BillingCommon):
     def test_clear(self):
         """F112: of one invoice, of a template, of all."""
         template = self.env["omni.billing.template"]._select_for(self.invoice)
+        other = template.copy({"is_automatic": False})
+        self._get()
+        other.action_clear_pdf()
+        self.assertTrue(self.entry, "it was made with another template")
+        self.invoice.action_billing_clear_pdf()
+        self.renderer.count = 0
         for clear in (
             self.invoice.action_billing_clear_pdf,
             template.action_clear_pdf,
