@@ -48,7 +48,9 @@ class ResConfigSettings(models.TransientModel):
     billing_pdf_max_mb = fields.Integer(
         default=lambda self: self._get_default_pdf_limit("pdf_max_mb")
     )
-    billing_pdf_usage = fields.Char(compute="_compute_billing_pdf_usage")
+    billing_pdf_usage = fields.Char(
+        string="In Store", compute="_compute_billing_pdf_usage"
+    )
 
     def _get_default_pdf_limit(self, name):
         return self.env["omni.billing.pdf.cache"]._get_purge_limits()[name]
