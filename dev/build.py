@@ -49,6 +49,16 @@ def install_addon(workspace: Workspace, database: str) -> None:
         )
 
 
+def install_queue(workspace: Workspace, database: str) -> None:
+    """Install OCA's job queue, with which our addon for it installs itself."""
+    with Step("Installing the job queue's addon", "Job queue's addon installed"):
+        workspace.odoo(
+            *(f"--database={database}", "--init=queue_job"),
+            *("--stop-after-init", "--no-http"),
+            log=f"install-{database}",
+        )
+
+
 def update_addon(workspace: Workspace, database: str) -> None:
     """Bring the database up to the addon's files."""
     with Step("Updating Omni Billing", "Omni Billing updated") as step:

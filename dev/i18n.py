@@ -51,6 +51,9 @@ def _export(space: Workspace) -> dict[Path, str]:
         tempfile.TemporaryDirectory() as temporary,
     ):
         for folder in paths.ADDONS:
+            if folder == paths.QUEUE_ADDON:
+                # It has no words of its own.
+                continue
             file = Path(temporary) / f"{folder.name}.pot"
             space.odoo(
                 *("i18n", "export", f"--database={database}", "--languages=pot"),

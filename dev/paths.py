@@ -9,6 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ADDON = ROOT / "omni_billing"
 #: Ours, and those that install themselves where it meets another addon.
 ADDONS = sorted(file.parent for file in ROOT.glob("omni_billing*/__manifest__.py"))
+#: Needs an addon of others, which is in test databases of its own only.
+QUEUE_ADDON = ROOT / "omni_billing_queue_job"
 SCRIPTS = ROOT / "dev" / "scripts"
 ODOO_BIN = ROOT / "dev" / "odoo-bin"
 
@@ -21,3 +23,4 @@ TEST_DATA = STATE / "test"
 
 REQUIREMENTS = ROOT / "requirements.txt"
 TEST_REQUIREMENTS = ROOT / "test-requirements.txt"
+QUEUE_REQUIREMENTS = ROOT / "queue-requirements.txt"

@@ -27,7 +27,7 @@ class Templates:
 
     @contextmanager
     def copied(self, kind: str, use: str) -> Iterator[str]:
-        """Give a fresh copy of the template ``base``, ``addon`` or ``demo``."""
+        """Give a fresh copy of ``base``, ``addon``, ``demo`` or ``queue``."""
         name = f"{PREFIX}_run_{use}_{os.getpid()}"
         with self._locked():
             self._drop_leftovers()
@@ -43,7 +43,12 @@ class Templates:
             return self._template(kind)
 
     def _template(self, kind: str) -> str:
-        return {"base": self._base, "addon": self._addon, "demo": self._demo}[kind]()
+        return {
+            "base": self._base,
+            "addon": self._addon,
+            "demo": self._demo,
+            "queue": self._queue,
+        }[kind]()
 
     def _base(self) -> str:
         digest = addon.digest_of(
@@ -73,6 +78,16 @@ class Templates:
         installed = self._addon()
         digest = addon.digest_of([paths.SCRIPTS / "demo.py"], installed)
         return self._ensure("demo", digest, fill)
+
+    def _queue(self) -> str:
+        def fill(draft: str) -> None:
+            self._databases.copy(installed, draft)
+            build.install_queue(self._space, draft)
+
+        installed = self._addon()
+        return self._ensure(
+            "queue", addon.digest_of([paths.QUEUE_REQUIREMENTS], installed), fill
+        )
 
     def _ensure(self, kind: str, digest: str, fill: Callable[[str], None]) -> str:
         """Build a template that is not there, as a draft first; drop older ones."""

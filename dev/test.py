@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev import addon, core, lint, paths, server, workspace
+from dev import addon, core, lint, paths, server, venv, workspace
 from dev.console import Failure, say
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -25,8 +25,10 @@ CORE = True
 UNIT_TESTS = "tests/unit"
 E2E_TESTS = "tests/e2e"
 FAULT_TESTS = "tests/faults"
-ADDON_TESTS = [f"{folder.name}/tests" for folder in paths.ADDONS]
-OWN_TAGS = ",".join(f"/{folder.name}" for folder in paths.ADDONS)
+QUEUE_TESTS = "tests/queue"
+INSTALLED = [folder.name for folder in paths.ADDONS if folder != paths.QUEUE_ADDON]
+ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
+OWN_TAGS = ",".join(f"/{name}" for name in INSTALLED)
 
 NOTHING_COLLECTED = 5
 LOG_PROBLEM = re.compile(r"^\S+ \S+ \d+ (?:WARNING|ERROR|CRITICAL) ")
@@ -182,6 +184,23 @@ class Runner:
                 return _read_own_log(str(failure))
         return _read_own_log()
 
+    def queue(self) -> Result:
+        """Bill on several workers, with OCA's job queue and without mercy."""
+        space = workspace.with_path(self.space, venv.ensure_queue())
+        template = Templates(space).ensure("queue")
+        models = self._pytest_odoo(
+            "queue", f"{paths.QUEUE_ADDON.name}/tests", space=space, kind="queue"
+        )
+        environment = {**space.environment, "OMNI_QUEUE_TEMPLATE": template}
+        options = ("-p", "no:odoo", "-p", "dev.pytest_queue")
+        whole = self._pytest("queue", environment, *options, QUEUE_TESTS)
+        return Result(
+            "queue",
+            *(models.passed + whole.passed, models.failed + whole.failed),
+            skipped=models.skipped + whole.skipped,
+            remark=models.remark or whole.remark,
+        )
+
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
         template = Templates(self.space).ensure("demo")
@@ -204,16 +223,23 @@ class Runner:
         options = ("-p", "no:odoo", "-p", "dev.pytest_faults")
         return self._pytest(part, {**environment, **more}, *options, FAULT_TESTS)
 
-    def _pytest_odoo(self, part: str, *arguments: str) -> Result:
-        with Templates(self.space).copied("addon", part) as database:
+    def _pytest_odoo(
+        self,
+        part: str,
+        *arguments: str,
+        space: Workspace | None = None,
+        kind: str = "addon",
+    ) -> Result:
+        space = space or self.space
+        with Templates(space).copied(kind, part) as database:
             options = (f"--odoo-database={database}", "--odoo-log-level=warn")
-            return self._pytest(part, self.space.environment, *options, *arguments)
+            return self._pytest(part, space.environment, *options, *arguments)
 
     def _pytest(
         self, part: str, environment: dict[str, str], *arguments: str
     ) -> Result:
         if (
-            arguments[-1] in (UNIT_TESTS, E2E_TESTS, FAULT_TESTS)
+            arguments[-1] in (UNIT_TESTS, E2E_TESTS, FAULT_TESTS, QUEUE_TESTS)
             and not Path(arguments[-1]).exists()
         ):
             return Result(part)
@@ -279,6 +305,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "addon": Runner.addon,
     "http": Runner.http,
     "own": Runner.own,
+    "queue": Runner.queue,
     "faults": Runner.faults,
     "e2e": Runner.e2e,
     "compare": Runner.compare,

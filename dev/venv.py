@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from dev import paths, system
@@ -46,6 +47,23 @@ def ensure(tests: bool) -> None:
         mark.touch()
 
 
+def ensure_queue() -> Path:
+    """Have OCA's job queue in a folder of its own, which Odoo finds on its path."""
+    digest = hashlib.sha256(paths.QUEUE_REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    place = paths.STATE / f"queue-{digest}"
+
+    def build(folder: Path) -> None:
+        with Step("Installing the job queue", "Job queue installed"):
+            _pip(
+                Path(sys.prefix),
+                paths.QUEUE_REQUIREMENTS,
+                options=("--no-deps", f"--target={folder}"),
+            )
+
+    system.build_once(place, build)
+    return place
+
+
 def enter() -> None:
     """Start this command again with the environment's Python, unless it runs there."""
     home = folder()
@@ -75,12 +93,13 @@ def _has_ensurepip() -> bool:
     return True
 
 
-def _pip(home: Path, *requirements: Path) -> None:
+def _pip(home: Path, *requirements: Path, options: Sequence[str] = ()) -> None:
     files = [part for file in requirements for part in ("-r", str(file))]
     system.run(
         [
             *(home / "bin" / "python", "-m", "pip", "install", "--quiet"),
             *("--no-input", "--disable-pip-version-check", "--prefer-binary"),
+            *options,
             *files,
         ],
         "The Python packages cannot be installed; is the network up?",

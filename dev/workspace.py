@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dev import paths, postgres
@@ -39,6 +39,12 @@ def opened(core: Core, data: Path, durable: bool = True) -> Iterator[Workspace]:
             "PYTHONPATH": str(core.python_path),
         }
         yield Workspace(core, data, environment)
+
+
+def with_path(space: Workspace, folder: Path) -> Workspace:
+    """Let Odoo find the packages, and the addons, of another folder."""
+    path = f"{space.environment['PYTHONPATH']}{os.pathsep}{folder}"
+    return replace(space, environment={**space.environment, "PYTHONPATH": path})
 
 
 def _config(core: Core, data: Path) -> str:

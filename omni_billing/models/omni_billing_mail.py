@@ -163,15 +163,19 @@ class OmniBillingMail(models.Model):
     @api.model
     def _cron_send(self, limit=100):
         """Hand over what is due, the oldest first; each for itself."""
-        domain = Domain("state", "=", "queued") & Domain(
-            "next_try", "<=", fields.Datetime.now()
-        )
+        domain = self._get_due_domain()
         mails = self.search(domain, order="next_try, id", limit=limit)
         self.env["ir.cron"]._commit_progress(remaining=self.search_count(domain))
         for mail in mails:
             mail._deliver()
             if not self.env["ir.cron"]._commit_progress(1):
                 return
+
+    @api.model
+    def _get_due_domain(self):
+        return Domain("state", "=", "queued") & Domain(
+            "next_try", "<=", fields.Datetime.now()
+        )
 
     def _deliver(self):
         """Hand one message over, and record what comes of it; commits.

@@ -42,10 +42,13 @@ class OmniBillingRun(models.Model):
                 return
         self.env["omni.billing.run.line"]._collect_due()
 
-    def _work_or_pause(self):
-        """Work on the run; what breaks all of it pauses it, and other runs go on."""
+    def _work_or_pause(self, work="_work"):
+        """Work on the run; what breaks all of it pauses it, and other runs go on.
+
+        :param str work: the method that does it.
+        """
         try:
-            return self._work()
+            return getattr(self, work)()
         except psycopg2.Error:
             raise
         except Exception as error:
@@ -65,21 +68,36 @@ class OmniBillingRun(models.Model):
         run = self._as_responsible()
         if not run.is_prepared and not run._prepare():
             return False
+        return run._bill_pending() and run._collect()
+
+    def _bill_pending(self):
+        """Bill, or check, the customers that are left; commits after each chunk. Hook.
+
+        :return: whether there is time left for what comes after.
+        """
         busy = set()
-        while run.state in ("checking", "running"):
-            lines = retry(self.env, lambda: run._process_chunk(busy))
-            left = max(run._count_pending() - len(busy), 0)
-            seconds = commit_progress(self.env, len(lines), left)
-            run.invalidate_recordset()
-            if not lines:
-                retry(self.env, run._end_billing)
-                commit_progress(self.env)
+        while self.state in ("checking", "running"):
+            is_over, seconds = self._bill_next(busy)
+            if is_over:
                 break
             if not seconds:
                 return False
-        if run.state == "collecting":
-            return run._collect()
         return True
+
+    def _bill_next(self, busy):
+        """Bill one chunk, or end the billing; commits.
+
+        :param set busy: see `_process_chunk`.
+        :return: whether nothing was left to do, and the seconds that are left.
+        """
+        lines = retry(self.env, lambda: self._process_chunk(busy))
+        left = max(self._count_pending() - len(busy), 0)
+        seconds = commit_progress(self.env, len(lines), left)
+        self.invalidate_recordset()
+        if not lines:
+            retry(self.env, self._end_billing)
+            seconds = commit_progress(self.env)
+        return not lines, seconds
 
     def _as_responsible(self):
         """Return the run as its responsible sees it, with the rights of the job.
@@ -347,24 +365,38 @@ class OmniBillingRun(models.Model):
     # === BUSINESS METHODS - CHARGING AND SENDING === #
 
     def _collect(self):
-        """Charge and send, one customer after the other; commits after each.
+        """Charge and send, one customer after the other; commits after each. Hook.
 
         :return: whether there is time left for other runs.
         """
-        Line = self.env["omni.billing.run.line"]
-        domain = Domain("run_id", "=", self.id) & Line._get_collecting_domain()
         while self.state == "collecting":
-            line = Line._lock_next(domain)
-            if not line:
-                retry(self.env, lambda: self._end_collecting(domain))
-                commit_progress(self.env)
-                return True
-            line._collect_or_hand_over()
-            seconds = commit_progress(self.env, 1, Line.search_count(domain))
-            self.invalidate_recordset()
+            is_over, seconds = self._collect_next()
+            if is_over:
+                break
             if not seconds:
                 return False
         return True
+
+    def _collect_next(self):
+        """Charge and send for one customer, or end the run; commits.
+
+        :return: whether nothing was left to do, and the seconds that are left.
+        """
+        Line = self.env["omni.billing.run.line"]
+        domain = self._get_collecting_domain()
+        if line := Line._lock_next(domain):
+            line._collect_or_hand_over()
+            seconds = commit_progress(self.env, 1, Line.search_count(domain))
+        else:
+            retry(self.env, lambda: self._end_collecting(domain))
+            seconds = commit_progress(self.env)
+        self.invalidate_recordset()
+        return not line, seconds
+
+    def _get_collecting_domain(self):
+        """Return the lines of this run that are to be charged or sent."""
+        Line = self.env["omni.billing.run.line"]
+        return Domain("run_id", "=", self.id) & Line._get_collecting_domain()
 
     def _end_collecting(self, domain):
         self._lock()
@@ -386,9 +418,7 @@ class OmniBillingRun(models.Model):
         if self.state == "checking":
             trust(self).state = "checked"
         elif self.env["omni.billing.run.line"].search_count(
-            Domain("run_id", "=", self.id)
-            & self.env["omni.billing.run.line"]._get_collecting_domain(),
-            limit=1,
+            self._get_collecting_domain(), limit=1
         ):
             self._go_on("collecting")
         else:

@@ -1,0 +1,1 @@
+from . import account_move, omni_billing_mail, omni_billing_run

@@ -1,0 +1,79 @@
+from odoo import models
+from odoo.tools import split_every
+
+from odoo.addons.omni_billing.models.omni_billing_run_billing import CHUNK
+from odoo.addons.omni_billing.tools.commit import commit_progress
+
+#: Customers whose cards are charged in one job.
+CHARGES = 20
+#: Invoices whose PDFs are made in one job.
+PDFS = 10
+
+
+class OmniBillingRun(models.Model):
+    """Billing runs on many workers.
+
+    A job is no more than an invitation to do the next step: which customers are next is
+    found, and locked, when it runs. So it does not matter how many jobs there are, or
+    whether one is lost: the scheduled action adds those that are missing.
+    """
+
+    _inherit = "omni.billing.run"
+
+    # === BUSINESS METHODS - SPREADING === #
+
+    def _bill_pending(self):
+        """Override: leave the chunks to jobs."""
+        pending = self._count_pending()
+        if self.state in ("checking", "running") and pending:
+            self._spread("_job_bill", pending, CHUNK)
+            return True
+        return super()._bill_pending()
+
+    def _collect(self):
+        """Override: leave charges and e-mails to jobs."""
+        Line = self.env["omni.billing.run.line"]
+        todo = Line.search_count(self._get_collecting_domain())
+        if self.state == "collecting" and todo:
+            self._spread("_job_collect", todo, CHARGES)
+            return True
+        return super()._collect()
+
+    def _spread(self, method, count, size):
+        """Have as many jobs as it takes; those that are there already count."""
+        for number in range(-(-count // size)):
+            key = f"omni.billing.run {self.id} {method} {number}"
+            getattr(self.with_delay(identity_key=key), method)()
+        commit_progress(self.env)
+
+    def _post_process(self, moves):
+        """Override: make the PDFs that will be sent, once the invoices are safe."""
+        result = super()._post_process(moves)
+        if self.is_email:
+            for part in split_every(PDFS, moves.ids, moves.browse):
+                part.with_delay()._job_render_pdf()
+        return result
+
+    # === BUSINESS METHODS - JOBS === #
+
+    def _job_bill(self):
+        """Bill a chunk of the customers"""
+        self._work_or_pause("_bill_one_chunk")
+
+    def _bill_one_chunk(self):
+        run = self._as_responsible()
+        if run.state in ("checking", "running"):
+            run._bill_next(set())
+            if not run._count_pending():
+                # The last one out ends the billing.
+                run._bill_next(set())
+
+    def _job_collect(self):
+        """Charge cards and send invoices of some customers"""
+        self._work_or_pause("_collect_some")
+
+    def _collect_some(self):
+        run = self._as_responsible()
+        for _number in range(CHARGES + 1):
+            if run.state != "collecting" or run._collect_next()[0]:
+                break

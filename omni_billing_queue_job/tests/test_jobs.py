@@ -1,0 +1,122 @@
+from odoo.tests import tagged
+
+from odoo.addons.omni_billing.tests.common import BillingCommon
+from odoo.addons.omni_billing_queue_job.models.omni_billing_run import PDFS
+
+
+@tagged("post_install", "-at_install")
+class TestJobs(BillingCommon):
+    """What jobs there are, and that too many or too few do no harm."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.customers = cls.env["res.partner"].create(
+            [
+                {"name": f"Subscriber {number}", "email": f"{number}@example.com"}
+                for number in range(105)
+            ]
+        )
+        for customer in cls.customers:
+            cls._create_transaction(10, partner_id=customer.id)
+
+    def _start(self, **values):
+        run = self.env["omni.billing.run"].create(
+            {"company_id": self.company.id, **values}
+        )
+        run.action_start()
+        self._run_cron()
+        return run
+
+    def _run_cron(self):
+        self.env["omni.billing.run"]._cron_process()
+        self.env.invalidate_all()
+
+    def _jobs(self, method):
+        jobs = self.env["queue.job"].sudo()
+        return jobs.search([("method_name", "=", method)], order="id")
+
+    def test_one_job_for_each_chunk(self):
+        run = self._start()
+        self.assertEqual(run.state, "running")
+        jobs = self._jobs("_job_bill")
+        self.assertEqual(len(jobs), 2)
+        self.assertEqual(set(jobs.mapped("channel")), {"root.omni_billing.run"})
+        self.assertFalse(run.line_ids.invoice_id)
+
+    def test_jobs_are_not_doubled(self):
+        self._start()
+        self._run_cron()
+        self.assertEqual(len(self._jobs("_job_bill")), 2)
+
+    def test_last_job_ends_the_run(self):
+        run = self._start()
+        run._job_bill()
+        self.assertEqual((run.state, run.done_count), ("running", 100))
+        run._job_bill()
+        self.assertEqual((run.state, run.done_count), ("done", 105))
+        self.assertEqual(len(run.line_ids.invoice_id), 105)
+
+    def test_job_too_many_does_nothing(self):
+        run = self._start()
+        for _number in range(3):
+            run._job_bill()
+        self.assertEqual((run.state, len(run.line_ids.invoice_id)), ("done", 105))
+
+    def test_lost_jobs_come_back(self):
+        run = self._start()
+        run._job_bill()
+        self._jobs("_job_bill").unlink()
+        self._run_cron()
+        self.assertEqual(len(self._jobs("_job_bill")), 1)
+
+    def test_paused_run_is_left_alone(self):
+        run = self._start()
+        run.action_pause()
+        run._job_bill()
+        self.assertFalse(run.line_ids.invoice_id)
+        self.assertEqual(run.state, "paused")
+
+    def test_check_is_spread_too(self):
+        run = self.env["omni.billing.run"].create({"company_id": self.company.id})
+        run.action_check()
+        self._run_cron()
+        self.assertEqual(len(self._jobs("_job_bill")), 2)
+        run._job_bill()
+        run._job_bill()
+        self.assertEqual((run.state, run.ready_count), ("checked", 105))
+
+    def test_what_breaks_everything_pauses_the_run(self):
+        run = self._start()
+        self.company.fiscalyear_lock_date = run.invoice_date
+        run._job_bill()
+        self.assertEqual(run.state, "paused")
+        self.assertFalse(run.line_ids.invoice_id)
+
+    def test_emails_get_pdfs_first_and_a_job_each(self):
+        run = self._start(is_email=True)
+        run._job_bill()
+        run._job_bill()
+        self.assertEqual(run.state, "collecting")
+        self.assertEqual(len(self._jobs("_job_render_pdf")), 100 // PDFS + 1)
+        self._run_cron()
+        self.assertEqual(len(self._jobs("_job_collect")), 6)
+        for _number in range(6):
+            run._job_collect()
+        self.assertEqual(run.state, "done")
+        mails = self.env["omni.billing.mail"].search(
+            [("move_id", "in", run.line_ids.invoice_id.ids)]
+        )
+        self.assertEqual(len(mails), 105)
+        for _time in range(2):
+            self.env["omni.billing.mail"]._cron_send()
+        self.assertEqual(len(self._jobs("_job_deliver")), 105)
+
+    def test_pdf_job_fills_the_store(self):
+        run = self._start(is_email=True)
+        run._job_bill()
+        moves = run.line_ids.invoice_id[:2]
+        renders = self.env["omni.billing.pdf.cache"].search_count
+        before = renders([])
+        moves._job_render_pdf()
+        self.assertEqual(renders([]) - before, 2)

@@ -1,0 +1,88 @@
+"""What people do and see; runs in ``odoo shell``."""
+
+from __future__ import annotations
+
+from odoo.fields import Command
+
+from tests.faults import ours, shared
+
+PRICE = 10
+
+
+def set_up(env, stripe_url, key, smtp_port):
+    """Make a company that charges cards and sends e-mail."""
+    users = ours.set_up(env, stripe_url=stripe_url, key=key)
+    env["res.users"].browse(users["ann"]).email = "ann@example.com"
+    env.company.email = "billing@example.com"
+    env["ir.mail_server"].create(
+        {"name": "Local", "smtp_host": "127.0.0.1", "smtp_port": smtp_port}
+    )
+    return users
+
+
+def add_customers(env, count, email=""):
+    """Add customers with two charges each; their e-mail addresses are numbered."""
+    env["omni.billing.transaction"].search([("state", "=", "unbilled")]).action_void()
+    partners = env["res.partner"].create(
+        [
+            {
+                "name": f"Customer {number}",
+                "email": f"{email}{number}@example.com" if email else False,
+            }
+            for number in range(count)
+        ]
+    )
+    _charge(env, partners, 2)
+    return partners.ids
+
+
+def add_cards(env, cards):
+    """Add customers with a saved card and a charge each."""
+    env["omni.billing.transaction"].search([("state", "=", "unbilled")]).action_void()
+    partners = env["res.partner"]
+    for number, (customer, card) in enumerate(cards):
+        partner, _token = shared.add_customer(env, f"Card {number}", customer, card)
+        partner.email = f"card{number}@example.com"
+        partners |= partner
+    _charge(env, partners, 1)
+    return partners.ids
+
+
+def _charge(env, partners, count):
+    env["omni.billing.transaction"].create(
+        [
+            {
+                "name": f"Charge {number}",
+                "partner_id": partner.id,
+                "retail_cost": PRICE + number,
+                "tax_ids": [Command.clear()],
+            }
+            for partner in partners
+            for number in range(count)
+        ]
+    )
+
+
+def start_run(env, by, **values):
+    """Begin a run, as the button does."""
+    run = env["omni.billing.run"].with_user(by).create(values)
+    run.action_start()
+    return run.id
+
+
+def let_time_pass(env):
+    """Have the scheduled actions of billing run now, not in some minutes."""
+    actions = env["ir.cron"].search([("cron_name", "=like", "Billing:%")])
+    for action in actions:
+        action._trigger()
+
+
+def read(env, customers):
+    """Read the invoices: customer, amount and state."""
+    moves = env["account.move"].search(
+        [("partner_id", "in", customers), ("move_type", "=", "out_invoice")]
+    )
+    return sorted(
+        [move.partner_id.id, move.amount_total, move.state, move.billing_state]
+        for move in moves
+    )
