@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from dev import browsing, core, paths, server, workspace
 from dev.console import Failure, Step
 from dev.templates import Templates
+from dev.workspace import Workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -17,6 +19,13 @@ TESTS = True
 CORE = True
 
 FOLDER = paths.ROOT / "docs" / "images"
+# What would be billed is seen before anything is.
+CHECK_RUN = """
+run = env["omni.billing.run"].create({"name": "All customers"})
+run.action_check()
+env["omni.billing.run"]._cron_process()
+env.cr.commit()
+"""
 
 
 class Shot(NamedTuple):
@@ -33,6 +42,8 @@ class Shot(NamedTuple):
 
 
 TRANSACTIONS, INVOICES = "/odoo/billing-transactions", "/odoo/billing-invoices"
+RUNS, SERVICES = "/odoo/billing-runs", "/odoo/billing-services"
+TEMPLATES, REVENUE = "/odoo/billing-templates", "/odoo/billing-revenue"
 CUSTOMERS = "/odoo/billing-customers"
 CUSTOMER = "Acme Rentals"
 
@@ -69,6 +80,23 @@ def _open_payment(page: Page) -> None:
     page.wait_for_selector('.modal [name="mode"]')
 
 
+def _open_run(page: Page) -> None:
+    page.locator(".o_data_row").first.locator('[name="name"]').click()
+    page.wait_for_selector(".o_billing_run")
+
+
+def _open_service(page: Page) -> None:
+    page.locator(".o_data_row", has_text="Mobile plan").first.locator(
+        '[name="name"]'
+    ).click()
+    page.wait_for_selector('.o_field_widget[name="preview"] tbody tr')
+
+
+def _open_template(page: Page) -> None:
+    page.locator(".o_data_row", has_text="Color band").locator('[name="name"]').click()
+    page.frame_locator("iframe").locator(".page[data-loaded] canvas").wait_for()
+
+
 SHOTS = [
     Shot("transactions", TRANSACTIONS, "staff", ready=".o_data_row", prepare=_settle),
     Shot("invoices", INVOICES, "staff", ready=".o_data_row", prepare=_settle),
@@ -76,6 +104,10 @@ SHOTS = [
     Shot("proforma", CUSTOMERS, "staff", prepare=_open_proforma),
     Shot("invoice", INVOICES, "staff", ready=".o_data_row", prepare=_open_invoice),
     Shot("payment", INVOICES, "staff", ready=".o_data_row", prepare=_open_payment),
+    Shot("run", RUNS, "staff", ready=".o_data_row", prepare=_open_run),
+    Shot("service", SERVICES, "staff", ready=".o_data_row", prepare=_open_service),
+    Shot("template", TEMPLATES, "manager", ready=".o_data_row", prepare=_open_template),
+    Shot("revenue", REVENUE, "manager", ready=".o_graph_renderer canvas"),
     Shot("portal", "/my/billing", "customer", ready=".o_billing_portal"),
     Shot(
         "portal-phone",
@@ -112,15 +144,21 @@ def main(options: argparse.Namespace) -> int:
     with (
         workspace.opened(core.ensure(), paths.TEST_DATA, durable=False) as space,
         Templates(space).copied("demo", "screenshots") as database,
-        server.serving(
-            space, database, port=server.free_port(), log="screenshots"
-        ) as odoo,
+        _serving(space, database) as odoo,
         browsing.browser() as chromium,
     ):
         for shot in shots:
             with Step(f"Taking {shot.name}", f"{shot.name}.png"):
                 _take(chromium, odoo.url, shot)
     return 0
+
+
+@contextmanager
+def _serving(space: Workspace, database: str) -> Iterator[server.Server]:
+    space.shell(database, CHECK_RUN)
+    port = server.free_port()
+    with server.serving(space, database, port=port, log="screenshots") as odoo:
+        yield odoo
 
 
 def _take(chromium: Browser, url: str, shot: Shot) -> None:

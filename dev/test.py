@@ -31,6 +31,9 @@ ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
 OWN_TAGS = ",".join(f"/{name}" for name in INSTALLED)
 
 NOTHING_COLLECTED = 5
+# A signal that ends a test may get lost in Playwright's loop. This ends all of pytest,
+# and shows where each thread was.
+HARD_TIMEOUT = "--timeout-method=thread"
 LOG_PROBLEM = re.compile(r"^\S+ \S+ \d+ (?:WARNING|ERROR|CRITICAL) ")
 OWN_RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests when loading")
 # What the machine, not the addon, makes Odoo warn about.
@@ -91,9 +94,12 @@ def main(options: argparse.Namespace) -> int:
     """Run the parts in their order and sum up."""
     started = core.ensure()
     results = []
+    start = time.monotonic()
     with ExitStack() as stack:
         runner = Runner(options, started, stack)
         for name in [part for part in PARTS if part in options.parts]:
+            minutes = (time.monotonic() - start) / 60
+            say(f"\n── {name} (after {minutes:.1f} min) ──")
             results.append(runner.run(name))
             if options.first and not results[-1].is_good:
                 break
@@ -124,7 +130,6 @@ class Runner:
 
     def run(self, part: str) -> Result:
         """Run one part, timed."""
-        say(f"\n── {part} ──")
         start = time.monotonic()
         try:
             result = PARTS[part](self)
@@ -192,7 +197,7 @@ class Runner:
             "queue", f"{paths.QUEUE_ADDON.name}/tests", space=space, kind="queue"
         )
         environment = {**space.environment, "OMNI_QUEUE_TEMPLATE": template}
-        options = ("-p", "no:odoo", "-p", "dev.pytest_queue")
+        options = ("-p", "no:odoo", "-p", "dev.pytest_queue", HARD_TIMEOUT)
         whole = self._pytest("queue", environment, *options, QUEUE_TESTS)
         return Result(
             "queue",
@@ -205,7 +210,7 @@ class Runner:
         """Drive a browser on a real server."""
         template = Templates(self.space).ensure("demo")
         environment = {**self.space.environment, "OMNI_DEMO_TEMPLATE": template}
-        options = ("-p", "no:odoo", "-p", "dev.pytest_e2e")
+        options = ("-p", "no:odoo", "-p", "dev.pytest_e2e", HARD_TIMEOUT)
         return self._pytest("e2e", environment, *options, E2E_TESTS)
 
     def faults(self) -> Result:
@@ -220,7 +225,7 @@ class Runner:
     def _faults(self, part: str, **more: str) -> Result:
         template = Templates(self.space).ensure("addon")
         environment = {**self.space.environment, "OMNI_ADDON_TEMPLATE": template}
-        options = ("-p", "no:odoo", "-p", "dev.pytest_faults")
+        options = ("-p", "no:odoo", "-p", "dev.pytest_faults", HARD_TIMEOUT)
         return self._pytest(part, {**environment, **more}, *options, FAULT_TESTS)
 
     def _pytest_odoo(

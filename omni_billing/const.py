@@ -1,5 +1,7 @@
 """Constants shared by models, wizards and controllers."""
 
+from datetime import timedelta
+
 #: Transaction types whose signed amounts lower what the customer owes.
 LOWERING_TYPES = ("credit", "payment")
 
@@ -13,6 +15,10 @@ MAX_TITLE_LENGTH = 512
 
 #: Move types shown in our screens.
 BILLING_MOVE_TYPES = ("out_invoice", "out_refund")
+
+#: How long an answer of a mail server may be under way, and Mailjet may take to know a
+#: message.
+MAIL_GRACE = timedelta(minutes=5)
 
 #: Units of the periods of recurring services.
 PERIOD_UNITS = [

@@ -69,6 +69,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         type="http",
         auth="user",
         website=True,
+        readonly=True,
         methods=["GET"],
     )
     def billing_transactions(self, page=1, **kwargs):
@@ -96,6 +97,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         type="http",
         auth="user",
         website=True,
+        readonly=True,
         methods=["GET"],
     )
     def billing_invoices(self, page=1, **kwargs):
@@ -121,6 +123,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         type="http",
         auth="user",
         website=True,
+        readonly=True,
         methods=["GET"],
     )
     def billing_activity(self, page=1, **_kwargs):

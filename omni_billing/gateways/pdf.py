@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import hashlib
 import json
@@ -77,6 +78,8 @@ def _get_font_configuration():
     """Return the process's fonts; reading them is slow."""
     from weasyprint.text.fonts import FontConfiguration
 
+    # It cleans up after itself with modules that are gone when Python ends.
+    atexit.register(_get_font_configuration.cache_clear)
     return FontConfiguration()
 
 

@@ -3,6 +3,7 @@ import logging
 
 from odoo import api, fields, models
 from odoo.tools import SQL, email_normalize
+from odoo.tools.constants import GC_UNLINK_LIMIT
 
 _logger = logging.getLogger(__name__)
 
@@ -11,6 +12,8 @@ _logger = logging.getLogger(__name__)
 MAX_EVENTS = 10_000
 #: Texts are for people to read.
 MAX_TEXT = 500
+#: Nothing is told of a message any more after so many days: its state is final.
+KEPT_DAYS = 180
 
 
 class OmniBillingMailEvent(models.Model):
@@ -110,6 +113,17 @@ class OmniBillingMailEvent(models.Model):
         self.env["ir.cron"]._commit_progress(
             len(new), remaining=self.search_count([("state", "=", "new")])
         )
+
+    @api.autovacuum
+    def _gc_events(self):
+        """Let go of what was worked on long ago; the messages keep their states."""
+        limit = fields.Datetime.subtract(fields.Datetime.now(), days=KEPT_DAYS)
+        old = self.search(
+            [("state", "!=", "new"), ("create_date", "<", limit)],
+            limit=GC_UNLINK_LIMIT,
+        )
+        old.unlink()
+        return len(old), len(old) == GC_UNLINK_LIMIT
 
     def _find_mails(self):
         """Find the messages by our key, else by Mailjet's."""

@@ -371,6 +371,8 @@ class OmniBillingTransaction(models.Model):
         may round taxes over the whole invoice, and then the cents of one line depend
         on the others.
         """
+        # Services and imports bring many of the same price: the engine is asked once.
+        known = {}
         for transaction in self:
             if transaction.state == "invoiced" and transaction._origin:
                 for name in (
@@ -381,17 +383,10 @@ class OmniBillingTransaction(models.Model):
                 ):
                     transaction[name] = transaction[name]
                 continue
-            amounts = transaction._get_rounded_amounts()
-            transaction.update(
-                amounts[0]
-                if amounts
-                else {
-                    "tax_percentage": 0.0,
-                    "amount_untaxed": 0.0,
-                    "tax_amount": 0.0,
-                    "amount_total": 0.0,
-                }
-            )
+            key = transaction._get_amounts_key()
+            if key not in known:
+                known[key] = transaction._get_rounded_amounts()[0]
+            transaction.update(known[key])
 
     @api.depends("transaction_type", "amount_total", "state")
     def _compute_ledger_columns(self):
@@ -948,6 +943,22 @@ class OmniBillingTransaction(models.Model):
             )
 
     # === BUSINESS METHODS - AMOUNTS === #
+
+    def _get_amounts_key(self):
+        """Return all that the amounts depend on: the same key, the same amounts. Hook.
+
+        It names the fields that `_compute_amounts` depends on, but for the state.
+        """
+        self.ensure_one()
+        return (
+            self._get_sign(),
+            self.retail_cost,
+            self.tax_included,
+            self.tax_ids,
+            self.product_id,
+            self.currency_id,
+            self.company_id,
+        )
 
     def _get_sign(self):
         self.ensure_one()

@@ -12,6 +12,10 @@ from odoo.addons.omni_billing.gateways.mailjet import Receipt
 from .common import BillingCommon
 
 MODELS = "odoo.addons.omni_billing.models"
+MAIL_LOGGERS = (
+    f"{MODELS}.omni_billing_mail",
+    f"{MODELS}.omni_billing_mail_delivery",
+)
 
 
 class FakeMailjet:
@@ -136,7 +140,7 @@ class MailCommon(BillingCommon):
 
     def _send_outbox(self):
         self._make_due(self.env["omni.billing.mail"].search([("state", "=", "queued")]))
-        with mute_logger(f"{MODELS}.omni_billing_mail"):
+        with mute_logger(*MAIL_LOGGERS):
             self._run_job("omni.billing.mail", "_cron_send")
 
     def _run_job(self, model, method):

@@ -5,7 +5,7 @@ from odoo.tools import mute_logger
 from odoo.addons.omni_billing.exceptions import GatewayRefused
 
 from .card_common import CardCommon
-from .mail_common import MODELS, MailCommon
+from .mail_common import MAIL_LOGGERS, MailCommon
 
 
 class LogCommon(MailCommon):
@@ -85,7 +85,7 @@ class TestActivityLog(LogCommon):
         invoice.with_user(self.staff).action_billing_email()
         invoice.action_billing_remind()
         self.mailjet.fail_next(GatewayRefused("bad_credentials", "401"))
-        with mute_logger(f"{MODELS}.omni_billing_mail"):
+        with mute_logger(*MAIL_LOGGERS):
             invoice.action_billing_email()
         invoice.action_billing_pause_reminders()
         invoice.action_billing_pause_reminders()

@@ -5,7 +5,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.exceptions import GatewayUnknown
 
-from .mail_common import MODELS, MailCommon
+from .mail_common import MAIL_LOGGERS, MailCommon
 
 PASSWORD = "a-password"
 CONTROLLER = "odoo.addons.omni_billing.controllers.mailjet_webhook"
@@ -83,6 +83,24 @@ class TestMailjetWebhook(MailCommon, HttpCase):
         self._tell(self._make_event("bounce", 1, error="old news"))
         self.assertFalse(self.mail.needs_action)
 
+    def test_events_of_long_ago_are_let_go(self):
+        """The message keeps its state; what waits to be worked on is kept."""
+        self._tell(self._make_event("sent"), self._make_event("open", 2))
+        self.assertEqual(self._post(self._make_event("click", 3)), 200)
+        events = self.env["omni.billing.mail.event"].sudo()
+        self.assertEqual(len(events.search([])), 3)
+        events._gc_events()
+        self.assertEqual(len(events.search([])), 3)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE omni_billing_mail_event SET create_date = create_date - interval"
+            " '181 days'"
+        )
+        self.env.invalidate_all()
+        events._gc_events()
+        self.assertEqual(events.search([]).mapped("state"), ["new"])
+        self.assertEqual(self.mail.state, "opened")
+
     def test_spam_complaint_is_a_task(self):
         self._tell(self._make_event("sent"), self._make_event("spam", 2, source="x"))
         self.assertEqual((self.mail.state, self.mail.needs_action), ("delivered", True))
@@ -105,7 +123,7 @@ class TestMailjetWebhook(MailCommon, HttpCase):
     def test_event_of_a_lost_answer_says_that_it_was_sent(self):
         self.mailjet.sent.clear()
         self.mailjet.fail_next(GatewayUnknown("no_answer", ""), executed=True)
-        with mute_logger(f"{MODELS}.omni_billing_mail"):
+        with mute_logger(*MAIL_LOGGERS):
             self.invoice.action_billing_email()
         mail = self.invoice.billing_mail_ids.sorted("id")[-1]
         self.assertEqual(mail.state, "queued")

@@ -8,7 +8,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
 
-from .mail_common import MODELS, MailCommon
+from .mail_common import MAIL_LOGGERS, MailCommon
 
 NO_ANSWER = GatewayUnknown("no_answer", "Mailjet gave no answer.")
 
@@ -129,7 +129,7 @@ class TestMailOutbox(MailCommon):
         return self.invoice.billing_mail_ids[:1]
 
     def _press(self, invoice=None):
-        with mute_logger(f"{MODELS}.omni_billing_mail"):
+        with mute_logger(*MAIL_LOGGERS):
             return (invoice or self.invoice).action_billing_email()["params"]
 
     def test_one_click_sends_at_once(self):
@@ -353,7 +353,7 @@ class TestMailByOdoo(MailCommon):
 
     def _press(self):
         with mute_logger(
-            f"{MODELS}.omni_billing_mail",
+            *MAIL_LOGGERS,
             "odoo.addons.mail.models.mail_mail",
             "odoo.addons.base.models.ir_mail_server",
         ):
@@ -430,3 +430,71 @@ class TestMailByOdoo(MailCommon):
         self._send_outbox()
         self.assertEqual(mail.state, "sent")
         self.assertFalse(self.smtp.messages)
+
+    def _come_back(self, address, reason="552 mailbox is full"):
+        """Have the mail server of a recipient return the message, as Odoo gets it."""
+        [message] = self.smtp.messages
+        report = "\r\n".join(
+            [
+                "From: MAILER-DAEMON@acme.example.com",
+                "To: bounce@omni.example.com",
+                "Subject: Undelivered",
+                "MIME-Version: 1.0",
+                "Content-Type: multipart/report; report-type=delivery-status;"
+                ' boundary="part"',
+                "",
+                "--part",
+                "Content-Type: text/plain",
+                "",
+                reason,
+                "--part",
+                "Content-Type: message/delivery-status",
+                "",
+                "Reporting-MTA: dns; acme.example.com",
+                "",
+                f"Final-Recipient: rfc822; {address}",
+                "Action: failed",
+                "Status: 5.2.2",
+                "",
+                "--part",
+                "Content-Type: message/rfc822",
+                "",
+                f"Message-Id: {message['Message-Id']}",
+                f"Subject: {message['Subject']}",
+                "",
+                "--part--",
+                "",
+            ]
+        )
+        with mute_logger("odoo.addons.mail.models.mail_thread"):
+            self.env["mail.thread"].sudo().message_process(None, report)
+        self.env.invalidate_all()
+
+    def test_bounce_to_odoo_is_a_task(self):
+        """W12: one of two contacts; the other has it."""
+        self._press()
+        self._come_back("cfo@acme.example.com")
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("bounced", True))
+        self.assertEqual(self.mail.error, "cfo@acme.example.com: 552 mailbox is full")
+        states = {row.email: row.state for row in self.mail.recipient_ids}
+        self.assertEqual(
+            states,
+            {"ap@acme.example.com": "sent", "cfo@acme.example.com": "bounced"},
+        )
+        self.mail.action_dismiss()
+        self._come_back("cfo@acme.example.com")
+        self.assertFalse(self.mail.needs_action)
+
+    def test_bounce_of_somebody_else_changes_nothing(self):
+        self._press()
+        self._come_back("stranger@acme.example.com")
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("sent", False))
+        self.assertFalse(self.mail.error)
+
+    def test_bounce_of_a_lost_attempt_says_that_it_was_sent(self):
+        self._press()
+        mail = self.mail.sudo()
+        mail.write({"state": "queued", "attempt_date": fields.Datetime.now()})
+        self._come_back("ap@acme.example.com")
+        self.assertEqual(mail.state, "bounced")
+        self.assertFalse(mail.attempt_date)
