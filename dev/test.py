@@ -31,6 +31,7 @@ ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
 OWN_TAGS = ",".join(f"/{name}" for name in INSTALLED)
 
 NOTHING_COLLECTED = 5
+NO_COUNTS = "pytest ended with code"
 # A signal that ends a test may get lost in Playwright's loop. This ends all of pytest,
 # and shows where each thread was.
 HARD_TIMEOUT = "--timeout-method=thread"
@@ -211,7 +212,13 @@ class Runner:
         template = Templates(self.space).ensure("demo")
         environment = {**self.space.environment, "OMNI_DEMO_TEMPLATE": template}
         options = ("-p", "no:odoo", "-p", "dev.pytest_e2e", HARD_TIMEOUT)
-        return self._pytest("e2e", environment, *options, E2E_TESTS)
+        result = self._pytest("e2e", environment, *options, E2E_TESTS)
+        if result.remark.startswith(NO_COUNTS):
+            # Browsers hang at times. What hangs for a reason does so again.
+            test = paths.CURRENT_TEST.read_text()
+            say(f"✗ {test} hung. All once more, with a new browser.")
+            result = self._pytest("e2e", environment, *options, E2E_TESTS)
+        return result
 
     def faults(self) -> Result:
         """Break charges and refunds in every way, on a real server."""
@@ -298,7 +305,7 @@ def _read_counts(part: str, counts: Path, code: int) -> Result:
         result = Result(part, **json.loads(counts.read_text()))
     if code not in (0, NOTHING_COLLECTED) and not result.failed:
         result.failed = 1
-        result.remark = f"pytest ended with code {code}"
+        result.remark = f"{NO_COUNTS} {code}"
     elif result.skipped:
         result.remark = "skipped tests count as a failure"
     return result
