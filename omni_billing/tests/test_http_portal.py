@@ -10,6 +10,7 @@ from odoo import http
 from odoo.fields import Command
 from odoo.tests import HttpCase, new_test_user, tagged
 
+from odoo.addons.omni_billing.controllers.portal import BillingPortal
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
 from .card_common import CardCommon
@@ -397,6 +398,15 @@ class TestPortalLists(PortalCommon):
         )
         self.assertFalse(tree.xpath("//td[@data-cell='invoice']/a"))
         self.assertFalse(self._list("", "invoices"))
+
+    def test_lists_are_read_without_writing(self):
+        """A replica may answer: Odoo complains where a page has to write after all."""
+        self._bill_one()
+        for name in ("transactions", "invoices", "activity"):
+            page = getattr(BillingPortal, f"billing_{name}")
+            self.assertTrue(page.original_routing["readonly"])
+            with self.assertNoLogs("odoo.http", "WARNING"):
+                self._open(f"/my/billing/{name}")
 
     def test_queries_do_not_grow_with_the_rows(self):
         def count(path):
