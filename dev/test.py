@@ -35,6 +35,8 @@ NO_COUNTS = "pytest ended with code"
 # A signal that ends a test may get lost in Playwright's loop. This ends all of pytest,
 # and shows where each thread was.
 HARD_TIMEOUT = "--timeout-method=thread"
+#: Most that a test with a browser may take; the slowest takes one minute.
+E2E_SECONDS = 240
 LOG_PROBLEM = re.compile(r"^\S+ \S+ \d+ (?:WARNING|ERROR|CRITICAL) ")
 OWN_RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests when loading")
 # What the machine, not the addon, makes Odoo warn about.
@@ -211,7 +213,8 @@ class Runner:
         """Drive a browser on a real server."""
         template = Templates(self.space).ensure("demo")
         environment = {**self.space.environment, "OMNI_DEMO_TEMPLATE": template}
-        options = ("-p", "no:odoo", "-p", "dev.pytest_e2e", HARD_TIMEOUT)
+        plugins = ("-p", "no:odoo", "-p", "dev.pytest_e2e")
+        options = (*plugins, HARD_TIMEOUT, f"--timeout={E2E_SECONDS}")
         result = self._pytest("e2e", environment, *options, E2E_TESTS)
         if result.remark.startswith(NO_COUNTS):
             # Browsers hang at times. What hangs for a reason does so again.
