@@ -54,6 +54,9 @@ ENTERED_FIELDS = {
 #: another one, so that its history can be read (F28).
 CREDIT_EDITABLE_FIELDS = {"name", "description", "date", "service_id", "site_id"}
 
+#: What is no matter of money, and may be told after the invoice (F183).
+ALWAYS_EDITABLE_FIELDS = {"site_id"}
+
 
 class OmniBillingTransaction(models.Model):
     """A charge or a credit of a customer, unbilled until it is put on an invoice.
@@ -602,7 +605,7 @@ class OmniBillingTransaction(models.Model):
                 self.env._("A charge or a credit cannot be turned into a payment.")
             )
         for transaction in self:
-            if transaction.state != "unbilled":
+            if transaction.state != "unbilled" and entered - ALWAYS_EDITABLE_FIELDS:
                 raise UserError(
                     self.env._(
                         "“%(title)s” is %(state)s and can no longer be edited. To"

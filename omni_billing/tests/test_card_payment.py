@@ -285,7 +285,7 @@ class TestCardPayment(CardCommon):
     # === Refunds === #
 
     def test_full_refund(self):
-        """F171-F173: money back, credit note, status, references; once."""
+        """F171, F172, F173: money back, credit note, status, references; once."""
         invoice = self._bill_amounts(45, tax_ids=self.tax_10)
         invoice._billing_charge(self.card)
         self.assertTrue(invoice.billing_refundable)
@@ -338,7 +338,7 @@ class TestCardPayment(CardCommon):
                 self._assert_agrees()
 
     def test_no_refund_of_cash(self):
-        """F174"""
+        """F174, F175: without a card payment there is no button."""
         invoice = self._bill_amounts(45)
         self._pay(invoice, mode="cash")
         self.assertFalse(invoice.billing_refundable)

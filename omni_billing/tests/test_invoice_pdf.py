@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.exceptions import RenderError
+from odoo.addons.omni_billing.tools.trust import trust
 
 from .common import BillingCommon
 
@@ -159,6 +160,40 @@ class TestInvoicePdf(BillingCommon):
         )
         text = self._read(self._print(invoice)).replace("\xa0", " ")
         self.assertIn("$ 55.00", text)
+
+    def test_customer_without_address(self):
+        """F102: no address is no reason to fail."""
+        self.customer.write(
+            {"street": False, "city": False, "zip": False, "country_id": False}
+        )
+        self._create_transaction(10)
+        self.assertIn("Acme Rentals", self._read(self._print(self._bill())))
+
+    def test_how_to_pay(self):
+        """F90: online, and by transfer with the invoice's number as reference."""
+        self.company.billing_payment_instructions = "Pay online, or by transfer."
+        bank = self.env["res.partner.bank"].create(
+            {
+                "acc_number": "12345678",
+                "clearing_number": "082-001",
+                "acc_holder_name": "Omni Holder",
+                "partner_id": self.company.partner_id.id,
+                "bank_id": self.env["res.bank"].create({"name": "Harbour Bank"}).id,
+                "allow_out_payment": True,
+            }
+        )
+        self._create_transaction(10)
+        invoice = self._bill()
+        trust(invoice).partner_bank_id = bank
+        text = self._read(self._print(invoice))
+        for words in (
+            "Pay online, or by transfer.",
+            "Harbour Bank",
+            "Omni Holder",
+            "082-001 12345678",
+            f"Reference: {invoice.name}",
+        ):
+            self.assertIn(words, text)
 
     def test_failure_says_why(self):
         """F101, F104"""

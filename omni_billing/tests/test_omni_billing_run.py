@@ -246,6 +246,7 @@ class TestRun(RunCommon):
                 self._create_run(**values)
 
     def test_due_by_payment_terms(self):
+        """F190: those of the run, or those of each customer."""
         term = self.env.ref("account.account_payment_term_30days")
         self._charge_all(date="2025-01-15")
         values = {"date_end": "2025-01-31", "invoice_date": "2025-01-31"}
@@ -263,7 +264,7 @@ class TestRun(RunCommon):
         )
 
     def test_services_are_charged_first(self):
-        """F185: what is due by then is in the run."""
+        """F39, F185: a service becomes charges, and these an invoice, by themselves."""
         service = self.env["omni.billing.service"].create(
             {
                 "name": "Fibre",

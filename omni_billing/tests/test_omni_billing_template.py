@@ -198,7 +198,7 @@ class TestTemplatePage(TemplateCommon):
                 self.assertIn("Facturé à", self._read())
 
     def test_options_of_the_standard_page(self):
-        """F89, F94, F105"""
+        """F89, F91, F94, F105"""
         template = self.Template._select_for(self.invoice)
         template.write(
             {

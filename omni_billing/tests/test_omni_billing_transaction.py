@@ -207,6 +207,18 @@ class TestTransactionAmounts(BillingCommon):
         charge = self._create_transaction(service_id=service.id, site_id=site.id)
         self.assertEqual(charge.service_id.site_id, charge.site_id)
 
+    def test_site_is_told_after_the_invoice(self):
+        """F183: it is no matter of money."""
+        site = self.env["res.partner"].create(
+            {"name": "Depot", "parent_id": self.customer.id, "type": "delivery"}
+        )
+        charge = self._create_transaction()
+        invoice = self._bill()
+        charge.site_id = site
+        self.assertEqual((charge.site_id, charge.invoice_id), (site, invoice))
+        with self.assertRaisesRegex(UserError, "can no longer be edited"):
+            charge.write({"site_id": False, "name": "Another"})
+
     def test_batch_creation_costs_no_query_per_row(self):
         """100,000 imported rows must not take minutes per thousand."""
         self.product_a.taxes_id = self.tax_10

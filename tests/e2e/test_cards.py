@@ -191,7 +191,7 @@ def test_card_expires_and_another_one_pays(server, stripe, login):
 
 
 def test_refund_goes_back_to_the_card(server, stripe, login):
-    """F171-F173: by a manager, once, and the books follow."""
+    """F171, F172, F173: by a manager, once, and the books follow."""
     customer, user = invite(server, "Tess Moore")
     page = login(user)
     save_card(page, "4242424242424242")
