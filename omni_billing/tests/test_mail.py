@@ -7,6 +7,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
+from odoo.addons.omni_billing.tools.trust import trust
 
 from .mail_common import MAIL_LOGGERS, MailCommon
 
@@ -145,6 +146,12 @@ class TestMailOutbox(MailCommon):
         self.assertIn(
             "acme@example.com", " ".join(self.invoice.message_ids.mapped("body"))
         )
+
+    def test_overdue_invoice_is_sent_too(self):
+        """F121: as decided, because reminders need it."""
+        trust(self.invoice).invoice_date_due = "2020-01-01"
+        self.assertEqual(self._press()["type"], "success")
+        self.assertEqual(self.mail.state, "sent")
 
     def test_staff_send(self):
         invoice = self.invoice.with_user(self.staff)

@@ -147,6 +147,7 @@ class TestManualPayment(BillingCommon):
         self.assertEqual(invoice.amount_residual, 100)
 
     def test_card_mode_says_what_is_missing(self):
+        """F198: who cannot pay has no card yet."""
         invoice = self._bill_amounts(100)
         with self.assertRaisesRegex(UserError, "No payment method found"):
             self._pay(invoice, mode="stripe")

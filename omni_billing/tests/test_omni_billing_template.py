@@ -5,7 +5,7 @@ from pypdf import PdfReader
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Date
-from odoo.tests import Form, tagged
+from odoo.tests import Form, new_test_user, tagged
 
 from odoo.addons.mail.tests.common import MailCase
 from odoo.addons.omni_billing.tools.trust import trust
@@ -213,6 +213,14 @@ class TestTemplatePage(TemplateCommon):
             self.assertIn(words, text)
         self._pay(self.invoice)
         self.assertNotIn("Scan to pay", self._read())
+
+    def test_author_is_who_made_it_until_another_is_named(self):
+        """F181, F105"""
+        self.Template._select_for(self.invoice).show_author = True
+        self.assertEqual(self.invoice.invoice_user_id, self.env.user)
+        colleague = new_test_user(self.env, "colleague", name="Ada Colleague")
+        self.invoice.invoice_user_id = colleague
+        self.assertIn("Ada Colleague", self._read())
 
     def test_paper(self):
         template = self.Template._select_for(self.invoice)

@@ -8,7 +8,10 @@ from stories import add_customer, bill, charge
 
 
 def test_wrong_period_is_voided_and_billed_again(server, login):
-    """F204: void, lines unbilled again, right period and filter (F160-F165, F55)."""
+    """F204: void, lines unbilled again, right period and filter (F160-F165, F55).
+
+    F198, F217: this is how an invoice with wrong lines is mended.
+    """
     staff = server.rpc("staff")
     cafe = add_customer(server, "Harbour Cafe")
     charge(staff, cafe, "Mobile, December", date="2024-12-15")

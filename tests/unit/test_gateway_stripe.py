@@ -63,6 +63,9 @@ def test_customer_is_created_once(gateway, customer):
 
 
 def test_card_tells_brand_and_expiry(gateway, customer):
+    """F128: whatever brand Stripe takes."""
+    for name, brand in (("mastercard", "mastercard"), ("amex", "amex")):
+        assert gateway.attach_card(f"pm_card_{name}", customer).brand == brand
     card = gateway.attach_card("pm_card_visa", customer)
     assert (card.brand, card.last4, card.customer) == ("visa", "4242", customer)
     assert card.exp_year > 2025

@@ -48,6 +48,31 @@ def test_loops_and_formats(renderer):
     assert "A 1.50" in text and "B 1.50" in text
 
 
+def test_page_styles_of_other_systems(renderer):
+    """F95, F96: sheet, page breaks and what is not printed; scripts do nothing."""
+    source = """
+        <style>
+            @page { size: A4; margin: 1cm }
+            body { font: 10pt Arial, sans-serif }
+            header { display: flex; justify-content: space-between }
+            .no-print { display: none }
+            .page-break { break-before: page }
+            table { table-layout: fixed; width: 100%; word-wrap: break-word }
+            td { padding: 4px }
+        </style>
+        <script>document.body.innerHTML = "scripted"</script>
+        <div class="no-print">Print this page</div>
+        <header><span>Left</span><span>Right</span></header>
+        <table><tr><td>First</td></tr></table>
+        <div class="page-break">Second</div>
+    """
+    content = renderer.render(Document(source, VARIABLES))
+    pages = PdfReader(io.BytesIO(content)).pages
+    texts = [page.extract_text().split() for page in pages]
+    assert texts == [["Left", "Right", "First"], ["Second"]]
+    assert [round(float(side)) for side in pages[0].mediabox[2:]] == [595, 842]
+
+
 def test_values_are_text_not_markup(renderer):
     variables = {"title": "<script>alert(1)</script> & <b>bold</b>"}
     text = read_text(renderer.render(Document("<p>{{ title }}</p>", variables)))
