@@ -197,6 +197,8 @@ class OmniBillingPdfCache(models.Model):
         # The page is made from the database, not from what this transaction believes:
         # a name that shows an address does not follow it in Odoo's memory.
         self.env.invalidate_all()
+        # One page of many: the others are not read along each time.
+        move = move.with_prefetch()
         document = move._billing_prepare_document()
         key = document.digest(self._get_static_digest())
         entry = self.search([("move_id", "=", move.id)])

@@ -109,6 +109,23 @@ class TestPdfCache(BillingCommon):
         with self.assertQueryCount(2):
             cache._get(self.invoice)
 
+    def test_page_of_one_does_not_read_the_others(self):
+        """A hundred PDFs in a row cost a hundred times one, and no more."""
+        self._create_transaction(10)
+        first, second = self.invoice | self._bill()
+        field = first._fields["partner_id"]
+        read = []
+        render = self.renderer.render
+
+        def note(document):
+            read.extend(field._get_cache(self.env))
+            return render(document)
+
+        self.patch(self.renderer, "render", note)
+        self.cache._get(first)
+        self.assertIn(first.id, read)
+        self.assertNotIn(second.id, read)
+
     def _assert_shown(self, words, change):
         before = self._get()
         self.assertNotIn(words, before)
