@@ -18,7 +18,6 @@ STATE = ROOT / ".omni"
 CACHE = STATE / "cache"
 LOGS = STATE / "logs"
 SHOTS = STATE / "screenshots"
-CURRENT_TEST = LOGS / "e2e-test.txt"
 DATA = Path(os.environ.get("OMNI_DATA_DIR") or STATE / "data")
 TEST_DATA = STATE / "test"
 

@@ -175,11 +175,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-def pytest_runtest_logstart(nodeid: str) -> None:
-    """Note which test runs: who stops all of them cannot ask any more."""
-    paths.CURRENT_TEST.write_text(nodeid)
-
-
 def pytest_sessionstart() -> None:
     """Keep only the pictures of this session."""
     shutil.rmtree(paths.SHOTS, ignore_errors=True)

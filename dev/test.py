@@ -31,10 +31,10 @@ ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
 OWN_TAGS = ",".join(f"/{name}" for name in INSTALLED)
 
 NOTHING_COLLECTED = 5
-NO_COUNTS = "pytest ended with code"
-# A signal that ends a test may get lost in Playwright's loop. This ends all of pytest,
-# and shows where each thread was.
-HARD_TIMEOUT = "--timeout-method=thread"
+# A test that waits outside Python, for a browser or a child process, may never see the
+# signal that is to end it. This ends all of pytest and shows where each thread was, so
+# each test is named as it begins.
+HARD_TIMEOUT = ("-v", "--timeout-method=thread")
 #: Most that a test with a browser may take; the slowest takes one minute.
 E2E_SECONDS = 240
 LOG_PROBLEM = re.compile(r"^\S+ \S+ \d+ (?:WARNING|ERROR|CRITICAL) ")
@@ -200,7 +200,7 @@ class Runner:
             "queue", f"{paths.QUEUE_ADDON.name}/tests", space=space, kind="queue"
         )
         environment = {**space.environment, "OMNI_QUEUE_TEMPLATE": template}
-        options = ("-p", "no:odoo", "-p", "dev.pytest_queue", HARD_TIMEOUT)
+        options = ("-p", "no:odoo", "-p", "dev.pytest_queue", *HARD_TIMEOUT)
         whole = self._pytest("queue", environment, *options, QUEUE_TESTS)
         return Result(
             "queue",
@@ -213,15 +213,9 @@ class Runner:
         """Drive a browser on a real server."""
         template = Templates(self.space).ensure("demo")
         environment = {**self.space.environment, "OMNI_DEMO_TEMPLATE": template}
-        plugins = ("-p", "no:odoo", "-p", "dev.pytest_e2e")
-        options = (*plugins, HARD_TIMEOUT, f"--timeout={E2E_SECONDS}")
-        result = self._pytest("e2e", environment, *options, E2E_TESTS)
-        if result.remark.startswith(NO_COUNTS):
-            # Browsers hang at times. What hangs for a reason does so again.
-            test = paths.CURRENT_TEST.read_text()
-            say(f"✗ {test} hung. All once more, with a new browser.")
-            result = self._pytest("e2e", environment, *options, E2E_TESTS)
-        return result
+        options = ("-p", "no:odoo", "-p", "dev.pytest_e2e", *HARD_TIMEOUT)
+        limit = f"--timeout={E2E_SECONDS}"
+        return self._pytest("e2e", environment, *options, limit, E2E_TESTS)
 
     def faults(self) -> Result:
         """Break charges and refunds in every way, on a real server."""
@@ -235,7 +229,7 @@ class Runner:
     def _faults(self, part: str, **more: str) -> Result:
         template = Templates(self.space).ensure("addon")
         environment = {**self.space.environment, "OMNI_ADDON_TEMPLATE": template}
-        options = ("-p", "no:odoo", "-p", "dev.pytest_faults", HARD_TIMEOUT)
+        options = ("-p", "no:odoo", "-p", "dev.pytest_faults", *HARD_TIMEOUT)
         return self._pytest(part, {**environment, **more}, *options, FAULT_TESTS)
 
     def _pytest_odoo(
@@ -308,7 +302,7 @@ def _read_counts(part: str, counts: Path, code: int) -> Result:
         result = Result(part, **json.loads(counts.read_text()))
     if code not in (0, NOTHING_COLLECTED) and not result.failed:
         result.failed = 1
-        result.remark = f"{NO_COUNTS} {code}"
+        result.remark = f"pytest ended with code {code}"
     elif result.skipped:
         result.remark = "skipped tests count as a failure"
     return result
