@@ -256,11 +256,11 @@ class OmniBillingMail(models.Model):
         """
         for mail in self.search([("mail_id.mail_message_id", "in", message.ids)]):
             mail._lock()
-            mail._set_sent()
-            mail.recipient_ids.filtered(lambda r: r.email == email).write(
-                {"state": "bounced", "error": reason}
-            )
-            mail._sum_up()
+            returned = mail.recipient_ids.filtered(lambda r: r.email == email)
+            if returned:
+                mail._set_sent()
+                returned.write({"state": "bounced", "error": reason})
+                mail._sum_up()
 
     def _sum_up(self, complaint=""):
         """Work out how the message stands from how its recipients do."""

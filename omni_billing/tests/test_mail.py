@@ -497,6 +497,10 @@ class TestMailByOdoo(MailCommon):
         self._come_back("stranger@acme.example.com")
         self.assertEqual((self.mail.state, self.mail.needs_action), ("sent", False))
         self.assertFalse(self.mail.error)
+        self.mail.sudo()._set_failed("timeout", "Nobody knows whether it was sent.")
+        self._come_back("stranger@acme.example.com")
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("failed", True))
+        self.assertEqual(self.mail.error, "Nobody knows whether it was sent.")
 
     def test_bounce_of_a_lost_attempt_says_that_it_was_sent(self):
         self._press()
