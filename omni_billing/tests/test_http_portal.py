@@ -14,6 +14,7 @@ from odoo.addons.omni_billing.controllers.portal import BillingPortal
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
 from .card_common import CardCommon
+from .mail_common import MailCommon
 
 PAGES = [
     "/my/billing",
@@ -934,6 +935,37 @@ class TestPortalPayment(PortalCommon):
         self.assertIn("error", self._begin(invoice.id, 45))
         self.assertIn("error", self._begin(f"{invoice.id},{invoice.id}", 45))
         self.assertEqual(self._get_last_payment(), before)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalStory(MailCommon, PortalCommon):
+    def test_eight_steps(self):
+        """F213: items, a free line, page, taxes, card, self-pay, reminder, cancel."""
+        self._use_mailjet()
+        page = self.env["omni.billing.template"].create(
+            {"name": "Clinic", "is_automatic": False}
+        )
+        self.customer.billing_template_id = page
+        self._create_transaction(50, name="First visit", tax_ids=self.tax_10)
+        self._create_transaction(5, name="Bandage")
+        visit = self._bill()
+        self.assertEqual(page._select_for(visit), page)
+        self.assertEqual((visit.amount_tax, visit.amount_total), (5, 60))
+        self._pay(visit, mode="stripe")
+        self.assertEqual(visit.billing_state, "paid")
+        own = self._bill_one(20)
+        self.assertEqual(self._charge(own)["result"]["state"], "done")
+        self.env.invalidate_all()
+        self.assertEqual(own.billing_state, "paid")
+        wrong = self._bill_one(30)
+        wrong.action_billing_remind()
+        self.assertEqual(wrong.billing_mail_ids.kind, "reminder")
+        self.assertIn("reminder", self.mailjet.sent[-1].subject)
+        wrong.action_billing_void()
+        self.env.invalidate_all()
+        self.assertEqual(self.customer.billing_unbilled_amount, 30)
+        self.assertEqual(self.gateway.taken, 8000)
+        self.assertEqual(self._get_books_balance(), 0)
 
 
 @tagged("post_install", "-at_install")

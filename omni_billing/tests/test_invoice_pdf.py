@@ -167,7 +167,19 @@ class TestInvoicePdf(BillingCommon):
             {"street": False, "city": False, "zip": False, "country_id": False}
         )
         self._create_transaction(10)
-        self.assertIn("Acme Rentals", self._read(self._print(self._bill())))
+        invoice = self._bill()
+        self.assertIn("Acme Rentals", self._read(self._print(invoice)))
+        template = self.env["omni.billing.template"].create(
+            {
+                "name": "Ours",
+                "engine": "jinja",
+                "body": "<p>{{ client.name }} of {{ client.address.city }}.</p>"
+                "{% if client.address.country == 'Australia' %}<p>GST</p>{% endif %}",
+                "is_automatic": False,
+            }
+        )
+        self.customer.billing_template_id = template
+        self.assertIn("Acme Rentals of .", self._read(self._print(invoice)))
 
     def test_how_to_pay(self):
         """F90: online, and by transfer with the invoice's number as reference."""

@@ -264,7 +264,7 @@ class TestRun(RunCommon):
         )
 
     def test_services_are_charged_first(self):
-        """F39, F185: a service becomes charges, and these an invoice, by themselves."""
+        """F39 (by themselves), F185: a service becomes charges, these an invoice."""
         service = self.env["omni.billing.service"].create(
             {
                 "name": "Fibre",

@@ -303,6 +303,27 @@ class TestService(BillingCommon):
         service.action_adjust()
         self.assertEqual(sum(amount for _day, amount in self._read(service)), 20)
 
+    def test_change_at_equal_price_moves_no_money(self):
+        """F179: what was paid for the old service is a credit, and pays the new one."""
+        old = self._create_service(name="Judo")
+        self._charge()
+        self._pay(self._bill(date_start="2025-01-01"))
+        old.date_end = "2025-01-10"
+        with freeze_time("2025-01-11 12:00:00"):
+            old.action_adjust()
+        new = self._create_service(name="Yoga", date_start="2025-01-11", anchor_day=1)
+        self._charge("2025-01-11 12:00:00")
+        self.assertEqual(self._read(new), [("2025-01-11", 21.0)])
+        invoice = self._bill(date_start="2025-01-01")
+        self.assertEqual(invoice.move_type, "out_invoice")
+        self.assertEqual(len(invoice.billing_transaction_ids), 2)
+        self.assertEqual((invoice.amount_total, invoice.billing_state), (0, "paid"))
+        payments = self.env["account.payment"].search(
+            [("partner_id", "=", self.customer.id)]
+        )
+        self.assertEqual(payments.mapped("payment_type"), ["inbound"])
+        self.assertEqual(self._get_books_balance(), 0)
+
     def test_void_charge_is_not_charged_again(self):
         service = self._create_service()
         self._charge()

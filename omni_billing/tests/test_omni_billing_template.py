@@ -198,18 +198,24 @@ class TestTemplatePage(TemplateCommon):
                 self.assertIn("Facturé à", self._read())
 
     def test_options_of_the_standard_page(self):
-        """F89, F91, F94, F105"""
+        """F89, F91, F94, F105, F218: the terms warn of late fees."""
         template = self.Template._select_for(self.invoice)
         template.write(
             {
                 "show_author": True,
                 "show_payment_qr": True,
-                "terms": "Late fee 2 % a month",
+                "terms": "Payable within 30 days. Late fee 2 % a month",
                 "footer": "Acme Ltd\nTax ID 123",
             }
         )
         text = self._read()
-        for words in ("Your contact", "Scan to pay", "Late fee 2 %", "Tax ID 123"):
+        for words in (
+            "Your contact",
+            "Scan to pay",
+            "within 30 days",
+            "Late fee 2 %",
+            "Tax ID 123",
+        ):
             self.assertIn(words, text)
         self._pay(self.invoice)
         self.assertNotIn("Scan to pay", self._read())

@@ -208,7 +208,7 @@ class TestTransactionAmounts(BillingCommon):
         self.assertEqual(charge.service_id.site_id, charge.site_id)
 
     def test_site_is_told_after_the_invoice(self):
-        """F183: it is no matter of money."""
+        """F183, as to a work site: it is no matter of money."""
         site = self.env["res.partner"].create(
             {"name": "Depot", "parent_id": self.customer.id, "type": "delivery"}
         )
@@ -374,7 +374,7 @@ class TestTransactionRules(BillingCommon):
 @tagged("post_install", "-at_install")
 class TestTransactionVoid(BillingCommon):
     def test_void_leaves_the_balance_and_stays_findable(self):
-        """F17, F216"""
+        """F17, F216, F218: who asks is told by whom, when and why."""
         charge, wrong = self._create_transaction(45), self._create_transaction(99)
         wrong.action_void(reason="Entered twice")
         self.assertEqual(wrong.state, "void")

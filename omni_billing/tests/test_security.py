@@ -214,6 +214,63 @@ class TestSecurity(BillingCommon):
             self._as(self.staff, self.company).billing_number_dashed = True
         self.goodwill.name = "By a manager"
 
+    def test_administrator_configures(self):
+        """F214: e-mail, page, cards, payment terms, and what products cost a month."""
+        groups = (
+            "base.group_system",
+            "account.group_account_manager",
+            "omni_billing.omni_billing_group_manager",
+        )
+        env = self.env(user=self._create_user("admin-test", ",".join(groups)))
+        env["res.config.settings"].create(
+            {
+                "billing_mail_provider": "mailjet",
+                "billing_mailjet_api_key": "key",
+                "billing_mailjet_secret_key": "secret",
+                "billing_mailjet_template": "api_crmCommunicationCustomerInvoice",
+                "billing_payment_instructions": "By transfer, please.",
+                "billing_late_fee": "fixed",
+                "billing_late_fee_amount": 9,
+            }
+        ).set_values()
+        template = env["omni.billing.template"].create(
+            {"name": "Brand", "sequence": 1, "company_id": self.company.id}
+        )
+        # sudo: the one to copy is another company's.
+        stripe = env.ref("payment.payment_provider_stripe").sudo()
+        stripe = stripe.copy({"company_id": self.company.id}).sudo(False)
+        stripe.write(
+            {
+                "stripe_publishable_key": "pk_test_1",
+                "stripe_secret_key": "sk_test_1",
+                "state": "test",
+            }
+        )
+        term = env["account.payment.term"].create({"name": "Within a month"})
+        self.product_a.with_env(env).write(
+            {"billing_recurring_price": 31, "billing_unit": "month"}
+        )
+        invoice = self._bill(self.charge)
+        self.assertEqual(template._select_for(invoice), template)
+        self.assertRecordValues(
+            self.company.sudo(),
+            [
+                {
+                    "billing_mail_provider": "mailjet",
+                    "billing_mailjet_template": "api_crmCommunicationCustomerInvoice",
+                    "billing_payment_instructions": "By transfer, please.",
+                    "billing_late_fee_amount": 9,
+                }
+            ],
+        )
+        service = self.env["omni.billing.service"].create(
+            {"partner_id": self.customer.id, "product_id": self.product_a.id}
+        )
+        self.assertEqual((service.price_unit, service.unit), (31, "month"))
+        for record in (template, stripe, term, self.product_a):
+            with self.subTest(record._name), self.assertRaises(AccessError):
+                self._as(self.staff, record).name = "Hacked"
+
     def test_outsider_sees_nothing(self):
         for records in (self.charge, self.goodwill):
             with self.subTest(model=records._name), self.assertRaises(AccessError):

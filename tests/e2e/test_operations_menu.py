@@ -104,7 +104,7 @@ def test_staff_record_no_refund(server, login):
 
 
 def test_amounts_open_what_they_sum_up(server, staff, login):
-    """F33: what is unbilled, what is unpaid and what is paid."""
+    """F33, F218: what is unbilled, what is unpaid and what is paid."""
     club = add_customer(server, "Tennis Club")
     charge(staff, club, "Court, paid", cost=10)
     paid = bill(staff, club)

@@ -4,6 +4,8 @@ import io
 import socket
 import ssl
 import threading
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
@@ -48,29 +50,91 @@ def test_loops_and_formats(renderer):
     assert "A 1.50" in text and "B 1.50" in text
 
 
+def read_places(content):
+    """Return where each run of text of the first page begins, in points."""
+    places = []
+
+    def visit(operator, _operands, page, text):
+        if operator in (b"Tj", b"TJ"):
+            x = page[0] * text[4] + page[2] * text[5] + page[4]
+            y = page[1] * text[4] + page[3] * text[5] + page[5]
+            places.append((round(x), round(y)))
+
+    PdfReader(io.BytesIO(content)).pages[0].extract_text(visitor_operand_before=visit)
+    return places
+
+
+def read_fonts(content):
+    """Return the names of the fonts in use, and their sizes in points."""
+    fonts = set()
+
+    def visit(text, page, _matrix, font, size):
+        if text.strip():
+            name = font["/BaseFont"].partition("+")[2]
+            fonts.add((name, round(size * abs(page[3]), 1)))
+
+    PdfReader(io.BytesIO(content)).pages[0].extract_text(visitor_text=visit)
+    return fonts
+
+
 def test_page_styles_of_other_systems(renderer):
-    """F95, F96: sheet, page breaks and what is not printed; scripts do nothing."""
+    """F96: sheet, margin, font, page breaks, what is not printed; tables wrap."""
     source = """
         <style>
             @page { size: A4; margin: 1cm }
-            body { font: 10pt Arial, sans-serif }
-            header { display: flex; justify-content: space-between }
+            body { font: 10pt Arial, sans-serif; margin: 0 }
+            p { margin: 0 }
             .no-print { display: none }
             .page-break { break-before: page }
             table { table-layout: fixed; width: 100%; word-wrap: break-word }
+            table { border-spacing: 0 }
             td { padding: 4px }
         </style>
-        <script>document.body.innerHTML = "scripted"</script>
         <div class="no-print">Print this page</div>
-        <header><span>Left</span><span>Right</span></header>
-        <table><tr><td>First</td></tr></table>
+        <p>First</p>
+        <table><tr><td>Cell</td><td>{{ "m" * 99 }}</td></tr></table>
         <div class="page-break">Second</div>
     """
     content = renderer.render(Document(source, VARIABLES))
     pages = PdfReader(io.BytesIO(content)).pages
-    texts = [page.extract_text().split() for page in pages]
-    assert texts == [["Left", "Right", "First"], ["Second"]]
+    words = [page.extract_text().split() for page in pages]
+    assert words[0][:2] == ["First", "Cell"] and words[1] == ["Second"]
+    assert "".join(words[0][2:]) == "m" * 99 and len(words[0]) > 4
     assert [round(float(side)) for side in pages[0].mediabox[2:]] == [595, 842]
+    assert {size for _name, size in read_fonts(content)} == {10}
+    # A margin of 1 cm is 28.3 points, a padding of 4 px is 3; columns share what is left.
+    assert sorted({x for x, _y in read_places(content)}) == [28, 31, 301]
+
+
+def test_flexbox(renderer):
+    """F95: blocks that stand side by side."""
+    blocks = "<div>Left</div><div>Right</div>"
+    style = "<style>@page { size: A4 } .flex { display: flex; %s }</style>"
+    ends = style % "justify-content: space-between"
+    below, above = (
+        read_places(renderer.render(Document(f"{ends}<div {kind}>{blocks}</div>", {})))
+        for kind in ("", "class=flex")
+    )
+    assert below[0][0] == below[1][0] and below[0][1] > below[1][1]
+    assert above[0][1] == above[1][1] and above[1][0] > above[0][0] + 300
+
+
+def test_fonts_of_an_addon():
+    """F95: @font-face."""
+    [folder] = find_spec("odoo.addons.web").submodule_search_locations
+    source = """<style>@font-face {
+        font-family: House;
+        src: url("/web/static/fonts/lato/Lato-Reg-webfont.ttf")
+    } p { font-family: House }</style><p>Hello</p>"""
+    renderer = WeasyPrintRenderer([str(Path(folder).parent)])
+    [(name, _size)] = read_fonts(renderer.render(Document(source, {})))
+    assert name == "House"
+
+
+def test_scripts_do_nothing(renderer):
+    """F95"""
+    source = '<script>document.body.innerHTML = "scripted"</script><p>Written</p>'
+    assert read_text(renderer.render(Document(source, {}))) == "Written"
 
 
 def test_values_are_text_not_markup(renderer):
