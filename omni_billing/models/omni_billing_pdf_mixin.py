@@ -1,7 +1,7 @@
 from functools import cache
 from urllib.parse import urljoin
 
-from odoo import models
+from odoo import fields, models
 from odoo.tools import format_date, html2plaintext
 from odoo.tools.image import image_data_uri
 
@@ -14,6 +14,14 @@ class OmniBillingPdfMixin(models.AbstractModel):
 
     _name = "omni.billing.pdf.mixin"
     _description = "PDF of an Invoice"
+
+    billing_template_id = fields.Many2one(
+        "omni.billing.template",
+        string="Invoice Template",
+        check_company=True,
+        index="btree_not_null",
+        help="How the invoice looks. Empty: as set for the customer or the language.",
+    )
 
     # === ACTION METHODS === #
 

@@ -183,20 +183,19 @@ class OmniBillingTemplate(models.Model):
     def _select_for(self, move):
         """Return the template of an invoice (F93). Hook.
 
-        The customer's own; else the first that is used by itself, of the company
-        before those of all, of the exact language before its family and before those of
-        all languages.
+        The one chosen for the invoice (F64); else the customer's own; else the first
+        that is used by itself, of the company before those of all, of the exact
+        language before its family and before those of all languages.
 
         :rtype: OmniBillingTemplate
         """
         Company = self.env["res.company"]
-        # sudo: which template the customer has is no secret to who reads the invoice.
+        # sudo: which template it is, is no secret to who reads the invoice.
         partner = move.partner_id.sudo()
-        chosen = partner.billing_template_id or (
-            partner.commercial_partner_id.billing_template_id
-        )
-        if chosen.active and chosen.company_id in (Company, move.company_id):
-            return chosen.with_env(self.env)
+        for owner in (move.sudo(), partner, partner.commercial_partner_id):
+            chosen = owner.billing_template_id
+            if chosen.active and chosen.company_id in (Company, move.company_id):
+                return chosen.with_env(self.env)
         lang = partner.lang or move.company_id.partner_id.lang or ""
         # sudo: as above.
         templates = self.sudo().search(

@@ -43,7 +43,8 @@ class OmniBillingTransaction(models.Model):
 
         :param partner: whom the invoice is for.
         :param options: ``title``, ``date_start``, ``date_end``, ``date_due``,
-            ``invoice_date``, ``payment_term``: see :meth:`_prepare_invoice_values`.
+            ``invoice_date``, ``payment_term``, ``template``: see
+            :meth:`_prepare_invoice_values`.
         :return: the posted `account.move`.
         :raise UserError: if a transaction was billed or voided meanwhile, or belongs
             to another customer, company or currency.
@@ -128,6 +129,7 @@ class OmniBillingTransaction(models.Model):
         date_due=None,
         invoice_date=None,
         payment_term=None,
+        template=None,
     ):
         """Return the values of the invoice of these transactions. Hook.
 
@@ -160,6 +162,7 @@ class OmniBillingTransaction(models.Model):
             "billing_title": title,
             "billing_date_start": date_start,
             "billing_date_end": date_end,
+            **({"billing_template_id": template.id} if template else {}),
             "invoice_line_ids": [
                 Command.create(values | {"sequence": sequence})
                 for sequence, values in enumerate(

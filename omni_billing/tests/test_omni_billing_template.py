@@ -100,6 +100,35 @@ class TestTemplatePage(TemplateCommon):
         ):
             self.assertIn(words, text)
 
+    def test_template_of_one_invoice(self):
+        """F64: chosen in the proforma, or later; it tells the parties and amounts."""
+        self._use(name="The customer's", body="<p>Customer's page</p>")
+        house = self.Template.create(
+            {"name": "House", "engine": "jinja", "body": PAGE, "is_automatic": False}
+        )
+        self._create_transaction(7)
+        wizard = self.env["omni.billing.proforma.wizard"].create(
+            {"partner_id": self.customer.id, "template_id": house.id}
+        )
+        wizard.action_generate()
+        latest = self.customer.billing_invoice_ids.sorted("id")[-1]
+        self.assertEqual(latest.billing_template_id, house)
+        self.assertEqual(self._read(), "Customer's page")
+        self.assertIn("Acme Rentals, 18 Harbour Street", self._read(latest))
+        self.assertIn("Subtotal $7.00 Tax $0.00 Total $7.00", self._read(latest))
+        with Form(latest) as form:
+            form.billing_template_id = self.Template
+        self.assertEqual(self._read(latest), "Customer's page")
+        latest.billing_template_id = house
+        house.active = False
+        self.assertEqual(self._read(latest), "Customer's page")
+
+    def test_template_of_another_company(self):
+        other = self.setup_other_company()["company"]
+        house = self.Template.create({"name": "Theirs", "company_id": other.id})
+        with self.assertRaises(UserError):
+            self.invoice.billing_template_id = house
+
     def test_totals_are_the_invoices(self):
         """design §5.4"""
         values = self.invoice._prepare_template_variables()

@@ -43,6 +43,12 @@ class OmniBillingProformaWizard(models.TransientModel):
         default=fields.Date.context_today,
         help="The date of the invoice in the books.",
     )
+    template_id = fields.Many2one(
+        "omni.billing.template",
+        string="Invoice Template",
+        check_company=True,
+        help="How the invoice looks. Empty: as set for the customer or the language.",
+    )
     filter_text = fields.Char(
         string="Filter",
         help="Only transactions with this text in their title or description.",
@@ -186,6 +192,7 @@ class OmniBillingProformaWizard(models.TransientModel):
             date_end=self.date_end,
             date_due=self.date_due,
             invoice_date=self.invoice_date,
+            template=self.template_id,
         )
         return invoice.action_open_billing_detail()
 

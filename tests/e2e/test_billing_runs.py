@@ -72,7 +72,7 @@ def test_run_is_checked_then_billed_and_shows_how_far_it_is(server, staff, login
 
 
 def test_service_shows_its_next_charges_and_is_charged(server, staff, login):
-    """F185, F192"""
+    """F30: asked for, and written in the history; F185, F192."""
     customer = add_customer(server, "Pier Hotel")
     page = login("staff")
     page.goto(f"{server.url}/odoo/billing-services/new")
@@ -96,11 +96,28 @@ def test_service_shows_its_next_charges_and_is_charged(server, staff, login):
 
     page.locator(".o_form_button_save").click()
     page.get_by_role("button", name="Charge What Is Due").click()
+    question = page.locator(".modal")
+    expect(question).to_contain_text("changes their balance")
+    question.get_by_role("button", name="Cancel").click()
+    of_customer = [("partner_id", "=", customer)]
+    assert not staff.call("omni.billing.transaction", "search_count", of_customer)
+    page.get_by_role("button", name="Charge What Is Due").click()
+    question.get_by_role("button", name="Charge It").click()
     expect(page.locator(".o_field_widget[name=charged_until]")).to_contain_text("Feb")
+    log = staff.call(
+        "omni.billing.activity.log",
+        "search_read",
+        [("commercial_partner_id", "=", customer)],
+        ["action", "amount"],
+    )
+    assert sorted((row["action"], row["amount"]) for row in log) == [
+        ("transaction_added", 15),
+        ("transaction_added", 31),
+    ]
     charges = staff.call(
         "omni.billing.transaction",
         "search_read",
-        [("partner_id", "=", customer)],
+        of_customer,
         ["date", "retail_cost", "state"],
     )
     assert sorted((c["date"], c["retail_cost"]) for c in charges) == [

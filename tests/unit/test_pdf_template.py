@@ -102,7 +102,7 @@ def test_page_styles_of_other_systems(renderer):
     assert "".join(words[0][2:]) == "m" * 99 and len(words[0]) > 4
     assert [round(float(side)) for side in pages[0].mediabox[2:]] == [595, 842]
     assert {size for _name, size in read_fonts(content)} == {10}
-    # A margin of 1 cm is 28.3 points, a padding of 4 px is 3; columns share what is left.
+    # A margin of 1 cm is 28.3 points, a padding of 4 px is 3; columns share the rest.
     assert sorted({x for x, _y in read_places(content)}) == [28, 31, 301]
 
 
