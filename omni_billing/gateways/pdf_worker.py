@@ -223,27 +223,35 @@ def make_fetcher(roots: Iterable[str], hosts: Iterable[str] = ()):
 # === LAYOUT === #
 
 
+def parse(source: str, fetcher):
+    """Read HTML that anybody wrote: a parser in Python forgives all faults."""
+    # Imported here: WeasyPrint loads Pango, which most processes never need.
+    from weasyprint import HTML
+
+    return HTML(string=source, base_url=BASE_URL, url_fetcher=fetcher)
+
+
 def lay_out(
-    html: str,
+    source: str,
     fetcher,
     font_config=None,
     stylesheets=None,
     *,
+    parse: Callable = parse,
     variant: str | None = None,
     files: Iterable[dict[str, str]] = (),
     metadata: str = "",
 ) -> bytes:
     """Turn a complete HTML document into a PDF.
 
+    :param parse: what reads it.
     :param files: to attach, with ``name``, ``description`` and ``content`` (base64).
     :raise Fault: if it cannot be laid out, or would be too large to be mailed.
     """
-    # Imported here: WeasyPrint loads Pango, which most processes never need.
-    from weasyprint import HTML, Attachment
+    from weasyprint import Attachment
 
     try:
-        document = HTML(string=html, base_url=BASE_URL, url_fetcher=fetcher)
-        content = document.write_pdf(
+        content = parse(source, fetcher).write_pdf(
             font_config=font_config,
             stylesheets=stylesheets,
             pdf_variant=variant,

@@ -601,12 +601,13 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - DOCUMENT === #
 
-    def _billing_get_lines(self):
+    def _billing_get_lines(self, base_lines=None):
         """Return the product lines with the amounts that the tax engine gives them.
 
         With taxes rounded over the whole invoice, each line carries its share of the
         rounding, so that the lines add up to the totals to the cent (W14).
 
+        :param list base_lines: of `_get_rounded_base_and_tax_lines`, if they are known.
         :return: for each line ``record`` (`account.move.line`), ``date``, ``title``,
             ``description``, ``amount_untaxed``, ``tax_amount``, ``amount_total``,
             ``tax_percentage``; amounts as on the document, in its currency.
@@ -614,7 +615,8 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         Transaction = self.env["omni.billing.transaction"]
-        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
+        if base_lines is None:
+            base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
         lines = []
         for base_line in base_lines:
             record = base_line["record"]

@@ -10,6 +10,7 @@ from odoo.tools import SQL
 
 from ..exceptions import RenderError
 from ..gateways.pdf import TemplateError
+from ..tools.stack import call_with_room
 
 _logger = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ class OmniBillingPdfCache(models.Model):
         readonly=True,
         ondelete="cascade",
     )
-    company_id = fields.Many2one(related="move_id.company_id", store=True)
+    company_id = fields.Many2one(
+        related="move_id.company_id", store=True, precompute=True
+    )
     partner_id = fields.Many2one(related="move_id.partner_id", string="Customer")
     attachment_id = fields.Many2one("ir.attachment", readonly=True)
     size = fields.Integer(string="Size (kB)", readonly=True, aggregator="sum")
@@ -86,8 +89,14 @@ class OmniBillingPdfCache(models.Model):
         cache.env.flush_all()
         if content := cache._read(move):
             return content
+        # The page is made from the database, not from what this transaction believes: a
+        # name that shows an address does not follow it in Odoo's memory.
+        self.env.invalidate_all()
+        # One page of many: the others are not read along each time.
+        move = move.with_prefetch()
         # Whoever asks gets the same: language of the customer, rights of nobody.
-        lang = move.partner_id.lang or move.company_id.partner_id.lang
+        parties = move.partner_id | move.company_id.partner_id
+        lang = next(filter(None, parties.mapped("lang")), None)
         context = {"allowed_company_ids": move.company_id.ids}
         if lang:
             context["lang"] = lang
@@ -95,7 +104,7 @@ class OmniBillingPdfCache(models.Model):
         move, cache = move.with_env(env), self.with_env(env)
         if move.state == "draft":
             return cache._render(move, move._billing_prepare_document())
-        return cache._refresh(move)
+        return call_with_room(cache._refresh, move)
 
     def _read(self, move):
         """Return the stored PDF if no row that it was made from was written since."""
@@ -194,11 +203,6 @@ class OmniBillingPdfCache(models.Model):
                 cache = self.with_env(self.env(cr=cr)) if cr else self
                 if content := cache._read(move.with_env(cache.env)):
                     return content
-        # The page is made from the database, not from what this transaction believes:
-        # a name that shows an address does not follow it in Odoo's memory.
-        self.env.invalidate_all()
-        # One page of many: the others are not read along each time.
-        move = move.with_prefetch()
         document = move._billing_prepare_document()
         key = document.digest(self._get_static_digest())
         entry = self.search([("move_id", "=", move.id)])

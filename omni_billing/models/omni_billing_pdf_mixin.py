@@ -112,7 +112,6 @@ class OmniBillingPdfMixin(models.AbstractModel):
         return [
             self | origin,
             self.line_ids,
-            self.billing_transaction_ids,
             partners,
             partners.country_id,
             partners.state_id,
@@ -131,18 +130,52 @@ class OmniBillingPdfMixin(models.AbstractModel):
     def _prepare_pdf_context(self):
         """Return the values that the invoice template shows. Hook."""
         self.ensure_one()
+        company = self.company_id
+        # Of all lines in one query, where the tax engine would ask for some at a time.
+        self.line_ids.fetch(["tax_ids"])
+        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
+        # As in `tax_totals`, which would compute the taxes once more.
+        totals = self.env["account.tax"]._get_tax_totals_summary(
+            base_lines=base_lines,
+            currency=self.currency_id,
+            company=company,
+            cash_rounding=self.invoice_cash_rounding_id,
+        )
+        seller = [
+            *_list_address(company.partner_id)[1:],
+            company.phone,
+            company.email,
+            self._billing_get_tax_number(company.partner_id),
+        ]
+        buyer = [
+            *_list_address(self.partner_id),
+            self._billing_get_tax_number(self.partner_id),
+        ]
         return {
-            "lines": self._billing_get_lines(),
+            # Texts of many lines: see the style sheet.
+            "seller": "\n".join(filter(None, seller)),
+            "buyer": "\n".join(filter(None, buyer)),
+            "lines": self._billing_get_lines(base_lines),
+            "tax_groups": [
+                group
+                for subtotal in totals["subtotals"]
+                for group in subtotal["tax_groups"]
+            ],
             "mark": self._billing_get_mark(),
             # Each is called for each line, with few different values.
             "format_amount": cache(self.currency_id.format),
             "format_date": cache(lambda date: format_date(self.env, date)),
             "format_percentage": cache(self._billing_format_percentage),
-            "instructions": self.company_id.billing_payment_instructions,
+            "instructions": company.billing_payment_instructions,
             "bank": self.partner_bank_id
             if self.move_type == "out_invoice"
             else self.env["res.partner.bank"],
         }
+
+    def _billing_get_tax_number(self, partner):
+        """Return the tax number of a party, by the name that its country gives it."""
+        label = partner.country_id.vat_label or self.env._("Tax ID")
+        return f"{label} {partner.vat}" if partner.vat else ""
 
     def _prepare_template_variables(self):
         """Return the plain values that an HTML template may use (F84-F88). Hook.
@@ -246,6 +279,12 @@ def _format_date(date):
 
 def _format_datetime(date):
     return f"{date.isoformat()}T00:00:00" if date else ""
+
+
+def _list_address(partner):
+    """Return the name and the address as their country writes them, line by line."""
+    text = partner.with_context(show_address=True).display_name or ""
+    return [line.strip() for line in text.splitlines()]
 
 
 def _to_text(html):

@@ -4,7 +4,7 @@ from datetime import date
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import get_lang
+from odoo.tools import get_lang, ormcache
 from odoo.tools.image import image_data_uri
 
 from ..exceptions import RenderError
@@ -197,11 +197,18 @@ class OmniBillingTemplate(models.Model):
             if chosen.active and chosen.company_id in (Company, move.company_id):
                 return chosen.with_env(self.env)
         lang = partner.lang or move.company_id.partner_id.lang or ""
-        # sudo: as above.
+        return self.browse(self._find_automatic(move.company_id.id, lang))
+
+    @api.model
+    @ormcache("company_id", "lang", cache="templates")
+    def _find_automatic(self, company_id, lang):
+        """Return the id of the template for invoices of a language, or nothing."""
+        # sudo: which template it is, is no secret to who reads the invoice.
         templates = self.sudo().search(
             [
+                ("active", "=", True),
                 ("is_automatic", "=", True),
-                ("company_id", "in", (False, move.company_id.id)),
+                ("company_id", "in", (False, company_id)),
             ]
         )
 
@@ -212,7 +219,7 @@ class OmniBillingTemplate(models.Model):
             return (distance, not template.company_id, template.sequence, template.id)
 
         fitting = templates.filtered(lambda template: rank(template)[0] < 3)
-        return fitting.sorted(rank)[:1].with_env(self.env)
+        return fitting.sorted(rank)[:1].id
 
     # === BUSINESS METHODS - DOCUMENT === #
 

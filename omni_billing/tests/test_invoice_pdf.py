@@ -1,4 +1,5 @@
 import io
+from unittest.mock import patch
 
 from pypdf import PdfReader
 
@@ -6,6 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.exceptions import RenderError
+from odoo.addons.omni_billing.gateways import pdf, pdf_worker
 from odoo.addons.omni_billing.tools.trust import trust
 
 from .common import BillingCommon
@@ -160,6 +162,31 @@ class TestInvoicePdf(BillingCommon):
         )
         text = self._read(self._print(invoice)).replace("\xa0", " ")
         self.assertIn("$ 55.00", text)
+
+    def test_tax_numbers_have_the_name_of_their_country(self):
+        self.company.partner_id.write(
+            {"vat": "ATU12345675", "country_id": self.env.ref("base.at").id}
+        )
+        self.env.ref("base.au").vat_label = "ABN"
+        self.customer.write(
+            {"vat": "83914571673", "country_id": self.env.ref("base.au").id}
+        )
+        self._create_transaction(10)
+        text = self._read(self._print(self._bill()))
+        self.assertIn("USt ATU12345675", text)
+        self.assertIn("ABN 83914571673", text)
+
+    def test_quick_parser_reads_the_same(self):
+        """The page that lxml read is the one that WeasyPrint's own parser reads."""
+        self._create_transaction(10, name="<b>bold</b> & co", description="1 <\n2")
+        invoice = self._bill(title="Ünïcode & more")
+        invoice.narration = "<p>One</p><ul><li>Two <b>three</b> four</li></ul>"
+        document = invoice._billing_prepare_document()
+        renderer = self.env["ir.actions.report"]._get_pdf_renderer()
+        quick = self._read(renderer.render(document))
+        with patch.object(pdf, "_parse_own", pdf_worker.parse):
+            self.assertEqual(self._read(renderer.render(document)), quick)
+        self.assertIn("<b>bold</b> & co 1 < 2", " ".join(quick.split()))
 
     def test_customer_without_address(self):
         """F102: no address is no reason to fail."""
