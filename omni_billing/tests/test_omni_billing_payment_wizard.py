@@ -252,6 +252,21 @@ class TestCreditOnFile(BillingCommon):
         self.assertEqual(self._get_ledger_balance(), 70)
         self.assertEqual(self._get_books_balance(), 70)
 
+    def test_bought_without_paying_then_funded_by_others(self):
+        """F156: the invoice waits; a bursary, with a type of its own, pays of it."""
+        self._create_transaction(100)
+        invoice = self._bill()
+        self.assertEqual(invoice.billing_state, "unpaid")
+        bursary = self.env["omni.billing.credit.type"].create({"name": "Bursary"})
+        self._create_credit(60, name="City sports bursary", credit_type_id=bursary.id)
+        self._bill()
+        self.assertEqual(invoice.amount_residual, 100)
+        self._pay(invoice, mode="credit")
+        self.assertEqual((invoice.amount_residual, invoice.billing_state), (40, "partial"))
+        granted = self.customer.billing_transaction_ids.filtered("credit_type_id")
+        self.assertEqual((granted.credit_type_id, granted.retail_cost), (bursary, 60))
+        self.assertEqual(self._get_books_balance(), 40)
+
     def test_rest_of_a_credit_stays_on_file(self):
         self._give_credit(130)
         self._create_transaction(100)
