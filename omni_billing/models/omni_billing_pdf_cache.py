@@ -93,7 +93,7 @@ class OmniBillingPdfCache(models.Model):
         # name that shows an address does not follow it in Odoo's memory.
         self.env.invalidate_all()
         # One page of many: the others are not read along each time.
-        move = move.with_prefetch()
+        move = move.with_env(cache.env).with_prefetch()
         # Whoever asks gets the same: language of the customer, rights of nobody.
         parties = move.partner_id | move.company_id.partner_id
         lang = next(filter(None, parties.mapped("lang")), None)
