@@ -32,8 +32,8 @@ OWN_TAGS = ",".join(f"/{name}" for name in INSTALLED)
 
 NOTHING_COLLECTED = 5
 # A test that waits outside Python, for a browser or a child process, may never see the
-# signal that is to end it. This ends all of pytest and shows where each thread was, so
-# each test is named as it begins.
+# signal that is to end it. This ends all of pytest and shows where each thread was;
+# each file of tests is named as it begins.
 HARD_TIMEOUT = ("-v", "--timeout-method=thread")
 #: Most that a test with a browser may take; the slowest takes one minute.
 E2E_SECONDS = 240

@@ -114,8 +114,9 @@ class OmniBillingTemplate(models.Model):
         return result
 
     def unlink(self):
+        result = super().unlink()
         self._forget_selection()
-        return super().unlink()
+        return result
 
     def _forget_selection(self):
         # Any invoice may look different now: stored PDFs are compared anew (F109).

@@ -137,6 +137,21 @@ def test_scripts_do_nothing(renderer):
     assert read_text(renderer.render(Document(source, {}))) == "Written"
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        f'<img src="data:image/png;base64,{"A" * 12_000_000}">',
+        "<s>" * 300 + "</s>" * 300,
+    ],
+    ids=["large image", "deep HTML"],
+)
+def test_own_pages_are_read_to_their_end(before):
+    """A parser that gives up half-way would leave out what is to be paid."""
+    source = f"<html><body><div>{before}</div><p>Still here</p></body></html>"
+    root = pdf._parse_own(source, pdf_worker.make_fetcher([])).etree_element
+    assert root.find("body/p").text == "Still here"
+
+
 def test_values_are_text_not_markup(renderer):
     variables = {"title": "<script>alert(1)</script> & <b>bold</b>"}
     text = read_text(renderer.render(Document("<p>{{ title }}</p>", variables)))
