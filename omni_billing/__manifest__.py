@@ -2,7 +2,7 @@
     "name": "Omni Billing",
     "summary": "Bill all month, invoice in a click: a pool of charges and credits"
     " per customer, grouped into invoices with a preview",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "category": "Accounting/Accounting",
     "author": "Omni Billing",
     "license": "LGPL-3",
@@ -32,6 +32,7 @@
         "wizards/omni_billing_payment_wizard_views.xml",
         "wizards/omni_billing_refund_wizard_views.xml",
         "wizards/omni_billing_card_refund_wizard_views.xml",
+        "wizards/omni_billing_cancel_wizard_views.xml",
         "wizards/omni_billing_void_wizard_views.xml",
         "views/omni_billing_pdf_cache_views.xml",
         "views/omni_billing_reminder_views.xml",  # settings link to it

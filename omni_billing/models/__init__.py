@@ -1,4 +1,5 @@
 from . import (  # isort: skip
+    credit_move_mixin,
     mail_company_mixin,
     mail_move_mixin,
     omni_billing_pdf_mixin,

@@ -32,7 +32,6 @@ NUMBERED_FIELDS = {
     "partner_id",
     "currency_id",
 }
-#: Odoo's payment state of a posted invoice, in the words of billing.
 
 
 class AccountMove(models.Model):
@@ -40,6 +39,7 @@ class AccountMove(models.Model):
     _inherit = [
         "account.move",
         "omni.billing.stats",
+        "omni.billing.credit.move.mixin",
         "omni.billing.mail.move.mixin",
         "omni.billing.pdf.mixin",
         "omni.billing.reminder.move.mixin",

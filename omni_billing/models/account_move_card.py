@@ -5,7 +5,6 @@ from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount, format_list
 
-from ..const import MAX_TITLE_LENGTH
 from ..exceptions import GatewayRefused, GatewayUnknown
 from ..tools.commit import commit
 from ..tools.trust import trust
@@ -40,14 +39,20 @@ class AccountMove(models.Model):
         help="The customer's bank wants the money of a card payment back.",
     )
 
-    @api.depends("billing_payment_reference", "billing_state")
+    @api.depends(
+        "billing_payment_reference",
+        "billing_state",
+        "reversed_entry_id.billing_payment_reference",
+    )
     def _compute_billing_refundable(self):
         for move in self:
+            # A credit note that is credit on file can go back to the card as well.
+            is_note = move.move_type == "out_refund"
+            invoice = move.reversed_entry_id if is_note else move
             # The reference of a card payment names its PaymentIntent (F136).
-            by_card = "pi_" in (move.billing_payment_reference or "")
+            by_card = "pi_" in (invoice.billing_payment_reference or "")
             move.billing_refundable = by_card and move.billing_state in (
-                "paid",
-                "partial",
+                ("unpaid", "partial") if is_note else ("paid", "partial")
             )
 
     # === BUSINESS METHODS - CHARGE === #
@@ -318,19 +323,26 @@ class AccountMove(models.Model):
                 result.append((payment, left))
         return result
 
-    def _billing_get_refundable_amount(self):
-        """Return how much of the card payments can go back, taxes included."""
+    def _billing_get_refundable_amount(self, note=None):
+        """Return how much of the card payments can go back, taxes included.
+
+        :param note: a posted credit note of the invoice that is to be given back.
+        """
         self.ensure_one()
         by_card = sum(left for _payment, left in self._billing_get_card_payments())
+        if note:
+            return self.currency_id.round(max(0.0, min(by_card, note.amount_residual)))
         not_credited = self.amount_total - self._billing_get_reversed_amount()
         # A charge over several invoices need not have paid this one.
         paid = self.amount_total - self.amount_residual
         return self.currency_id.round(max(0.0, min(by_card, not_credited, paid)))
 
-    def _billing_refund(self, amount=None):
+    def _billing_refund(self, amount=None, note=None):
         """Give money back to the card it came from, and book it; commits.
 
         :param float amount: with taxes; all that can be refunded if none is given.
+        :param note: a posted credit note of this invoice that the money is set
+            against; without one, each refund posts its own.
         :return: the attempts, `payment.transaction` in sudo, one for each card payment.
         :raise UserError: if nothing was tried; the message says why.
         """
@@ -339,7 +351,7 @@ class AccountMove(models.Model):
         attempts = self.env["payment.transaction"].sudo()  # sudo: as in charging.
         while True:
             try:
-                attempt, amount = self._billing_start_refund(amount, attempts)
+                attempt, amount = self._billing_start_refund(amount, attempts, note)
                 commit(self.env)
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 if not attempts:
@@ -355,13 +367,14 @@ class AccountMove(models.Model):
             if attempt.state != "done":
                 return attempts
 
-    def _billing_start_refund(self, amount, earlier):
+    def _billing_start_refund(self, amount, earlier, note=None):
         """Write the next attempt down; return it and what is left to refund."""
         if earlier and self.currency_id.is_zero(amount):
             return self.env["payment.transaction"], 0.0
-        self._billing_lock_for_money()
-        self.check_access("write")
-        available = self._billing_get_refundable_amount()
+        moves = self | (note or self)
+        moves._billing_lock_for_money()
+        moves.check_access("write")
+        available = self._billing_get_refundable_amount(note)
         if self.billing_state == "void" or self.currency_id.is_zero(available):
             raise UserError(
                 self.env._(
@@ -390,24 +403,27 @@ class AccountMove(models.Model):
             is_refund=True,
             billing_is_open=True,
             billing_refund_invoice_id=self.id,
+            billing_refund_note_id=note.id if note else False,
         )
         attempt.billing_key = attempt._billing_make_key(
             payment.provider_id, attempt.reference
         )
         # sudo: customers pay their own without a right to write.
-        trust(self).sudo().billing_attempt_id = attempt
+        trust(moves).sudo().billing_attempt_id = attempt
         return attempt, self.currency_id.round(amount - part)
 
     def _billing_book_refund(self, refund):
-        """Post the credit note of a refund, and set the money against it.
+        """Set the money of a refund against its credit note, posted now or before.
 
         :param refund: `payment.transaction`, done, with its `account.payment`.
         """
         self.ensure_one()
         move = trust(self).sudo()  # sudo: whoever may refund books the refund.
-        note = move._billing_create_refund_note(-refund.amount)
-        # Odoo sets it against what is still owed; but it is the refund's.
-        note.line_ids.remove_move_reconcile()
+        note = refund.billing_refund_note_id
+        if not note:
+            note = move._billing_create_refund_note(-refund.amount)
+            # Odoo sets it against what is still owed; but it is the refund's.
+            note.line_ids.remove_move_reconcile()
         lines = (refund.payment_id.move_id.line_ids + note.line_ids).filtered(
             lambda line: line.account_type == "asset_receivable" and not line.reconciled
         )
@@ -415,101 +431,22 @@ class AccountMove(models.Model):
         references = [move.billing_refund_reference, refund.provider_reference]
         move.billing_refund_reference = ", ".join(filter(None, references))
 
-    def _billing_create_refund_note(self, amount):
-        """Return the posted credit note over an amount, taxes included.
-
-        A part of the invoice has its taxes in proportion, by Odoo's tax engine.
-        """
-        today = fields.Date.context_today(self)
-        values = {
-            "invoice_date": today,
-            "date": today,
-            "ref": self.env._("Refund of %(invoice)s", invoice=self.name),
-            "billing_title": self._billing_translate(
-                lambda env: env._("Refund of %(invoice)s", invoice=self.name)
-            ),
-        }
-        note = self._reverse_moves([values], cancel=False)
-        if self.currency_id.compare_amounts(amount, self.amount_total):
-            note._billing_reduce_to(amount)
-        note._billing_enter_in_ledger()
-        note.action_post()
-        return note
-
-    def _billing_enter_in_ledger(self):
-        """Write the ledger entries of a draft credit note, one for each line (F25)."""
-        self.ensure_one()
-        correction = self.env.ref(
-            "omni_billing.credit_type_correction", raise_if_not_found=False
-        ) or self.env["omni.billing.credit.type"].search([], limit=1)
-        entries = trust(self.env["omni.billing.transaction"])
-        for line in self._billing_get_lines():
-            amount = line["amount_total"]
-            if self.currency_id.is_zero(amount):
-                continue
-            # What the invoice credited, its refund takes back.
-            is_credit = amount > 0
-            title = self.billing_title
-            if line["title"] != title:
-                title = f"{title}: {line['title']}"
-            entry = entries.create(
-                {
-                    "transaction_type": "credit" if is_credit else "charge",
-                    "credit_type_id": correction.id if is_credit else False,
-                    "name": title[:MAX_TITLE_LENGTH],
-                    "company_id": self.company_id.id,
-                    "partner_id": self.partner_id.id,
-                    "currency_id": self.currency_id.id,
-                    "date": self.invoice_date,
-                    "retail_cost": abs(amount),
-                    "tax_ids": [Command.clear()],
-                }
-            )
-            line["record"].billing_transaction_id = entry
-            entries += entry
-        entries._set_invoiced(self)
-
-    def _billing_reduce_to(self, amount):
-        """Make a draft credit note come to an amount, taxes included."""
-        self.ensure_one()
-        Tax = self.env["account.tax"]
-        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
-        part_lines = Tax._prepare_down_payment_lines(
-            base_lines=base_lines,
-            company=self.company_id,
-            amount_type="fixed",
-            amount=amount,
-            computation_key=f"billing_refund,{self.id}",
-        )
-        commands = [Command.delete(line.id) for line in self.invoice_line_ids]
-        account = self.invoice_line_ids.account_id[:1]
-        for line in part_lines:
-            commands.append(
-                Command.create(
-                    {
-                        "name": self.billing_title,
-                        "quantity": line["quantity"],
-                        "price_unit": line["price_unit"],
-                        "tax_ids": [Command.set(line["tax_ids"].ids)],
-                        "account_id": (line["account_id"] or account).id,
-                        "extra_tax_data": Tax._export_base_line_extra_tax_data(line),
-                    }
-                )
-            )
-        self.write({"invoice_line_ids": commands})
-
     # === ACTION METHODS === #
 
     def action_billing_refund(self):
         """Open the dialog that gives a card payment back (F171-F177)."""
         self.ensure_one()
+        is_note = self.move_type == "out_refund"
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Refund Invoice"),
             "res_model": "omni.billing.card.refund.wizard",
             "view_mode": "form",
             "target": "new",
-            "context": {"default_invoice_id": self.id},
+            "context": {
+                "default_invoice_id": self.reversed_entry_id.id if is_note else self.id,
+                "default_note_id": is_note and self.id,
+            },
         }
 
     # === HELPERS === #

@@ -20,6 +20,7 @@ STATE_FIELDS = {
     "payment_id",
     "partial_id",
     "payment_reference",
+    "cancels_id",
     "void_reason",
     "void_date",
     "void_user_id",
@@ -229,6 +230,26 @@ class OmniBillingTransaction(models.Model):
         copy=False,
         help="Given to the customer: it left the balance for good.",
     )
+    cancels_id = fields.Many2one(
+        "omni.billing.transaction",
+        readonly=True,
+        copy=False,
+        check_company=True,
+        ondelete="restrict",
+        groups="base.group_user",
+        help="The item of an invoice that this credit takes back.",
+    )
+    canceled_by_ids = fields.One2many(
+        "omni.billing.transaction",
+        "cancels_id",
+        string="Canceled by",
+        readonly=True,
+        domain=[("state", "!=", "void")],
+        groups="base.group_user",
+    )
+    is_canceled = fields.Boolean(
+        string="Canceled", compute="_compute_is_canceled", groups="base.group_user"
+    )
     void_reason = fields.Char(readonly=True, copy=False, groups="base.group_user")
     void_date = fields.Datetime(
         string="Voided on", readonly=True, copy=False, groups="base.group_user"
@@ -280,6 +301,11 @@ class OmniBillingTransaction(models.Model):
     _external_ref_unique = models.UniqueIndex(
         "(company_id, external_ref) WHERE external_ref IS NOT NULL",
         "A transaction with this external reference exists already.",
+    )
+    # Two people at once cannot cancel an item twice (F170).
+    _cancels_unique = models.UniqueIndex(
+        "(cancels_id) WHERE cancels_id IS NOT NULL AND state != 'void'",
+        "This item is canceled already.",
     )
     # A period of a service is charged once, even if its charge was voided (W8).
     _service_period_unique = models.UniqueIndex(
@@ -399,6 +425,11 @@ class OmniBillingTransaction(models.Model):
             transaction.amount_revenue = 0.0 if is_receipt else amount
             transaction.amount_receipt = amount if is_receipt else 0.0
 
+    @api.depends("canceled_by_ids")
+    def _compute_is_canceled(self):
+        for transaction in self:
+            transaction.is_canceled = bool(transaction.canceled_by_ids)
+
     # === CONSTRAINT METHODS === #
 
     @api.constrains("retail_cost", "currency_id")
@@ -472,11 +503,12 @@ class OmniBillingTransaction(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        protected = set(STATE_FIELDS)
+        if self.env.context.get("default_transaction_type") == "payment":
+            protected.add("transaction_type")
+        # Also when it is trusted: a dialog on an invoice has it as a default.
+        self = without_defaults(self, protected)  # noqa: PLW0642
         if not is_trusted(self.env):
-            protected = set(STATE_FIELDS)
-            if self.env.context.get("default_transaction_type") == "payment":
-                protected.add("transaction_type")
-            self = without_defaults(self, protected)  # noqa: PLW0642
             self._check_create_values(vals_list)
             self._check_amounts(vals_list)
         transactions = super().create(vals_list)

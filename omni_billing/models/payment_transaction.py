@@ -54,6 +54,14 @@ class PaymentTransaction(models.Model):
         copy=False,
         index="btree_not_null",
     )
+    billing_refund_note_id = fields.Many2one(
+        "account.move",
+        string="Credit Note Given Back",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="Posted before the refund; without one, the refund posts its own.",
+    )
 
     _billing_open_idx = models.Index("(id) WHERE billing_is_open")
 
@@ -336,12 +344,14 @@ class PaymentTransaction(models.Model):
                 self.currency_id.name
             ),
         )
+        invoice = self.invoice_ids[:1]
         return self._create_child_transaction(
             amount,
             is_refund=True,
             provider_reference=refund.id,
             billing_is_open=True,
-            billing_refund_invoice_id=self.invoice_ids[:1].id,
+            billing_refund_invoice_id=invoice.id,
+            billing_refund_note_id=invoice._billing_find_open_note(amount).id,
         )
 
     # === BUSINESS METHODS - LOST ANSWERS === #

@@ -2,6 +2,7 @@ from . import (
     test_account_move,
     test_activity_log,
     test_bulk,
+    test_cancel_items,
     test_card_payment,
     test_card_properties,
     test_http_invoice_pdf,

@@ -289,9 +289,10 @@ class TestCardPayment(CardCommon):
         invoice = self._bill_amounts(45, tax_ids=self.tax_10)
         invoice._billing_charge(self.card)
         self.assertTrue(invoice.billing_refundable)
-        self.env["omni.billing.card.refund.wizard"].create(
-            {"invoice_id": invoice.id}
-        ).action_refund()
+        wizard = self.env["omni.billing.card.refund.wizard"].with_context(
+            **invoice.action_billing_refund()["context"]
+        )
+        wizard.create({}).action_refund()
         self.assertEqual(invoice.billing_state, "refunded")
         self.assertEqual(invoice.billing_refund_reference, "re_0")
         self.assertEqual(self.gateway.taken, 0)

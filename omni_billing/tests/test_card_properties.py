@@ -35,6 +35,7 @@ MODULES = (
 )
 MONEY = ["pay", "pay_part", "refund", "refund_part"]
 STEPS = [*MONEY, *MONEY, "cash", "void", "event", "event", "dashboard", "ask", "settle"]
+STEPS += ["cancel_items", "refund_note"]
 TROUBLES = [
     *("", "", "", "lose_call", "lose_answer", "lose_answer", "decline", "wait"),
     *("crash_before", "crash_answered", "crash_unbooked", "crash_uncommitted"),
@@ -242,6 +243,25 @@ class TestCardProperties(CardCommon):
         available = invoice._billing_get_refundable_amount()
         invoice._billing_refund(self._share(available, seed))
 
+    def _step_cancel_items(self, seed):
+        """F170, less a penalty, the money back to the card or not."""
+        wizard = self.env["omni.billing.cancel.wizard"].create(
+            {
+                "invoice_id": self._choose(seed)[0].id,
+                "penalty_type": "percentage" if seed % 3 else "none",
+                "penalty_percentage": seed % 50,
+                "mode": "stripe" if seed % 4 else "credit",
+            }
+        )
+        wizard.line_ids.included = True
+        wizard.action_cancel_items()
+
+    def _step_refund_note(self, seed):
+        """What a credit note left goes back later."""
+        invoice = self._choose(seed)[0]
+        for note in invoice.reversal_move_ids.filtered("billing_refundable")[:1]:
+            invoice._billing_refund(note=note)
+
     def _step_void(self, seed):
         self._choose(seed)[0].action_billing_void()
 
@@ -335,14 +355,16 @@ class TestCardProperties(CardCommon):
             taken + round(cash * 100),
             round(sum(payable.mapped("amount_total")) * 100),
         )
-        for invoice in self.invoices.filtered("billing_attempt_id"):
+        notes = self.invoices.reversal_move_ids
+        for invoice in (self.invoices + notes).filtered("billing_attempt_id"):
             self.assertTrue(invoice.sudo().billing_attempt_id.billing_is_open)
 
     def _check_end(self):
         self._check_always()
         self.outcomes["refunded"] += bool(self.gateway.refunds)
         self.assertFalse(self._find_open())
-        self.assertFalse(self.invoices.billing_attempt_id)
+        notes = self.invoices.reversal_move_ids
+        self.assertFalse((self.invoices + notes).billing_attempt_id)
         booked = self._sum_payments([("billing_mode", "!=", "cash")])
         self.assertEqual(self.gateway.taken, round(booked * 100))
         # sudo: events are for administrators.

@@ -24,6 +24,7 @@ steps = st.lists(
     st.tuples(
         st.sampled_from(
             ["charge", "credit", "generate", "generate", "pay", "void", "cancel", "use"]
+            + ["cancel_items"]
         ),
         st.integers(0, 1000),
     ),
@@ -177,6 +178,26 @@ class TestProperties(BillingCommon):
             "paid", "partial"
         )._get_reconciled_payments():
             payments[seed % len(payments)].action_cancel()
+
+    def _step_cancel_items(self, seed):
+        """F170: some items, less a penalty; the money back in cash, or not."""
+        invoices = self._find_invoices("unpaid", "partial", "paid").filtered(
+            lambda move: move.move_type == "out_invoice"
+        )
+        if not invoices:
+            return
+        wizard = self.env["omni.billing.cancel.wizard"].create(
+            {
+                "invoice_id": invoices[seed % len(invoices)].id,
+                "penalty_type": "percentage" if seed % 2 else "none",
+                "penalty_percentage": seed % 100,
+                "mode": "cash" if seed % 3 else "credit",
+            }
+        )
+        for index, line in enumerate(wizard.line_ids):
+            line.included = (seed >> index) % 2 == 0
+        if wizard.amount_credit > 0:
+            wizard.action_cancel_items()
 
     def _step_use(self, _seed):
         payable = self._find_invoices("unpaid", "partial").filtered(

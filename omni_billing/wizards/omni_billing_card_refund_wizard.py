@@ -10,6 +10,11 @@ class OmniBillingCardRefundWizard(models.TransientModel):
     _description = "Refund an Invoice"
 
     invoice_id = fields.Many2one("account.move", required=True)
+    note_id = fields.Many2one(
+        "account.move",
+        string="Credit Note",
+        help="Posted before: the money is set against it.",
+    )
     currency_id = fields.Many2one(related="invoice_id.currency_id")
     amount_available = fields.Monetary(
         string="Can Be Refunded", compute="_compute_amount_available"
@@ -18,11 +23,11 @@ class OmniBillingCardRefundWizard(models.TransientModel):
         compute="_compute_amount", store=True, readonly=False, precompute=True
     )
 
-    @api.depends("invoice_id")
+    @api.depends("invoice_id", "note_id")
     def _compute_amount_available(self):
         for wizard in self:
             wizard.amount_available = (
-                wizard.invoice_id._billing_get_refundable_amount()
+                wizard.invoice_id._billing_get_refundable_amount(wizard.note_id)
                 if wizard.invoice_id
                 else 0.0
             )
@@ -38,7 +43,7 @@ class OmniBillingCardRefundWizard(models.TransientModel):
         :raise UserError: if nothing was refunded; the message says why.
         """
         self.ensure_one()
-        attempts = self.invoice_id._billing_refund(self.amount)
+        attempts = self.invoice_id._billing_refund(self.amount, self.note_id)
         last = attempts[-1]
         if last.state in ("error", "cancel"):
             raise UserError(last.state_message or self.env._("Nothing was refunded."))

@@ -102,7 +102,9 @@ class OmniBillingMoneyMixin(models.AbstractModel):
             & Domain("account_id", "in", self._get_receivable_accounts().ids)
             & Domain("parent_state", "=", "posted")
             & Domain("reconciled", "=", False)
-            & Domain("amount_residual_currency", "<", 0),
+            & Domain("amount_residual_currency", "<", 0)
+            # What is on its way back to a card is spent (F170).
+            & Domain("move_id.billing_attempt_id", "=", False),
             order="date, id",
         )
 

@@ -330,10 +330,46 @@ class InvoiceDialog(Dialog):
         self.press("Pay Invoice")
         return PaymentDialog(self.page)
 
+    def cancel_items(self) -> CancelDialog:
+        """Go on to what is canceled."""
+        self.press("Cancel Items")
+        return CancelDialog(self.page)
+
     def void(self, reason: str) -> None:
         """Void it, for a reason."""
         self.press("Void Invoice")
         VoidDialog(self.page).void(reason)
+
+
+class CancelDialog(Dialog):
+    """Where items of an invoice are canceled."""
+
+    mark = "penalty_type"
+
+    @property
+    def items(self) -> Rows:
+        """What can be canceled."""
+        return Rows(self.field("line_ids"))
+
+    def tick(self, *titles: str) -> None:
+        """Tick these items."""
+        for title in titles:
+            self.items.row(title).get_by_role("checkbox").check()
+
+    def keep(self, percentage: str) -> None:
+        """Keep a part of the price."""
+        self.choose("penalty_type", "Percentage")
+        self.enter(penalty_percentage=percentage)
+
+    def choose(self, name: str, label: str) -> None:
+        """Choose one of several."""
+        self.field(name).get_by_role("radio", name=say(label), exact=True).check()
+
+    def confirm(self) -> InvoiceDialog:
+        """Cancel the items, which opens the credit note."""
+        self.press("Cancel Items")
+        self.is_gone()
+        return InvoiceDialog(self.page)
 
 
 class VoidDialog(Dialog):

@@ -214,6 +214,40 @@ def test_refund_goes_back_to_the_card(server, stripe, login):
     books.agree(server)
 
 
+def test_canceled_item_goes_back_to_the_card_less_a_penalty(server, stripe, login):
+    """F170: tick it, keep a part, and give the rest back at once."""
+    customer, user = invite(server, "Nora Skates")
+    page = login(user)
+    save_card(page, "4242424242424242")
+    staff = server.rpc("staff")
+    charge(staff, customer, "Skating", cost=45, taxed=True)
+    charge(staff, customer, "Swimming", cost=30)
+    number = bill(staff, customer)["name"]
+    net = money(stripe)
+    page = become(login, page, "admin")
+    InvoiceList(page).open(number).pay().pay("Card")
+    assert money(stripe) == net + 8175
+
+    dialog = InvoiceList(page).open(number).cancel_items()
+    dialog.tick("Skating")
+    dialog.keep("20")
+    dialog.choose("mode", "Card")
+    dialog.enter(reason="Moved away")
+    expect(dialog.field("amount")).to_have_text("$ 41.40")
+    note = dialog.confirm()
+    expect(page.get_by_text("refunded to the card")).to_be_visible()
+    note.total("$ 41.40", due="$ 0.00")
+    document = note.pdf()
+    assert "Cancellation fee" in document
+    assert "Swimming" not in document
+    assert money(stripe) == net + 8175 - 4140
+
+    InvoiceList(page).rows.show(number, billing_state="Paid")
+    dialog = InvoiceList(page).open(number).cancel_items()
+    dialog.items.show_only("Swimming")
+    books.agree(server)
+
+
 def test_ordinary_invoice_is_paid_on_odoo_s_own_page(server, stripe, login):
     """What was not billed here goes Odoo's way, with the same saved card."""
     customer, user = invite(server, "Ben Usual")

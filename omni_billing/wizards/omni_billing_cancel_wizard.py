@@ -1,0 +1,235 @@
+from odoo import Command, api, fields, models
+from odoo.tools import format_amount
+
+
+class OmniBillingCancelWizard(models.TransientModel):
+    """Cancel items of an invoice, less a penalty, and give the money back (F170).
+
+    What the credit note comes to lowers what is owed first. The rest stays as credit
+    on file, or is given back at once.
+    """
+
+    _name = "omni.billing.cancel.wizard"
+    _inherit = "omni.billing.money.mixin"
+    _description = "Cancel Items"
+
+    invoice_id = fields.Many2one("account.move", required=True)
+    note_id = fields.Many2one("account.move", string="Credit Note", readonly=True)
+    company_id = fields.Many2one(related="invoice_id.company_id")
+    partner_id = fields.Many2one(related="invoice_id.partner_id")
+    currency_id = fields.Many2one(related="invoice_id.currency_id")
+    line_ids = fields.One2many(
+        "omni.billing.cancel.line",
+        "wizard_id",
+        string="Items",
+        compute="_compute_line_ids",
+        store=True,
+        readonly=False,
+        precompute=True,
+    )
+    penalty_type = fields.Selection(
+        [("none", "None"), ("amount", "Amount"), ("percentage", "Percentage")],
+        string="Penalty",
+        required=True,
+        default="none",
+        help="A part of the price that is kept, taxes included.",
+    )
+    penalty_amount = fields.Monetary(string="Amount Kept")
+    penalty_percentage = fields.Float(string="Percentage Kept")
+    reason = fields.Char(help="On the credit note, and in the customer's file.")
+    mode = fields.Selection(
+        [
+            ("credit", "Credit on File"),
+            ("stripe", "Card"),
+            ("cash", "Cash"),
+            ("pos", "POS Terminal"),
+            ("bank", "Bank Transfer"),
+        ],
+        string="Give Back",
+        required=True,
+        default="credit",
+    )
+    amount_items = fields.Monetary(string="Ticked", compute="_compute_amounts")
+    penalty = fields.Monetary(string="Kept", compute="_compute_amounts")
+    amount_credit = fields.Monetary(string="Credited", compute="_compute_amounts")
+    amount_owed = fields.Monetary(
+        string="Less to Pay",
+        compute="_compute_amounts",
+        help="What is still owed on the invoice comes first.",
+    )
+    amount_back = fields.Monetary(
+        string="Credit of the Customer", compute="_compute_amounts"
+    )
+    amount = fields.Monetary(
+        string="Given Back Now",
+        compute="_compute_amounts",
+        help="To a card goes at most what came from it; the rest stays as credit.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("invoice_id")
+    def _compute_line_ids(self):
+        for wizard in self:
+            items = wizard.invoice_id and wizard.invoice_id._billing_get_cancellable()
+            wizard.line_ids = [Command.clear()] + [
+                Command.create({"transaction_id": item.id}) for item in items or ()
+            ]
+
+    @api.depends(
+        "invoice_id",
+        "line_ids.included",
+        "mode",
+        "penalty_type",
+        "penalty_amount",
+        "penalty_percentage",
+    )
+    def _compute_amounts(self):
+        for wizard in self:
+            invoice, currency = wizard.invoice_id, wizard.currency_id
+            items = sum(wizard._get_items().mapped("amount_total"))
+            penalty = wizard._get_penalty(items)
+            credit = items - penalty
+            owed = max(0.0, min(credit, invoice.amount_residual))
+            back = credit - owed
+            now = 0.0 if wizard.mode == "credit" else back
+            if wizard.mode == "stripe":
+                by_card = invoice._billing_get_card_payments()
+                now = min(back, sum(left for _payment, left in by_card))
+            for name, value in (
+                ("amount_items", items),
+                ("penalty", penalty),
+                ("amount_credit", credit),
+                ("amount_owed", owed),
+                ("amount_back", back),
+                ("amount", now),
+            ):
+                wizard[name] = currency.round(value) if currency else value
+
+    # === ACTION METHODS === #
+
+    def action_cancel_items(self):
+        """Post the credit note, give the money back, and show what came of it.
+
+        :raise UserError: if nothing was canceled; the message says why.
+        """
+        self.ensure_one()
+        invoice = self.invoice_id
+        if self.mode != "credit":
+            # Money that leaves is a manager's, as in the other dialogs.
+            self.env["omni.billing.refund.wizard"].check_access("create")
+        invoice._billing_settle_attempts()
+        invoice._billing_lock()
+        if invoice.billing_state in ("unpaid", "partial"):
+            invoice._billing_close_other_payments()
+        self.invalidate_recordset()
+        self.note_id = invoice._billing_cancel_items(
+            self._get_items(), penalty=self.penalty, reason=self.reason
+        )
+        kind, message = self._give_back()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": kind,
+                "sticky": kind != "success",
+                "message": message,
+                "next": self.note_id.action_open_billing_detail(),
+            },
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _give_back(self):
+        """Give back what the credit note leaves; return what to say of it."""
+        note, currency = self.note_id, self.currency_id
+        amount = note.amount_residual
+        if self.mode == "stripe":
+            amount = self.invoice_id._billing_get_refundable_amount(note)
+        if self.mode == "credit" or currency.is_zero(amount):
+            return "success", self.env._(
+                "Credit note %(note)s over %(total)s.",
+                note=note.name,
+                total=format_amount(self.env, note.amount_total, currency),
+            )
+        names = {"note": note.name, "amount": format_amount(self.env, amount, currency)}
+        if self.mode != "stripe":
+            self._pay_out()
+            return "success", self.env._(
+                "Credit note %(note)s: %(amount)s given back.", **names
+            )
+        last = self.invoice_id._billing_refund(amount, note)[-1]
+        if last.state == "done":
+            return "success", self.env._(
+                "Credit note %(note)s: %(amount)s refunded to the card. It takes 3 to 7"
+                " working days to arrive.",
+                **names,
+            )
+        if last.state in ("error", "cancel"):
+            return "danger", self.env._(
+                "Credit note %(note)s is posted, but the card could not be refunded:"
+                " %(error)s The customer has it as credit on file.",
+                note=note.name,
+                error=last.state_message,
+            )
+        return "warning", self.env._(
+            "Credit note %(note)s is posted. The refund of %(amount)s is under way;"
+            " Stripe has not confirmed it yet. It is booked when it is.",
+            **names,
+        )
+
+    def _pay_out(self):
+        """Record money that is given back by hand, and set it against the note."""
+        money = self._create_payment("outbound")
+        credit = self.note_id.line_ids.filtered(
+            lambda line: line.account_type == "asset_receivable" and not line.reconciled
+        )
+        (credit + money).reconcile()
+
+    def _prepare_payment_values(self, direction):
+        """Override: what the credit note leaves, after what was owed."""
+        return super()._prepare_payment_values(direction) | {
+            "amount": self.note_id.amount_residual,
+            "memo": self.reference or self.note_id.name,
+        }
+
+    def _get_receivable_accounts(self):
+        return self.invoice_id.line_ids.account_id.filtered(
+            lambda account: account.account_type == "asset_receivable"
+        )
+
+    # === HELPERS === #
+
+    def _get_items(self):
+        return self.line_ids.filtered("included").transaction_id
+
+    def _get_penalty(self, total):
+        self.ensure_one()
+        if self.penalty_type == "amount":
+            return self.penalty_amount
+        if self.penalty_type == "percentage":
+            return total * self.penalty_percentage / 100
+        return 0.0
+
+
+class OmniBillingCancelLine(models.TransientModel):
+    """An item that can be canceled."""
+
+    _name = "omni.billing.cancel.line"
+    _description = "Item to Cancel"
+
+    wizard_id = fields.Many2one(
+        "omni.billing.cancel.wizard", required=True, index=True, ondelete="cascade"
+    )
+    transaction_id = fields.Many2one(
+        "omni.billing.transaction", required=True, ondelete="cascade"
+    )
+    included = fields.Boolean(string="Cancel")
+    currency_id = fields.Many2one(
+        related="transaction_id.currency_id", related_sudo=False
+    )
+    date = fields.Date(related="transaction_id.date", related_sudo=False)
+    name = fields.Char(related="transaction_id.name", related_sudo=False)
+    amount_total = fields.Monetary(
+        related="transaction_id.amount_total", related_sudo=False
+    )
