@@ -42,6 +42,7 @@
         "views/omni_billing_service_views.xml",
         "views/omni_billing_template_views.xml",
         "views/omni_billing_run_views.xml",
+        "views/omni_billing_installment_views.xml",
         "views/account_move_views.xml",
         "views/omni_billing_mail_views.xml",
         "views/omni_billing_activity_log_views.xml",

@@ -161,6 +161,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "move": move_sudo,
             "lines": move_sudo._billing_get_lines(),
             "receipts": move_sudo.billing_receipt_ids.sorted("id"),
+            "coming_payments": move_sudo._billing_get_coming_payments(),
             "is_payable": bool(self._billing_filter_payable(move_sudo)),
             "query": f"?access_token={move_sudo.access_token}" if is_guest else "",
             "no_breadcrumbs": is_guest,

@@ -1,9 +1,11 @@
 from . import (  # isort: skip
+    collection_mixin,
     credit_move_mixin,
     mail_company_mixin,
     mail_move_mixin,
     omni_billing_pdf_mixin,
     omni_billing_stats,
+    plan_move_mixin,
     reminder_move_mixin,
 )
 from . import (
@@ -20,6 +22,7 @@ from . import (
     mail_thread,
     omni_billing_activity_log,
     omni_billing_credit_type,
+    omni_billing_installment,
     omni_billing_late_fee,
     omni_billing_mail,
     omni_billing_mail_delivery,

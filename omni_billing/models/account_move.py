@@ -42,6 +42,7 @@ class AccountMove(models.Model):
         "omni.billing.credit.move.mixin",
         "omni.billing.mail.move.mixin",
         "omni.billing.pdf.mixin",
+        "omni.billing.plan.move.mixin",
         "omni.billing.reminder.move.mixin",
     ]
     _billing_open_filter = "not_yet_paid"

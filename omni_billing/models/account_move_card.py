@@ -57,19 +57,25 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - CHARGE === #
 
-    def _billing_charge(self, token, amount=None, is_customer_present=False):
+    def _billing_charge(
+        self, token, amount=None, is_customer_present=False, note_down=None
+    ):
         """Charge a saved card for these invoices, the oldest first; commits.
 
         :param token: `payment.token`, a card at Stripe.
         :param float amount: with taxes, in the currency of the invoices; what is owed
             if none is given, never more.
         :param bool is_customer_present: whether the customer is there to confirm.
+        :param note_down: called with the attempt; what it writes is committed with it,
+            before Stripe is asked.
         :return: the attempt, a `payment.transaction` in sudo: paid, declined, or open
             if Stripe gave no answer.
         :raise UserError: if nothing was tried; the message says why.
         """
         self._billing_settle_attempts()
         attempt = self._billing_start_charge(token, amount, is_customer_present)
+        if note_down:
+            note_down(attempt)
         commit(self.env)
         attempt._billing_send()
         self.invalidate_recordset()

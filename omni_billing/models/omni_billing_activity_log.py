@@ -11,6 +11,7 @@ ACTIONS = [
     ("invoice_generated", "Invoice Generated"),
     ("invoice_voided", "Invoice Voided"),
     ("items_canceled", "Items Canceled"),
+    ("payment_planned", "Payments Planned"),
     ("paid", "Payment Received"),
     ("payment_canceled", "Payment Canceled"),
     ("charged", "Card Charged"),

@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..tools.trust import trust
+from .plan_move_mixin import COMING_STATES
 
 UNPAID = ("unpaid", "partial")
 
@@ -65,6 +66,12 @@ class ReminderMoveMixin(models.AbstractModel):
             & Domain("billing_attempt_id", "=", False)
             & Domain("billing_reminders_paused", "!=", True)
             & Domain("commercial_partner_id.billing_reminders_paused", "!=", True)
+            # It is paid as planned, on other days.
+            & Domain(
+                "billing_installment_ids",
+                "not any",
+                [("charge_state", "in", COMING_STATES)],
+            )
         )
 
     def _billing_reach_level(self, level):

@@ -11,6 +11,7 @@ from . import (
     test_http_stripe_webhook,
     test_http_web_client,
     test_import,
+    test_installment,
     test_invoicing,
     test_invoice_pdf,
     test_mail,

@@ -151,9 +151,9 @@ class TestRunCollection(CardCommon, RunCommon):
         self.assertEqual(self._read_charge(line), ("paid", 2, ""))
         self.assertEqual(self.gateway.taken, 4500)
 
-    def test_process_that_died_before_the_attempt_is_no_try(self):
+    def test_waiting_for_somebody_else_s_attempt_is_no_try(self):
         line = self._charge()
-        # sudo: what a process leaves that dies.
+        # sudo: what is left when another attempt was under way.
         again = line.sudo().copy({"partner_id": self.others[0].id})
         invoice = self._bill(
             self._create_transaction(30, partner_id=self.others[0].id),
@@ -164,7 +164,6 @@ class TestRunCollection(CardCommon, RunCommon):
             {
                 "invoice_id": invoice.id,
                 "charge_state": "open",
-                "charge_tries": 1,
             }
         )
         self._go_to("2025-02-02")

@@ -1,8 +1,14 @@
-from odoo import api, fields, models
+from dateutil.relativedelta import relativedelta
+
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount, format_list
+from odoo.tools import float_round, format_amount, format_list
 
 from ..tools.money import has_excess_decimals
+from ..tools.recurrence import Recurrence
+
+#: So many payments are proposed at most.
+MAX_INSTALLMENTS = 120
 
 
 class OmniBillingPaymentWizard(models.TransientModel):
@@ -51,6 +57,42 @@ class OmniBillingPaymentWizard(models.TransientModel):
         compute="_compute_amount", store=True, readonly=False, precompute=True
     )
 
+    installment_id = fields.Many2one(
+        "omni.billing.installment",
+        readonly=True,
+        help="The scheduled payment that this is, if any.",
+    )
+
+    # === Post-dated payments (F148) === #
+    is_single = fields.Boolean(compute="_compute_from_invoices")
+    is_post_dated = fields.Boolean(
+        string="On Later Days",
+        help="In one or several payments: cards are charged on the day, other money is"
+        " expected then. Credit on file is used at once.",
+    )
+    frequency = fields.Selection(
+        [("once", "Once"), ("week", "Weekly"), ("month", "Monthly")],
+        required=True,
+        default="once",
+    )
+    date_first = fields.Date(string="First Payment", default=fields.Date.context_today)
+    date_last = fields.Date(
+        string="Until",
+        compute="_compute_date_last",
+        store=True,
+        readonly=False,
+        precompute=True,
+    )
+    plan_line_ids = fields.One2many(
+        "omni.billing.plan.line",
+        "wizard_id",
+        string="Payments",
+        compute="_compute_plan_line_ids",
+        store=True,
+        readonly=False,
+        precompute=True,
+    )
+
     # === COMPUTE METHODS === #
 
     @api.depends("invoice_ids")
@@ -59,6 +101,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
             # As they are in the books, not as the form holds them.
             invoices = wizard.invoice_ids._origin
             wizard.is_bulk = wizard._is_bulk()
+            wizard.is_single = len(invoices) == 1
             wizard.company_id = invoices.company_id[:1]
             wizard.partner_id = invoices.commercial_partner_id[:1]
             wizard.currency_id = invoices.currency_id[:1]
@@ -67,14 +110,43 @@ class OmniBillingPaymentWizard(models.TransientModel):
                 wizard._find_credit_lines().mapped("amount_residual_currency")
             )
 
-    @api.depends("invoice_ids", "mode")
+    @api.depends("invoice_ids", "mode", "is_post_dated")
     def _compute_amount(self):
         for wizard in self:
             wizard.amount = (
                 min(wizard.amount_due, wizard.credit_available)
                 if wizard.mode == "credit"
+                else wizard.amount_due - wizard._get_planned_amount()
+                if wizard.is_post_dated
                 else wizard.amount_due
             )
+
+    @api.depends("frequency", "date_first")
+    def _compute_date_last(self):
+        """Propose three payments."""
+        for wizard in self:
+            span = {"week": relativedelta(weeks=2), "month": relativedelta(months=2)}
+            wizard.date_last = wizard.date_first and wizard.date_first + span.get(
+                wizard.frequency, relativedelta()
+            )
+
+    @api.depends("is_post_dated", "frequency", "date_first", "date_last", "amount")
+    def _compute_plan_line_ids(self):
+        """Propose equal payments; the last one has the rest of the cents (F149)."""
+        for wizard in self:
+            dates = wizard._get_plan_dates() if wizard.is_post_dated else []
+            rest, lines = wizard.amount, [Command.clear()]
+            for number, day in enumerate(dates, start=1):
+                share = rest
+                if number < len(dates):
+                    share = float_round(
+                        wizard.amount / len(dates),
+                        precision_rounding=wizard.currency_id.rounding,
+                        rounding_method="DOWN",
+                    )
+                rest = wizard.currency_id.round(rest - share)
+                lines.append(Command.create({"date": day, "amount": share}))
+            wizard.plan_line_ids = lines
 
     @api.depends("invoice_ids")
     def _compute_token_id(self):
@@ -123,6 +195,46 @@ class OmniBillingPaymentWizard(models.TransientModel):
             },
         }
 
+    def action_plan(self):
+        """Plan payments on later days (F148).
+
+        :raise UserError: if they cannot be planned; the message says why.
+        """
+        self.ensure_one()
+        if self.mode == "credit":
+            raise UserError(
+                self.env._(
+                    "Credit on file is used at once: it cannot pay on a later day."
+                )
+            )
+        if not self.is_single:
+            raise UserError(
+                self.env._("Plan the payments of one invoice after the other.")
+            )
+        card = self.token_id if self.mode == "stripe" else None
+        if self.mode == "stripe" and not card:
+            raise UserError(
+                self.env._("No payment method found. Add a card first, then pay.")
+            )
+        installments = self.env["omni.billing.installment"]._plan(
+            self.invoice_ids,
+            [(line.date, line.amount) for line in self.plan_line_ids],
+            card,
+        )
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._(
+                    "Payments planned for %(invoice)s: %(count)s.",
+                    invoice=self.invoice_ids.display_name,
+                    count=len(installments),
+                ),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
     # === BUSINESS METHODS === #
 
     def _pay(self):
@@ -143,7 +255,13 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
         :raise UserError: if the card was declined; the message says what helps.
         """
-        attempt = invoices._billing_charge(self.token_id, self.amount)
+        # sudo: scheduled payments are the job's; this is one of them.
+        scheduled = self.installment_id.sudo()
+        attempt = invoices._billing_charge(
+            self.token_id, self.amount, note_down=scheduled and scheduled._note_down
+        )
+        if scheduled:
+            scheduled._apply_outcome(attempt)
         if attempt.state != "done" and not attempt.billing_is_open:
             raise UserError(attempt.state_message)
 
@@ -174,6 +292,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
     def _pay_manually(self, invoices):
         """Record money that was received outside of Odoo (F139-F141)."""
         self._reconcile_oldest_first(self._create_payment("inbound"), invoices)
+        if self.installment_id:
+            self.installment_id._set_paid()
 
     def _prepare_payment_values(self, direction):
         """Override: the numbers of the invoices, where there is no receipt number."""
@@ -197,6 +317,23 @@ class OmniBillingPaymentWizard(models.TransientModel):
         )
 
     # === HELPERS === #
+
+    def _get_planned_amount(self):
+        """Return what is planned already of what is owed."""
+        coming = self.invoice_ids._origin._billing_get_coming_payments()
+        return sum(coming.mapped("amount"))
+
+    def _get_plan_dates(self):
+        """Return the days of the payments, from the first to the last."""
+        self.ensure_one()
+        if not self.date_first:
+            return []
+        if self.frequency == "once":
+            return [self.date_first]
+        last = self.date_last or self.date_first
+        recurrence = Recurrence(self.date_first, self.frequency)
+        dates = (recurrence.get_whole(n).first for n in range(MAX_INSTALLMENTS))
+        return [day for day in dates if day <= last]
 
     def _is_bulk(self):
         invoices = self.invoice_ids
@@ -239,3 +376,18 @@ class OmniBillingPaymentWizard(models.TransientModel):
                     due=format_amount(self.env, due, currency),
                 )
             )
+
+
+class OmniBillingPlanLine(models.TransientModel):
+    """A payment that is about to be planned (F148)."""
+
+    _name = "omni.billing.plan.line"
+    _description = "Payment to Plan"
+    _order = "date, id"
+
+    wizard_id = fields.Many2one(
+        "omni.billing.payment.wizard", required=True, index=True, ondelete="cascade"
+    )
+    currency_id = fields.Many2one(related="wizard_id.currency_id")
+    date = fields.Date(required=True)
+    amount = fields.Monetary(required=True)

@@ -400,6 +400,17 @@ class PaymentDialog(Dialog):
         self.press("Pay Invoice")
         self.is_gone()
 
+    def plan(self, frequency: str) -> None:
+        """Tick that it is paid on later days, so often."""
+        self.field("is_post_dated").get_by_role("checkbox").check()
+        radio = self.field("frequency").get_by_role("radio", name=say(frequency))
+        radio.check()
+
+    def amounts(self, *amounts: str) -> None:
+        """Wait for the payments that are proposed."""
+        cells = self.field("plan_line_ids").locator("td[name=amount]")
+        expect(cells).to_have_text(list(amounts))
+
     def lacks_a_card(self) -> None:
         """Try to pay by card, where none is saved; the dialog stays."""
         self.choose("Card")

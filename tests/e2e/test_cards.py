@@ -8,7 +8,7 @@ import books
 import pytest
 from letterbox import open_mailbox
 from playwright.sync_api import expect
-from screens import CustomerPage, InvoiceList
+from screens import CustomerPage, InvoiceList, read_notice
 from stories import add_customer, bill, charge
 
 from tests.fakes.stripe_server import StripeServer
@@ -45,6 +45,10 @@ RUN_EVENTS = """
 env["omni.billing.stripe.event"]._cron_process()
 env.cr.commit()
 print(env["omni.billing.stripe.event"].search([]).mapped("state"))
+"""
+CHARGE_INSTALLMENTS = """
+env["omni.billing.installment"]._cron_charge()
+env.cr.commit()
 """
 TOKEN = """
 print(env["account.move"].browse(arguments["invoice"])._portal_ensure_token())
@@ -272,3 +276,35 @@ def test_ordinary_invoice_is_paid_on_odoo_s_own_page(server, stripe, login):
     assert money(stripe) == net + 8000
     [read] = admin.call("account.move", "read", [invoice], ["amount_residual"])
     assert read["amount_residual"] == 0
+
+
+def test_invoice_is_paid_in_several_payments(server, stripe, login):
+    """F148, F149: tick it, see the payments, and the card is charged on each day."""
+    customer, user = invite(server, "Paula Parts")
+    page = login(user)
+    save_card(page, "4242424242424242")
+    staff = server.rpc("staff")
+    charge(staff, customer, "Course", cost=100)
+    invoice = bill(staff, customer)
+    net = money(stripe)
+    page = become(login, page, "staff")
+    payment = InvoiceList(page).open(invoice["name"]).pay()
+    payment.choose("Card")
+    payment.plan("Monthly")
+    payment.amounts("$ 33.33", "$ 33.33", "$ 33.34")
+    payment.press("Plan Payments")
+    payment.is_gone()
+    assert "Payments planned" in read_notice(page)
+    # What is due today is charged by the job, and nothing else.
+    server.shell(CHARGE_INSTALLMENTS)
+    assert money(stripe) == net + 3333
+    dialog = InvoiceList(page).open(invoice["name"])
+    dialog.total("$ 100.00", due="$ 66.67")
+    states = dialog.field("billing_installment_ids").locator("td[name=charge_state]")
+    expect(states).to_have_text(["Paid", "Planned", "Planned"])
+
+    page = become(login, page, user)
+    page.goto(f"/my/billing/invoices/{invoice['id']}")
+    coming = page.locator(".o_billing_coming [data-cell=total]")
+    expect(coming).to_have_text([re.compile(r"33\.33"), re.compile(r"33\.34")])
+    books.agree(server)

@@ -1,0 +1,292 @@
+import logging
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+
+from ..const import SOFT_DECLINES
+from ..tools.commit import commit_progress, retry, rollback
+
+_logger = logging.getLogger(__name__)
+
+#: An invoice that waits for money.
+OPEN_STATES = ("unpaid", "partial")
+
+
+class CollectionMixin(models.AbstractModel):
+    """What is charged to a saved card by a job, and tried again (W11, F155).
+
+    Who inherits has ``invoice_id``, ``partner_id`` and ``company_id``. A charge is
+    `account.move._billing_charge`, with all that it promises. Here is only written
+    down, in the same transaction as the attempt, that there is one: a process that
+    dies during it leaves a record whose outcome is learnt later, and that is not
+    charged blindly again.
+    """
+
+    _name = "omni.billing.collection.mixin"
+    _description = "Charged by a Job"
+
+    charge_state = fields.Selection(
+        [
+            ("due", "To Charge"),
+            ("open", "Outcome Unknown"),
+            ("retry", "Tried Again Later"),
+            ("paid", "Paid"),
+            ("failed", "Left to Staff"),
+            ("given_up", "Given Up"),
+        ],
+        string="Card Charge",
+        readonly=True,
+        copy=False,
+    )
+    charge_error = fields.Char(string="Why Not Charged", readonly=True, copy=False)
+    charge_tries = fields.Integer(
+        string="Tries", readonly=True, copy=False, aggregator=None
+    )
+    charge_date = fields.Date(string="Next Try", readonly=True, copy=False)
+    charge_first_date = fields.Date(string="First Try", readonly=True, copy=False)
+    charge_attempt_id = fields.Many2one(
+        "payment.transaction",
+        string="Last Charge",
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
+    )
+
+    # === ACTION METHODS === #
+
+    def action_charge_again(self):
+        """Charge the card again: one now, many as a job (F155)."""
+        failed = self._check_left_to_staff()
+        if len(failed) > 1:
+            failed.write({"charge_state": "due"})
+            self._trigger_job()
+            message = self.env._("The cards are being charged: %s", len(failed))
+            return self._notify("info", message)
+        failed._charge()
+        if failed.charge_state == "paid":
+            return self._notify("success", self.env._("The card was charged."))
+        return self._notify("warning", failed.charge_error or "")
+
+    def action_other_card(self):
+        """Open the payment dialog to charge another card."""
+        return self._open_payment("stripe")
+
+    def action_pay_manually(self):
+        """Open the payment dialog for money that came otherwise."""
+        return self._open_payment("bank")
+
+    def action_give_up(self):
+        """Take it off the list; the invoice stays unpaid."""
+        self._check_left_to_staff().write({"charge_state": "given_up"})
+        return True
+
+    def _check_left_to_staff(self):
+        """Return the records that staff may decide on, to be written."""
+        self._check_staff()
+        # sudo: records are the job's; the rights were checked.
+        records = self.sudo().filtered_domain(self._get_action_domain())
+        if not records:
+            raise UserError(
+                self.env._("There is nothing to do: the invoices are paid or void.")
+            )
+        return records
+
+    def _open_payment(self, mode):
+        action = self.invoice_id.action_billing_pay()
+        action["context"] = {**action["context"], "default_mode": mode}
+        return action
+
+    @api.model
+    def _notify(self, kind, message):
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": kind,
+                "message": message,
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    # === HOOKS === #
+
+    def _check_staff(self):
+        """Raise if the user may not decide on these records."""
+        raise NotImplementedError
+
+    def _trigger_job(self):
+        """Have the job charge what is due soon."""
+        raise NotImplementedError
+
+    def _get_job_record(self):
+        """Return the record with the rights and the language that the job works in."""
+        raise NotImplementedError
+
+    @api.model
+    def _get_due_domain(self):
+        """Return what the job looks at now."""
+        raise NotImplementedError
+
+    def _get_charge_amount(self):
+        """Return what is charged, with taxes; None is all that is owed."""
+        return None
+
+    def _get_card(self):
+        """Return the card that is charged: the default one, if it may be."""
+        self.ensure_one()
+        # sudo: a branch charges cards saved with a company above it.
+        companies = self.company_id.sudo().parent_ids
+        cards = self.partner_id._billing_get_cards()
+        # sudo: staff charge cards that they do not manage.
+        return cards.filtered(lambda card: card.sudo().company_id in companies)[:1]
+
+    def _explain_no_card(self):
+        return self.env._("No card is saved.")
+
+    # === BUSINESS METHODS - STEPS === #
+
+    @api.model
+    def _get_action_domain(self):
+        """Return what is left to staff: the action centre (F155)."""
+        return Domain("charge_state", "=", "failed") & Domain(
+            "invoice_id.billing_state", "in", OPEN_STATES
+        )
+
+    @api.model
+    def _lock_next(self, domain):
+        """Lock one record that there is something to do for, and nobody else does it"""
+        records = self.search(domain, order="id", limit=20)
+        return records.try_lock_for_update(allow_referencing=True, limit=1)
+
+    @api.model
+    def _collect_due(self):
+        """Charge again what failed, and learn what became of lost answers; commits."""
+        domain = self._get_due_domain()
+        rest = domain
+        while record := self._lock_next(rest):
+            rest = domain & Domain("id", ">", record.id)
+            record._collect_or_hand_over()
+            # What stays unknown is looked at the next time, not at once.
+            if not commit_progress(self.env, 1, self.search_count(rest)):
+                return
+
+    def _collect_or_hand_over(self):
+        """Do the step; what breaks is left to staff, and the others go on."""
+        try:
+            retry(self.env, self._collect_step)
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            rollback(self.env)
+            _logger.warning("%s: the charge is left to staff: %r", self, error)
+            # Once Stripe was called, the outcome is learnt from the attempt.
+            if self.charge_state in ("due", "retry"):
+                self._hand_over(self.env["omni.billing.run"]._explain(error))
+
+    def _collect_step(self):
+        """Charge the customer, or learn the outcome of an earlier charge."""
+        self.ensure_one()
+        self.invalidate_recordset()
+        record = self._get_job_record()
+        if record.charge_state == "open":
+            record._learn_outcome()
+        elif record.charge_state in ("due", "retry"):
+            record._charge()
+
+    # === BUSINESS METHODS - CHARGE === #
+
+    def _charge(self):
+        """Charge the card for the invoice; commits (see `_billing_charge`)."""
+        self.ensure_one()
+        if self._is_settled():
+            return
+        card = self._get_card()
+        if not card:
+            self._hand_over(self._explain_no_card())
+            return
+        try:
+            attempt = self.invoice_id._billing_charge(
+                card, self._get_charge_amount(), note_down=self._note_down
+            )
+        except UserError as error:
+            if self.invoice_id.billing_attempt_id:
+                self._wait(str(error))
+            elif not self._is_settled():
+                # Nothing was tried.
+                self._hand_over(str(error))
+            return
+        self._apply_outcome(attempt)
+
+    def _note_down(self, attempt):
+        """Write that there is an attempt; it is committed with it."""
+        self.write(
+            {
+                "charge_state": "open",
+                "charge_error": False,
+                "charge_date": False,
+                "charge_tries": self.charge_tries + 1,
+                "charge_first_date": self.charge_first_date or fields.Date.today(),
+            }
+        )
+        # sudo: attempts are internal.
+        self.sudo().charge_attempt_id = attempt
+
+    def _wait(self, reason):
+        """Wait until somebody else's attempt at the invoice is over."""
+        self.write({"charge_state": "open", "charge_error": reason})
+        self.sudo().charge_attempt_id = False  # sudo: as above
+
+    def _is_settled(self):
+        """See whether somebody paid, or voided the invoice, in another way."""
+        state = self.invoice_id.billing_state
+        if state in OPEN_STATES:
+            return False
+        self.write(
+            {
+                "charge_state": "paid" if state == "paid" else "given_up",
+                "charge_error": False,
+                "charge_date": False,
+            }
+        )
+        return True
+
+    def _learn_outcome(self):
+        """See what became of a charge whose answer, or whose process, was lost."""
+        if self.invoice_id.billing_attempt_id:
+            return
+        # sudo: attempts are internal.
+        if attempt := self.sudo().charge_attempt_id:
+            self._apply_outcome(attempt)
+        elif not self._is_settled():
+            self.write({"charge_state": "due", "charge_error": False})
+
+    def _apply_outcome(self, attempt):
+        """Write down how a charge ended, and what comes next (W11)."""
+        if attempt.billing_is_open:
+            return
+        if attempt.state == "done":
+            self.write({"charge_state": "paid", "charge_error": False})
+            return
+        days = self.company_id._billing_get_retry_days()
+        is_soft = attempt.billing_decline_code in SOFT_DECLINES
+        if not is_soft or self.charge_tries > len(days):
+            self._hand_over(attempt.state_message)
+            return
+        wait = timedelta(days=days[self.charge_tries - 1])
+        self.write(
+            {
+                "charge_state": "retry",
+                "charge_error": attempt.state_message,
+                "charge_date": self.charge_first_date + wait,
+            }
+        )
+
+    def _hand_over(self, reason):
+        """Leave it to staff, in the action centre (F155)."""
+        self.write(
+            {"charge_state": "failed", "charge_error": reason, "charge_date": False}
+        )

@@ -1,0 +1,226 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import format_amount, format_date
+
+
+class OmniBillingInstallment(models.Model):
+    """A payment of an invoice on a later day (F148, F149, F155).
+
+    With a card it is charged on that day, by the job. Without one, money is expected
+    (a post-dated cheque, a transfer): on the day it is left to staff, who record it.
+    """
+
+    _name = "omni.billing.installment"
+    _inherit = "omni.billing.collection.mixin"
+    _description = "Scheduled Payment"
+    _order = "date, id"
+    _rec_name = "invoice_id"
+
+    invoice_id = fields.Many2one(
+        "account.move", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(
+        related="invoice_id.company_id", store=True, precompute=True
+    )
+    partner_id = fields.Many2one(
+        related="invoice_id.commercial_partner_id",
+        string="Customer",
+        store=True,
+        precompute=True,
+        index=True,
+    )
+    currency_id = fields.Many2one(
+        related="invoice_id.currency_id", store=True, precompute=True
+    )
+    invoice_state = fields.Selection(
+        related="invoice_id.billing_state", string="Invoice Status"
+    )
+    date = fields.Date(required=True, readonly=True)
+    amount = fields.Monetary(
+        required=True, readonly=True, help="Less, if less is owed on that day."
+    )
+    token_id = fields.Many2one(
+        "payment.token",
+        string="Card",
+        readonly=True,
+        ondelete="set null",
+        help="Charged on that day. Without one, staff record the money.",
+    )
+    is_by_card = fields.Boolean(readonly=True)
+    charge_state = fields.Selection(
+        [
+            ("due", "Planned"),
+            ("open", "Outcome Unknown"),
+            ("retry", "Tried Again Later"),
+            ("paid", "Paid"),
+            ("failed", "Left to Staff"),
+            ("given_up", "Canceled"),
+        ],
+        string="Status",
+        required=True,
+        default="due",
+    )
+
+    _amount_positive = models.Constraint(
+        "CHECK(amount > 0)", "A scheduled payment has to be more than zero."
+    )
+    _coming_idx = models.Index(
+        "(date) WHERE charge_state IN ('due', 'open', 'retry', 'failed')"
+    )
+    _list_idx = models.Index("(company_id, date, id)")
+
+    # === BUSINESS METHODS - PLAN === #
+
+    @api.model
+    def _plan(self, invoice, payments, token=None):
+        """Plan payments of an invoice.
+
+        :param payments: (date, amount with taxes in the currency of the invoice).
+        :param token: `payment.token`, the card that is charged; none if the money is
+            expected otherwise.
+        :raise UserError: if a day is over, or more is planned than is owed.
+        """
+        invoice._billing_lock()
+        invoice._billing_check_payable()
+        if token:
+            invoice._billing_check_token(token)
+        currency = invoice.currency_id
+        today = fields.Date.context_today(self)
+        if not payments:
+            raise UserError(self.env._("Enter at least one payment."))
+        for day, amount in payments:
+            if day < today:
+                raise UserError(
+                    self.env._(
+                        "%(date)s is over. Choose today or a later day.",
+                        date=format_date(self.env, day),
+                    )
+                )
+            if currency.compare_amounts(amount, 0) <= 0:
+                raise UserError(
+                    self.env._("Each scheduled payment has to be more than zero.")
+                )
+        planned = sum(invoice._billing_get_coming_payments().mapped("amount"))
+        left = invoice.amount_residual - planned
+        total = sum(amount for _day, amount in payments)
+        if currency.compare_amounts(total, left) > 0:
+            raise UserError(
+                self.env._(
+                    "%(total)s is more than the %(left)s of %(invoice)s that is owed"
+                    " and not planned yet.",
+                    total=format_amount(self.env, total, currency),
+                    left=format_amount(self.env, max(left, 0.0), currency),
+                    invoice=invoice.display_name,
+                )
+            )
+        # sudo: they are the job's; the right to write on the invoice was checked.
+        installments = self.sudo().create(
+            [
+                {
+                    "invoice_id": invoice.id,
+                    "date": day,
+                    "amount": amount,
+                    "token_id": token.id if token else False,
+                    "is_by_card": bool(token),
+                }
+                for day, amount in payments
+            ]
+        )
+        self.env["omni.billing.activity.log"]._log_moves(
+            "payment_planned",
+            invoice,
+            amount=total,
+            note="\n".join(payment._describe() for payment in installments),
+        )
+        self._trigger_job()
+        return installments.with_env(self.env)
+
+    def _describe(self):
+        """Write when how much is paid, and how."""
+        self.ensure_one()
+        parts = [
+            format_date(self.env, self.date),
+            format_amount(self.env, self.amount, self.currency_id),
+            self.token_id.display_name,
+        ]
+        return " · ".join(filter(None, parts))
+
+    # === ACTION METHODS === #
+
+    def action_cancel(self):
+        """Take planned payments off; nothing that was begun is undone."""
+        self._check_staff()
+        # sudo: they are the job's; the right to write on the invoices was checked.
+        coming = self.sudo().filtered(
+            lambda installment: installment.charge_state in ("due", "retry", "failed")
+        )
+        if not coming:
+            raise UserError(
+                self.env._("Only a payment that is still to come can be canceled.")
+            )
+        coming.write({"charge_state": "given_up"})
+        return True
+
+    def action_open_invoice(self):
+        self.ensure_one()
+        return self.invoice_id.action_open_billing_detail()
+
+    def _open_payment(self, mode):
+        """Override: with the amount that was planned."""
+        self._check_staff()
+        action = super()._open_payment(mode)
+        amount = min(self.amount, self.invoice_id.amount_residual)
+        context = {"default_amount": amount, "default_installment_id": self.id}
+        action["context"] = {**action["context"], **context}
+        return action
+
+    # === BUSINESS METHODS - CHARGE === #
+
+    def _check_staff(self):
+        self.env["omni.billing.payment.wizard"].check_access("create")
+        self.invoice_id.check_access("write")
+
+    def _trigger_job(self):
+        # sudo: jobs are the administrator's.
+        self.env.ref("omni_billing.ir_cron_charge_installments").sudo()._trigger()
+
+    def _get_job_record(self):
+        user = self.create_uid
+        # sudo: the job charges, whoever planned it.
+        record = self.with_user(user).sudo().with_company(self.company_id)
+        return record.with_context(lang=user.lang)
+
+    @api.model
+    def _get_due_domain(self):
+        today = fields.Date.today()
+        return (
+            (Domain("charge_state", "=", "due") & Domain("date", "<=", today))
+            | Domain("charge_state", "=", "open")
+            | (
+                Domain("charge_state", "=", "retry")
+                & Domain("charge_date", "<=", today)
+            )
+        )
+
+    def _get_charge_amount(self):
+        return min(self.amount, self.invoice_id.amount_residual)
+
+    def _get_card(self):
+        """Override: the card that was agreed, and no other."""
+        return self.token_id
+
+    def _explain_no_card(self):
+        if self.is_by_card:
+            return self.env._("The card is deleted. Choose another one.")
+        return self.env._("Expected today: record it when the money is here.")
+
+    @api.model
+    def _cron_charge(self):
+        """Charge what is due today, and tell staff of what is expected; commits."""
+        self._collect_due()
+
+    def _set_paid(self):
+        """Write that the money came, by the hand of staff."""
+        # sudo: they are the job's; who takes the money may tell so.
+        self.sudo().write({"charge_state": "paid", "charge_error": False})

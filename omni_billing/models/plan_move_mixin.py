@@ -1,0 +1,31 @@
+from odoo import fields, models
+
+#: A payment that is still to come.
+COMING_STATES = ("due", "open", "retry")
+
+
+class PlanMoveMixin(models.AbstractModel):
+    """Paying an invoice on later days, or in several payments (F148)."""
+
+    _name = "omni.billing.plan.move.mixin"
+    _description = "Invoice That Is Paid on Later Days"
+
+    billing_installment_ids = fields.One2many(
+        "omni.billing.installment",
+        "invoice_id",
+        string="Scheduled Payments",
+        readonly=True,
+        copy=False,
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
+
+    def _billing_get_coming_payments(self):
+        """Return the payments that are planned and not over, the next one first."""
+        # sudo: whoever may see the invoice may know when it is paid.
+        return self.sudo().billing_installment_ids.filtered(
+            lambda installment: installment.charge_state in COMING_STATES
+        )
+
+    def _billing_has_plan(self):
+        """Whether what is owed is going to be paid on other days."""
+        return bool(self._billing_get_coming_payments())

@@ -1,0 +1,325 @@
+"""Payments on later days, and in several parts (F148, F149, F155)."""
+
+from contextlib import suppress
+from datetime import date
+
+from freezegun import freeze_time
+
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tests import Form, tagged
+
+from .card_common import CardCommon
+
+
+@tagged("post_install", "-at_install")
+class TestInstallment(CardCommon):
+    def setUp(self):
+        super().setUp()
+        frozen = freeze_time("2025-01-10 12:00:00")
+        frozen.start()
+        self.addCleanup(frozen.stop)
+        # The cards and the customer's day are those of that year.
+        self.invoice = self._bill_amounts(100, date="2025-01-10")
+
+    def _plan(self, invoice=None, **values):
+        """Plan payments in the dialog; return them."""
+        invoice = invoice or self.invoice
+        wizard = self.env["omni.billing.payment.wizard"].create(
+            {
+                "invoice_ids": [Command.set(invoice.ids)],
+                "mode": "stripe",
+                "is_post_dated": True,
+            }
+            | values
+        )
+        wizard.action_plan()
+        return invoice.billing_installment_ids
+
+    def _charge(self, day):
+        """Let the job work on that day."""
+        with freeze_time(f"{day} 06:00:00"):
+            # sudo: as the job.
+            self.env["omni.billing.installment"].sudo()._cron_charge()
+
+    def _read(self, installments):
+        return [(i.date, i.amount, i.charge_state) for i in installments]
+
+    # === The plan === #
+
+    def test_tick_box_and_later_day(self):
+        """F148: nothing is charged before the day, and once on it."""
+        payment = self._plan(date_first="2025-01-20")
+        self.assertEqual(self._read(payment), [(date(2025, 1, 20), 100, "due")])
+        self.assertEqual(payment.token_id, self.card)
+        self._charge("2025-01-19")
+        self.assertFalse(self.gateway.charges)
+        for _time in range(2):
+            self._charge("2025-01-20")
+            self.assertEqual(self.gateway.taken, 10000)
+        self.assertEqual(payment.charge_state, "paid")
+        self.assertEqual(self.invoice.billing_state, "paid")
+        self.assertEqual(self._get_books_balance(), 0)
+        self.assertEqual(self._get_ledger_balance(), 0)
+
+    def test_in_several_payments(self):
+        """F148, F149: weekly, monthly from the 31st; the cents come to the whole."""
+        payments = self._plan(
+            frequency="month", date_first="2025-01-31", date_last="2025-03-31"
+        )
+        self.assertEqual(
+            self._read(payments),
+            [
+                (date(2025, 1, 31), 33.33, "due"),
+                (date(2025, 2, 28), 33.33, "due"),
+                (date(2025, 3, 31), 33.34, "due"),
+            ],
+        )
+        other = self._bill_amounts(10)
+        payments = self._plan(
+            other, frequency="week", date_first="2025-01-13", date_last="2025-01-26"
+        )
+        self.assertEqual(
+            self._read(payments),
+            [(date(2025, 1, 13), 5, "due"), (date(2025, 1, 20), 5, "due")],
+        )
+        for day in ("2025-01-31", "2025-02-28", "2025-03-31"):
+            self._charge(day)
+        self.assertEqual(self.gateway.taken, 11000)
+        self.assertEqual(self.invoice.billing_state, "paid")
+
+    def test_fixed_dates(self):
+        """F149: the proposed payments can be changed, in the dialog."""
+        context = self.invoice.action_billing_pay()["context"]
+        with Form(
+            self.env["omni.billing.payment.wizard"].with_context(**context)
+        ) as form:
+            form.mode = "stripe"
+            form.is_post_dated = True
+            form.frequency = "week"
+            self.assertEqual(len(form.plan_line_ids), 3)
+            form.plan_line_ids.remove(2)
+            for index, (day, amount) in enumerate(
+                [("2025-02-03", 30), ("2025-05-17", 60)]
+            ):
+                with form.plan_line_ids.edit(index) as line:
+                    line.date, line.amount = day, amount
+        form.record.action_plan()
+        self.assertEqual(
+            self._read(self.invoice.billing_installment_ids),
+            [(date(2025, 2, 3), 30, "due"), (date(2025, 5, 17), 60, "due")],
+        )
+
+    def test_after_a_first_payment(self):
+        """F149: with an initial payment, or without one."""
+        self._pay(self.invoice, mode="cash", amount=40)
+        payment = self._plan(date_first="2025-02-01")
+        self.assertEqual(payment.amount, 60)
+
+    def test_what_cannot_be_planned(self):
+        second = self._bill_amounts(10)
+        for message, values in (
+            ("pay on a later day", {"mode": "credit"}),
+            ("is over", {"date_first": "2025-01-09"}),
+            ("more than the", {"amount": 100.01}),
+            ("more than zero", {"amount": 0}),
+            ("at least one", {"date_first": False}),
+            ("Add a card", {"token_id": False}),
+            (
+                "one invoice after the other",
+                {"invoice_ids": [Command.set((self.invoice + second).ids)]},
+            ),
+        ):
+            with (
+                self.subTest(message=message),
+                self.assertRaisesRegex(UserError, message),
+            ):
+                self._plan(**values)
+        self.assertFalse(self.invoice.billing_installment_ids)
+        # Nor twice the same money.
+        self._plan(amount=70)
+        with self.assertRaisesRegex(UserError, "30.00"):
+            self._plan(amount=31)
+        self.assertEqual(self._plan()[-1].amount, 30)
+
+    def test_who_may_plan(self):
+        with self.assertRaises(AccessError):
+            self.env["omni.billing.installment"].with_user(self.portal)._plan(
+                self.invoice.with_user(self.portal), [(date(2025, 2, 1), 10)]
+            )
+        self.env = self.env(user=self.staff)
+        payment = self._plan()
+        with self.assertRaises(AccessError):
+            payment.with_user(self.staff).amount = 1
+        with self.assertRaises(AccessError):
+            payment.with_user(self.portal).action_cancel()
+        payment.with_user(self.staff).action_cancel()
+        self.assertEqual(payment.charge_state, "given_up")
+        with self.assertRaisesRegex(UserError, "still to come"):
+            payment.action_cancel()
+        self._charge("2025-03-01")
+        self.assertFalse(self.gateway.charges)
+
+    # === The day === #
+
+    def test_only_what_is_still_owed(self):
+        """Whatever was paid or credited otherwise meanwhile."""
+        first, second = self._plan(frequency="week", date_last="2025-01-17")
+        self._pay(self.invoice, mode="cash", amount=80)
+        self._charge("2025-01-10")
+        self.assertEqual(first.charge_state, "paid")
+        self.assertEqual(self.gateway.taken, 2000)
+        self._charge("2025-01-17")
+        self.assertEqual(second.charge_state, "paid")
+        self.assertEqual(self.gateway.taken, 2000)
+
+    def test_void_invoice(self):
+        payment = self._plan()
+        self.invoice.action_billing_void()
+        self._charge("2025-01-10")
+        self.assertEqual(payment.charge_state, "given_up")
+        self.assertFalse(self.gateway.charges)
+
+    def test_declined_is_tried_again_and_then_left_to_staff(self):
+        """F155, W11"""
+        self.company.billing_retry_days = "3"
+        payment = self._plan()
+        self.gateway.decline("card_declined", "insufficient_funds")
+        self._charge("2025-01-10")
+        self.assertEqual(payment.charge_state, "retry")
+        self.assertEqual(payment.charge_date, date(2025, 1, 13))
+        self.gateway.decline("card_declined", "insufficient_funds")
+        self._charge("2025-01-13")
+        self.assertEqual(payment.charge_state, "failed")
+        self.assertIn("not enough money", payment.charge_error)
+        payment.action_charge_again()
+        self.assertEqual(payment.charge_state, "paid")
+        self.assertEqual(self.gateway.taken, 10000)
+
+    def test_another_card_pays(self):
+        payment = self._plan()
+        self.gateway.decline("expired_card", "expired_card")
+        self._charge("2025-01-10")
+        self.assertEqual(payment.charge_state, "failed")
+        other = self._save_card("1111")
+        action = payment.action_other_card()
+        wizard = self.env["omni.billing.payment.wizard"].with_context(
+            **action["context"]
+        )
+        wizard = wizard.create({"token_id": other.id})
+        self.assertEqual(wizard.amount, 100)
+        wizard.action_pay()
+        self.assertEqual(payment.charge_state, "paid")
+        self.assertEqual(self.gateway.taken, 10000)
+
+    def test_expected_money_is_left_to_staff_on_the_day(self):
+        """F148: a post-dated cheque, or a transfer that was promised."""
+        first, second = self._plan(
+            mode="bank", frequency="week", date_last="2025-01-17"
+        )
+        self._charge("2025-01-10")
+        self.assertEqual(first.charge_state, "failed")
+        self.assertIn("Expected today", first.charge_error)
+        action = first.action_pay_manually()
+        wizard = self.env["omni.billing.payment.wizard"].with_context(
+            **action["context"]
+        )
+        wizard.create({"reference": "Cheque 12"}).action_pay()
+        self.assertEqual(first.charge_state, "paid")
+        self.assertEqual(self.invoice.amount_residual, 50)
+        self.assertEqual(second.charge_state, "due")
+
+    def test_deleted_card(self):
+        payment = self._plan()
+        self.card.sudo().active = False  # sudo: as the customer's page does
+        self._charge("2025-01-10")
+        self.assertEqual(payment.charge_state, "failed")
+        self.assertIn("card", payment.charge_error)
+
+    def test_lost_answer(self):
+        """W18: neither charged twice, nor forgotten."""
+        for is_executed in (True, False):
+            with self.subTest(is_executed=is_executed):
+                invoice = self._bill_amounts(40)
+                payment = self._plan(invoice, date_first="2025-01-10")
+                before = self.gateway.taken
+                self.gateway.lose(is_executed)
+                self._charge("2025-01-10")
+                self.assertEqual(payment.charge_state, "open")
+                self.assertTrue(invoice.billing_attempt_id)
+                # sudo: as the job.
+                self.env["payment.transaction"].sudo()._cron_resolve()
+                self._charge("2025-01-10")
+                if not is_executed:
+                    self.assertEqual(payment.charge_state, "retry")
+                    self._charge(payment.charge_date)
+                self.assertEqual(payment.charge_state, "paid")
+                self.assertEqual(self.gateway.taken - before, 4000)
+
+    def test_somebody_else_charges_at_that_moment(self):
+        """Their attempt is not taken for the scheduled one."""
+        first, second = self._plan(frequency="week", date_last="2025-01-17")
+        self.gateway.lose(is_executed=True)
+        self.invoice._billing_charge(self.card, 30)
+        self.gateway.plan.append(("lose", False))  # asked, and no answer
+        self._charge("2025-01-10")
+        self.assertEqual(first.charge_state, "open")
+        # sudo: as the job.
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self._charge("2025-01-10")
+        self._charge("2025-01-10")
+        self.assertEqual(first.charge_state, "paid")
+        self.assertEqual(self.gateway.taken, 3000 + 5000)
+        self._charge("2025-01-17")
+        self.assertEqual(second.charge_state, "paid")
+        self.assertEqual(self.gateway.taken, 10000)
+        self.assertEqual(self.invoice.billing_state, "paid")
+
+    def test_process_dies_after_the_attempt_was_written(self):
+        """Its outcome is learnt, and the card is not charged again for it."""
+
+        class Crash(BaseException):
+            pass
+
+        payment = self._plan()
+
+        def die(**_values):
+            raise Crash
+
+        self.gateway.charge = die
+        # Not by assertRaises, which undoes what was written.
+        with suppress(Crash):
+            self._charge("2025-01-10")
+        del self.gateway.charge
+        self.assertEqual(payment.charge_state, "open")
+        self.assertEqual(payment.sudo().charge_attempt_id.state, "draft")
+        # sudo: as the job.
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self._charge("2025-01-10")
+        self.assertEqual(payment.charge_state, "retry")
+        self.assertEqual(payment.charge_tries, 1)
+        self.assertEqual(self.gateway.taken, 0)
+        self._charge(payment.charge_date)
+        self.assertEqual(payment.charge_state, "paid")
+        self.assertEqual(self.gateway.taken, 10000)
+
+    # === What else looks at it === #
+
+    def test_no_reminder_while_it_is_paid_as_planned(self):
+        domain = self.invoice._billing_get_remindable_domain(self.company)
+        self.assertTrue(self.invoice.filtered_domain(domain))
+        payment = self._plan()
+        self.assertFalse(self.invoice.filtered_domain(domain))
+        self.assertNotIn(self.invoice, self.env["account.move"].search(domain))
+        self.gateway.decline("expired_card", "expired_card")
+        self._charge("2025-01-10")
+        self.assertEqual(payment.charge_state, "failed")
+        self.assertIn(self.invoice, self.env["account.move"].search(domain))
+
+    def test_of_one_company_only(self):
+        payment = self._plan()
+        other = self.env["res.company"].create({"name": "Other"})
+        stranger = self._create_user("other", "omni_billing.omni_billing_group_user")
+        stranger.write({"company_ids": other.ids, "company_id": other.id})
+        with self.assertRaises(AccessError):
+            payment.with_user(stranger).read(["amount"])
