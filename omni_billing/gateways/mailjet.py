@@ -121,19 +121,14 @@ class MailjetGateway:
             # The client's own key leaves out our CustomID.
             answer = client.send.create(
                 headers={"Idempotency-Key": message.key}, data=payload
-            ).json()
-            [result] = answer["Messages"]
-            if result["Status"] != "success":
-                raise _refusal(result["Errors"][0])
-            return [
-                Receipt(
-                    recipient["Email"],
-                    str(recipient.get("MessageID") or ""),
-                    str(recipient.get("MessageUUID") or ""),
-                )
-                for part in ("To", "Cc")
-                for recipient in result.get(part) or ()
-            ]
+            )
+        try:
+            return _read_receipts(answer.json())
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            # The call was made, so it may have been taken.
+            raise GatewayUnknown(
+                "bad_answer", "Mailjet's answer is not one."
+            ) from error
 
     def has(self, key: str) -> bool:
         """Tell whether Mailjet has a message of that key."""
@@ -172,6 +167,8 @@ class MailjetGateway:
     # === Helpers === #
 
     def _open(self, version: str) -> Client:
+        if not all(self._auth):
+            raise GatewayRefused("not_configured", "There are no API keys of Mailjet.")
         client = Client(
             auth=self._auth, version=version, timeout=TIMEOUT, **self._options
         )
@@ -227,6 +224,21 @@ class MailjetGateway:
             offset += len(page)
             if len(page) < PAGE:
                 return
+
+
+def _read_receipts(answer: dict) -> list[Receipt]:
+    [result] = answer["Messages"]
+    if result["Status"] != "success":
+        raise _refusal(result["Errors"][0])
+    return [
+        Receipt(
+            recipient["Email"],
+            str(recipient.get("MessageID") or ""),
+            str(recipient.get("MessageUUID") or ""),
+        )
+        for part in ("To", "Cc")
+        for recipient in result.get(part) or ()
+    ]
 
 
 def _as_dicts(addresses: Iterable[Address]) -> list[dict[str, str]]:

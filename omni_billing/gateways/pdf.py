@@ -29,7 +29,7 @@ logging.getLogger("weasyprint.progress").setLevel(logging.WARNING)
 CPU_SECONDS = 100
 MEMORY_MB = 2048
 #: Of wall time: a template may wait for images too.
-WAIT_SECONDS = 150
+WAIT_SECONDS = 80
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,16 @@ from ..exceptions import GatewayRefused, GatewayUnknown
 TIMEOUT = (3, 10)
 #: The SDK repeats a call with the same key when the connection breaks.
 RETRIES = 1
-#: Answers after which something may have been done (besides no answer at all).
-UNKNOWN_STATUSES = (409, 500, 502, 503, 504)
+#: Errors that Stripe itself tells of, after which nothing was done. Whatever else comes
+#: back (a page of a proxy, half an answer, a status of the 500s) tells nothing.
+REFUSALS = (
+    stripe.CardError,
+    stripe.InvalidRequestError,
+    stripe.AuthenticationError,
+    stripe.PermissionError,
+    stripe.IdempotencyError,
+    stripe.RateLimitError,
+)
 
 #: Seconds that the time of an event may differ from ours.
 TOLERANCE = 300
@@ -195,7 +203,7 @@ class StripeGateway:
         if not is_customer_present:
             values["off_session"] = True
         try:
-            with _typed_failures():
+            with _typed_failures(but=stripe.CardError):
                 intent = self._api.payment_intents.create(values, _with_key(key))
         except stripe.CardError as error:
             return _read_decline(error)
@@ -334,15 +342,19 @@ class StripeGateway:
 
 
 class _typed_failures:  # noqa: N801
-    """Turn the SDK's failures into ours, but for what a bank declined."""
+    """Turn the SDK's failures into ours.
+
+    :param but: one that is an answer, and left to who asked.
+    """
+
+    def __init__(self, but: type[Exception] | tuple = ()) -> None:
+        self._but = but
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, error, trace):
-        if not isinstance(error, stripe.StripeError) or isinstance(
-            error, stripe.CardError
-        ):
+        if not isinstance(error, stripe.StripeError) or isinstance(error, self._but):
             return
         status = error.http_status
         code = error.code or ""
@@ -352,9 +364,9 @@ class _typed_failures:  # noqa: N801
             # The SDK drops the code of this one.
             code = code or "rate_limit"
         message = error.user_message or str(error)
-        if status is None or status in UNKNOWN_STATUSES:
-            raise GatewayUnknown(code, message) from error
-        raise GatewayRefused(code, message) from error
+        if status and isinstance(error, REFUSALS):
+            raise GatewayRefused(code, message) from error
+        raise GatewayUnknown(code, message) from error
 
 
 def _with_key(key: str) -> dict[str, str]:

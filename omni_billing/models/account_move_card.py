@@ -1,9 +1,9 @@
 import logging
 
 from odoo import Command, api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import LockError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import format_amount, format_list
+from odoo.tools import format_amount, format_list, html2plaintext, plaintext2html
 
 from ..exceptions import GatewayRefused, GatewayUnknown
 from ..tools.commit import commit
@@ -263,7 +263,7 @@ class AccountMove(models.Model):
                     other.provider_reference
                 )
             except (GatewayRefused, GatewayUnknown) as error:
-                raise UserError(
+                raise LockError(
                     self.env._(
                         "The customer began to pay by card, and Stripe cannot be asked"
                         " how that ended. Nothing was changed: try again in a minute."
@@ -271,7 +271,7 @@ class AccountMove(models.Model):
                 ) from error
             if charge.is_paid or charge.is_under_way:
                 # The webhook books it, or the job that asks for lost answers.
-                raise UserError(
+                raise LockError(
                     self.env._(
                         "The customer is paying %(invoices)s by card right now. Look"
                         " again in a minute.",
@@ -462,7 +462,18 @@ class AccountMove(models.Model):
         self.ensure_one()
         # sudo: jobs and customers leave it for staff.
         move = self.sudo()
+        kind = self.env.ref("mail.mail_activity_data_warning")
+        note = plaintext2html(message)
+        told = move.activity_ids.filtered(
+            lambda activity: (
+                activity.activity_type_id == kind
+                and html2plaintext(activity.note or "") == html2plaintext(note)
+            )
+        )
+        if told:
+            # The job asks again every few minutes; one to-do is enough.
+            return
         user = move.invoice_user_id or self.env.ref("base.user_admin")
         move.activity_schedule(
-            "mail.mail_activity_data_warning", note=message, user_id=user.id
+            "mail.mail_activity_data_warning", note=note, user_id=user.id
         )

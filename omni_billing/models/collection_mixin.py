@@ -4,11 +4,12 @@ from datetime import timedelta
 import psycopg2
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
 
 from ..const import SOFT_DECLINES
 from ..tools.commit import commit_progress, retry, rollback
+from ..tools.recurrence import get_today
 
 _logger = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ class CollectionMixin(models.AbstractModel):
     def action_charge_again(self):
         """Charge the card again: one now, many as a job (F155)."""
         failed = self._check_left_to_staff()
+        # A person starts anew: the waits between tries do, too.
+        failed.write({"charge_tries": 0, "charge_first_date": False})
         if len(failed) > 1:
             failed.write({"charge_state": "due"})
             self._trigger_job()
@@ -69,7 +72,8 @@ class CollectionMixin(models.AbstractModel):
         failed._charge()
         if failed.charge_state == "paid":
             return self._notify("success", self.env._("The card was charged."))
-        return self._notify("warning", failed.charge_error or "")
+        unknown = self.env._("Stripe has not confirmed it yet. It is asked again soon.")
+        return self._notify("warning", failed.charge_error or unknown)
 
     def action_other_card(self):
         """Open the payment dialog to charge another card."""
@@ -178,7 +182,8 @@ class CollectionMixin(models.AbstractModel):
         """Do the step; what breaks is left to staff, and the others go on."""
         try:
             retry(self.env, self._collect_step)
-        except psycopg2.Error:
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            # A conflict, or no database: the job begins again.
             raise
         except Exception as error:
             rollback(self.env)
@@ -194,8 +199,24 @@ class CollectionMixin(models.AbstractModel):
         record = self._get_job_record()
         if record.charge_state == "open":
             record._learn_outcome()
-        elif record.charge_state in ("due", "retry"):
+        elif record._is_its_day():
             record._charge()
+
+    def _is_its_day(self):
+        """Whether it is to be charged today, where the customer is."""
+        if self.charge_state == "retry":
+            return self.charge_date <= self._get_today()
+        return self.charge_state == "due"
+
+    def _get_today(self):
+        """Return the date where the customer is, or else the company."""
+        zones = self.partner_id.tz, self.company_id.partner_id.tz
+        return get_today(fields.Datetime.now(), *zones)
+
+    @api.model
+    def _get_latest_day(self):
+        """Return the date where it is latest: what is to be looked at now."""
+        return fields.Date.today() + timedelta(days=1)
 
     # === BUSINESS METHODS - CHARGE === #
 
@@ -213,7 +234,8 @@ class CollectionMixin(models.AbstractModel):
                 card, self._get_charge_amount(), note_down=self._note_down
             )
         except UserError as error:
-            if self.invoice_id.billing_attempt_id:
+            busy = isinstance(error, LockError)
+            if busy or self.invoice_id.billing_attempt_id:
                 self._wait(str(error))
             elif not self._is_settled():
                 # Nothing was tried.
@@ -229,14 +251,14 @@ class CollectionMixin(models.AbstractModel):
                 "charge_error": False,
                 "charge_date": False,
                 "charge_tries": self.charge_tries + 1,
-                "charge_first_date": self.charge_first_date or fields.Date.today(),
+                "charge_first_date": self.charge_first_date or self._get_today(),
             }
         )
         # sudo: attempts are internal.
         self.sudo().charge_attempt_id = attempt
 
     def _wait(self, reason):
-        """Wait until somebody else's attempt at the invoice is over."""
+        """Wait until somebody else is done with the invoice."""
         self.write({"charge_state": "open", "charge_error": reason})
         self.sudo().charge_attempt_id = False  # sudo: as above
 
@@ -276,12 +298,15 @@ class CollectionMixin(models.AbstractModel):
         if not is_soft or self.charge_tries > len(days):
             self._hand_over(attempt.state_message)
             return
-        wait = timedelta(days=days[self.charge_tries - 1])
+        # The days count from the first try; a late one moves those that follow.
+        wait = days[self.charge_tries - 1]
+        if self.charge_tries > 1:
+            wait -= days[self.charge_tries - 2]
         self.write(
             {
                 "charge_state": "retry",
                 "charge_error": attempt.state_message,
-                "charge_date": self.charge_first_date + wait,
+                "charge_date": self._get_today() + timedelta(days=wait),
             }
         )
 

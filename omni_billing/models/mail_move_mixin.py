@@ -194,7 +194,8 @@ class MailMoveMixin(models.AbstractModel):
         customer = self.commercial_partner_id.sudo()
         contacts = customer.search(
             [
-                ("id", "child_of", customer.id),
+                # Not of a subsidiary, which is a customer of its own.
+                ("commercial_partner_id", "=", customer.id),
                 ("type", "=", "invoice"),
                 ("email_normalized", "!=", False),
                 ("company_id", "in", (False, *self.company_id.parent_ids.ids)),

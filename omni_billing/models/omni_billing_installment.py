@@ -193,7 +193,7 @@ class OmniBillingInstallment(models.Model):
 
     @api.model
     def _get_due_domain(self):
-        today = fields.Date.today()
+        today = self._get_latest_day()
         return (
             (Domain("charge_state", "=", "due") & Domain("date", "<=", today))
             | Domain("charge_state", "=", "open")
@@ -202,6 +202,12 @@ class OmniBillingInstallment(models.Model):
                 & Domain("charge_date", "<=", today)
             )
         )
+
+    def _is_its_day(self):
+        """Override: on the day that was agreed, where the customer is."""
+        if self.charge_state == "due" and self.date > self._get_today():
+            return False
+        return super()._is_its_day()
 
     def _get_charge_amount(self):
         return min(self.amount, self.invoice_id.amount_residual)

@@ -36,12 +36,19 @@ class OmniBillingLateFee(models.Model):
     def _cron_charge(self):
         """Charge the fees of today, in all companies that have them."""
         companies = self.env["res.company"].search([("billing_late_fee", "!=", "none")])
-        cron = self.env["ir.cron"]
-        for company in companies:
+        Move, cron = self.env["account.move"], self.env["ir.cron"]
+        late = {
+            company: Move.search(
+                self.with_company(company)._get_late_domain(company)
+            ).ids
+            for company in companies
+        }
+        # Odoo goes on with the job at once as long as something is left.
+        cron._commit_progress(remaining=sum(map(len, late.values())))
+        for company, late_ids in late.items():
             fees = self.with_company(company)
-            late = self.env["account.move"].search(fees._get_late_domain(company))
-            for ids in split_every(BATCH, late.ids):
-                moves = self.env["account.move"].browse(ids)
+            for ids in split_every(BATCH, late_ids):
+                moves = Move.browse(ids)
                 # Whoever takes a payment right now comes first.
                 fees._charge(moves.try_lock_for_update(), company)
                 if not cron._commit_progress(len(ids)):

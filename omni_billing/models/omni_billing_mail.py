@@ -58,6 +58,9 @@ class OmniBillingMail(models.Model):
     level_id = fields.Many2one(
         "omni.billing.reminder.level", readonly=True, ondelete="set null"
     )
+    is_scheduled = fields.Boolean(
+        readonly=True, help="A reminder that the job sends, and nobody asked for."
+    )
     state = fields.Selection(
         STATES,
         string="Status",
@@ -196,12 +199,16 @@ class OmniBillingMail(models.Model):
 
     def _begin(self):
         """Write the attempt down; return what hands the message over, or None."""
-        if not self.try_lock_for_update():
+        # Events of Mailjet may refer to it meanwhile.
+        if not self.try_lock_for_update(allow_referencing=True):
             return None
         self.invalidate_recordset()
         if self.state != "queued" or self.next_try > fields.Datetime.now():
             return None
         if self.attempt_date and not self._find_out():
+            return None
+        if self._is_tried_enough():
+            self._give_up()
             return None
         if reason := self._find_obstacle():
             self.write({"state": "canceled", "error": reason, "attempt_date": False})
@@ -218,9 +225,29 @@ class OmniBillingMail(models.Model):
 
     def _find_obstacle(self):
         """Return why it is not wanted any more, or nothing: it may have waited."""
-        if self.level_id and self.move_id._billing_is_paused():
+        move = self.move_id
+        if (self.level_id or self.is_scheduled) and move._billing_is_paused():
             return self.env._("The reminders were paused.")
-        return self.move_id._billing_get_mail_obstacle(self.kind)
+        if obstacle := move._billing_get_mail_obstacle(self.kind):
+            return obstacle
+        if self.is_scheduled:
+            return self._find_obstacle_of_schedule()
+        return None
+
+    def _find_obstacle_of_schedule(self):
+        """Return why a reminder that nobody asked for is not wanted any more."""
+        move, company = self.move_id, self.company_id
+        if not company.billing_reminders or not self.level_id.active:
+            return self.env._("The reminders, or this level of them, are switched off.")
+        # sudo: it looks at scheduled payments and runs, too.
+        wanted = move.sudo()._billing_get_remindable_domain(company)
+        if not move.sudo().filtered_domain(wanted):  # sudo: as above
+            return self.env._(
+                "It is paid in another way: a card payment or a plan is under way."
+            )
+        if move.currency_id.is_zero(move._billing_get_amount_owed()):
+            return self.env._("Credit of the customer covers what is owed.")
+        return None
 
     def _set_attempted(self, content):
         now = fields.Datetime.now()

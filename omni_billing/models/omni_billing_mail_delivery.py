@@ -1,9 +1,10 @@
 import logging
+import re
 from datetime import timedelta
 from functools import partial
 
 from odoo import Command, api, fields, models
-from odoo.tools import email_normalize, formataddr, html2plaintext
+from odoo.tools import SQL, email_normalize, formataddr, html2plaintext
 
 from ..const import MAIL_GRACE
 from ..exceptions import GatewayRefused, GatewayUnknown
@@ -17,6 +18,12 @@ _logger = logging.getLogger(__name__)
 MAX_TRIES = 12
 #: Longest time between two tries.
 MAX_PAUSE = timedelta(hours=6)
+#: How long a mail server is asked what became of a message.
+ASKED_FOR = timedelta(days=1)
+#: Refusals that pass.
+TEMPORARY = (*mailjet.TEMPORARY, "busy")
+#: What Odoo tells of a mail server that takes the message later.
+SMTP_LATER = re.compile(r"\(4\d\d, ")
 
 
 class OmniBillingMail(models.Model):
@@ -97,6 +104,9 @@ class OmniBillingMail(models.Model):
             # No connection: nothing was sent, and our queue tries again.
             error = GatewayRefused("unreachable", message.failure_reason)
             return partial(self._record_refusal, error)
+        reason = message.failure_reason or ""
+        if message.state == "exception" and SMTP_LATER.search(reason):
+            return partial(self._record_refusal, GatewayRefused("busy", reason))
         commit(self.env)
         return self._record_odoo
 
@@ -112,7 +122,11 @@ class OmniBillingMail(models.Model):
         try:
             is_known = self.company_id._billing_get_mailjet_gateway().has(self.key)
         except (GatewayRefused, GatewayUnknown) as error:
-            self._postpone(error)
+            is_final = isinstance(error, GatewayRefused) and error.code not in TEMPORARY
+            if is_final or self.attempt_date < fields.Datetime.now() - ASKED_FOR:
+                self._set_failed(error.code, self._explain_lost())
+            else:
+                self._postpone(error)
             return False
         if is_known:
             self._set_sent()
@@ -131,14 +145,33 @@ class OmniBillingMail(models.Model):
             self.mail_id.unlink()
         else:
             # A mail server cannot be asked, and an invoice is not sent twice.
-            self._set_failed(
-                "unknown",
-                self.env._(
-                    "The connection broke off while the message was handed over: it may"
-                    " have been sent. Ask the customer, or send it again."
-                ),
-            )
+            self._set_failed("unknown", self._explain_lost())
         return False
+
+    def _explain_lost(self):
+        return self.env._(
+            "The connection broke off while the message was handed over: it may"
+            " have been sent. Ask the customer, or send it again."
+        )
+
+    def _is_tried_enough(self):
+        return self.tries >= MAX_TRIES
+
+    def _give_up(self):
+        """Leave it to a person: it was tried long enough, and nothing was sent."""
+        reasons = {
+            "rate_limit": self.env._("Mailjet was busy for a day. Send it again."),
+            "no_answer": self.env._(
+                "Mailjet gave no answer for a day, and does not know the message. Send"
+                " it again."
+            ),
+        }
+        unreachable = self.env._(
+            "The mail server could not be reached for a day. Check it, then send it"
+            " again."
+        )
+        code = self.error_code or "unreachable"
+        self._set_failed(code, reasons.get(code, unreachable))
 
     # === WHAT THE ANSWER SAYS === #
 
@@ -154,8 +187,10 @@ class OmniBillingMail(models.Model):
             return
         self.attempt_date = False
         self.mail_id.unlink()
-        if error.code in mailjet.TEMPORARY:
+        if error.code in TEMPORARY:
             self._postpone(error)
+            if self._is_tried_enough():
+                self._give_up()
         else:
             self._set_failed(error.code, self._explain(error))
 
@@ -175,12 +210,18 @@ class OmniBillingMail(models.Model):
             self._find_out_from_odoo()
 
     def _lock(self):
-        self.lock_for_update(allow_referencing=True)
+        """Wait for the message: what is known of it has to be written down."""
+        self.env.cr.execute(
+            SQL(
+                "SELECT id FROM omni_billing_mail WHERE id IN %s FOR NO KEY UPDATE",
+                tuple(self.ids),
+            )
+        )
         self.invalidate_recordset()
 
     def _set_sent(self):
         """Say that the mail server has it; what is known better stays."""
-        if self.state != "queued":
+        if self.state not in ("queued", "failed", "canceled"):
             return
         self.write(
             {
@@ -189,6 +230,7 @@ class OmniBillingMail(models.Model):
                 "attempt_date": False,
                 "error": False,
                 "error_code": False,
+                "needs_action": False,
             }
         )
         self.recipient_ids.state = "sent"
@@ -216,10 +258,7 @@ class OmniBillingMail(models.Model):
         Log._log_moves(action, self.move_id, note=note)
 
     def _postpone(self, error):
-        """Try again later, or leave it to a person when it was tried long enough."""
-        if self.tries >= MAX_TRIES:
-            self._set_failed(error.code, self._explain(error))
-            return
+        """Try again later."""
         pause = min(timedelta(minutes=2**self.tries), MAX_PAUSE)
         self.write(
             {
@@ -240,9 +279,11 @@ class OmniBillingMail(models.Model):
             told = events.filtered(
                 lambda event, recipient=recipient: event.email == recipient.email
             )
-            recipient.state, recipient.error = follow(
-                (event.time, event.kind, event._explain()) for event in told
-            )
+            # Events of long ago are let go; what they told stays.
+            if told:
+                recipient.state, recipient.error = follow(
+                    (event.time, event.kind, event._explain()) for event in told
+                )
         complaint = events.filtered(lambda event: event.kind in ("spam", "unsub"))[:1]
         self._sum_up(complaint and f"{complaint.email}: {complaint._explain()}")
 
@@ -308,10 +349,11 @@ class OmniBillingMail(models.Model):
             "unreachable": self.env._(
                 "The mail server cannot be reached. It is tried again."
             ),
+            "busy": self.env._("The mail server is busy. It is tried again."),
             "no_answer": self.env._("No answer yet. It is asked for again."),
         }
         sentence = sentences.get(error.code)
-        if sentence and error.code == "unreachable" and self.transport == "odoo":
+        if sentence and self.transport == "odoo":
             return f"{sentence} ({error})"
         return sentence or str(error)
 

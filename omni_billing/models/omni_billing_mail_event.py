@@ -5,6 +5,8 @@ from odoo import api, fields, models
 from odoo.tools import SQL, email_normalize
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
+from ..tools.commit import commit
+
 _logger = logging.getLogger(__name__)
 
 #: Events of a day of 24 hours are told again until they are answered; these are enough
@@ -105,6 +107,8 @@ class OmniBillingMailEvent(models.Model):
         new = self.search([("state", "=", "new")], order="id", limit=limit)
         if new:
             new._find_mails()
+            # What is written again after a conflict has to know its message.
+            commit(self.env)
         for mail, events in new.grouped("mail_id").items():
             if not mail:
                 events.state = "unknown"

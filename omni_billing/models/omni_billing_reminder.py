@@ -1,8 +1,13 @@
+import logging
 from datetime import timedelta
+
+from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import split_every
+
+_logger = logging.getLogger(__name__)
 
 #: Invoices that are worked on in one database transaction.
 BATCH = 100
@@ -72,31 +77,47 @@ class OmniBillingReminder(models.Model):
     @api.model
     def _cron_remind(self):
         """Remind customers of all companies that want it."""
+        Move, cron = self.env["account.move"], self.env["ir.cron"]
         companies = self.env["res.company"].search([("billing_reminders", "=", True)])
-        for company in companies:
-            if not self.with_company(company)._remind_customers(company):
-                return
+        todo = [
+            (company, level, self.with_company(company)._get_due_domain(level, company))
+            for company in companies
+            for level in self._find_levels(company)
+        ]
+        # Odoo goes on with the job at once as long as something is left.
+        cron._commit_progress(
+            remaining=sum(Move.search_count(domain) for *_which, domain in todo)
+        )
+        for company, level, domain in todo:
+            reminders = self.with_company(company)
+            for ids in split_every(BATCH, Move.search(domain).ids):
+                reminders._reach_level(level, ids)
+                if not cron._commit_progress(len(ids)):
+                    return
+        cron._commit_progress(remaining=0)
 
     @api.model
-    def _remind_customers(self, company):
-        """Remind of what is due, whatever days were missed; commits.
+    def _find_levels(self, company):
+        """Return the levels of a company, the highest first.
 
-        The highest level is first: an invoice that has come to it is past the others.
-
-        :return: False if the time for it is over.
+        An invoice that has come to a high one is past the others, whatever days were
+        missed.
         """
         Level = self.env["omni.billing.reminder.level"]
         levels = Level.search([("company_id", "in", (False, company.id))])
-        cron = self.env["ir.cron"]
-        for level in levels.sorted("days", reverse=True):
-            ids = self.env["account.move"].search(self._get_due_domain(level, company))
-            for batch_ids in split_every(BATCH, ids.ids):
-                moves = self.env["account.move"].browse(batch_ids)
-                # Whoever takes a payment right now comes first; the rest is for later.
+        return levels.sorted("days", reverse=True)
+
+    @api.model
+    def _reach_level(self, level, ids):
+        """Have these invoices come to a level."""
+        moves = self.env["account.move"].browse(ids)
+        try:
+            with self.env.cr.savepoint():
+                # Whoever takes a payment right now comes first; it is for later then.
                 moves.try_lock_for_update()._billing_reach_level(level)
-                if not cron._commit_progress(len(batch_ids)):
-                    return False
-        return True
+        except UniqueViolation as error:
+            # Somebody rang the bell this very moment: the next run sees it.
+            _logger.info("Reminders are left for later: %s", error)
 
     @api.model
     def _get_due_domain(self, level, company):

@@ -49,13 +49,20 @@ class OmniBillingRun(models.Model):
         """
         try:
             return getattr(self, work)()
-        except psycopg2.Error:
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            # A conflict, or no database: the job begins again.
             raise
         except Exception as error:
             rollback(self.env)
             _logger.warning("%s is paused: %r", self, error)
-            trust(self).state = "paused"
-            self._tell(self.env._("Paused. %(error)s", error=self._explain(error)))
+            self.invalidate_recordset()
+            if self.state == "checking":
+                # A check that broke is none: nothing may be billed on it.
+                self._forget_lines()
+                self._tell(self._explain(error))
+            elif self.state in ("running", "collecting"):
+                trust(self).state = "paused"
+                self._tell(self.env._("Paused. %(error)s", error=self._explain(error)))
             commit_progress(self.env)
             return True
 
@@ -189,7 +196,7 @@ class OmniBillingRun(models.Model):
         batches = self._group(lines)
         if self.state == "checking":
             for line, transactions in batches:
-                self._judge(line, transactions)
+                self._check_one(line, transactions)
             return lines
         self._check_open()
         locked = set(
@@ -298,6 +305,16 @@ class OmniBillingRun(models.Model):
         return company.currency_id._convert(
             self.amount_minimum, currency, company, self.invoice_date
         )
+
+    def _check_one(self, line, transactions):
+        """Judge a customer in a dry run; what breaks it is said there, too."""
+        try:
+            with self.env.cr.savepoint():
+                self._judge(line, transactions)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            line._park(self._explain(error))
 
     def _bill_each(self, batches):
         """Bill customers together; if that fails, in halves, down to who it is."""

@@ -69,7 +69,12 @@ class OmniBillingRunLine(models.Model):
         """Try parked customers again."""
         self.run_id._lock()
         # sudo: lines are the job's; the rights on the runs were checked.
-        self.sudo().filtered(lambda line: line.state == "parked")._set_pending()
+        self.sudo().filtered(
+            lambda line: (
+                line.state == "parked"
+                and line.run_id.state in ("running", "collecting", "paused", "done")
+            )
+        )._set_pending()
         for run in self.run_id:
             if run.state in ("collecting", "done"):
                 run._go_on("running")

@@ -89,12 +89,15 @@ class OmniBillingRunLine(models.Model):
     @api.model
     def _get_due_domain(self):
         """Return what finished runs left: what failed, and what was not answered."""
-        return Domain("run_id.state", "=", "done") & (
-            self._get_collecting_domain()
-            | Domain("charge_state", "=", "open")
-            | (
-                Domain("charge_state", "=", "retry")
-                & Domain("charge_date", "<=", fields.Date.today())
+        return Domain("charge_state", "=", "open") | (
+            # Staff may charge again what a canceled run left, too.
+            Domain("run_id.state", "in", ("done", "cancelled"))
+            & (
+                self._get_collecting_domain()
+                | (
+                    Domain("charge_state", "=", "retry")
+                    & Domain("charge_date", "<=", self._get_latest_day())
+                )
             )
         )
 

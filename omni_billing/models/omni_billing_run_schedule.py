@@ -1,12 +1,15 @@
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..const import PERIOD_UNITS
-from ..tools.commit import commit_progress, retry
+from ..tools.commit import commit_progress, retry, rollback
 from ..tools.recurrence import DAY, Recurrence, get_today
 from ..tools.trust import trust
+
+_logger = logging.getLogger(__name__)
 
 
 class OmniBillingRunSchedule(models.Model):
@@ -113,9 +116,13 @@ class OmniBillingRunSchedule(models.Model):
         tomorrow = (now + timedelta(days=1)).date()
         for schedule in self.search(Domain("next_date", "<=", tomorrow)):
             zone = schedule.company_id.partner_id.tz
-            while schedule.next_date <= get_today(now, zone):
-                retry(self.env, schedule._start_next)
-                commit_progress(self.env)
+            try:
+                while schedule.next_date <= get_today(now, zone):
+                    retry(self.env, schedule._start_next)
+                    commit_progress(self.env)
+            except Exception as error:  # one must not hold up all other runs
+                rollback(self.env)
+                _logger.warning("%s is not started: %r", schedule, error)
 
     def _start_next(self):
         """Begin the next run, and move on; the database allows it once."""

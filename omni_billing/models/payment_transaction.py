@@ -15,7 +15,7 @@ from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
 
 from ..exceptions import GatewayRefused, GatewayUnknown
-from ..tools.commit import commit
+from ..tools.commit import commit, rollback
 from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -311,7 +311,7 @@ class PaymentTransaction(models.Model):
             self._billing_tell_staff(
                 self.env._(
                     "%(amount)s moved by card, but could not be booked: %(error)s",
-                    amount=self.currency_id.format(self.amount),
+                    amount=self.currency_id.format(abs(self.amount)),
                     error=error,
                 )
             )
@@ -416,17 +416,25 @@ class PaymentTransaction(models.Model):
     def _cron_resolve(self):
         """Ask for lost answers; give up what customers left unconfirmed for an hour."""
         attempts = self.search([("billing_is_open", "=", True)])
-        self._billing_find_lost_payments()._billing_take_over()
         hour_ago = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
         for attempt in attempts:
-            attempt._billing_insist(attempt._billing_resolve)
+            attempt._billing_try(attempt._billing_resolve)
         for attempt in attempts.filtered("billing_is_open"):
             waits = attempt.billing_decline_code == "authentication_required"
             if waits and attempt.create_date < hour_ago:
-                try:
-                    attempt._billing_give_up()
-                except (GatewayUnknown, GatewayRefused) as error:
-                    _logger.warning("%s: not given up: %s", attempt.reference, error)
+                attempt._billing_try(attempt._billing_give_up)
+        for payment in self._billing_find_lost_payments():
+            payment._billing_try(payment._billing_take_over)
+
+    def _billing_try(self, step):
+        """Do a step of the job; what breaks it does not hold up the others."""
+        try:
+            self._billing_insist(step)
+        except (GatewayUnknown, GatewayRefused) as error:
+            _logger.warning("%s: not now: %s", self.reference, error)
+        except Exception:  # whatever is wrong with this one
+            rollback(self.env)
+            _logger.exception("Payment %s could not be worked on", self.id)
 
     @api.model
     def _billing_find_lost_payments(self):
@@ -434,6 +442,8 @@ class PaymentTransaction(models.Model):
         now = fields.Datetime.now()
         return self.search(
             Domain("provider_code", "=", "stripe")
+            & Domain("provider_id.state", "!=", "disabled")
+            & Domain("invoice_ids", "!=", False)
             & Domain("state", "in", ("draft", "pending"))
             & Domain("operation", "in", ("online_direct", "online_token"))
             & Domain("provider_reference", "=like", "pi_%")
@@ -443,16 +453,12 @@ class PaymentTransaction(models.Model):
         )
 
     def _billing_take_over(self):
-        """Book those that were paid; the others may still be."""
-        for payment in self:
-            gateway = payment.provider_id._billing_get_gateway()
-            try:
-                charge = gateway.get_charge(payment.provider_reference)
-                if charge.is_paid or charge.status == "canceled":
-                    payment._billing_apply(charge)
-            except (GatewayUnknown, GatewayRefused) as error:
-                _logger.warning("%s: still unknown: %s", payment.reference, error)
-            commit(self.env)
+        """Book what was paid; the others may still be."""
+        self.ensure_one()
+        gateway = self.provider_id._billing_get_gateway()
+        charge = gateway.get_charge(self.provider_reference)
+        if charge.is_paid or charge.status == "canceled":
+            self._billing_apply(charge)
 
     # === OVERRIDES OF PAYMENT_STRIPE === #
 

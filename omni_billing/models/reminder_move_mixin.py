@@ -66,6 +66,12 @@ class ReminderMoveMixin(models.AbstractModel):
             & Domain("billing_attempt_id", "=", False)
             & Domain("billing_reminders_paused", "!=", True)
             & Domain("commercial_partner_id.billing_reminders_paused", "!=", True)
+            # A run is about to charge the card.
+            & Domain(
+                "billing_run_line_ids",
+                "not any",
+                [("charge_state", "in", COMING_STATES)],
+            )
             # It is paid as planned, on other days.
             & Domain(
                 "billing_installment_ids",
@@ -88,8 +94,12 @@ class ReminderMoveMixin(models.AbstractModel):
         past = reached.filtered(
             lambda move: any(r.days >= level.days for r in move.billing_reminder_ids)
         )
-        mails = (reached - past)._billing_queue_mail("reminder", level_id=level.id)
-        by_move = {mail.move_id: mail for mail in mails}
+        mails = (reached - past)._billing_queue_mail(
+            "reminder", level_id=level.id, is_scheduled=True
+        )
+        # Where another reminder still waits, this one is for the next run.
+        by_move = {mail.move_id: mail for mail in mails if mail.level_id == level}
+        reached = reached.filtered(lambda move: move in past or move in by_move)
         self.env["omni.billing.reminder"].create(
             [
                 {

@@ -206,6 +206,19 @@ class TestCardPayment(CardCommon):
         self.assertEqual(invoice.billing_state, "paid")
         self._assert_agrees()
 
+    def test_staff_are_told_once_of_what_cannot_be_booked(self):
+        invoice = self._bill_amounts(45)
+        Transaction = type(self.env["payment.transaction"])
+        with patch.object(
+            Transaction, "_post_process", side_effect=UserError("R&D is closed.")
+        ):
+            invoice._billing_charge(self.card)
+            for _time in range(3):
+                # sudo: as the job.
+                self.env["payment.transaction"].sudo()._cron_resolve()
+        self.assertEqual(len(invoice.activity_ids), 1)
+        self.assertIn("R&amp;D is closed", invoice.activity_ids.note)
+
     def test_which_cards_are_refused(self):
         """F129, F130"""
         invoice = self._bill_amounts(45)
@@ -281,6 +294,50 @@ class TestCardPayment(CardCommon):
         self.env["payment.transaction"].sudo()._cron_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self._assert_agrees()
+
+    def test_provider_that_is_gone_holds_up_no_other(self):
+        """Lost answers are asked for, whatever is wrong with another payment."""
+        begun = self._begin_on_form(self._bill_amounts(20))
+        begun.last_state_change -= timedelta(minutes=11)
+        other = self.provider.copy({"state": "disabled"})
+        begun.provider_id = other
+        invoice = self._bill_amounts(45)
+        self.gateway.lose(is_executed=True)
+        invoice._billing_charge(self.card)
+        # sudo: as the job.
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.assertEqual(invoice.billing_state, "paid")
+
+    def test_one_broken_attempt_holds_up_no_other(self):
+        first, second = self._bill_amounts(20, 45)
+        for invoice in (first, second):
+            self.gateway.lose(is_executed=True)
+            invoice._billing_charge(self.card)
+        Transaction = type(self.env["payment.transaction"])
+        resolve = Transaction._billing_resolve_one
+
+        def broken(attempt):
+            if attempt.invoice_ids == second:
+                raise KeyError("A hook of another addon")
+            return resolve(attempt)
+
+        with patch.object(Transaction, "_billing_resolve_one", broken):
+            # sudo: as the job.
+            self.env["payment.transaction"].sudo()._cron_resolve()
+        self.assertEqual(first.billing_state, "paid")
+        self.assertEqual(second.billing_state, "unpaid")
+
+    def test_a_dialog_charges_once(self):
+        """W1: a call that is sent twice, of a part of what is owed."""
+        invoice = self._bill_amounts(100)
+        wizard = self.env["omni.billing.payment.wizard"].create(
+            {"invoice_ids": invoice.ids, "mode": "stripe", "amount": 50}
+        )
+        wizard.action_pay()
+        wizard.amount = 50
+        with self.assertRaisesRegex(UserError, "charged the card already"):
+            wizard.action_pay()
+        self.assertEqual(self.gateway.taken, 5000)
 
     # === Refunds === #
 

@@ -162,6 +162,24 @@ class TestInstallment(CardCommon):
 
     # === The day === #
 
+    def test_day_is_that_of_the_customer(self):
+        """In Los Angeles, the 20th begins at eight in the morning of UTC."""
+        self.customer.tz = "America/Los_Angeles"
+        payment = self._plan(date_first="2025-01-20")
+        with freeze_time("2025-01-20 07:00:00"):
+            # sudo: as the job.
+            self.env["omni.billing.installment"].sudo()._cron_charge()
+        self.assertEqual(payment.charge_state, "due")
+        with freeze_time("2025-01-20 09:00:00"):
+            self.env["omni.billing.installment"].sudo()._cron_charge()  # sudo: as above
+        self.assertEqual(payment.charge_state, "paid")
+        self.customer.tz = "Pacific/Auckland"
+        other = self._bill_amounts(10)
+        payment = self._plan(other, date_first="2025-01-20")
+        with freeze_time("2025-01-19 12:00:00"):
+            self.env["omni.billing.installment"].sudo()._cron_charge()  # sudo: as above
+        self.assertEqual(payment.charge_state, "paid")
+
     def test_only_what_is_still_owed(self):
         """Whatever was paid or credited otherwise meanwhile."""
         first, second = self._plan(frequency="week", date_last="2025-01-17")

@@ -36,6 +36,15 @@ class TestMailContent(MailCommon):
             ["ap@acme.example.com", "cfo@acme.example.com"],
         )
 
+    def test_subsidiary_is_a_customer_of_its_own(self):
+        """What is the parent's goes to none of its subsidiaries' contacts."""
+        branch = self._add_contact("uk@example.com", "contact", is_company=True)
+        self._add_contact("ap@uk.example.com", parent_id=branch.id)
+        invoice = self._bill_one()
+        self.assertEqual(invoice._billing_get_recipients(), self.customer)
+        contact = self._add_contact("billing@example.com")
+        self.assertEqual(invoice._billing_get_recipients(), contact)
+
     def test_main_contact_gets_it_without_billing_contacts(self):
         """F116"""
         self._add_contact("desk@acme.example.com", kind="contact")
@@ -213,6 +222,36 @@ class TestMailOutbox(MailCommon):
         self.assertLess(max(pauses), timedelta(hours=7))
         self.assertEqual(self.mail.state, "failed")
         self.assertTrue(self.mail.needs_action)
+
+    def test_last_lost_answer_is_asked_for_too(self):
+        """Only then it is said, and truly, that it was not sent."""
+        for _try in range(12):
+            self.mailjet.fail_next(NO_ANSWER)
+        self.invoice._billing_send_mail()
+        for _try in range(12):
+            self._send_outbox()
+        self.assertEqual((self.mail.state, self.mail.tries), ("queued", 12))
+        self._send_outbox()
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("failed", True))
+        self.assertIn("does not know the message", self.mail.error)
+        self.assertFalse(self.mailjet.sent)
+
+    def test_asking_ends_and_says_what_is_not_known(self):
+        """W12: keys that were changed meanwhile, or a day without an answer."""
+        for failure, days in (
+            (GatewayRefused("bad_credentials", "401"), 0),
+            (NO_ANSWER, 2),
+        ):
+            with self.subTest(failure=failure.code):
+                invoice = self._bill_one()
+                self.mailjet.fail_next(NO_ANSWER, executed=True)
+                self._press(invoice)
+                mail = invoice.billing_mail_ids.sudo()
+                mail.attempt_date -= timedelta(days=days)
+                self.mailjet.has_failures = [failure]
+                self._send_outbox()
+                self.assertEqual((mail.state, mail.needs_action), ("failed", True))
+                self.assertIn("may have been sent", mail.error)
 
     def test_lost_answer_is_asked_for_and_not_sent_again(self):
         """A time-out with success: Mailjet has it, so it is not sent twice."""
@@ -401,6 +440,18 @@ class TestMailByOdoo(MailCommon):
         self.assertEqual(self.mail.state, "queued")
         self.assertFalse(self.mail.mail_id)
         self.mail_server.smtp_port = self.smtp.port
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "sent")
+        self.assertEqual(len(self.smtp.messages), 1)
+
+    def test_busy_server_is_tried_again(self):
+        """A relay with a limit, or greylisting, takes it later."""
+        self.smtp.refuse = "451 Try again later"
+        notice = self._press()
+        self.assertEqual((notice["type"], self.mail.state), ("warning", "queued"))
+        self.assertIn("is busy", self.mail.error)
+        self.assertFalse(self.mail.mail_id)
+        self.smtp.refuse = ""
         self._send_outbox()
         self.assertEqual(self.mail.state, "sent")
         self.assertEqual(len(self.smtp.messages), 1)

@@ -337,6 +337,40 @@ class TestRun(RunCommon):
         self._work()
         self.assertEqual((wrong.state, wrong.line_count), ("done", 0))
 
+    def test_check_that_breaks_for_one_customer_says_so(self):
+        """Nothing is billed on a check, whatever breaks it."""
+        self._charge_all()
+        Run = type(self.env["omni.billing.run"])
+        judge = Run._judge
+
+        def broken(run, line, transactions):
+            if line.partner_id == self.customer:
+                raise ValueError("No such tax")
+            return judge(run, line, transactions)
+
+        run = self._create_run()
+        with patch.object(Run, "_judge", broken):
+            run.action_check()
+            self._work()
+        self.assertEqual(run.state, "checked")
+        parked = run.line_ids.filtered(lambda line: line.state == "parked")
+        self.assertEqual(parked.partner_id, self.customer)
+        self.assertIn("No such tax", parked.reason)
+
+    @mute_logger("odoo.addons.omni_billing.models.omni_billing_run_billing")
+    def test_check_that_breaks_is_no_check(self):
+        self._charge_all()
+        run = self._create_run()
+        with patch.object(
+            type(run), "_group", side_effect=ValueError("Broken grouping")
+        ):
+            run.action_check()
+            self._work()
+        self.assertEqual(run.state, "draft")
+        self.assertFalse(run.line_ids)
+        run.action_resume()
+        self.assertEqual(run.state, "draft")
+
     def test_parked_customer_alone_is_tried_again(self):
         self._charge_all()
         with self._break(self.customer):
@@ -567,6 +601,26 @@ class TestRun(RunCommon):
         )
         self.assertEqual(set(late.mapped("state")), {"unbilled"})
         self.assertEqual(schedule.next_date, date(2025, 3, 1))
+
+    @mute_logger("odoo.addons.omni_billing.models.omni_billing_run_schedule")
+    def test_schedule_that_is_broken_holds_up_no_other(self):
+        broken = self._create_schedule()
+        good = self._create_schedule()
+        Schedule = type(broken)
+        prepare = Schedule._prepare_run_values
+
+        def break_one(schedule):
+            if schedule == broken:
+                raise ValueError("A hook of another addon")
+            return prepare(schedule)
+
+        with (
+            freeze_time("2025-02-01 12:00:00"),
+            patch.object(Schedule, "_prepare_run_values", break_one),
+        ):
+            self._work()
+        self.assertFalse(broken.run_ids)
+        self.assertTrue(good.run_ids)
 
     def test_schedule_catches_up_each_missed_run(self):
         for day in ("2025-01-15", "2025-02-15", "2025-03-15"):

@@ -3,9 +3,11 @@ from ast import literal_eval
 from datetime import date
 from unittest.mock import patch
 
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import LockError, UserError, ValidationError
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.omni_billing.tools.trust import trust
 
 from .card_common import CardCommon
 from .test_omni_billing_run import RunCommon
@@ -101,6 +103,54 @@ class TestRunCollection(CardCommon, RunCommon):
         for wrong in ("3, 1", "0", "soon", "1, 1", "500"):
             with self.assertRaises(ValidationError):
                 self.company.billing_retry_days = wrong
+
+    def test_late_tries_keep_the_waits_between_them(self):
+        """W11: a job that stood still does not charge three times in a row."""
+        for _try in range(4):
+            self.gateway.decline(decline_code="insufficient_funds")
+        line = self._charge()
+        self._go_to("2025-03-01")
+        self.assertEqual(self._read_charge(line), ("retry", 2, "2025-03-03"))
+        self._go_to("2025-03-01")
+        self.assertEqual(line.charge_tries, 2)
+        self._go_to("2025-03-05")
+        self.assertEqual(self._read_charge(line), ("retry", 3, "2025-03-09"))
+
+    def test_staff_who_charge_again_begin_anew(self):
+        self.gateway.decline(decline_code="stolen_card")
+        line = self._charge()
+        self.gateway.decline(decline_code="insufficient_funds")
+        with freeze_time("2025-03-01 12:00:00"):
+            line.action_charge_again()
+        self.assertEqual(self._read_charge(line), ("retry", 1, "2025-03-02"))
+
+    def test_somebody_at_the_invoice_is_waited_for(self):
+        """A lock that is held for a moment is no reason to leave it to staff."""
+        Move = type(self.env["account.move"])
+        with patch.object(Move, "_billing_lock", side_effect=LockError("At it.")):
+            line = self._charge()
+        self.assertEqual(line.run_id.state, "done")
+        self.assertEqual(self._read_charge(line), ("due", 0, ""))
+        self._go_to("2025-02-01")
+        self.assertEqual(self._read_charge(line), ("paid", 1, ""))
+        self.assertEqual(self.gateway.taken, 4500)
+
+    def test_canceled_run_leaves_no_charge_behind(self):
+        """Its lost answers are learnt, and staff may charge what failed again."""
+        self.gateway.lose(is_executed=True)
+        line = self._charge()
+        # sudo: what a person left who canceled the run meanwhile.
+        trust(line.run_id.sudo()).state = "cancelled"
+        # sudo: the job is nobody's.
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self._go_to("2025-02-01")
+        self.assertEqual(line.charge_state, "paid")
+        self.gateway.decline(decline_code="insufficient_funds")
+        line = self._charge()
+        # sudo: as above
+        trust(line.run_id.sudo()).state = "cancelled"
+        self._go_to("2025-02-02")
+        self.assertEqual(line.charge_state, "paid")
 
     def test_hard_declines_and_sca_are_not_retried_blindly(self):
         self.gateway.decline(decline_code="stolen_card")

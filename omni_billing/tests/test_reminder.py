@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 import psycopg2
 
@@ -8,7 +9,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.tools.trust import trust
 
-from .mail_common import MailCommon
+from .mail_common import MAIL_LOGGERS, MailCommon
 
 
 class ReminderCommon(MailCommon):
@@ -162,6 +163,89 @@ class TestReminder(ReminderCommon):
         self.assertFalse(self.mailjet.sent)
         mails = (paid + paused).billing_mail_ids
         self.assertEqual(set(mails.mapped("state")), {"canceled"})
+
+    def test_what_else_stops_a_reminder_that_waits(self):
+        """Credit, a plan, the level or all of it switched off meanwhile."""
+        credited = self._bill_due(20, 40)  # which credit covers first
+        planned, deleted = self._bill_due(7, 41), self._bill_due(7, 42)
+        archived, off = self._bill_due(15), self._bill_due(7, 70)
+        self._remind()
+        mails = (credited + planned + deleted + archived + off).billing_mail_ids
+        self.assertEqual(len(mails), 5)
+        self._create_credit(40)
+        self._bill()
+        planned.env["omni.billing.installment"]._plan(planned, [(self.today, 41)])
+        deleted.billing_mail_ids.sudo().level_id = False  # sudo: as a deletion does
+        for invoice, why in (
+            (credited, "Credit"),
+            (planned, "another way"),
+            (deleted, "switched off"),
+            (archived, "switched off"),
+        ):
+            with self.subTest(why=why), mute_logger(*MAIL_LOGGERS):
+                self._make_due(invoice.billing_mail_ids)
+                invoice.billing_mail_ids._deliver()
+                self.assertEqual(invoice.billing_mail_ids.state, "canceled")
+                self.assertIn(why, invoice.billing_mail_ids.error)
+            self.second.active = False
+        self.company.billing_reminders = False
+        self._send_outbox()
+        self.assertEqual(off.billing_mail_ids.state, "canceled")
+        self.assertFalse(self.mailjet.sent)
+
+    def test_level_waits_for_a_reminder_that_is_not_sent_yet(self):
+        """It is not noted as sent when another mail only waits."""
+        invoice = self._bill_due(7)
+        self._remind()
+        self._remind(later=8)
+        self.assertNotIn(self.second, self._read_levels(invoice))
+        self._send_outbox()
+        self._remind(later=8)
+        self.assertEqual(self._read_levels(invoice)[self.second], "sent")
+        self.assertEqual(len(invoice.billing_mail_ids), 2)
+
+    def test_no_reminder_while_a_run_is_charging(self):
+        invoice = self._bill_due(7)
+        run = self.env["omni.billing.run"].create({"name": "All", "is_charge": True})
+        # sudo: lines are the job's.
+        line = self.env["omni.billing.run.line"].sudo()
+        line = line.create(
+            {
+                "run_id": run.id,
+                "company_id": self.company.id,
+                "partner_id": self.customer.id,
+                "currency_id": self.currency.id,
+                "invoice_id": invoice.id,
+                "charge_state": "due",
+            }
+        )
+        self._remind()
+        self.assertFalse(invoice.billing_reminder_ids)
+        line.charge_state = "failed"
+        self._remind()
+        self.assertTrue(invoice.billing_reminder_ids)
+
+    def test_job_says_what_is_left(self):
+        """Else Odoo takes it for done when its time is over, for a day."""
+        for _index in range(3):
+            self._bill_due(7)
+        told = []
+
+        def progress(_cron, processed=0, remaining=None, **_kwargs):
+            told.append((processed, remaining))
+            return 0.0 if processed else 60.0
+
+        with patch.object(type(self.env["ir.cron"]), "_commit_progress", progress):
+            # sudo: a job.
+            self.env["omni.billing.reminder"].sudo()._cron_remind()
+            self.assertEqual(told[0][0], 0)
+            self.assertGreaterEqual(told[0][1], 3)
+            self.assertEqual(len(told), 2, "its time was over after the first batch")
+            told.clear()
+            self.company.billing_late_fee = "fixed"
+            self.company.billing_late_fee_amount = 5
+            self.env["omni.billing.late.fee"].sudo()._cron_charge()  # sudo: a job
+            self.assertEqual(told[0], (0, 3))
 
     def test_part_payment_and_credit_are_deducted(self):
         """The amount is what is really owed, credits deducted."""

@@ -63,6 +63,10 @@ class OmniBillingPaymentWizard(models.TransientModel):
         help="The scheduled payment that this is, if any.",
     )
 
+    attempt_id = fields.Many2one(
+        "payment.transaction", readonly=True, groups="base.group_system"
+    )
+
     # === Post-dated payments (F148) === #
     is_single = fields.Boolean(compute="_compute_from_invoices")
     is_post_dated = fields.Boolean(
@@ -255,15 +259,28 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
         :raise UserError: if the card was declined; the message says what helps.
         """
-        # sudo: scheduled payments are the job's; this is one of them.
-        scheduled = self.installment_id.sudo()
+        # sudo: attempts and scheduled payments are internal.
+        dialog = self.sudo()
+        if dialog.attempt_id:
+            raise UserError(
+                self.env._(
+                    "This dialog has charged the card already. Close it, and look at"
+                    " the invoice before you charge again."
+                )
+            )
         attempt = invoices._billing_charge(
-            self.token_id, self.amount, note_down=scheduled and scheduled._note_down
+            self.token_id, self.amount, note_down=dialog._note_down
         )
-        if scheduled:
-            scheduled._apply_outcome(attempt)
+        if dialog.installment_id:
+            dialog.installment_id._apply_outcome(attempt)
         if attempt.state != "done" and not attempt.billing_is_open:
             raise UserError(attempt.state_message)
+
+    def _note_down(self, attempt):
+        """Write that this dialog has its attempt; it is committed with it."""
+        self.attempt_id = attempt
+        if self.installment_id:
+            self.installment_id._note_down(attempt)
 
     def _pay_by_cash(self, invoices):
         self._pay_manually(invoices)

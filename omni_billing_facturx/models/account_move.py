@@ -42,6 +42,23 @@ class AccountMove(models.Model):
             metadata=self._billing_get_facturx_metadata(),
         )
 
+    def _billing_get_pdf_dependencies(self):
+        """Override of `omni_billing`: the XML tells more than the page shows."""
+        dependencies = super()._billing_get_pdf_dependencies()
+        if not self.company_id.billing_facturx:
+            return dependencies
+        delivery = self.partner_shipping_id
+        products = self.line_ids.product_id
+        return [
+            *dependencies,
+            delivery,
+            delivery.country_id,
+            delivery.state_id,
+            products,
+            products.product_tmpl_id,
+            self.line_ids.product_uom_id,
+        ]
+
     def _billing_get_facturx_metadata(self):
         """Return the part of Odoo's XMP packet that tells of the XML inside."""
         # Odoo's own packet also describes a document that Odoo would have made.

@@ -108,6 +108,28 @@ class TestFacturX(BillingCommon):
         )
         self.assertEqual(len(lines), 3)
 
+    def test_what_only_the_xml_tells_makes_a_new_one(self):
+        """design §5.6: products and the address of delivery are not on the page."""
+        product = self.env["product.product"].create(
+            {"name": "Router", "default_code": "R1", "taxes_id": self.tax_20.ids}
+        )
+        self._create_transaction(100, product_id=product.id, tax_ids=self.tax_20)
+        invoice = self._bill()
+        delivery = self.customer.copy({"name": "Store", "type": "delivery"})
+        trust(invoice).partner_shipping_id = delivery
+        path = ".//ram:SellerAssignedID"
+        seller_id = self._read_xml(invoice).findtext(path, namespaces=NAMESPACES)
+        self.assertEqual(seller_id, "R1")
+        product.default_code = "R2"
+        seller_id = self._read_xml(invoice).findtext(path, namespaces=NAMESPACES)
+        self.assertEqual(seller_id, "R2")
+        delivery.city = "Rennes"
+        tree = self._read_xml(invoice)
+        city = tree.findtext(
+            ".//ram:ShipToTradeParty//ram:CityName", namespaces=NAMESPACES
+        )
+        self.assertEqual(city, "Rennes")
+
     def test_pdf_is_of_the_archive_kind(self):
         """PDF/A-3b: what ISO 19005-3 asks for and can be read off the file."""
         reader = PdfReader(io.BytesIO(self._bill_all()._billing_get_pdf()))

@@ -136,7 +136,7 @@ def test_confirmation_by_the_customer(gateway, customer):
 
 
 @pytest.mark.parametrize("is_executed", [True, False])
-@pytest.mark.parametrize("fault", ["drop", "500"])
+@pytest.mark.parametrize("fault", ["drop", "500", "520", "408"])
 def test_lost_answer_is_unknown_and_replayed(
     gateway, server, customer, fault, is_executed
 ):
@@ -144,7 +144,7 @@ def test_lost_answer_is_unknown_and_replayed(
     if fault == "drop":
         server.drop(*INTENTS, executed=is_executed)
     else:
-        server.fail(500, *INTENTS, executed=is_executed)
+        server.fail(int(fault), *INTENTS, executed=is_executed)
     with pytest.raises(GatewayUnknown):
         gateway.charge(**details(customer, saved.id))
     found = gateway.find_charge(customer, "INV/1", "db")
