@@ -13,6 +13,9 @@ from ..tools.commit import commit, rollback
 
 _logger = logging.getLogger(__name__)
 
+#: Times that a message is begun whose making ends the process.
+MAX_STARTS = 5
+
 STATES = [
     ("queued", "Queued"),
     ("sent", "Sent"),
@@ -98,6 +101,9 @@ class OmniBillingMail(models.Model):
         readonly=True, help="When it was handed over, as long as nobody knows more."
     )
     tries = fields.Integer(readonly=True)
+    starts = fields.Integer(
+        readonly=True, help="How often it was begun, and the process ended before."
+    )
     next_try = fields.Datetime(readonly=True, default=fields.Datetime.now)
     mail_id = fields.Many2one(
         "mail.mail",
@@ -179,10 +185,14 @@ class OmniBillingMail(models.Model):
         # sudo: staff send; keys and messages are not theirs to read or write.
         mail = self.sudo().with_company(self.company_id)
         try:
+            if not mail._lease():
+                return
+            commit(self.env)
             hand_over = mail._begin()
             commit(self.env)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             rollback(self.env)
+            self.env["payment.transaction"]._billing_insist(mail._let_go)
             return
         except Exception as error:  # one message must not hold up all others
             rollback(self.env)
@@ -197,13 +207,43 @@ class OmniBillingMail(models.Model):
             self.env["payment.transaction"]._billing_insist(record)
         self.invalidate_recordset()
 
+    def _lease(self):
+        """Write down that it is begun: a page may be what ends the process.
+
+        :return: whether it is due, and nobody else is at it.
+        """
+        now = fields.Datetime.now()
+        if not self.try_lock_for_update(allow_referencing=True):
+            return False
+        self.invalidate_recordset()
+        if self.state != "queued" or self.next_try > now:
+            return False
+        if self.starts >= MAX_STARTS:
+            self._set_failed(
+                "content",
+                self.env._(
+                    "Each time that it was made, the process ended. Look at the invoice"
+                    " template, then send it again."
+                ),
+            )
+            commit(self.env)
+            return False
+        self.write({"starts": self.starts + 1, "next_try": now + MAIL_GRACE})
+        return True
+
+    def _let_go(self):
+        """It was not its fault: begin again, as if it had not been begun."""
+        self._lock()
+        if self.state == "queued" and not self.attempt_date:
+            self.write({"starts": 0, "next_try": fields.Datetime.now()})
+
     def _begin(self):
         """Write the attempt down; return what hands the message over, or None."""
         # Events of Mailjet may refer to it meanwhile.
         if not self.try_lock_for_update(allow_referencing=True):
             return None
         self.invalidate_recordset()
-        if self.state != "queued" or self.next_try > fields.Datetime.now():
+        if self.state != "queued":
             return None
         if self.attempt_date and not self._find_out():
             return None
@@ -277,6 +317,7 @@ class OmniBillingMail(models.Model):
                 ],
                 "attempt_date": now,
                 "tries": self.tries + 1,
+                "starts": 0,
                 "next_try": now + MAIL_GRACE,
                 "error": False,
                 "error_code": False,

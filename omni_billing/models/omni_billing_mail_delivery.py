@@ -136,7 +136,7 @@ class OmniBillingMail(models.Model):
     def _find_out_from_odoo(self):
         if self.mail_id.state == "outgoing":
             # In Odoo's own queue, which has a pace of its own.
-            self.next_try = fields.Datetime.now() + MAIL_GRACE
+            self.write({"next_try": fields.Datetime.now() + MAIL_GRACE, "starts": 0})
         elif self.mail_id.state == "sent":
             self._set_sent()
         elif self.mail_id.failure_type:
@@ -263,6 +263,7 @@ class OmniBillingMail(models.Model):
         self.write(
             {
                 "next_try": fields.Datetime.now() + pause,
+                "starts": 0,
                 "error": self._explain(error),
                 "error_code": error.code,
             }

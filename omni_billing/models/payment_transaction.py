@@ -430,7 +430,8 @@ class PaymentTransaction(models.Model):
         """Do a step of the job; what breaks it does not hold up the others."""
         try:
             self._billing_insist(step)
-        except (GatewayUnknown, GatewayRefused) as error:
+        except (GatewayUnknown, GatewayRefused, UserError) as error:
+            rollback(self.env)
             _logger.warning("%s: not now: %s", self.reference, error)
         except Exception:  # whatever is wrong with this one
             rollback(self.env)

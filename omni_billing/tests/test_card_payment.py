@@ -339,6 +339,23 @@ class TestCardPayment(CardCommon):
             wizard.action_pay()
         self.assertEqual(self.gateway.taken, 5000)
 
+    def test_declined_in_a_dialog_is_tried_there_with_another_card(self):
+        """F142"""
+        invoice = self._bill_amounts(100)
+        wizard = self.env["omni.billing.payment.wizard"].create(
+            {"invoice_ids": invoice.ids, "mode": "stripe"}
+        )
+        self.gateway.decline()
+        try:
+            wizard.action_pay()
+        except UserError as error:
+            self.assertIn("declined", str(error))
+        # sudo: what was committed with the attempt.
+        self.assertEqual(wizard.sudo().attempt_id.state, "error")
+        wizard.token_id = self._save_card("1111")
+        wizard.action_pay()
+        self.assertEqual(invoice.billing_state, "paid")
+
     # === Refunds === #
 
     def test_full_refund(self):

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -222,6 +223,37 @@ class TestMailOutbox(MailCommon):
         self.assertLess(max(pauses), timedelta(hours=7))
         self.assertEqual(self.mail.state, "failed")
         self.assertTrue(self.mail.needs_action)
+
+    def test_page_that_ends_the_process_holds_up_no_other(self):
+        """It is later than the others then, and at last left to a person."""
+
+        class Killed(BaseException):
+            pass
+
+        other = self._bill_one()
+        self.invoice._billing_send_mail()
+        other._billing_send_mail()
+        Move = type(self.invoice)
+        prepare = Move._billing_prepare_mail
+
+        def die(move, *args):
+            if move == self.invoice:
+                raise Killed
+            return prepare(move, *args)
+
+        with patch.object(Move, "_billing_prepare_mail", die):
+            for _start in range(5):
+                self._make_due(self.mail)
+                # Not by assertRaises, which undoes what was written.
+                with suppress(Killed):
+                    self.mail._deliver()
+                self.assertGreater(self.mail.next_try, fields.Datetime.now())
+            other.billing_mail_ids._deliver()
+            self.assertEqual(other.billing_mail_ids.state, "sent")
+            self._make_due(self.mail)
+            self.mail._deliver()
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("failed", True))
+        self.assertIn("the process ended", self.mail.error)
 
     def test_last_lost_answer_is_asked_for_too(self):
         """Only then it is said, and truly, that it was not sent."""

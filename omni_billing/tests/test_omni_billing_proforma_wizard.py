@@ -106,7 +106,7 @@ class TestProformaPreview(BillingCommon):
         self.assertEqual(invoice.amount_total, 35)
 
     def test_one_day(self):
-        """F56, F210"""
+        """F39 (by hand), F56, F210"""
         self._create_transaction(45, date=self.today - timedelta(days=1))
         setup = self._create_transaction(50, name="Installation")
         wizard = self._open_proforma(

@@ -261,7 +261,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
         """
         # sudo: attempts and scheduled payments are internal.
         dialog = self.sudo()
-        if dialog.attempt_id:
+        if dialog.attempt_id and dialog.attempt_id.state not in ("error", "cancel"):
             raise UserError(
                 self.env._(
                     "This dialog has charged the card already. Close it, and look at"
