@@ -380,6 +380,14 @@ class AccountMove(models.Model):
         moves = self | (note or self)
         moves._billing_lock_for_money()
         moves.check_access("write")
+        if note and note.reversed_entry_id != self:
+            raise UserError(
+                self.env._(
+                    "%(note)s is no credit note of %(invoice)s.",
+                    note=note.display_name,
+                    invoice=self.display_name,
+                )
+            )
         available = self._billing_get_refundable_amount(note)
         if self.billing_state == "void" or self.currency_id.is_zero(available):
             raise UserError(

@@ -322,6 +322,19 @@ class TestCancelItems(CardCommon):
         self.assertEqual(self.invoice.reversal_move_ids, note)
         self._assert_agrees()
 
+    def test_credit_note_of_another_invoice_is_not_given_back(self):
+        """A client may send any: the money would be another customer's."""
+        self.invoice._billing_charge(self.card)
+        other = self._bill(self._create_transaction(60))
+        other._billing_charge(self.card)
+        note = self._cancel(self.swim)
+        wizard = self.env["omni.billing.card.refund.wizard"].create(
+            {"invoice_id": other.id, "note_id": note.id, "amount": 30}
+        )
+        with self.assertRaisesRegex(UserError, "no credit note of"):
+            wizard.action_refund()
+        self.assertFalse(self.gateway.refunds)
+
     def test_refund_in_the_dashboard_is_of_the_credit_note(self):
         """W18: who gives the money back at Stripe itself books no second note."""
         self.invoice._billing_charge(self.card)

@@ -247,6 +247,19 @@ class TestInstallment(CardCommon):
         self.assertEqual(self.invoice.amount_residual, 50)
         self.assertEqual(second.charge_state, "due")
 
+    def test_payment_of_another_invoice_is_not_marked(self):
+        """A client may send any."""
+        payment = self._plan()
+        wizard = self.env["omni.billing.payment.wizard"].create(
+            {
+                "invoice_ids": [Command.set(self._bill_amounts(30).ids)],
+                "installment_id": payment.id,
+                "mode": "cash",
+            }
+        )
+        with self.assertRaisesRegex(UserError, "another invoice"):
+            wizard.action_pay()
+
     def test_deleted_card(self):
         payment = self._plan()
         self.card.sudo().active = False  # sudo: as the customer's page does

@@ -250,6 +250,10 @@ class OmniBillingPaymentWizard(models.TransientModel):
             self.invalidate_recordset()
             invoices._billing_check_payable()
             invoices._billing_close_other_payments()
+        if self.installment_id and self.installment_id.invoice_id != invoices:
+            raise UserError(
+                self.env._("The scheduled payment is one of another invoice.")
+            )
         self._check_amount(invoices)
         getattr(self, f"_pay_by_{self.mode}")(invoices)
         return invoices
