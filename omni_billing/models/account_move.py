@@ -742,7 +742,7 @@ class AccountMove(models.Model):
         try:
             self.lock_for_update(allow_referencing=True)
         except LockError as error:
-            raise LockError(
+            raise UserError(
                 self.env._(
                     "Someone else is working on %(invoices)s right now. Nothing was"
                     " changed: try again in a moment.",

@@ -263,7 +263,7 @@ class AccountMove(models.Model):
                     other.provider_reference
                 )
             except (GatewayRefused, GatewayUnknown) as error:
-                raise LockError(
+                raise UserError(
                     self.env._(
                         "The customer began to pay by card, and Stripe cannot be asked"
                         " how that ended. Nothing was changed: try again in a minute."
@@ -271,13 +271,13 @@ class AccountMove(models.Model):
                 ) from error
             if charge.is_paid or charge.is_under_way:
                 # The webhook books it, or the job that asks for lost answers.
-                raise LockError(
+                raise UserError(
                     self.env._(
                         "The customer is paying %(invoices)s by card right now. Look"
                         " again in a minute.",
                         invoices=format_list(self.env, self.mapped("display_name")),
                     )
-                )
+                ) from LockError(self.env._("A payment is under way."))
             other._billing_apply(charge)
 
     def _billing_check_chargeable(self, attempt):

@@ -8,6 +8,7 @@ from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
 
 from ..const import SOFT_DECLINES
+from ..exceptions import GatewayUnknown
 from ..tools.commit import commit_progress, retry, rollback
 from ..tools.recurrence import get_today
 
@@ -234,7 +235,8 @@ class CollectionMixin(models.AbstractModel):
                 card, self._get_charge_amount(), note_down=self._note_down
             )
         except UserError as error:
-            busy = isinstance(error, LockError)
+            # It passes: somebody is at the invoice, or Stripe cannot be reached.
+            busy = isinstance(error.__cause__, (LockError, GatewayUnknown))
             if busy or self.invoice_id.billing_attempt_id:
                 self._wait(str(error))
             elif not self._is_settled():

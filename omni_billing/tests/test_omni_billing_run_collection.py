@@ -13,6 +13,7 @@ from .card_common import CardCommon
 from .test_omni_billing_run import RunCommon
 
 COLLECTION = "odoo.addons.omni_billing.models.omni_billing_run_line_collection"
+CHARGING = "odoo.addons.omni_billing.models.collection_mixin"
 
 
 @tagged("post_install", "-at_install")
@@ -127,7 +128,7 @@ class TestRunCollection(CardCommon, RunCommon):
     def test_somebody_at_the_invoice_is_waited_for(self):
         """A lock that is held for a moment is no reason to leave it to staff."""
         Move = type(self.env["account.move"])
-        with patch.object(Move, "_billing_lock", side_effect=LockError("At it.")):
+        with patch.object(Move, "lock_for_update", side_effect=LockError("At it.")):
             line = self._charge()
         self.assertEqual(line.run_id.state, "done")
         self.assertEqual(self._read_charge(line), ("due", 0, ""))
@@ -322,7 +323,7 @@ class TestRunCollection(CardCommon, RunCommon):
         def fail(_line):
             raise KeyError("card")
 
-        with patch.object(Line, "_get_card", fail), mute_logger(COLLECTION):
+        with patch.object(Line, "_get_card", fail), mute_logger(COLLECTION, CHARGING):
             line = self._charge()
         self.assertEqual(line.charge_state, "failed")
         self.assertIn("KeyError", line.charge_error)
@@ -332,7 +333,7 @@ class TestRunCollection(CardCommon, RunCommon):
         error = OSError(errno.ENOSPC, "No space left on device")
         with (
             self._mail(self.env["omni.billing.run.line"], error),
-            mute_logger(COLLECTION),
+            mute_logger(COLLECTION, CHARGING),
         ):
             line = self._charge(is_email=True)
         self.assertEqual(line.email_state, "failed")

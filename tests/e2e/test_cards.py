@@ -252,32 +252,6 @@ def test_canceled_item_goes_back_to_the_card_less_a_penalty(server, stripe, logi
     books.agree(server)
 
 
-def test_ordinary_invoice_is_paid_on_odoo_s_own_page(server, stripe, login):
-    """What was not billed here goes Odoo's way, with the same saved card."""
-    customer, user = invite(server, "Ben Usual")
-    page = login(user)
-    save_card(page, "4242424242424242")
-    admin = server.rpc("admin")
-    line = {"name": "Desk", "quantity": 1, "price_unit": 80, "tax_ids": []}
-    values = {"move_type": "out_invoice", "partner_id": customer}
-    [invoice] = admin.call(
-        "account.move", "create", [values | {"invoice_line_ids": [(0, 0, line)]}]
-    )
-    admin.call("account.move", "action_post", [invoice])
-    net = money(stripe)
-    token = server.shell(TOKEN, invoice=invoice).split()[-1]
-    page.goto(f"/my/invoices/{invoice}?access_token={token}")
-    page.get_by_role("link", name="Pay", exact=False).first.click()
-    form = page.locator("#pay_with")
-    form.locator("input[data-payment-option-type=token]").first.check()
-    form.locator("button[name=o_payment_submit_button]").click()
-    page.wait_for_url(re.compile(r"/my/invoices/\d+"))
-    expect(page.get_by_text("Paid").first).to_be_visible()
-    assert money(stripe) == net + 8000
-    [read] = admin.call("account.move", "read", [invoice], ["amount_residual"])
-    assert read["amount_residual"] == 0
-
-
 def test_invoice_is_paid_in_several_payments(server, stripe, login):
     """F148, F149: tick it, see the payments, and the card is charged on each day."""
     customer, user = invite(server, "Paula Parts")
@@ -308,3 +282,29 @@ def test_invoice_is_paid_in_several_payments(server, stripe, login):
     coming = page.locator(".o_billing_coming [data-cell=total]")
     expect(coming).to_have_text([re.compile(r"33\.33"), re.compile(r"33\.34")])
     books.agree(server)
+
+
+def test_ordinary_invoice_is_paid_on_odoo_s_own_page(server, stripe, login):
+    """What was not billed here goes Odoo's way, with the same saved card."""
+    customer, user = invite(server, "Ben Usual")
+    page = login(user)
+    save_card(page, "4242424242424242")
+    admin = server.rpc("admin")
+    line = {"name": "Desk", "quantity": 1, "price_unit": 80, "tax_ids": []}
+    values = {"move_type": "out_invoice", "partner_id": customer}
+    [invoice] = admin.call(
+        "account.move", "create", [values | {"invoice_line_ids": [(0, 0, line)]}]
+    )
+    admin.call("account.move", "action_post", [invoice])
+    net = money(stripe)
+    token = server.shell(TOKEN, invoice=invoice).split()[-1]
+    page.goto(f"/my/invoices/{invoice}?access_token={token}")
+    page.get_by_role("link", name="Pay", exact=False).first.click()
+    form = page.locator("#pay_with")
+    form.locator("input[data-payment-option-type=token]").first.check()
+    form.locator("button[name=o_payment_submit_button]").click()
+    page.wait_for_url(re.compile(r"/my/invoices/\d+"))
+    expect(page.get_by_text("Paid").first).to_be_visible()
+    assert money(stripe) == net + 8000
+    [read] = admin.call("account.move", "read", [invoice], ["amount_residual"])
+    assert read["amount_residual"] == 0
