@@ -68,10 +68,10 @@ def stop_at(registry, step, stop):
     elif step == "before the next refund":
         start = moves._billing_start_refund
 
-        def start_refund(self, amount, earlier):
+        def start_refund(self, amount, earlier, note=None):
             if earlier:
                 pause_with_snapshot(self)
-            return start(self, amount, earlier)
+            return start(self, amount, earlier, note)
 
         moves._billing_start_refund = start_refund
     elif step == "refunds listed":
