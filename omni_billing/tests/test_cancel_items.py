@@ -107,6 +107,22 @@ class TestCancelItems(CardCommon):
         self.assertEqual(note.amount_tax, 3.0)
         self._assert_agrees()
 
+    def test_dialog_shows_the_credit_note_to_the_cent(self):
+        """Half of an odd amount: one of the two parts has the cent."""
+        item = self._create_transaction(10.01)
+        wizard = self.env["omni.billing.cancel.wizard"].create(
+            {
+                "invoice_id": self._bill(item).id,
+                "penalty_type": "percentage",
+                "penalty_percentage": 50,
+            }
+        )
+        wizard.line_ids.included = True
+        shown = wizard.amount_credit, wizard.penalty
+        self.assertEqual(round(sum(shown), 2), 10.01)
+        wizard.action_cancel_items()
+        self.assertEqual(wizard.note_id.amount_total, shown[0])
+
     def test_penalty_as_high_as_the_items_is_refused(self):
         for kind, values in (
             ("amount", {"penalty_amount": 30}),

@@ -88,7 +88,9 @@ class OmniBillingCancelWizard(models.TransientModel):
         for wizard in self:
             invoice, currency = wizard.invoice_id, wizard.currency_id
             items = sum(wizard._get_items().mapped("amount_total"))
+            # Rounded before it is taken off, as on the credit note.
             penalty = wizard._get_penalty(items)
+            penalty = currency.round(penalty) if currency else penalty
             credit = items - penalty
             owed = max(0.0, min(credit, invoice.amount_residual))
             back = credit - owed
