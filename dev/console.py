@@ -23,10 +23,13 @@ class Step:
     whole is a line, so that a long download is not silent.
     """
 
+    #: Whether others print at the same time, so that no line can be rewritten.
+    is_shared = False
+
     def __init__(self, doing: str, done: str) -> None:
         self.doing = doing
         self.done = done
-        self._terminal = sys.stdout.isatty()
+        self._terminal = sys.stdout.isatty() and not self.is_shared
         self._quarter = 0
 
     def __enter__(self) -> Step:

@@ -140,6 +140,21 @@ def _unexplained_sudo() -> Iterator[str]:
                 yield f"{_name(file)}:{end}: sudo() without a comment 'sudo: why'"
 
 
+def _unlisted_tests() -> Iterator[str]:
+    """Find tests that Odoo's own runner would not: it imports what a package names."""
+    for folder in paths.ADDONS:
+        package = folder / "tests" / "__init__.py"
+        listed = {
+            alias.name
+            for node in ast.walk(ast.parse(package.read_text()))
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        for file in sorted(package.parent.glob("test_*.py")):
+            if file.stem not in listed:
+                yield f"{_name(package)}: does not import {file.stem}"
+
+
 def _called(call: ast.Call) -> str | None:
     return call.func.attr if isinstance(call.func, ast.Attribute) else None
 
@@ -188,4 +203,5 @@ RULES: dict[str, Callable[[], bool]] = {
     "lines and files end well": _has_no(_untidy_ends),
     "outside services only in gateways": _has_no(_misplaced_imports),
     "each sudo() is explained": _has_no(_unexplained_sudo),
+    "each test is in its package": _has_no(_unlisted_tests),
 }

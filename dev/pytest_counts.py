@@ -1,4 +1,4 @@
-"""A pytest plugin that tells bin/test how many tests came out how.
+"""A pytest plugin that tells bin/test what came of each test, while they run.
 
 Pytest's JUnit report counts each subtest as a test; here a test is a test.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -22,13 +23,51 @@ CATEGORIES = {
     "xfailed": "skipped",
     "xpassed": "skipped",
 }
+#: Seconds between two looks of bin/test at how far this is.
+PAUSE = 2
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Write the counts to the file that bin/test named."""
-    counts: Counter[str] = Counter()
-    for category, reports in terminalreporter.stats.items():
-        if name := CATEGORIES.get(category):
-            counts[name] += len(reports)
-    Path(os.environ["OMNI_TEST_COUNTS"]).write_text(json.dumps(counts))
+class Counts:
+    """What came of the tests so far, in the file that bin/test named."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._file = Path(os.environ["OMNI_TEST_COUNTS"])
+        self._seconds: Counter[str] = Counter()
+        self._running = ""
+        self._written = 0.0
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note which test begins: one that ends the process is known by it."""
+        self._running = nodeid
+        if time.monotonic() - self._written > PAUSE:
+            self._write()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add up what a test took, with what was prepared for it."""
+        self._seconds[report.nodeid] += report.duration
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self) -> None:
+        """Write the end."""
+        self._running = ""
+        self._write()
+
+    def _write(self) -> None:
+        terminal = self._config.pluginmanager.getplugin("terminalreporter")
+        counts: Counter[str] = Counter()
+        for category, reports in terminal.stats.items():
+            if name := CATEGORIES.get(category):
+                counts[name] += len(reports)
+        found = {**counts, "running": self._running, "tests": dict(self._seconds)}
+        # Whole or not at all: bin/test may be reading.
+        draft = self._file.with_suffix(".draft")
+        draft.write_text(json.dumps(found))
+        draft.rename(self._file)
+        self._written = time.monotonic()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count."""
+    config.pluginmanager.register(Counts(config))

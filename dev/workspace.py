@@ -22,6 +22,15 @@ LOADING = re.compile(r"[Ll]oading module \S+ \((\d+)/(\d+)\)")
 PROBLEM = re.compile(
     r" (ERROR|CRITICAL) |^\w*(Error|Exception|Warning)\b: |^odoo\.\S+: "
 )
+# A warning or worse in Odoo's log.
+COMPLAINT = re.compile(r"^\S+ \S+ \d+ (?:WARNING|ERROR|CRITICAL) ")
+# What the machine, not the addon, makes Odoo warn about.
+HARMLESS = (
+    # A container often has no other user.
+    "Running as user 'root' is a security risk",
+    # A test passed and closed the browser while its page was still loading something.
+    "Error received after termination: AssetsLoadingError",
+)
 
 
 @contextmanager
@@ -148,3 +157,12 @@ def problem(log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     found = [line for line in lines if PROBLEM.search(line)]
     return (found or lines or ["no message"])[-1]
+
+
+def complaints(log: str) -> list[str]:
+    """Pick the lines of Odoo's log that may not be there."""
+    return [
+        line
+        for line in log.splitlines()
+        if COMPLAINT.match(line) and not any(text in line for text in HARMLESS)
+    ]

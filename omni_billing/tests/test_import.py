@@ -6,7 +6,7 @@ from .common import BillingCommon
 COLUMNS = ("name", "partner_id/.id", "date", "retail_cost", "external_ref")
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "omni_install")
 class TestImport(BillingCommon):
     def _load(self, rows, columns=COLUMNS):
         return self.env["omni.billing.transaction"].load(list(columns), rows)

@@ -1,6 +1,6 @@
 """Many invoices made together are those that Odoo makes one by one."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo.exceptions import UserError
@@ -12,6 +12,7 @@ from odoo.addons.omni_billing.models.omni_billing_transaction_invoice import QUI
 from odoo.addons.omni_billing.tools.trust import trust
 
 from .common import BillingCommon
+from .properties import tried
 
 entries = st.lists(
     st.tuples(
@@ -34,13 +35,6 @@ books = st.fixed_dictionaries(
         "term": st.sampled_from([None, None, "parts", "included", "excluded", "mixed"]),
         "invoices": st.lists(entries, min_size=1, max_size=3),
     }
-)
-MANY = settings(
-    max_examples=30,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
 )
 #: What differs between an invoice and its twin, and says nothing of either.
 IDENTITIES = {
@@ -155,16 +149,11 @@ class TestInvoicing(BillingCommon):
 
     # === the same as Odoo's === #
 
-    @MANY
     @given(book=books)
+    @tried(ci=30, deep=5000)
     def test_invoices_made_together_are_those_of_odoo(self, book):
         """F53, W9: what is computed ahead changes no invoice in any field"""
-        savepoint = self.env.cr.savepoint()
-        try:
-            self._check_same(**book)
-        finally:
-            savepoint.close(rollback=True)
-            self.env.invalidate_all()
+        self._check_same(**book)
 
     def _check_same(
         self, method, currency, has_taxes, has_models, has_position, term, invoices

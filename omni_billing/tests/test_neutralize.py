@@ -4,7 +4,7 @@ from odoo.tools import file_open
 from .mail_common import MailCommon
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "omni_install")
 class TestNeutralize(MailCommon):
     """A copy of a database tells nobody anything (design §5.9)."""
 

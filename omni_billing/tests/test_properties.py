@@ -1,12 +1,13 @@
 """Properties that hold for random books; what fails is shrunk to the least case."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo.fields import Command
 from odoo.tests import tagged
 
 from .common import BillingCommon
+from .properties import tried
 
 amounts = st.integers(1, 3_000_000).map(lambda cents: cents / 100)
 entries = st.lists(
@@ -31,13 +32,6 @@ steps = st.lists(
     min_size=4,
     max_size=14,
 )
-FEW = settings(
-    max_examples=15,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 @tagged("post_install", "-at_install")
@@ -54,32 +48,20 @@ class TestProperties(BillingCommon):
         cls.euro = cls.setup_other_currency("EUR", rates=[("2016-01-01", 0.87)])
         cls.yen = cls.setup_other_currency("JPY", rounding=1.0)
 
-    def _rolled_back(self, check, *args):
-        """Run a check as if it had never been: hypothesis runs it many times."""
-        savepoint = self.env.cr.savepoint()
-        try:
-            check(*args)
-        finally:
-            savepoint.close(rollback=True)
-            self.env.invalidate_all()
-
     # === preview = invoice = Σ transactions === #
 
-    @FEW
     @given(
         entries=entries,
         method=st.sampled_from(["round_globally", "round_per_line"]),
         currency=st.sampled_from(["own", "euro", "yen"]),
     )
+    @tried(ci=15, deep=5000)
     def test_preview_is_the_invoice_and_the_sum_of_its_transactions(
         self, entries, method, currency
     ):
         """F50, F53, F80, W14"""
-        self._rolled_back(self._check_preview, entries, method, currency)
-
-    def _check_preview(self, entries, method, currency_name):
         self.company.tax_calculation_rounding_method = method
-        currency = getattr(self, currency_name, self.currency)
+        currency = getattr(self, currency, self.currency)
         wanted = self.env["omni.billing.transaction"]
         for cost, kind, tax_indexes, included, on_invoice in entries:
             transaction = self._create_transaction(
@@ -130,13 +112,10 @@ class TestProperties(BillingCommon):
 
     # === any sequence of operations keeps the books in agreement === #
 
-    @FEW
     @given(steps=steps, by_note=st.booleans())
+    @tried(ci=15, deep=3000)
     def test_any_sequence_keeps_the_books_in_agreement(self, steps, by_note):
         """F135, F161, design: the books agree"""
-        self._rolled_back(self._check_sequence, steps, by_note)
-
-    def _check_sequence(self, steps, by_note):
         self.company.billing_void_method = "credit_note" if by_note else "cancel"
         for step, seed in steps:
             getattr(self, f"_step_{step}")(seed)

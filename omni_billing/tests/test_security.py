@@ -6,7 +6,7 @@ from odoo.tests import tagged
 from .common import BillingCommon
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "omni_install")
 class TestSecurity(BillingCommon):
     """Each forbidden thing, tried as each kind of user."""
 

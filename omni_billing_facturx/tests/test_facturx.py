@@ -32,7 +32,7 @@ NAMESPACES = {
 }
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "omni_install")
 class TestFacturX(BillingCommon):
     """W20: PDF/A-3b with the XML inside."""
 

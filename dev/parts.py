@@ -1,0 +1,317 @@
+"""The parts of bin/test: what each shows, and how it is run."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dev import addon, core, lint, paths, server, upgrade, venv, workspace
+from dev.console import Failure, say
+from dev.templates import Templates
+from dev.workspace import Workspace
+
+UNIT_TESTS = "tests/unit"
+E2E_TESTS = "tests/e2e"
+FAULT_TESTS = "tests/faults"
+QUEUE_TESTS = "tests/queue"
+INSTALLED = [folder.name for folder in paths.ADDONS if folder != paths.QUEUE_ADDON]
+ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
+#: Tests that run once more, on a database where all was installed at once.
+OWN_TAGS = "omni_install"
+
+NOTHING_COLLECTED = 5
+# A test that waits outside Python, for a browser or a child process, may never see the
+# signal that is to end it. This ends all of pytest and shows where each thread was;
+# each file of tests is named as it begins.
+HARD_TIMEOUT = ("-v", "--timeout-method=thread")
+#: Most that a test with a browser may take; the slowest takes one minute.
+E2E_SECONDS = 240
+OWN_RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests when loading")
+#: Where pytest begins to say what is wrong.
+COMPLAINTS = re.compile(r"^=+ (?:ERRORS|FAILURES) =+$", re.MULTILINE)
+
+
+@dataclass
+class Result:
+    """What a part of the tests came to, or has come to so far."""
+
+    part: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    remark: str = ""
+    #: What each test took, in seconds.
+    tests: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether all was run and passed."""
+        return not (self.failed or self.skipped or self.remark)
+
+    def add(self, other: Result) -> Result:
+        """Add what another command of the same part came to."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.remark = self.remark or other.remark
+        self.tests |= other.tests
+        return self
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which tests of a part to run, and how."""
+
+    expression: str = ""
+    is_first: bool = False
+    is_output: bool = False
+    #: Where random properties begin.
+    seed: int = field(default_factory=lambda: random.randrange(2**32))
+
+
+class Runner:
+    """Runs parts.
+
+    :param space: where their databases are.
+    :param is_beside: whether others run at the same time; then pytest writes to a
+        file, of which only complaints are shown.
+    """
+
+    def __init__(
+        self, choice: Choice, odoo: core.Core, space: Workspace, is_beside: bool
+    ) -> None:
+        self._choice = choice
+        self._core = odoo
+        self._space = space
+        self._is_beside = is_beside
+
+    def run(self, part: str) -> Result:
+        """Run one part, timed."""
+        start = time.monotonic()
+        try:
+            result = PARTS[part](self)
+        except Failure as failure:
+            print(f"✗ {failure}", file=sys.stderr, flush=True)
+            result = Result(part, failed=1, remark="could not run")
+        result.seconds = time.monotonic() - start
+        if not (result.passed or result.failed) and not self._choice.expression:
+            result.remark = result.remark or "no test found"
+        return result
+
+    # === Parts === #
+
+    def lint(self) -> Result:
+        """Count each rule as a test."""
+        verdicts = lint.check()
+        good = sum(verdicts.values())
+        return Result("lint", passed=good, failed=len(verdicts) - good)
+
+    def unit(self) -> Result:
+        """Test what needs no database."""
+        return self._pytest_unit("unit")
+
+    def addon(self) -> Result:
+        """Test the models, in transactions that are rolled back."""
+        return self._pytest_odoo(
+            "addon",
+            *ADDON_TESTS,
+            f"--ignore-glob={paths.ROOT}/*/tests/test_http_*",
+        )
+
+    def http(self) -> Result:
+        """Test the pages, with a server inside the test process."""
+        files = sorted(paths.ROOT.glob("omni_billing*/tests/test_http_*.py"))
+        return self._pytest_odoo("http", "--odoo-http", *map(str, files))
+
+    def own(self) -> Result:
+        """Install all at once and test a handful, in Odoo's own runner; no warning."""
+        with Templates(self._space).copied("base", "own") as database:
+            try:
+                self._space.odoo(
+                    *(f"--database={database}", f"--init={addon.NAME}"),
+                    *(f"--test-tags={OWN_TAGS}", "--stop-after-init"),
+                    f"--http-port={server.free_port()}",
+                    log="own",
+                )
+            except Failure as failure:
+                return _read_own_log(str(failure))
+        return _read_own_log()
+
+    def upgrade(self) -> Result:
+        """Update a database of the version before, which loses nothing."""
+        verdicts = upgrade.check(self._space)
+        good = sum(verdicts.values())
+        return Result("upgrade", passed=good, failed=len(verdicts) - good)
+
+    def queue(self) -> Result:
+        """Bill on several workers, with OCA's job queue and without mercy."""
+        space = workspace.with_path(self._space, venv.ensure_queue())
+        template = Templates(space).ensure("queue")
+        models = self._pytest_odoo(
+            "queue", f"{paths.QUEUE_ADDON.name}/tests", space=space, kind="queue"
+        )
+        environment = {**space.environment, "OMNI_QUEUE_TEMPLATE": template}
+        options = ("-p", "no:odoo", "-p", "dev.pytest_queue", *HARD_TIMEOUT)
+        return models.add(self._pytest("queue", environment, *options, QUEUE_TESTS))
+
+    def e2e(self) -> Result:
+        """Drive a browser on a real server."""
+        template = Templates(self._space).ensure("demo")
+        environment = {**self._space.environment, "OMNI_DEMO_TEMPLATE": template}
+        options = ("-p", "no:odoo", "-p", "dev.pytest_e2e", *HARD_TIMEOUT)
+        limit = f"--timeout={E2E_SECONDS}"
+        return self._pytest("e2e", environment, *options, limit, E2E_TESTS)
+
+    def faults(self) -> Result:
+        """Break charges and refunds in every way, on a real server."""
+        return self._faults("faults")
+
+    def compare(self) -> Result:
+        """Break those of plain payment_stripe as well, and print what comes of it."""
+        template = Templates(self._space).ensure("base")
+        return self._faults("compare", OMNI_BASE_TEMPLATE=template)
+
+    def deep(self) -> Result:
+        """Try properties at random, thousands of times.
+
+        What fails is kept in ``.hypothesis``, and tried first the next time.
+        """
+        seed = self._choice.seed
+        say(f"The seed is {seed}; again with it: bin/test deep --seed {seed}")
+        options = (
+            *("-m", "hypothesis", "--hypothesis-profile=deep", "--timeout=0"),
+            *(f"--hypothesis-seed={seed}", "--hypothesis-show-statistics"),
+        )
+        found = self._pytest_unit("deep", *options)
+        return found.add(self._pytest_odoo("deep", *options, *ADDON_TESTS))
+
+    # === Commands === #
+
+    def _pytest_unit(self, part: str, *options: str) -> Result:
+        environment = {**os.environ, "PYTHONPATH": str(self._core.python_path)}
+        return self._pytest(part, environment, "-p", "no:odoo", *options, UNIT_TESTS)
+
+    def _pytest_odoo(
+        self,
+        part: str,
+        *arguments: str,
+        space: Workspace | None = None,
+        kind: str = "addon",
+    ) -> Result:
+        space = space or self._space
+        with Templates(space).copied(kind, part) as database:
+            options = (f"--odoo-database={database}", "--odoo-log-level=warn")
+            return self._pytest(part, space.environment, *options, *arguments)
+
+    def _faults(self, part: str, **more: str) -> Result:
+        template = Templates(self._space).ensure("addon")
+        environment = {**self._space.environment, "OMNI_ADDON_TEMPLATE": template}
+        options = ("-p", "no:odoo", "-p", "dev.pytest_faults", *HARD_TIMEOUT)
+        return self._pytest(part, {**environment, **more}, *options, FAULT_TESTS)
+
+    def _pytest(
+        self, part: str, environment: dict[str, str], *arguments: str
+    ) -> Result:
+        counts = counts_of(part)
+        counts.parent.mkdir(parents=True, exist_ok=True)
+        counts.unlink(missing_ok=True)
+        choice = self._choice
+        command = [sys.executable, "-m", "pytest", "-p", "dev.pytest_counts"]
+        command += arguments
+        command += ["-k", choice.expression] if choice.expression else []
+        command += ["-x"] * choice.is_first + ["-s"] * choice.is_output
+        environment = {**environment, "OMNI_TEST_COUNTS": str(counts)}
+        if not self._is_beside:
+            code = subprocess.run(command, env=environment, cwd=paths.ROOT).returncode
+            return _read_end(part, code)
+        log = paths.LOGS / f"{part}.log"
+        with log.open("w") as output:
+            code = subprocess.run(
+                command,
+                env=environment,
+                cwd=paths.ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            ).returncode
+        result = _read_end(part, code)
+        if not result.is_good:
+            text = log.read_text(errors="replace")
+            found = COMPLAINTS.search(text)
+            say(text[found.start() if found else 0 :])
+        return result
+
+
+def counts_of(part: str) -> Path:
+    """Name the file in which pytest counts."""
+    return paths.LOGS / f"{part}.json"
+
+
+def read_counts(part: str) -> tuple[Result, str]:
+    """Read what pytest has counted so far, and which test is running."""
+    try:
+        found = json.loads(counts_of(part).read_text())
+    except FileNotFoundError:
+        return Result(part), ""
+    running = found.pop("running")
+    return Result(part, **found), running
+
+
+def _read_end(part: str, code: int) -> Result:
+    """Read what pytest counted; a crash before its end is a failure."""
+    result, running = read_counts(part)
+    if running:
+        result.failed += 1
+        result.remark = f"pytest ended in {running} with code {code}"
+    elif code not in (0, NOTHING_COLLECTED) and not result.failed:
+        result.failed = 1
+        result.remark = f"pytest ended with code {code}"
+    elif result.skipped:
+        result.remark = "skipped tests count as a failure"
+    return result
+
+
+def _read_own_log(failure: str = "") -> Result:
+    """Count by the closing line of Odoo's log, and show all that it complains of."""
+    log = (paths.LOGS / "own.log").read_text()
+    complaints = workspace.complaints(log)
+    for line in complaints:
+        say(line)
+    total = bad = 0
+    for found in OWN_RESULT.finditer(log):
+        bad, total = int(found[1]) + int(found[2]), int(found[3])
+    result = Result("own", passed=total - bad, failed=bad)
+    if not bad and (complaints or failure):
+        result.failed = 1
+        result.remark = failure or f"{len(complaints)} complaints in the log"
+    return result
+
+
+#: In the order in which they begin: what needs no database, while one is made; then
+#: the longest, so that at the end no lane waits for another.
+PARTS: dict[str, Callable[[Runner], Result]] = {
+    "e2e": Runner.e2e,
+    "lint": Runner.lint,
+    "unit": Runner.unit,
+    "addon": Runner.addon,
+    "faults": Runner.faults,
+    "queue": Runner.queue,
+    "http": Runner.http,
+    "own": Runner.own,
+    "upgrade": Runner.upgrade,
+    "compare": Runner.compare,
+    "deep": Runner.deep,
+}
+#: Only when asked for: long, and of use when money, properties or peers change.
+ON_DEMAND = {"compare", "deep"}
+#: Cannot choose among their tests.
+WHOLE = {"lint", "own", "upgrade"}

@@ -1,0 +1,46 @@
+"""How often random properties are tried: a few times in each run, or deep.
+
+What each run tries is always the same and takes seconds; ``bin/test deep`` tries other
+things each time, by the thousand, and keeps what failed.
+"""
+
+import functools
+import time
+
+from hypothesis import HealthCheck, settings
+
+#: Most seconds that a property takes in a run which is not deep; a slow machine tries
+#: fewer examples then.
+LIMIT = 60
+
+
+def tried(*, ci, deep):
+    """Try a property so many times; what an example has written is undone.
+
+    Goes below ``@given``, on a method of a test with ``env``.
+    """
+    is_deep = settings.get_current_profile_name() == "deep"
+    few = {} if is_deep else {"derandomize": True, "database": None}
+    wanted = settings(
+        max_examples=deep if is_deep else ci,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        **few,
+    )
+
+    def decorate(test):
+        @functools.wraps(test)
+        def example(self, *args, **values):
+            end = self.__dict__.setdefault("_properties_end", time.monotonic() + LIMIT)
+            if time.monotonic() > end and not is_deep:
+                return
+            savepoint = self.env.cr.savepoint()
+            try:
+                test(self, *args, **values)
+            finally:
+                savepoint.close(rollback=True)
+                self.env.invalidate_all()
+
+        return wanted(example)
+
+    return decorate
