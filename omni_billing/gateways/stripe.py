@@ -19,6 +19,9 @@ import stripe
 
 from ..exceptions import GatewayRefused, GatewayUnknown
 
+#: What Stripe takes and answers depends on it, so an upgrade of the SDK must not change
+#: it unseen (https://docs.stripe.com/api/versioning).
+API_VERSION = "2026-10-28.endive"
 #: Seconds to connect, and to wait for an answer.
 TIMEOUT = (3, 10)
 #: The SDK repeats a call with the same key when the connection breaks.
@@ -120,6 +123,7 @@ class StripeGateway:
             secret_key,
             http_client=stripe.RequestsClient(timeout=TIMEOUT),
             max_network_retries=RETRIES,
+            stripe_version=API_VERSION,
             **options,
         ).v1
 
@@ -247,8 +251,10 @@ class StripeGateway:
             "currency": currency.lower(),
             "customer": customer,
             "payment_method": card,
-            # Cards only, and nothing that leaves the page.
-            "payment_method_types": ["card"],
+            # Cards only, and nothing that leaves the page. Stripe drops from this list
+            # what it cannot use, without a word, and takes no other way to choose
+            # methods (`automatic_payment_methods`) beside it.
+            "allowed_payment_method_types": ["card"],
             "description": reference,
             "metadata": {REFERENCE: reference, DATABASE: database},
         }

@@ -1,6 +1,9 @@
 """The Stripe gateway against a Stripe server as strict as the real one."""
 
+import re
+
 import pytest
+import stripe
 
 from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
 from odoo.addons.omni_billing.gateways import stripe as module
@@ -9,6 +12,22 @@ from odoo.addons.omni_billing.gateways.stripe import StripeGateway
 from tests.fakes.stripe_server import StripeServer
 
 INTENTS = ("POST", "/v1/payment_intents")
+#: The SDK's types of what each call takes; an id in a path is {}.
+TAKES = {
+    "GET /v1/customers/{}": "CustomerRetrieveParams",
+    "GET /v1/payment_intents": "PaymentIntentListParams",
+    "GET /v1/payment_intents/{}": "PaymentIntentRetrieveParams",
+    "GET /v1/payment_methods/{}": "PaymentMethodRetrieveParams",
+    "GET /v1/refunds": "RefundListParams",
+    "GET /v1/refunds/{}": "RefundRetrieveParams",
+    "POST /v1/customers": "CustomerCreateParams",
+    "POST /v1/customers/{}": "CustomerUpdateParams",
+    "POST /v1/payment_intents": "PaymentIntentCreateParams",
+    "POST /v1/payment_intents/{}/cancel": "PaymentIntentCancelParams",
+    "POST /v1/payment_methods/{}/attach": "PaymentMethodAttachParams",
+    "POST /v1/payment_methods/{}/detach": "PaymentMethodDetachParams",
+    "POST /v1/refunds": "RefundCreateParams",
+}
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +190,51 @@ def test_fence_does_not_close_what_was_charged(gateway, server, customer):
         gateway.charge(**details(customer, saved.id))
     assert not gateway.fence(**details(customer, saved.id))
     assert gateway.find_charge(customer, "INV/1", "db").is_paid
+
+
+def test_charge_and_fence_name_the_version_and_cards_alone(gateway, server, customer):
+    """What Stripe takes depends on the version: ours is named, not the SDK's."""
+    saved = gateway.attach_card("pm_card_visa", customer)
+    assert gateway.charge(**details(customer, saved.id)).is_paid
+    assert gateway.fence(**details(customer, saved.id, "attempt-2"))
+    charged, fenced = server.requests(*INTENTS)[:2]
+    common = {
+        "amount": "5000",
+        "currency": "eur",
+        "customer": customer,
+        "payment_method": saved.id,
+        "allowed_payment_method_types": {"0": "card"},
+        "metadata": {"odoo_reference": "INV/1", "odoo_database": "db"},
+    }
+    confirmed = {"description": "INV/1", "confirm": "true", "off_session": "true"}
+    assert charged["params"] == {**common, **confirmed}
+    assert fenced["params"] == {**common, "description": "INV/1 (given up)"}
+    assert {each["version"] for each in server.requests()} == {"2026-10-28.endive"}
+
+
+def test_sdk_knows_all_that_is_sent(gateway, server, customer):
+    """An upgrade of the SDK, or of the version that we speak, is looked at here."""
+    assert module.API_VERSION == stripe.api_version
+    gateway.has_customer(customer)
+    paid = charge(gateway, customer)
+    saved = gateway.attach_card("pm_card_visa", customer)
+    gateway.charge(**details(customer, saved.id, "p"), is_customer_present=True)
+    gateway.set_default_card(customer, saved.id)
+    gateway.fence(**details(customer, saved.id, "f"))
+    gateway.get_charge(paid.id)
+    gateway.find_charge(customer, "INV/1", "db")
+    values = {"reference": "R1", "database": "db", "key": "r"}
+    refund = gateway.refund(intent=paid.id, amount=1, **values)
+    gateway.get_refund(refund.id)
+    gateway.list_refunds(paid.id)
+    gateway.detach_card(saved.id)
+    called = set()
+    for request in server.requests():
+        path = re.sub(r"/[a-z]+_\w{8,}", "/{}", request["path"])
+        called.add(call := f"{request['method']} {path}")
+        takes = getattr(stripe.params, TAKES[call]).__annotations__
+        assert set(request["params"]) <= set(takes), call
+    assert called == set(TAKES)
 
 
 def test_slow_answer_is_unknown(gateway, server, customer):

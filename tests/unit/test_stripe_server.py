@@ -101,7 +101,7 @@ def set_up_card(server, client, number):
         {
             "customer": customer.id,
             "payment_method": new_card(client, number).id,
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "confirm": True,
         }
     )
@@ -117,7 +117,7 @@ def charge(client, card, amount=1000, key=None, **values):
         "currency": "eur",
         "customer": card.customer,
         "payment_method": card.id,
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "off_session": True,
         "confirm": True,
         **values,
@@ -387,7 +387,7 @@ def test_card_is_updated_by_hand_and_by_the_bank(server, client):
 def test_setup_intent_attaches_the_card(server, client):
     customer = client.customers.create()
     intent = client.setup_intents.create(
-        {"customer": customer.id, "payment_method_types": ["card"]}
+        {"customer": customer.id, "allowed_payment_method_types": ["card"]}
     )
     assert intent.status == "requires_payment_method"
     done = client.setup_intents.confirm(
@@ -402,7 +402,7 @@ def test_setup_intent_attaches_the_card(server, client):
 
 def test_setup_intent_tells_why_it_failed(server, client):
     customer = client.customers.create()
-    values = {"customer": customer.id, "payment_method_types": ["card"]}
+    values = {"customer": customer.id, "allowed_payment_method_types": ["card"]}
     with pytest.raises(stripe.CardError) as error:
         client.setup_intents.create(
             {**values, "confirm": True, "payment_method": "pm_card_chargeDeclined"}
@@ -460,7 +460,7 @@ def test_intent_is_confirmed_later_and_once(client):
             "amount": 500,
             "currency": "usd",
             "customer": customer.id,
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
         }
     )
     with pytest.raises(stripe.InvalidRequestError, match="missing a payment method"):
@@ -552,7 +552,7 @@ def test_lists_are_of_a_customer_newest_first_and_in_pages(client):
         ({"customer": ""}, "customer", "parameter_invalid_empty"),
         ({"metadata": {"k": "v" * 501}}, "metadata[k]", None),
         # Methods that may redirect need a way back, even if this card does not.
-        ({"payment_method_types": None}, "return_url", None),
+        ({"allowed_payment_method_types": None}, "return_url", None),
     ],
 )
 def test_bad_parameter_is_refused_by_name(server, client, values, param, code):
@@ -562,6 +562,58 @@ def test_bad_parameter_is_refused_by_name(server, client, values, param, code):
     assert (error.value.http_status, error.value.param) == (400, param)
     assert error.value.code == code
     assert server.store()["payment_intents"] == []
+
+
+TYPES_GONE = "payment_method_types_no_longer_supported"
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "code"),
+    [
+        (ODOO_VERSION, "payment_method_types", None),
+        ("2026-07-29.dahlia", "payment_method_types", None),
+        ("2026-09-30.endive", "payment_method_types", TYPES_GONE),
+        ("2026-10-28.endive", "payment_method_types", TYPES_GONE),
+        (ODOO_VERSION, "allowed_payment_method_types", "parameter_unknown"),
+        ("2026-06-24.dahlia", "allowed_payment_method_types", "parameter_unknown"),
+        ("2026-07-29.dahlia", "allowed_payment_method_types", None),
+        ("2026-10-28.endive", "allowed_payment_method_types", None),
+    ],
+)
+def test_methods_are_named_as_the_version_has_it(client, http, version, name, code):
+    """Stripe's changelog of 2026-07-29 and 2026-09-30."""
+    card = saved_card(client)
+    payment = {"amount": 500, "currency": "eur", "customer": card.customer}
+    paths = [("/v1/payment_intents", payment), ("/v1/setup_intents", {})]
+    for path, values in paths[:]:
+        intent = http("POST", path, data=values).json()
+        paths.append((f"{path}/{intent['id']}", {}))
+    paid = {"payment_method": card.id, "return_url": "https://shop.example.com"}
+    paths.append((f"{paths[2][0]}/confirm", paid))
+    for path, values in paths:
+        data = {**values, f"{name}[]": "card"}
+        answer = http("POST", path, version=version, data=data)
+        error = answer.json().get("error", {})
+        assert (answer.status_code, error.get("code")) == (400 if code else 200, code)
+        assert error.get("param") == (name if code else None)
+
+
+def test_allowed_methods_that_cannot_be_used_are_dropped(client):
+    intent = open_intent(client, allowed_payment_method_types=["boleto", "card"])
+    assert intent.payment_method_types == ["card"]
+    assert intent.allowed_payment_method_types == ["boleto", "card"]
+    assert intent.automatic_payment_methods is None
+    with pytest.raises(stripe.InvalidRequestError, match="No valid payment method"):
+        open_intent(client, allowed_payment_method_types=["boleto"])
+
+
+def test_methods_are_either_allowed_or_automatic(client):
+    with pytest.raises(stripe.InvalidRequestError, match="only specify one"):
+        open_intent(
+            client,
+            allowed_payment_method_types=["card"],
+            automatic_payment_methods={"enabled": True},
+        )
 
 
 def test_booleans_may_be_written_in_capitals_as_odoo_does(server, client, http):
@@ -868,7 +920,7 @@ def test_client_may_die_while_its_request_is_under_way(server, client):
         ".v1.payment_intents.create({params!r}, {{'idempotency_key': 'k'}})"
     )
     params = {"amount": 1000, "currency": "eur", "customer": card.customer}
-    params.update(payment_method=card.id, payment_method_types=["card"])
+    params.update(payment_method=card.id, allowed_payment_method_types=["card"])
     params.update(off_session=True, confirm=True)
     values = {"key": server.secret_key, "url": server.url, "params": params}
     process = subprocess.Popen([sys.executable, "-c", code.format(**values)])

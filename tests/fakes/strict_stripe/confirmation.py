@@ -1,7 +1,9 @@
 """What payment and setup intents share: the card, and the customer who must be asked.
 
 Sources: Stripe's pages "The Payment Intents API", "The Setup Intents API", and the API
-changelog on ``automatic_payment_methods`` (2023-08-16).
+changelog on ``automatic_payment_methods`` (2023-08-16), on what came as
+``allowed_payment_method_types`` (2026-07-29) and on what went with
+``payment_method_types`` (2026-09-30).
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from .account import Call
 from .cards import Decline
 from .customers import Customer, find_customer
 from .errors import RefusedError, StripeError
-from .parameters import array, boolean, choice, hash_of, integer, string
+from .parameters import Since, Until, array, boolean, choice, hash_of, integer, string
 from .payment_methods import PaymentMethod, check_owner, usable_method
-from .resources import Resource, Whole
+from .resources import Resource, Version, Whole
 
 AUTOMATIC = hash_of(enabled=boolean, allow_redirects=choice("always", "never"))
 MANDATE_OPTIONS = {
@@ -30,6 +32,14 @@ MANDATE_OPTIONS = {
     "start_date": integer,
     "supported_types": array(choice("india")),
 }
+ALLOWED = {"allowed_payment_method_types": Since("2026-07-29", array(string))}
+TYPES = {
+    "payment_method_types": Until(
+        "2026-09-30", array(string), "payment_method_types_no_longer_supported"
+    )
+}
+# What this server can charge.
+METHODS = ("card",)
 THREE_D_SECURE = choice("any", "automatic", "challenge")
 MANDATE_DATA = hash_of(
     customer_acceptance=hash_of(
@@ -66,8 +76,11 @@ class Intent(Resource):
         if customer:
             customer = find_customer(call.account, customer, "customer")
         automatic = _automatic(call)
+        allowed = _allowed(call)
+        types = _compatible(allowed) or params.get("payment_method_types")
         # From here on it is in the account: what could be refused has been checked.
         super().__init__()
+        self.allowed_payment_method_types = allowed
         self.application = None
         self.automatic_payment_methods = automatic
         self.cancellation_reason: str | None = None
@@ -79,8 +92,22 @@ class Intent(Resource):
         self.on_behalf_of = None
         self.payment_method: PaymentMethod | None = None
         self.payment_method_options = params.get("payment_method_options", {})
-        self.payment_method_types = params.get("payment_method_types") or ["card"]
+        self.payment_method_types = types or [*METHODS]
         self.status = "requires_payment_method"
+
+    def fields(self, version: Version) -> dict[str, Any]:
+        """Show what is allowed to the versions that know of it."""
+        shown = super().fields(version)
+        if not version.allows_methods:
+            del shown["allowed_payment_method_types"]
+        return shown
+
+    def _allow(self, call: Call) -> None:
+        """Take what an update or a confirmation allows."""
+        if allowed := _allowed(call):
+            self.payment_method_types = _compatible(allowed)
+            self.allowed_payment_method_types = allowed
+            self.automatic_payment_methods = None
 
     def _must_be(self, verb: str, *statuses: str) -> None:
         """Refuse what the status does not allow. Source: ``…_unexpected_state``."""
@@ -188,9 +215,36 @@ def check_ready(call: Call, intent: Intent) -> None:
         )
 
 
+def _allowed(call: Call) -> list[str] | None:
+    allowed = call.params.get("allowed_payment_method_types") or None
+    for other in ("automatic_payment_methods", "payment_method_types"):
+        if allowed and call.params.get(other):
+            raise RefusedError(
+                400,
+                "You may only specify one of these parameters: "
+                f"allowed_payment_method_types, {other}.",
+            )
+    return allowed
+
+
+def _compatible(allowed: list[str] | None) -> list[str]:
+    """Leave out, without a word, what cannot be used; something has to be left."""
+    if not allowed:
+        return []
+    if not (types := [name for name in allowed if name in METHODS]):
+        raise RefusedError(
+            400,
+            "No valid payment method types for this Payment Intent. Please ensure that "
+            "you have activated payment methods compatible with your chosen currency "
+            "in your dashboard.",
+        )
+    return types
+
+
 def _automatic(call: Call) -> dict[str, Any] | None:
     given = call.params.get("automatic_payment_methods")
     types = call.params.get("payment_method_types")
+    allowed = call.params.get("allowed_payment_method_types")
     if given and given.get("enabled") and types:
         raise RefusedError(
             400,
@@ -199,7 +253,7 @@ def _automatic(call: Call) -> dict[str, Any] | None:
         )
     if given:
         return {"allow_redirects": "always", **given}
-    if call.version.picks_methods and not types:
+    if call.version.picks_methods and not types and not allowed:
         return {"allow_redirects": "always", "enabled": True}
     return None
 

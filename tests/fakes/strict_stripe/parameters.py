@@ -29,6 +29,23 @@ class Required:
         self.read = reader
 
 
+class Since:
+    """A parameter that versions before a date do not know."""
+
+    def __init__(self, date: str, reader: Reader) -> None:
+        self.date = date
+        self.read = reader
+
+
+class Until:
+    """A parameter that versions from a date on refuse, with a code of its own."""
+
+    def __init__(self, date: str, reader: Reader, code: str) -> None:
+        self.date = date
+        self.read = reader
+        self.code = code
+
+
 def parse_form(text: str) -> dict[str, Any]:
     """Read a form as a tree; which of its branches are lists, the endpoint knows."""
     tree: dict[str, Any] = {}
@@ -47,11 +64,29 @@ def _place(tree: dict[str, Any], names: list[str], value: str) -> None:
     tree[names[-1] or str(len(tree))] = value
 
 
-def check(accepted: dict[str, Reader | Required], given: dict[str, Any]) -> dict:
+def check(
+    accepted: dict[str, Reader | Required | Since | Until],
+    given: dict[str, Any],
+    version: str,
+) -> dict:
     """Read all parameters of a request, or refuse it by the name of the first bad one.
 
-    Source: error codes ``parameter_unknown`` and ``parameter_missing``.
+    Source: error codes ``parameter_unknown`` and ``parameter_missing``; for those that
+    came or went with a version, the API changelog.
     """
+    accepted = {
+        name: reader
+        for name, reader in accepted.items()
+        if not (isinstance(reader, Since) and version < reader.date)
+    }
+    for name, reader in accepted.items():
+        if isinstance(reader, Until) and version >= reader.date and name in given:
+            raise RefusedError(
+                400,
+                f"The parameter `{name}` is no longer supported in this API version.",
+                code=reader.code,
+                param=name,
+            )
     values = _read_fields(accepted, given, "")
     for name, reader in accepted.items():
         if isinstance(reader, Required) and name not in values:

@@ -12,11 +12,13 @@ from . import cards
 from .account import Call, endpoint, now
 from .charges import Charge
 from .confirmation import (
+    ALLOWED,
     AUTOMATIC,
     FAILED_AUTHENTICATION,
     MANDATE_DATA,
     MANDATE_OPTIONS,
     THREE_D_SECURE,
+    TYPES,
     Intent,
     card_error,
     check_client_secret,
@@ -31,7 +33,6 @@ from .parameters import (
     LIST,
     SHIPPING,
     Required,
-    array,
     boolean,
     choice,
     currency,
@@ -192,6 +193,8 @@ def _answer(call: Call, intent: PaymentIntent) -> Resource:
     "/v1/payment_intents",
     **FIELDS,
     **CONFIRM,
+    **ALLOWED,
+    **TYPES,
     amount=Required(integer_from(1)),
     currency=Required(currency),
     automatic_payment_methods=AUTOMATIC,
@@ -199,7 +202,6 @@ def _answer(call: Call, intent: PaymentIntent) -> Resource:
     confirm=boolean,
     confirmation_method=choice("automatic", "manual"),
     customer=identifier,
-    payment_method_types=array(string),
 )
 def create_payment_intent(call: Call) -> PaymentIntent:
     confirms = call.params.get("confirm", False)
@@ -248,10 +250,11 @@ def list_payment_intents(call: Call) -> Listing:
     "POST",
     "/v1/payment_intents/{id}",
     **FIELDS,
+    **ALLOWED,
+    **TYPES,
     amount=integer_from(1),
     currency=currency,
     customer=identifier,
-    payment_method_types=array(string),
 )
 def update_payment_intent(call: Call) -> PaymentIntent:
     intent = call.find(PaymentIntent)
@@ -261,6 +264,7 @@ def update_payment_intent(call: Call) -> PaymentIntent:
             "update",
             *("requires_payment_method", "requires_confirmation", "requires_action"),
         )
+    intent._allow(call)
     _check_amount(
         call.params.get("amount", intent.amount),
         call.params.get("currency", intent.currency),
@@ -284,12 +288,13 @@ def update_payment_intent(call: Call) -> PaymentIntent:
     "/v1/payment_intents/{id}/confirm",
     publishable=True,
     **CONFIRM,
+    **ALLOWED,
+    **TYPES,
     client_secret=string,
     mandate_data=MANDATE_DATA,
     payment_method=identifier,
     payment_method_data=TYPED_IN_INTENT,
     payment_method_options=OPTIONS,
-    payment_method_types=array(string),
     receipt_email=email,
     setup_future_usage=USAGE,
     shipping=SHIPPING,
@@ -309,6 +314,7 @@ def confirm_payment_intent(call: Call) -> Resource:
     intent.payment_method = method or previous
     try:
         check_ready(call, intent)
+        intent._allow(call)
     except StripeError:
         intent.payment_method = previous
         raise

@@ -55,6 +55,11 @@ class Version:
         return self.label >= "2023-08-16"
 
     @property
+    def allows_methods(self) -> bool:
+        """Tell whether intents say which methods are allowed (since 2026-07-29)."""
+        return self.label >= "2026-07-29"
+
+    @property
     def captures_later(self) -> bool:
         """Tell whether capture is asynchronous by default (since 2024-04-10)."""
         return self.label >= "2024-04-10"

@@ -206,7 +206,7 @@ class Server:
         return expand, Call(
             account=self._account,
             version=version,
-            params=check(each.parameters, given),
+            params=check(each.parameters, given, version.label),
             idempotency_key=request.headers.get("Idempotency-Key"),
             base_url=self.url,
             url=request.path,

@@ -11,11 +11,13 @@ from typing import Any
 from .account import Call, endpoint
 from .cards import Decline
 from .confirmation import (
+    ALLOWED,
     AUTOMATIC,
     FAILED_AUTHENTICATION,
     MANDATE_DATA,
     MANDATE_OPTIONS,
     THREE_D_SECURE,
+    TYPES,
     Intent,
     card_error,
     check_client_secret,
@@ -28,7 +30,6 @@ from .errors import RefusedError, StripeError
 from .parameters import (
     CREATED,
     LIST,
-    array,
     boolean,
     choice,
     currency,
@@ -83,6 +84,8 @@ def _answer(call: Call, intent: SetupIntent) -> Resource:
 @endpoint(
     "POST",
     "/v1/setup_intents",
+    **ALLOWED,
+    **TYPES,
     automatic_payment_methods=AUTOMATIC,
     confirm=boolean,
     customer=identifier,
@@ -92,7 +95,6 @@ def _answer(call: Call, intent: SetupIntent) -> Resource:
     payment_method=identifier,
     payment_method_data=TYPED_IN_INTENT,
     payment_method_options=OPTIONS,
-    payment_method_types=array(string),
     return_url=string,
     usage=choice("off_session", "on_session"),
     use_stripe_sdk=boolean,
@@ -147,6 +149,8 @@ def list_setup_intents(call: Call) -> Listing:
 @endpoint(
     "POST",
     "/v1/setup_intents/{id}",
+    **ALLOWED,
+    **TYPES,
     customer=identifier,
     description=text_of(1000),
     metadata=metadata,
@@ -161,7 +165,8 @@ def update_setup_intent(call: Call) -> SetupIntent:
     if method := chosen_method(call, intent.customer, intent.noun):
         intent.payment_method = method
         intent.status = "requires_confirmation"
-    call.update(intent, "description")
+    intent._allow(call)
+    call.update(intent, "description", "payment_method_types")
     return intent
 
 
@@ -169,6 +174,7 @@ def update_setup_intent(call: Call) -> SetupIntent:
     "POST",
     "/v1/setup_intents/{id}/confirm",
     publishable=True,
+    **ALLOWED,
     client_secret=string,
     mandate_data=MANDATE_DATA,
     payment_method=identifier,
@@ -185,6 +191,7 @@ def confirm_setup_intent(call: Call) -> Resource:
     intent.payment_method = method or previous
     try:
         check_ready(call, intent)
+        intent._allow(call)
     except StripeError:
         intent.payment_method = previous
         raise
