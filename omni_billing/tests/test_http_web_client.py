@@ -3,10 +3,13 @@ import random
 
 from odoo.tests import HttpCase, tagged
 
+from odoo.addons.omni_billing.tools.trust import trust
+
 from .common import BillingCommon
 
 #: Runs in the web client, with its modules; reports as `browser_js` wants.
 RUN = """
+(async () => {
 const load = (name) => odoo.loader.modules.get(`@omni_billing/backend/${name}`);
 const failures = [];
 const expect = (what, actual, expected) => {
@@ -15,12 +18,32 @@ const expect = (what, actual, expected) => {
         failures.push(`${what}: ${left} instead of ${right}`);
     }
 };
+const sleep = (pause) => new Promise((resolve) => setTimeout(resolve, pause));
+const find = async (selector, text) => {
+    for (let tries = 0; tries < 150; tries++) {
+        const found = [...document.querySelectorAll(selector)].filter(
+            (element) => element.textContent.trim() === text
+        );
+        if (found.length) {
+            return found[0];
+        }
+        await sleep(100);
+    }
+    const elements = [...document.querySelectorAll(selector)];
+    const seen = elements.map((element) => element.textContent);
+    throw new Error(`${selector} shows ${seen} and never ${text}`);
+};
+try {
 %s
+} catch (error) {
+    failures.push(error.message);
+}
 if (failures.length) {
     console.error(failures.slice(0, 5).join("\\n"));
 } else {
     console.log("test successful");
 }
+})();
 """
 
 
@@ -28,12 +51,12 @@ if (failures.length) {
 class TestWebClient(BillingCommon, HttpCase):
     """What the browser computes is what the server computes."""
 
-    def _run(self, code, **data):
+    def _run(self, code, url="/odoo", **data):
         self.env.flush_all()
         for name, value in data.items():
             code = f"const {name} = {json.dumps(value)};\n{code}"
         self.browser_js(
-            "/odoo",
+            url,
             RUN % code,
             "odoo.isReady === true",
             login=self.env.user.login,
@@ -139,4 +162,129 @@ class TestWebClient(BillingCommon, HttpCase):
                     (1_100_000_000, "1.1B"),
                 )
             ],
+        )
+
+    def test_run_that_ends_before_the_form_asks_is_shown_as_it_is(self):
+        """F186: the job is done while the form loads, however fast it is."""
+        Run = self.env["omni.billing.run"]
+        run = Run.create({"name": "January"})
+        get_progress = Run.__class__.get_progress
+
+        def end_and_get_progress(self):
+            if self.state == "checking":
+                # sudo: the job is nobody's.
+                trust(self.sudo()).write({"state": "checked", "is_prepared": True})
+            return get_progress(self)
+
+        # It writes, unlike the real one.
+        end_and_get_progress._readonly = False
+        self.patch(Run.__class__, "get_progress", end_and_get_progress)
+        self._run(
+            """
+            await find(".o_arrow_button_current", "Draft");
+            (await find("button[name=action_check]", "Check")).click();
+            await find(".o_arrow_button_current", "Checked");
+            """,
+            url=f"/odoo/billing-runs/{run.id}",
+        )
+
+    def test_progress_of_a_run_never_leaves_the_form_behind(self):
+        """F186: with unsaved changes, without a connection, with a late replica."""
+        self._run(
+            """
+            const { mount, reactive } = odoo.loader.modules.get("@odoo/owl");
+            const { browser } = odoo.loader.modules.get("@web/core/browser/browser");
+            const { getTemplate } = odoo.loader.modules.get("@web/core/templates");
+            const { RunProgress } = load("run/run_progress");
+            const timers = {};
+            let last = 0;
+            browser.setTimeout = (run, pause) => {
+                timers[++last] = { run, pause };
+                return last;
+            };
+            browser.clearTimeout = (id) => delete timers[id];
+            let server, record, widget;
+            const pause = () => timers[widget.timer]?.pause;
+            // Whoever watches a record hears of a change in the next frame.
+            const settle = async () => {
+                for (let frames = 0; frames < 3; frames++) {
+                    await new Promise(requestAnimationFrame);
+                }
+            };
+            const tick = async () => {
+                const { run } = timers[widget.timer];
+                delete timers[widget.timer];
+                run();
+                await settle();
+            };
+            const call = async () => {
+                if (server.isDown) {
+                    throw new Error("No connection");
+                }
+                return { state: server.state, is_working: server.state === "checking" };
+            };
+            const orm = { call, silent: { call } };
+            const open = async (shown, state, values) => {
+                server = { state };
+                record = reactive({
+                    resId: 7,
+                    dirty: false,
+                    data: { state: shown },
+                    loads: 0,
+                    isDirty: async () => record.dirty,
+                    load: async () => {
+                        record.loads++;
+                        record.data = { state: server.late || server.state };
+                    },
+                    ...values,
+                });
+                widget = await mount(RunProgress, document.body, {
+                    env: { services: { orm } },
+                    props: { record },
+                    getTemplate,
+                });
+            };
+
+            await open("checking", "checked");
+            expect("at once", pause(), 0);
+            await tick();
+            expect("loaded", [record.data.state, record.loads], ["checked", 1]);
+            expect("nothing to wait for", pause(), undefined);
+
+            await open("checking", "checking");
+            expect("under way", pause(), 2000);
+            await tick();
+            expect("not loaded", [record.loads, pause()], [0, 2000]);
+            server.isDown = true;
+            await tick();
+            expect("lost", [record.loads, pause()], [0, 10000]);
+            Object.assign(server, { isDown: false, state: "checked" });
+            await tick();
+            await tick();
+            expect("found", [record.data.state, record.loads], ["checked", 1]);
+            expect("nothing left", pause(), undefined);
+
+            await open("checking", "checked", { dirty: true });
+            await tick();
+            expect("left alone", [record.loads, pause()], [0, 2000]);
+            record.dirty = false;
+            await tick();
+            expect("discarded", [record.data.state, record.loads], ["checked", 1]);
+
+            await open("checking", "checked");
+            server.late = "checking";
+            await tick();
+            expect("late", [record.loads, pause()], [1, 2000]);
+            server.late = "";
+            await tick();
+            expect("in time", [record.data.state, pause()], ["checked", undefined]);
+
+            await open("checked", "checked");
+            record.data = { state: "checking" };
+            server.state = "checking";
+            await settle();
+            expect("begun again", pause(), 2000);
+            widget.__owl__.app.destroy();
+            expect("left", pause(), undefined);
+            """
         )

@@ -2,9 +2,10 @@ import { browser } from "@web/core/browser/browser";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
+import { useRecordObserver } from "@web/model/relational_model/utils";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
 
-import { Component, onWillStart, onWillUnmount, onWillUpdateProps, useState } from "@odoo/owl";
+import { Component, onWillDestroy, useState } from "@odoo/owl";
 
 /** Milliseconds between two looks at a run that is under way. */
 const PAUSE = 2000;
@@ -17,9 +18,9 @@ export class RunProgress extends Component {
     setup() {
         this.orm = useService("orm");
         this.state = useState({ progress: null });
-        onWillStart(() => this.look(this.props.record));
-        onWillUpdateProps((next) => this.look(next.record));
-        onWillUnmount(() => browser.clearTimeout(this.timer));
+        this.count = 0;
+        useRecordObserver((record) => this.look(record));
+        onWillDestroy(() => this.stop());
     }
 
     get percent() {
@@ -51,37 +52,68 @@ export class RunProgress extends Component {
             : _t("%(rate)s a second, about %(minutes)s min left", values);
     }
 
-    async look(record) {
+    /** No answer that is still under way counts, and nobody asks again. */
+    stop() {
         browser.clearTimeout(this.timer);
-        if (!record.resId) {
+        return ++this.count;
+    }
+
+    /**
+     * Ask how far the run is, and go on while it is under way, or while the form shows
+     * another state than the run has: the job may have ended before the first question.
+     */
+    async look(record) {
+        // Whoever changes what is shown asks anew; only the last answer counts.
+        const count = this.stop();
+        const { resId } = record;
+        const shown = record.data.state;
+        if (!resId) {
             this.state.progress = null;
             return;
         }
-        const progress = await this.orm.silent.call("omni.billing.run", "get_progress", [
-            [record.resId],
-        ]);
+        let progress;
+        try {
+            progress = await this.orm.silent.call("omni.billing.run", "get_progress", [[resId]]);
+        } catch {
+            // The connection will be back, or the user has left.
+            this.lookLater(count, 5 * PAUSE);
+            return;
+        }
+        if (count !== this.count) {
+            return;
+        }
         this.state.progress = progress;
-        if (progress.is_working) {
-            this.timer = browser.setTimeout(() => this.refresh(), PAUSE);
+        const wasOld = this.isOld;
+        this.isOld = progress.state !== shown;
+        if (this.isOld || progress.is_working) {
+            // Once at once; what stays old has unsaved changes, and is looked at later.
+            this.lookLater(count, this.isOld && !wasOld ? 0 : PAUSE);
         }
     }
 
-    /** Look again; when the run has come to an end, show the whole form anew. */
+    lookLater(count, pause) {
+        if (count === this.count) {
+            this.timer = browser.setTimeout(() => this.refresh(), pause);
+        }
+    }
+
+    /** Show the whole form anew if it is old, which looks again; else look again. */
     async refresh() {
-        const before = this.state.progress.state;
-        try {
-            await this.look(this.props.record);
-        } catch {
-            // The connection will be back, or the user has left.
-            this.timer = browser.setTimeout(() => this.refresh(), 5 * PAUSE);
+        const { record } = this.props;
+        const { count } = this;
+        if (!this.isOld || record.dirty || (await record.isDirty())) {
+            await this.look(record);
             return;
         }
-        if (this.state.progress.state !== before && !(await this.props.record.isDirty())) {
-            await this.props.record.load();
+        try {
+            await record.load();
+        } catch {
+            this.lookLater(count, 5 * PAUSE);
         }
     }
 }
 
 registry.category("view_widgets").add("omni_billing_run_progress", {
     component: RunProgress,
+    fieldDependencies: [{ name: "state", type: "selection" }],
 });
