@@ -28,6 +28,7 @@ class PaymentToken(models.Model):
     billing_fingerprint = fields.Char(
         string="Fingerprint",
         readonly=True,
+        copy=False,
         groups="base.group_system",
         help="The same for the same card, however often it is saved.",
     )

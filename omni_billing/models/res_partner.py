@@ -25,6 +25,8 @@ class ResPartner(models.Model):
     billing_template_id = fields.Many2one(
         "omni.billing.template",
         string="Invoice Template",
+        # Whoever duplicates a contact reads and writes all that is copied.
+        copy=False,
         groups="omni_billing.omni_billing_group_user",
         help="Empty: the template of the customer's language.",
     )
@@ -65,6 +67,7 @@ class ResPartner(models.Model):
 
     billing_reminders_paused = fields.Boolean(
         string="Reminders Paused",
+        copy=False,
         groups="account.group_account_invoice,account.group_account_readonly",
         help="Neither reminded of any invoice, nor charged a late fee.",
     )

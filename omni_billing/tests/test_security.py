@@ -293,6 +293,60 @@ class TestSecurity(BillingCommon):
             with self.subTest(method=method), self.assertRaises(AccessError):
                 self._call(self.outsider, self.charge, method)
 
+    def test_contacts_are_duplicated_created_and_imported_by_others(self):
+        """Who has nothing to do with billing works with contacts as before."""
+        self.customer.billing_template_id = self.env["omni.billing.template"].create(
+            {"name": "Large"}
+        )
+        self.customer.billing_reminders_paused = True
+        for group in (
+            "base.group_user",
+            "account.group_account_manager",
+            "base.group_system",
+        ):
+            user = self._create_user(group, f"{group},base.group_partner_manager")
+            with self.subTest(group):
+                [copied] = self._call(user, self.customer, "copy")
+                self.assertRecordValues(
+                    self.env["res.partner"].browse(copied),
+                    [{"billing_template_id": False, "billing_reminders_paused": False}],
+                )
+                Partner = self.env["res.partner"].with_user(user)
+                self.assertTrue(Partner.create({"name": "Ada"}))
+                self.assertFalse(Partner.load(["name"], [["Bob"]])["messages"])
+
+    def test_users_are_duplicated_by_an_administrator_without_billing(self):
+        administrator = self._create_user("settings", "base.group_system")
+        self.staff.partner_id.billing_reminders_paused = True
+        [copied] = self._call(administrator, self.staff, "copy")
+        user = self.env["res.users"].browse(copied)
+        self.assertEqual(user.all_group_ids, self.staff.all_group_ids)
+        self.assertFalse(user.partner_id.billing_reminders_paused)
+
+    def test_invoices_are_duplicated_by_an_accountant_without_billing(self):
+        accountant = self._create_user("accountant", "account.group_account_user")
+        invoice = self.init_invoice("out_invoice", self.customer, amounts=[5])
+        [copied] = self._call(accountant, invoice, "copy")
+        self.assertEqual(self.env["account.move"].browse(copied).amount_total, 5)
+
+    def test_fields_of_a_group_on_models_of_others_stay_out_of_their_way(self):
+        """Odoo writes what is copied and what has a default as whoever does it."""
+        wrong, seen = [], []
+        for model in self.env.registry.values():
+            if model._original_module.startswith("omni_billing"):
+                continue
+            for name, field in model._fields.items():
+                # What a model inherits from another (`_inherits`) is that one's.
+                origin = field.related_field if field.inherited else field
+                modules = "".join(origin._modules)
+                if not field.groups or "omni_billing" not in modules:
+                    continue
+                seen.append(f"{model._name}.{name}")
+                if field.copy or field.default or field.required:
+                    wrong.append(seen[-1])
+        self.assertIn("res.users.billing_reminders_paused", seen)
+        self.assertEqual(wrong, [])
+
     def test_portal_reads_its_own_transactions(self):
         """F193"""
         Transaction = self.env["omni.billing.transaction"].with_user(self.portal)
