@@ -24,6 +24,9 @@ TEXT = {
 }
 OUTSIDE_SDKS = {"stripe", "mailjet_rest", "weasyprint", "requests"}
 GATEWAYS = paths.ADDON / "gateways"
+COMMIT = paths.ADDON / "tools" / "commit.py"
+#: What ends a transaction, or a part of it: methods of cursors and of the scheduler.
+COMMITS = {"commit", "rollback", "savepoint", "_commit_progress"}
 SUDO_COMMENT = "sudo:"
 SUDO_COMMENT_LINES = 3
 
@@ -155,6 +158,17 @@ def _unlisted_tests() -> Iterator[str]:
                 yield f"{_name(package)}: does not import {file.stem}"
 
 
+def _scattered_commits() -> Iterator[str]:
+    """Find commits and savepoints that tools/commit.py does not count."""
+    for file in _addon_code():
+        if file == COMMIT:
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in COMMITS:
+                use = f"use that of {_name(COMMIT)}"
+                yield f"{_name(file)}:{node.end_lineno}: .{node.attr}: {use}"
+
+
 def _called(call: ast.Call) -> str | None:
     return call.func.attr if isinstance(call.func, ast.Attribute) else None
 
@@ -204,4 +218,5 @@ RULES: dict[str, Callable[[], bool]] = {
     "outside services only in gateways": _has_no(_misplaced_imports),
     "each sudo() is explained": _has_no(_unexplained_sudo),
     "each test is in its package": _has_no(_unlisted_tests),
+    "commits and savepoints in one place": _has_no(_scattered_commits),
 }

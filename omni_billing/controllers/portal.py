@@ -14,6 +14,7 @@ from odoo.addons.account_payment.controllers.portal import PortalAccount
 from odoo.addons.portal.controllers.portal import pager as portal_pager
 
 from ..const import BILLING_MOVE_TYPES
+from ..tools.commit import savepoint
 
 #: Rows of each list on the overview.
 OVERVIEW_ROWS = 5
@@ -215,7 +216,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         if not card_sudo:
             raise NotFound
         try:
-            with request.env.cr.savepoint():
+            with savepoint(request.env):
                 if operation == "default":
                     card_sudo.action_billing_set_default()
                 else:

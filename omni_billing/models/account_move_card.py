@@ -6,7 +6,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount, format_list, html2plaintext, plaintext2html
 
 from ..exceptions import GatewayRefused, GatewayUnknown
-from ..tools.commit import commit
+from ..tools.commit import check_can_commit, check_no_savepoint, commit, rollback
 from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ class AccountMove(models.Model):
             if Stripe gave no answer.
         :raise UserError: if nothing was tried; the message says why.
         """
+        check_can_commit(self.env)
         self._billing_settle_attempts()
         attempt = self._billing_start_charge(token, amount, is_customer_present)
         if note_down:
@@ -82,10 +83,11 @@ class AccountMove(models.Model):
         return attempt
 
     def _billing_settle_attempts(self):
-        """Learn what became of earlier attempts before a new one may start.
+        """Learn what became of earlier attempts before a new one may start; commits.
 
         :raise UserError: if that is not to be learnt now.
         """
+        check_no_savepoint(self.env)
         # sudo: attempts are internal; staff and customers see their outcome.
         attempts = self.sudo().billing_attempt_id
         open_attempts = attempts._billing_resolve()
@@ -353,6 +355,7 @@ class AccountMove(models.Model):
         :raise UserError: if nothing was tried; the message says why.
         """
         self.ensure_one()
+        check_can_commit(self.env)
         self._billing_settle_attempts()
         attempts = self.env["payment.transaction"].sudo()  # sudo: as in charging.
         while True:
@@ -363,7 +366,7 @@ class AccountMove(models.Model):
                 if not attempts:
                     raise
                 # Odoo would run the request again, and refund the first part again.
-                self.env.cr.rollback()
+                rollback(self.env)
                 self._billing_raise_look_again()
             if not attempt:
                 return attempts

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL, email_normalize
 
+from ..tools.commit import commit_progress
+
 #: What can be done, and what that is called.
 ACTIONS = [
     ("transaction_added", "Transaction Added"),
@@ -204,7 +206,7 @@ class OmniBillingActivityLog(models.Model):
             if address:
                 found._mail_notice(company, address)
             found.to_tell = False
-        self.env["ir.cron"]._commit_progress(len(rows))
+        commit_progress(self.env, len(rows))
 
     def _mail_notice(self, company, address):
         rows = self.with_context(lang=company.partner_id.lang or self.env.lang)

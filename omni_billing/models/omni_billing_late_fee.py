@@ -6,6 +6,8 @@ from odoo import Command, api, fields, models
 from odoo.fields import Domain
 from odoo.tools import split_every
 
+from ..tools.commit import commit_progress
+
 BATCH = 100
 
 
@@ -36,7 +38,7 @@ class OmniBillingLateFee(models.Model):
     def _cron_charge(self):
         """Charge the fees of today, in all companies that have them."""
         companies = self.env["res.company"].search([("billing_late_fee", "!=", "none")])
-        Move, cron = self.env["account.move"], self.env["ir.cron"]
+        Move = self.env["account.move"]
         late = {
             company: Move.search(
                 self.with_company(company)._get_late_domain(company)
@@ -44,14 +46,14 @@ class OmniBillingLateFee(models.Model):
             for company in companies
         }
         # Odoo goes on with the job at once as long as something is left.
-        cron._commit_progress(remaining=sum(map(len, late.values())))
+        commit_progress(self.env, remaining=sum(map(len, late.values())))
         for company, late_ids in late.items():
             fees = self.with_company(company)
             for ids in split_every(BATCH, late_ids):
                 moves = Move.browse(ids)
                 # Whoever takes a payment right now comes first.
                 fees._charge(moves.try_lock_for_update(), company)
-                if not cron._commit_progress(len(ids)):
+                if not commit_progress(self.env, len(ids)):
                     return
 
     @api.model

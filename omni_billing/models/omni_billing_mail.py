@@ -9,7 +9,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_list
 
 from ..const import MAIL_GRACE
-from ..tools.commit import commit, rollback
+from ..tools.commit import check_can_commit, commit, commit_progress, rollback
 
 _logger = logging.getLogger(__name__)
 
@@ -164,10 +164,10 @@ class OmniBillingMail(models.Model):
         """Hand over what is due, the oldest first; each for itself."""
         domain = self._get_due_domain()
         mails = self.search(domain, order="next_try, id", limit=limit)
-        self.env["ir.cron"]._commit_progress(remaining=self.search_count(domain))
+        commit_progress(self.env, remaining=self.search_count(domain))
         for mail in mails:
             mail._deliver()
-            if not self.env["ir.cron"]._commit_progress(1):
+            if not commit_progress(self.env, 1):
                 return
 
     @api.model
@@ -182,6 +182,7 @@ class OmniBillingMail(models.Model):
         Harmless if it is not due, or somebody else is at it.
         """
         self.ensure_one()
+        check_can_commit(self.env)
         # sudo: staff send; keys and messages are not theirs to read or write.
         mail = self.sudo().with_company(self.company_id)
         try:

@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL, email_normalize
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
-from ..tools.commit import commit
+from ..tools.commit import commit, commit_progress
 
 _logger = logging.getLogger(__name__)
 
@@ -114,9 +114,8 @@ class OmniBillingMailEvent(models.Model):
                 events.state = "unknown"
                 continue
             self.env["payment.transaction"]._billing_insist(events._process)
-        self.env["ir.cron"]._commit_progress(
-            len(new), remaining=self.search_count([("state", "=", "new")])
-        )
+        left = self.search_count([("state", "=", "new")])
+        commit_progress(self.env, len(new), left)
 
     @api.autovacuum
     def _gc_events(self):

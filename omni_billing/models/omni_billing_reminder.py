@@ -7,6 +7,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import split_every
 
+from ..tools.commit import commit_progress, savepoint
+
 _logger = logging.getLogger(__name__)
 
 #: Invoices that are worked on in one database transaction.
@@ -77,7 +79,7 @@ class OmniBillingReminder(models.Model):
     @api.model
     def _cron_remind(self):
         """Remind customers of all companies that want it."""
-        Move, cron = self.env["account.move"], self.env["ir.cron"]
+        Move = self.env["account.move"]
         companies = self.env["res.company"].search([("billing_reminders", "=", True)])
         todo = [
             (company, level, self.with_company(company)._get_due_domain(level, company))
@@ -85,16 +87,15 @@ class OmniBillingReminder(models.Model):
             for level in self._find_levels(company)
         ]
         # Odoo goes on with the job at once as long as something is left.
-        cron._commit_progress(
-            remaining=sum(Move.search_count(domain) for *_which, domain in todo)
-        )
+        left = sum(Move.search_count(domain) for *_which, domain in todo)
+        commit_progress(self.env, remaining=left)
         for company, level, domain in todo:
             reminders = self.with_company(company)
             for ids in split_every(BATCH, Move.search(domain).ids):
                 reminders._reach_level(level, ids)
-                if not cron._commit_progress(len(ids)):
+                if not commit_progress(self.env, len(ids)):
                     return
-        cron._commit_progress(remaining=0)
+        commit_progress(self.env, remaining=0)
 
     @api.model
     def _find_levels(self, company):
@@ -112,7 +113,7 @@ class OmniBillingReminder(models.Model):
         """Have these invoices come to a level."""
         moves = self.env["account.move"].browse(ids)
         try:
-            with self.env.cr.savepoint():
+            with savepoint(self.env):
                 # Whoever takes a payment right now comes first; it is for later then.
                 moves.try_lock_for_update()._billing_reach_level(level)
         except UniqueViolation as error:

@@ -9,7 +9,7 @@ from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount
 
-from ..tools.commit import commit_progress, retry, rollback
+from ..tools.commit import commit_progress, retry, rollback, savepoint
 from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -309,7 +309,7 @@ class OmniBillingRun(models.Model):
     def _check_one(self, line, transactions):
         """Judge a customer in a dry run; what breaks it is said there, too."""
         try:
-            with self.env.cr.savepoint():
+            with savepoint(self.env):
                 self._judge(line, transactions)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
@@ -319,7 +319,7 @@ class OmniBillingRun(models.Model):
     def _bill_each(self, batches):
         """Bill customers together; if that fails, in halves, down to who it is."""
         try:
-            with self.env.cr.savepoint():
+            with savepoint(self.env):
                 self._bill(batches)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise

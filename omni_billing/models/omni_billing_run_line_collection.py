@@ -5,6 +5,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
+from ..tools.commit import savepoint
+
 _logger = logging.getLogger(__name__)
 
 
@@ -128,7 +130,7 @@ class OmniBillingRunLine(models.Model):
     def _email(self):
         """Send the invoice; why it cannot be sent stays with the line."""
         try:
-            with self.env.cr.savepoint():
+            with savepoint(self.env):
                 self._send_email(self.invoice_id)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise

@@ -7,7 +7,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount, format_date
 
 from ..const import MAX_TITLE_LENGTH
-from ..tools.commit import commit_progress, retry
+from ..tools.commit import commit_progress, retry, savepoint
 from ..tools.periods import format_period
 from ..tools.recurrence import compute_amount, iterate_periods, to_price
 from ..tools.trust import trust
@@ -108,7 +108,7 @@ class OmniBillingService(models.Model):
         """
         services = self.try_lock_for_update(allow_referencing=True)
         try:
-            with self.env.cr.savepoint():
+            with savepoint(self.env):
                 return services._write_due(now)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise

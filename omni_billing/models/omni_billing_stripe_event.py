@@ -9,7 +9,7 @@ from odoo.tools import SQL
 from odoo.addons.payment_stripe.controllers.main import StripeController
 
 from ..gateways.stripe import DATABASE, REFERENCE
-from ..tools.commit import commit, rollback
+from ..tools.commit import check_can_commit, commit, rollback, savepoint
 from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -95,8 +95,9 @@ class OmniBillingStripeEvent(models.Model):
             Transaction._billing_insist(event._process)
 
     def action_process_again(self):
-        """Work on events again that failed."""
+        """Work on events again that failed; commits after each."""
         self.check_access("read")
+        check_can_commit(self.env)
         # sudo: managers may ask for it, and not write events.
         events = self.sudo()
         events.write({"state": "new", "tries": 0, "error": False})
@@ -202,7 +203,7 @@ class OmniBillingStripeEvent(models.Model):
             StripeController._include_setup_intent_in_payment_data(intent, data)
         else:
             StripeController._include_payment_intent_in_payment_data(intent, data)
-        with self.env.cr.savepoint():
+        with savepoint(self.env):
             attempt._process("stripe", data)
             if attempt.state == "done" and not attempt.is_post_processed:
                 attempt._post_process()

@@ -15,7 +15,7 @@ from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
 
 from ..exceptions import GatewayRefused, GatewayUnknown
-from ..tools.commit import commit, rollback
+from ..tools.commit import check_can_commit, commit, rollback, savepoint
 from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class PaymentTransaction(models.Model):
                 commit(self.env)
                 return
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
-                self.env.cr.rollback()
+                rollback(self.env)
                 _logger.info("Written again after a conflict: %s", error)
         _logger.warning("Too many conflicts: %s is left for later", self.ids)
 
@@ -299,7 +299,7 @@ class PaymentTransaction(models.Model):
             return
         commit(self.env)
         try:
-            with self.env.cr.savepoint():
+            with savepoint(self.env):
                 if not self.is_post_processed:
                     self._post_process()
                     self._billing_mail_receipt()
@@ -361,7 +361,10 @@ class PaymentTransaction(models.Model):
 
         :return: the attempts that are open still.
         """
-        for attempt in self.filtered("billing_is_open"):
+        attempts = self.filtered("billing_is_open")
+        if attempts:
+            check_can_commit(self.env)
+        for attempt in attempts:
             try:
                 attempt._billing_resolve_one()
             except (GatewayUnknown, GatewayRefused, UserError) as error:
@@ -405,8 +408,14 @@ class PaymentTransaction(models.Model):
         return gateway.refund(**self._billing_prepare_refund())
 
     def _billing_give_up(self):
-        """Give up a charge that waits for the customer; what is paid stays paid."""
-        for attempt in self.filtered("billing_is_open"):
+        """Give up a charge that waits for the customer; what is paid stays paid.
+
+        It commits after each.
+        """
+        attempts = self.filtered("billing_is_open")
+        if attempts:
+            check_can_commit(self.env)
+        for attempt in attempts:
             if attempt.state != "done" and attempt.provider_reference:
                 gateway = attempt.provider_id._billing_get_gateway()
                 attempt._billing_apply(gateway.cancel(attempt.provider_reference))

@@ -5,6 +5,7 @@ from . import (
     test_cancel_items,
     test_card_payment,
     test_card_properties,
+    test_commit,
     test_http_invoice_pdf,
     test_http_mailjet_webhook,
     test_http_portal,

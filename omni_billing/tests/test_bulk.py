@@ -3,18 +3,12 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
+from .card_common import CardCommon
 from .common import BillingCommon
 
 
-@tagged("post_install", "-at_install")
-class TestBulk(BillingCommon):
-    """F8, F120: the same with many invoices, each for itself."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.customer.email = "acme@example.com"
-        cls.silent = cls.env["res.partner"].create({"name": "Silent & Sons"})
+class BulkCommon(BillingCommon):
+    """Invoices of several customers, and the dialog that works on them in steps."""
 
     def _bill_many(self, *partners):
         return self.env["account.move"].concat(
@@ -30,6 +24,17 @@ class TestBulk(BillingCommon):
     def _start(self, action):
         self.assertEqual(action["tag"], "omni_billing_bulk")
         return self.env["omni.billing.bulk"].browse(action["params"]["bulkId"])
+
+
+@tagged("post_install", "-at_install")
+class TestBulk(BulkCommon):
+    """F8, F120: the same with many invoices, each for itself."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.customer.email = "acme@example.com"
+        cls.silent = cls.env["res.partner"].create({"name": "Silent & Sons"})
 
     def _void(self, invoices, reason="Wrong month"):
         return (
@@ -161,3 +166,70 @@ class TestBulk(BillingCommon):
         self.assertEqual(invoice.action_billing_download()["type"], "ir.actions.report")
         self._void(invoice)
         self.assertEqual(invoice.billing_state, "void")
+
+
+@tagged("post_install", "-at_install")
+class TestBulkCards(BulkCommon, CardCommon):
+    """F8, F132: many invoices, of which one has a card payment under way."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.env["res.partner"].create({"name": "Silent & Sons"})
+        self.invoices = self._bill_many(self.other, self.customer, self.other)
+
+    def _pay_all(self, mode):
+        wizard = self.env["omni.billing.payment.wizard"].create(
+            {"invoice_ids": self.invoices.ids, "mode": mode}
+        )
+        bulk = self._start(wizard.action_pay())
+        return [result["error"] for result in bulk.run_step(self.invoices.ids)]
+
+    def _begin_charge(self, is_executed):
+        self.gateway.lose(is_executed=is_executed)
+        self.invoices[1]._billing_charge(self.card)
+
+    def _get_payments(self):
+        payments = self.env["account.payment"].search(
+            [("partner_id", "in", (self.customer + self.other).ids)]
+        )
+        return sorted(
+            (payment.billing_mode or "card", payment.amount) for payment in payments
+        )
+
+    def test_cash_is_not_taken_for_what_a_card_paid(self):
+        self._begin_charge(is_executed=True)
+        errors = self._pay_all("cash")
+        self.assertEqual([bool(error) for error in errors], [False, True, False])
+        self.assertIn("it is paid", errors[1])
+        self.assertEqual(set(self.invoices.mapped("billing_state")), {"paid"})
+        self.assertEqual(
+            self._get_payments(), [("card", 45), ("cash", 45), ("cash", 45)]
+        )
+
+    def test_cash_is_taken_where_the_charge_never_came_to_stripe(self):
+        self._begin_charge(is_executed=False)
+        self.assertEqual(self._pay_all("cash"), [False, False, False])
+        self.assertFalse(self.invoices.billing_attempt_id)
+        self.assertEqual(self._get_payments(), [("cash", 45)] * 3)
+
+    def test_cash_of_the_others_is_taken_while_stripe_is_silent(self):
+        self._begin_charge(is_executed=True)
+        self.gateway.lose(is_executed=True)  # the question is lost too
+        errors = self._pay_all("cash")
+        self.assertEqual([bool(error) for error in errors], [False, True, False])
+        self.assertIn("outcome is not known", errors[1])
+        self.assertTrue(self.invoices[1].billing_attempt_id)
+        self.assertEqual(self._get_payments(), [("cash", 45)] * 2)
+
+    def test_declined_card_stops_no_other(self):
+        for partner in self.other, self.customer:
+            self._save_card("5555", partner)
+        self.gateway.plan.append(("status", "succeeded"))
+        self.gateway.decline()
+        errors = self._pay_all("stripe")
+        self.assertEqual([bool(error) for error in errors], [False, True, False])
+        self.assertIn("declined", errors[1])
+        self.assertEqual(
+            self.invoices.mapped("billing_state"), ["paid", "unpaid", "paid"]
+        )
+        self.assertEqual(self.gateway.taken, 9000)

@@ -22,6 +22,7 @@ from odoo.addons.omni_billing.models import (
     payment_token,
     payment_transaction,
 )
+from odoo.addons.omni_billing.tools.commit import commit
 
 from .card_common import CardCommon
 from .fake_gateway import FakeGateway
@@ -138,7 +139,7 @@ class TestCardProperties(CardCommon):
         self.addCleanup(patcher.stop)
 
     def _commit(self, env):
-        env.flush_all()
+        commit(env)
         env.cr.execute(f"SAVEPOINT {LAST_COMMIT}")
 
     def _undo(self):

@@ -7,6 +7,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.omni_billing.models import omni_billing_late_fee, omni_billing_reminder
 from odoo.addons.omni_billing.tools.trust import trust
 
 from .mail_common import MAIL_LOGGERS, MailCommon
@@ -231,11 +232,14 @@ class TestReminder(ReminderCommon):
             self._bill_due(7)
         told = []
 
-        def progress(_cron, processed=0, remaining=None, **_kwargs):
+        def progress(_env, processed=0, remaining=None):
             told.append((processed, remaining))
             return 0.0 if processed else 60.0
 
-        with patch.object(type(self.env["ir.cron"]), "_commit_progress", progress):
+        with (
+            patch.object(omni_billing_reminder, "commit_progress", progress),
+            patch.object(omni_billing_late_fee, "commit_progress", progress),
+        ):
             # sudo: a job.
             self.env["omni.billing.reminder"].sudo()._cron_remind()
             self.assertEqual(told[0][0], 0)

@@ -1,7 +1,7 @@
-from contextlib import nullcontext
-
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
+
+from ..tools.commit import commit, rollback, savepoint
 
 
 class OmniBillingBulk(models.TransientModel):
@@ -97,16 +97,30 @@ class OmniBillingBulk(models.TransientModel):
 
     def _run_one(self, invoice):
         """Do it with one invoice, whole or not at all; return why not, or False."""
-        # A card is charged in transactions of its own (see `_billing_charge`).
-        is_charge = self.operation == "pay" and self.mode == "stripe"
+        if self.operation == "pay" and self.mode == "stripe":
+            return self._charge_one(invoice)
         try:
-            with nullcontext() if is_charge else self.env.cr.savepoint():
+            if self.operation == "pay":
+                # It commits what Stripe says of an earlier charge.
+                invoice._billing_settle_attempts()
+            with savepoint(self.env):
                 error = getattr(self, f"_run_{self.operation}")(invoice)
                 if not error:
                     self.done_ids = [Command.link(invoice.id)]
         except UserError as refusal:
             return str(refusal)
         return error or False
+
+    def _charge_one(self, invoice):
+        """Charge a card; commits, so that the next one undoes nothing of this one."""
+        try:
+            self._run_pay(invoice)
+            self.done_ids = [Command.link(invoice.id)]
+        except UserError as refusal:
+            rollback(self.env)
+            return str(refusal)
+        commit(self.env)
+        return False
 
     def _run_void(self, invoice):
         invoice.action_billing_void(reason=self.reason)
@@ -132,7 +146,7 @@ class OmniBillingBulk(models.TransientModel):
                 "date": self.date,
             }
         )
-        wizard._pay()
+        wizard._pay_settled()
 
     def _run_download(self, invoice):
         self.env["ir.attachment"].create(

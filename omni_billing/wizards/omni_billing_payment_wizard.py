@@ -242,10 +242,19 @@ class OmniBillingPaymentWizard(models.TransientModel):
     # === BUSINESS METHODS === #
 
     def _pay(self):
-        """Pay, see `action_pay`; return the invoices, oldest first."""
+        """Pay, see `action_pay`; return the invoices, oldest first; commits."""
+        if self.mode != "stripe":
+            # A charge does it by itself.
+            self.invoice_ids._billing_settle_attempts()
+        return self._pay_settled()
+
+    def _pay_settled(self):
+        """Pay what no card payment is under way for, else refuse; as `_pay`.
+
+        Only a charge commits: other money can be taken in a savepoint.
+        """
         invoices = self._get_invoices_oldest_first()
         if self.mode != "stripe":
-            invoices._billing_settle_attempts()
             invoices._billing_lock()
             self.invalidate_recordset()
             invoices._billing_check_payable()
