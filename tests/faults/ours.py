@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+from werkzeug.test import Client
+
+from odoo import http
 from odoo.fields import Command
 
 from odoo.addons.omni_billing.gateways import stripe as gateway
@@ -21,6 +26,7 @@ STEPS = {
     "answered": "Stripe has answered, nothing of it is written",
     "unbooked": "the outcome is committed, not booked",
     "uncommitted": "it is booked, not committed",
+    "cash booked": "cash is booked, not committed",
 }
 
 
@@ -74,6 +80,10 @@ def stop_at(registry, step, stop):
             return start(self, amount, earlier, note)
 
         moves._billing_start_refund = start_refund
+    elif step == "cash booked":
+        wizards = registry["omni.billing.payment.wizard"]
+        wrap(wizards, "_pay_by_cash", after=lambda self: self.env.flush_all())
+        wrap(wizards, "_pay_by_cash", after=pause)
     elif step == "refunds listed":
         wrap(StripeGateway, "list_refunds", before=pause)
     else:
@@ -99,6 +109,19 @@ def add_case(env, name, customer, card, amount):
     # What a failed test has left would disturb the jobs of this one.
     env["omni.billing.stripe.event"].search([]).unlink()
     env["payment.transaction"].search([]).billing_is_open = False
+    invoice = _bill(env, partner, amount)
+    return {"partner": partner.id, "token": token.id, "invoice": invoice}
+
+
+def add_invoice(env, case, amount, customer=""):
+    """Add an invoice, of another customer if there is a name of one."""
+    partner = env["res.partner"].browse(case["partner"])
+    if customer:
+        partner = partner.create({"name": customer})
+    return _bill(env, partner, amount)
+
+
+def _bill(env, partner, amount):
     env["omni.billing.transaction"].create(
         {
             "name": "Fibre",
@@ -108,8 +131,20 @@ def add_case(env, name, customer, card, amount):
         }
     )
     wizard = env["omni.billing.proforma.wizard"].create({"partner_id": partner.id})
-    invoice = wizard.action_generate()["res_id"]
-    return {"partner": partner.id, "token": token.id, "invoice": invoice}
+    return wizard.action_generate()["res_id"]
+
+
+def add_login(env, case, login):
+    """Let the customer into the portal; the password is the same word."""
+    group = env.ref("base.group_portal")
+    env["res.users"].create(
+        {
+            "login": login,
+            "password": login,
+            "partner_id": case["partner"],
+            "group_ids": [Command.set(group.ids)],
+        }
+    )
 
 
 def charge(env, case, amount=None):
@@ -123,11 +158,66 @@ def pay_cash(env, case, amount=None):
 
 
 def _pay(env, case, mode, amount):
-    values = {"invoice_ids": [Command.set([case["invoice"]])], "mode": mode}
-    if amount:
-        values["amount"] = amount
-    wizard = env["omni.billing.payment.wizard"].create(values)
+    values = {"amount": amount} if amount else {}
+    wizard = _open_payment(env, [case["invoice"]], mode, **values)
     return wizard.action_pay()["params"]["type"]
+
+
+def _open_payment(env, invoices, mode, **values):
+    values |= {"invoice_ids": [Command.set(invoices)], "mode": mode}
+    return env["omni.billing.payment.wizard"].create(values)
+
+
+def pay_several(env, invoices, mode):
+    """Pay invoices of one customer, in the dialog."""
+    return _open_payment(env, invoices, mode).action_pay()["params"]["type"]
+
+
+def start_bulk(env, invoices, mode):
+    """Begin to pay invoices of several customers, each for itself."""
+    return _open_payment(env, invoices, mode).action_pay()["params"]["bulkId"]
+
+
+def run_bulk(env, bulk, invoices):
+    """Do a step of that; return why it was not done, for each invoice."""
+    results = env["omni.billing.bulk"].browse(bulk).run_step(invoices)
+    errors = {result["id"]: result["error"] for result in results}
+    return [errors[invoice] for invoice in invoices]
+
+
+def charge_in_savepoint(env, case):
+    """Charge a card in a savepoint, as code of others may."""
+    with env.cr.savepoint():
+        return charge(env, case)
+
+
+def pay_cash_in_savepoint(env, case):
+    """Record cash in a savepoint, as code of others may."""
+    with env.cr.savepoint():
+        return pay_cash(env, case)
+
+
+def pay_in_portal(login, invoices, card, amount):
+    """Pay in the portal, over HTTP; return the state, or what went wrong."""
+    client = Client(http.root)
+
+    def call(path, **params):
+        answer = client.post(
+            path,
+            base_url="http://localhost",
+            data=json.dumps({"jsonrpc": "2.0", "params": params}),
+            content_type="application/json",
+            environ_base={"REMOTE_ADDR": "127.0.0.1"},
+        )
+        return answer.get_json()
+
+    database = http.db_list(host="localhost")[0]
+    call("/web/session/authenticate", db=database, login=login, password=login)
+    ids = ",".join(map(str, invoices))
+    answer = call("/my/billing/pay/charge", ids=ids, card_id=card, amount=amount)
+    if "error" in answer:
+        return answer["error"]["data"]["message"]
+    return answer["result"]["state"]
 
 
 def refund(env, case, amount=None):
@@ -167,6 +257,34 @@ def detach_cards(env):
 def post_process(env):
     """Run the job by which Odoo itself books payments."""
     env["payment.transaction"]._cron_post_process()
+
+
+def read_invoices(env, invoices):
+    """Read how invoices stand, what their customers paid, and if the books agree."""
+    moves = env["account.move"].browse(invoices)
+    partners = moves.partner_id
+    payments = env["account.payment"].search([("partner_id", "in", partners.ids)])
+    lines = env["account.move.line"].search(
+        [
+            ("partner_id", "in", partners.ids),
+            ("account_type", "=", "asset_receivable"),
+            ("parent_state", "=", "posted"),
+        ]
+    )
+    entries = env["omni.billing.transaction"].search(
+        [("commercial_partner_id", "in", partners.ids), ("state", "=", "invoiced")]
+    )
+    return {
+        "states": moves.mapped("billing_state"),
+        "open": [bool(move.billing_attempt_id) for move in moves],
+        "payments": sorted(
+            [payment.billing_mode or "card", payment.amount]
+            for payment in payments
+            if payment.state in ("in_process", "paid")
+        ),
+        "receivable": round(sum(lines.mapped("balance")), 2),
+        "ledger": round(sum(entries.mapped("amount_total")), 2),
+    }
 
 
 def read(env, case):

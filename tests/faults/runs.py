@@ -22,6 +22,9 @@ from tests.faults.worker import wrap
 set_up = ours.set_up
 apply = ours.apply
 ask_stripe = ours.ask_stripe
+start_bulk = ours.start_bulk
+run_bulk = ours.run_bulk
+read_invoices = ours.read_invoices
 
 #: Where a process that bills can be stopped, and what that is.
 STEPS = {
@@ -244,6 +247,12 @@ def read(env, runs, customers):
             lines.filtered(lambda line: line.state == "done" and not line.invoice_id)
         ),
     }
+
+
+def find_invoices(env, customers):
+    """Find the invoices of customers."""
+    domain = [("partner_id", "in", customers), ("move_type", "=", "out_invoice")]
+    return env["account.move"].search(domain, order="id").ids
 
 
 def read_services(env, services):

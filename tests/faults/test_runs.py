@@ -8,9 +8,12 @@ import pytest
 import stripe as stripe_sdk
 
 from tests.fakes.stripe_server import SECRET_KEY
+from tests.faults.catalogue import PATHS
 from tests.faults.runs import STEPS
 
 CUSTOMERS = 12
+#: Calls of one charge: the SDK repeats what broke off.
+CALLS = 2
 
 
 @pytest.fixture(autouse=True)
@@ -230,6 +233,27 @@ def test_two_processes_charge_the_same_customers(runs, stripe, cards, step):
     second.result().expect()
     settle(runs)
     check_charged_once(runs, stripe, cards, run)
+
+
+def test_cash_for_all_of_a_run_while_the_answer_of_one_charge_is_lost(
+    runs, stripe, cards
+):
+    """Staff pay what the run has charged: it goes on, and nothing is paid twice."""
+    run = start(runs, is_charge=True)
+    stripe.drop(path=PATHS["charge"], count=CALLS, executed=True)
+    finish(runs)
+    invoices = runs.run("find_invoices", customers=cards).expect()
+    books = runs.run("read_invoices", invoices=invoices).expect()
+    assert books["open"] == [True, False, False]
+    assert books["states"] == ["unpaid", "paid", "paid"]
+    dialog = {"by": "ann", "invoices": invoices}
+    bulk = runs.run("start_bulk", mode="cash", **dialog).expect()
+    errors = runs.run("run_bulk", bulk=bulk, **dialog).expect()
+    assert all("it is paid" in error for error in errors)
+    settle(runs)
+    check_charged_once(runs, stripe, cards, run)
+    books = runs.run("read_invoices", invoices=invoices).expect()
+    assert books["payments"] == [["card", 10], ["card", 20], ["card", 30]]
 
 
 # === SERVICES === #

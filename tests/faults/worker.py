@@ -29,6 +29,8 @@ from odoo.service.server import load_server_wide_modules
 from odoo.tools import config
 
 PR_SET_PDEATHSIG = 1
+#: What comes through Odoo's web server, which has its own transactions.
+OVER_HTTP = ("receive", "pay_in_portal")
 
 
 def main() -> None:
@@ -107,8 +109,8 @@ class _Fork:
             self._tell(value=value)
 
     def _work(self, command):
-        if command["job"] == "receive":
-            return self._jobs.receive(**command["values"])
+        if command["job"] in OVER_HTTP:
+            return getattr(self._jobs, command["job"])(**command["values"])
         if command["job"] == "jobs":
             return [self._try(name) for name in command["values"]["names"]]
         job = getattr(self._jobs, command["job"])
