@@ -124,6 +124,29 @@ class PaymentProvider(models.Model):
             )
         return reference
 
+    def _billing_ensure_method_line(self):
+        """Have Odoo make the line of a journal that payments are booked with.
+
+        Odoo makes it when it is first looked for. Two processes that look at the same
+        time would each make one, and with two Odoo books nothing. Here PostgreSQL
+        refuses the second, which tries again and finds that of the first.
+        """
+        # sudo: staff charge cards that they do not manage.
+        lines = self.env["account.payment.method.line"].sudo()
+        for provider in self.sudo():  # sudo: as above
+            if not lines.search_count(
+                [("payment_provider_id", "=", provider.id), ("journal_id", "!=", False)]
+            ):
+                self.env.cr.execute(
+                    SQL(
+                        "UPDATE payment_provider"
+                        " SET write_date = now() at time zone 'UTC' WHERE id = %s",
+                        provider.id,
+                    )
+                )
+                provider.invalidate_recordset(["journal_id"])
+                provider.mapped("journal_id")
+
     def _billing_get_uuid(self):
         # sudo: system parameters are for administrators.
         parameters = self.env["ir.config_parameter"].sudo()

@@ -327,6 +327,7 @@ class PaymentTransaction(models.Model):
 
     def _post_process(self):
         """Override of `account_payment`: a refund posts its credit note too."""
+        self.provider_id._billing_ensure_method_line()
         result = super()._post_process()
         for tx in self.filtered(
             lambda tx: tx.state == "done" and tx.billing_refund_invoice_id
