@@ -20,6 +20,10 @@ BILLING_MOVE_TYPES = ("out_invoice", "out_refund")
 #: message.
 MAIL_GRACE = timedelta(minutes=5)
 
+#: How long a call to Stripe may be under way, with its second try; after that nobody
+#: waits for its answer any more.
+CALL_GRACE = timedelta(minutes=1)
+
 #: Units of the periods of recurring services.
 PERIOD_UNITS = [
     ("day", "Days"),

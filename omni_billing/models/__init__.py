@@ -46,6 +46,7 @@ from . import (
     payment_provider,
     payment_token,
     payment_transaction,
+    payment_transaction_collection,
     product_template,
     res_company,
     res_partner,

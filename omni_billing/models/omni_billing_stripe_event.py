@@ -179,6 +179,7 @@ class OmniBillingStripeEvent(models.Model):
             attempt._billing_apply(
                 self.provider_id._billing_get_gateway().get_charge(intent["id"])
             )
+            attempt.filtered(lambda tx: not tx.billing_is_open)._billing_tell_waiting()
         else:
             self._process_standard(attempt, "payment_intents", intent["id"])
         return True

@@ -14,6 +14,7 @@ from odoo.tools import SQL
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
 
+from .. import const
 from ..exceptions import GatewayRefused, GatewayUnknown
 from ..tools.commit import check_can_commit, commit, rollback, savepoint
 from ..tools.trust import trust
@@ -424,8 +425,15 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _cron_resolve(self):
-        """Ask for lost answers; give up what customers left unconfirmed for an hour."""
-        attempts = self.search([("billing_is_open", "=", True)])
+        """Ask for lost answers; give up what customers left unconfirmed for an hour.
+
+        A charge whose call is under way still is not lost: asking for it before it has
+        come to Stripe would give it up.
+        """
+        before = self.env.cr.now() - const.CALL_GRACE
+        attempts = self.search(
+            [("billing_is_open", "=", True), ("create_date", "<=", before)]
+        )
         hour_ago = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
         for attempt in attempts:
             attempt._billing_try(attempt._billing_resolve)
@@ -435,6 +443,10 @@ class PaymentTransaction(models.Model):
                 attempt._billing_try(attempt._billing_give_up)
         for payment in self._billing_find_lost_payments():
             payment._billing_try(payment._billing_take_over)
+        attempts.filtered(lambda tx: not tx.billing_is_open)._billing_tell_waiting()
+
+    def _billing_tell_waiting(self):
+        """Have those go on who wait for the outcome of these attempts. Hook."""
 
     def _billing_try(self, step):
         """Do a step of the job; what breaks it does not hold up the others."""

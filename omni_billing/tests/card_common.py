@@ -1,7 +1,10 @@
 from contextlib import ExitStack
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo.tools import mute_logger
+
+from odoo.addons.omni_billing import const
 
 from .common import BillingCommon
 from .fake_gateway import FakeGateway
@@ -50,6 +53,10 @@ class CardCommon(BillingCommon):
         )
         seam.start()
         self.addCleanup(seam.stop)
+        # In one transaction all is of the same moment: jobs ask at once.
+        grace = patch.object(const, "CALL_GRACE", timedelta(0))
+        grace.start()
+        self.addCleanup(grace.stop)
         self.card = self._save_card()
 
     def _save_card(self, last4="4242", partner=None, **values):
@@ -73,6 +80,14 @@ class CardCommon(BillingCommon):
                 | values
             )
             .sudo(False)
+        )
+
+    def _count_triggers(self, action):
+        # sudo: scheduled actions are an administrator's.
+        return (
+            self.env["ir.cron.trigger"]
+            .sudo()
+            .search_count([("cron_id", "=", self.env.ref(f"omni_billing.{action}").id)])
         )
 
     def _bill_amounts(self, *amounts, **values):

@@ -4,6 +4,8 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
+from odoo.addons.omni_billing import const
+
 from .card_common import CardCommon
 
 
@@ -104,6 +106,25 @@ class TestCardPayment(CardCommon):
         self.assertEqual(invoice.billing_state, "paid")
         self.assertFalse(invoice.billing_attempt_id)
         self.assertEqual(len(self.gateway.charges), 1)
+        self._assert_agrees()
+
+    def test_call_under_way_is_not_given_up(self):
+        """The job comes between the commit of the attempt and Stripe."""
+        invoice = self._bill_amounts(45)
+        charge = self.gateway.charge
+
+        def charge_slowly(**values):
+            # sudo: as the job.
+            self.env["payment.transaction"].sudo()._cron_resolve()
+            return charge(**values)
+
+        with (
+            patch.object(const, "CALL_GRACE", timedelta(minutes=1)),
+            patch.object(self.gateway, "charge", charge_slowly),
+        ):
+            attempt = invoice._billing_charge(self.card)
+        self.assertEqual(attempt.state, "done")
+        self.assertEqual(invoice.billing_state, "paid")
         self._assert_agrees()
 
     def test_lost_answer_blocks_until_it_is_known(self):
@@ -548,6 +569,22 @@ class TestStripeEvents(CardCommon):
             self.assertEqual(event.state, "done")
         self.assertEqual(invoice.billing_state, "paid")
         self.assertEqual(len(invoice.billing_receipt_ids), 1)
+
+    def test_webhook_of_a_lost_answer_is_told_to_who_waits(self):
+        invoice = self._bill_amounts(45)
+        self.gateway.lose(is_executed=True)
+        attempt = invoice._billing_charge(self.card)
+        told = []
+        with patch.object(type(attempt), "_billing_tell_waiting", told.append):
+            self._tell(
+                "payment_intent.succeeded",
+                id="pi_0",
+                metadata={
+                    "odoo_reference": attempt.reference,
+                    "odoo_database": self.provider._billing_get_uuid(),
+                },
+            )
+        self.assertEqual(told, [attempt])
 
     def test_webhook_is_registered_for_all_we_use(self):
         sent = []

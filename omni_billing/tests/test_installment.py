@@ -287,6 +287,21 @@ class TestInstallment(CardCommon):
                 self.assertEqual(payment.charge_state, "paid")
                 self.assertEqual(self.gateway.taken - before, 4000)
 
+    def test_outcome_wakes_the_job_that_waits_for_it(self):
+        """Which would come an hour later by itself."""
+        action = "ir_cron_charge_installments"
+        for is_known in (False, True):
+            with self.subTest(is_known=is_known):
+                self._plan(self._bill_amounts(40), date_first="2025-01-10")
+                self.gateway.lose(is_executed=True)
+                self._charge("2025-01-10")
+                if not is_known:
+                    self.gateway.plan.append(("lose", False))  # the question is, too
+                before = self._count_triggers(action)
+                # sudo: as the job.
+                self.env["payment.transaction"].sudo()._cron_resolve()
+                self.assertEqual(self._count_triggers(action) - before, int(is_known))
+
     def test_somebody_else_charges_at_that_moment(self):
         """Their attempt is not taken for the scheduled one."""
         first, second = self._plan(frequency="week", date_last="2025-01-17")

@@ -191,6 +191,16 @@ class TestRunCollection(CardCommon, RunCommon):
         self.assertEqual(self._read_charge(line), ("paid", 1, ""))
         self.assertEqual(self.gateway.taken, 4500)
 
+    def test_outcome_wakes_the_run_that_waits_for_it(self):
+        self.gateway.lose(is_executed=True)
+        line = self._charge()
+        before = self._count_triggers("ir_cron_process_runs")
+        # sudo: the job is nobody's.
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.assertEqual(self._count_triggers("ir_cron_process_runs") - before, 1)
+        self._go_to("2025-02-01")
+        self.assertEqual(line.charge_state, "paid")
+
     def test_charge_that_never_reached_stripe_is_tried_again(self):
         self.gateway.lose(is_executed=False)
         line = self._charge()
