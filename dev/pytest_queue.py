@@ -13,10 +13,11 @@ from dev.templates import PREFIX
 from dev.workspace import Workspace, with_path
 from tests.fakes.smtp_server import SmtpServer
 from tests.fakes.stripe_server import SECRET_KEY, StripeServer
+from tests.queue import steps
 from tests.queue.office import Office
 
-WORKERS = 4
-CHANNELS = "root:3,root.omni_billing:3"
+CHANNELS = f"root:{steps.JOBS},root.omni_billing:{steps.JOBS}"
+ADDONS = paths.ROOT / "tests" / "queue" / "addons"
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +51,18 @@ def office(stripe: StripeServer, letterbox: SmtpServer) -> Iterator[Office]:
             },
         )
         found = Office(space, database)
-        found.run(
-            "set_up", stripe_url=stripe.url, key=SECRET_KEY, smtp_port=letterbox.port
-        )
-        with _serving(space, database):
-            yield found
+        try:
+            # It loads while the server does.
+            with _serving(space, database):
+                found.run(
+                    "set_up",
+                    stripe_url=stripe.url,
+                    key=SECRET_KEY,
+                    smtp_port=letterbox.port,
+                )
+                yield found
+        finally:
+            found.close()
     finally:
         space.databases.drop(database)
 
@@ -65,11 +73,15 @@ def _serving(space: Workspace, database: str) -> Iterator[server.Server]:
     port = server.free_port()
     space.environment["ODOO_QUEUE_JOB_CHANNELS"] = CHANNELS
     space.environment["ODOO_QUEUE_JOB_PORT"] = str(port)
+    addons = (*space.core.addons, paths.ROOT, ADDONS)
     with server.serving(
         space,
         database,
-        *(f"--workers={WORKERS}", "--max-cron-threads=1"),
-        *("--load=base,web,queue_job", f"--gevent-port={server.free_port()}"),
+        *(f"--workers={steps.WORKERS}", "--max-cron-threads=1"),
+        f"--limit-time-real={steps.HELD_SECONDS}",
+        f"--addons-path={','.join(map(str, addons))}",
+        "--load=base,web,queue_job,small_steps",
+        f"--gevent-port={server.free_port()}",
         port=port,
         log="queue-server",
     ) as running:

@@ -44,7 +44,8 @@ class OmniBillingRun(models.Model):
         for number in range(-(-count // size)):
             key = f"omni.billing.run {self.id} {method} {number}"
             getattr(self.with_delay(identity_key=key), method)()
-        commit_progress(self.env)
+        # The rest is theirs: the scheduled action has nothing left to do.
+        commit_progress(self.env, remaining=0)
 
     def _post_process(self, moves):
         """Override: make the PDFs that will be sent, once the invoices are safe."""

@@ -1,7 +1,16 @@
+from unittest.mock import patch
+
 from odoo.tests import tagged
 
+from odoo.addons.omni_billing.models import omni_billing_run_billing
 from odoo.addons.omni_billing.tests.common import BillingCommon
-from odoo.addons.omni_billing_queue_job.models.omni_billing_run import PDFS
+from odoo.addons.omni_billing_queue_job.models import omni_billing_run
+
+#: Customers of a run; how many of them are billed in one job, charged, and printed.
+CUSTOMERS = 12
+CHUNK = 10
+CHARGES = 2
+PDFS = 5
 
 
 @tagged("post_install", "-at_install")
@@ -11,10 +20,17 @@ class TestJobs(BillingCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        for module, name, size in (
+            (omni_billing_run_billing, "CHUNK", CHUNK),
+            (omni_billing_run, "CHUNK", CHUNK),
+            (omni_billing_run, "CHARGES", CHARGES),
+            (omni_billing_run, "PDFS", PDFS),
+        ):
+            cls.startClassPatcher(patch.object(module, name, size))
         cls.customers = cls.env["res.partner"].create(
             [
                 {"name": f"Subscriber {number}", "email": f"{number}@example.com"}
-                for number in range(105)
+                for number in range(CUSTOMERS)
             ]
         )
         for customer in cls.customers:
@@ -52,16 +68,16 @@ class TestJobs(BillingCommon):
     def test_last_job_ends_the_run(self):
         run = self._start()
         run._job_bill()
-        self.assertEqual((run.state, run.done_count), ("running", 100))
+        self.assertEqual((run.state, run.done_count), ("running", CHUNK))
         run._job_bill()
-        self.assertEqual((run.state, run.done_count), ("done", 105))
-        self.assertEqual(len(run.line_ids.invoice_id), 105)
+        self.assertEqual((run.state, run.done_count), ("done", CUSTOMERS))
+        self.assertEqual(len(run.line_ids.invoice_id), CUSTOMERS)
 
     def test_job_too_many_does_nothing(self):
         run = self._start()
         for _number in range(3):
             run._job_bill()
-        self.assertEqual((run.state, len(run.line_ids.invoice_id)), ("done", 105))
+        self.assertEqual((run.state, len(run.line_ids.invoice_id)), ("done", CUSTOMERS))
 
     def test_lost_jobs_come_back(self):
         run = self._start()
@@ -84,7 +100,7 @@ class TestJobs(BillingCommon):
         self.assertEqual(len(self._jobs("_job_bill")), 2)
         run._job_bill()
         run._job_bill()
-        self.assertEqual((run.state, run.ready_count), ("checked", 105))
+        self.assertEqual((run.state, run.ready_count), ("checked", CUSTOMERS))
 
     def test_what_breaks_everything_pauses_the_run(self):
         run = self._start()
@@ -98,19 +114,19 @@ class TestJobs(BillingCommon):
         run._job_bill()
         run._job_bill()
         self.assertEqual(run.state, "collecting")
-        self.assertEqual(len(self._jobs("_job_render_pdf")), 100 // PDFS + 1)
+        self.assertEqual(len(self._jobs("_job_render_pdf")), CHUNK // PDFS + 1)
         self._run_cron()
-        self.assertEqual(len(self._jobs("_job_collect")), 6)
-        for _number in range(6):
+        self.assertEqual(len(self._jobs("_job_collect")), CUSTOMERS // CHARGES)
+        for _number in range(CUSTOMERS // CHARGES):
             run._job_collect()
         self.assertEqual(run.state, "done")
         mails = self.env["omni.billing.mail"].search(
             [("move_id", "in", run.line_ids.invoice_id.ids)]
         )
-        self.assertEqual(len(mails), 105)
+        self.assertEqual(len(mails), CUSTOMERS)
         for _time in range(2):
             self.env["omni.billing.mail"]._cron_send()
-        self.assertEqual(len(self._jobs("_job_deliver")), 105)
+        self.assertEqual(len(self._jobs("_job_deliver")), CUSTOMERS)
 
     def test_pdf_job_fills_the_store(self):
         run = self._start(is_email=True)
