@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ from dev.workspace import Workspace, problem
 
 START_SECONDS = 120
 STOP_SECONDS = 30
+# Below what Linux takes for connections (net.ipv4.ip_local_port_range).
+FREE_PORTS = (20000, 32768)
 
 
 def is_free(interface: str, port: int) -> bool:
@@ -36,10 +39,13 @@ def is_free(interface: str, port: int) -> bool:
 
 
 def free_port() -> int:
-    """Have the system choose a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Choose a port that nobody uses, and that the system gives to nobody.
+
+    One of the system's own choice could be a connection's before a server is up.
+    """
+    while not is_free("127.0.0.1", port := random.randrange(*FREE_PORTS)):
+        pass
+    return port
 
 
 class Server:

@@ -51,6 +51,18 @@ class FakeMailjet:
         self.url = url
 
 
+class ListeningController(Controller):
+    """Serves on a port that is ours already: one that is free now may be taken soon."""
+
+    def __init__(self, handler, listener):
+        host, port = listener.getsockname()
+        super().__init__(handler, hostname=host, port=port, ready_timeout=60)
+        self._listener = listener
+
+    def _create_server(self):
+        return self.loop.create_server(self._factory_invoker, sock=self._listener)
+
+
 class SmtpServer:
     """A mail server that keeps what it gets; `refuse` is what it answers instead."""
 
@@ -70,10 +82,9 @@ class SmtpServer:
 
     @contextmanager
     def run(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        controller = ListeningController(self, listener)
         controller.start()
         try:
             yield self

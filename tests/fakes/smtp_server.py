@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+from asyncio import AbstractServer
+from collections.abc import Awaitable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -12,16 +14,27 @@ from aiosmtpd.controller import Controller
 WAIT_SECONDS = 60
 
 
+class ListeningController(Controller):
+    """Serves on a port that is ours already: one that is free now may be taken soon."""
+
+    def __init__(self, handler: object, listener: socket.socket) -> None:
+        host, port = listener.getsockname()
+        super().__init__(handler, hostname=host, port=port, ready_timeout=WAIT_SECONDS)
+        self._listener = listener
+
+    def _create_server(self) -> Awaitable[AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._listener)
+
+
 class SmtpServer:
     """A server in a thread; `messages` are opened with Python's own mail parser."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
         self._changed = threading.Condition()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        self._controller = ListeningController(self, listener)
 
     async def handle_DATA(self, _server, _session, envelope) -> str:  # noqa: N802
         """Keep a message."""

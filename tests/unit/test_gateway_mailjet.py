@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import time
 
 import pytest
 
@@ -26,7 +27,8 @@ def server():
 @pytest.fixture(autouse=True)
 def _reset(server, monkeypatch):
     server.reset()
-    monkeypatch.setattr(module, "TIMEOUT", (1, 1))
+    # Nobody is slow but on purpose.
+    monkeypatch.setattr(module, "TIMEOUT", (60, 60))
 
 
 @pytest.fixture
@@ -160,10 +162,21 @@ def test_no_server_is_a_refusal():
     assert refusal(gateway, template="by_name") == "unreachable"
 
 
+def test_silence_leaves_the_outcome_unknown(server, gateway, monkeypatch):
+    server.fail(seconds=60, executed=True)
+    with monkeypatch.context() as hasty, pytest.raises(GatewayUnknown):
+        hasty.setattr(module, "TIMEOUT", (60, 0.5))
+        gateway.send(message())
+    deadline = time.monotonic() + 60
+    while not server.messages:
+        assert time.monotonic() < deadline, "the message has not come"
+        time.sleep(0.02)
+    assert len(server.requests) == 1
+    assert gateway.has("key-1")
+
+
 @pytest.mark.parametrize(
-    "fault",
-    [{"seconds": 2, "executed": True}, {"executed": True}, {"status": 500}],
-    ids=["silence", "broken", "500"],
+    "fault", [{"executed": True}, {"status": 500}], ids=["broken", "500"]
 )
 def test_lost_answer_leaves_the_outcome_unknown(server, gateway, fault):
     server.fail(**fault)

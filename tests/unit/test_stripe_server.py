@@ -33,7 +33,8 @@ DECLINED_LATER = "4000000000000341"
 ASKS_ONCE = "4000002500003155"
 ASKS_ALWAYS = "4000002760003184"
 ODOO_VERSION = "2019-05-16"
-PATIENCE = (2, 10)
+#: Seconds to connect, and to wait for an answer: nobody is slow but on purpose.
+PATIENCE = (60, 60)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def http(server):
             method,
             f"{server.url}{path}",
             headers={**headers, **values.pop("headers", {})},
-            timeout=10,
+            timeout=PATIENCE,
             **values,
         )
 
@@ -712,7 +713,8 @@ def test_wrong_key_is_refused(server, http):
     with pytest.raises(stripe.AuthenticationError, match="Invalid API Key") as error:
         unknown.customers.create()
     assert error.value.http_status == 401
-    assert requests.get(f"{server.url}/v1/customers", timeout=10).status_code == 401
+    url = f"{server.url}/v1/customers"
+    assert requests.get(url, timeout=PATIENCE).status_code == 401
     assert server.store()["customers"] == []
 
 
@@ -904,12 +906,12 @@ def test_faults_match_method_path_and_count(server, client):
 @pytest.mark.parametrize("executed", [False, True])
 def test_slow_answer_may_or_may_not_have_been_executed(server, client, executed):
     card = saved_card(client)
-    server.delay(1, "POST", "/v1/payment_intents", executed=executed)
-    hasty = client_of(server, timeout=(2, 0.2))
+    hold = server.hold("POST", "/v1/payment_intents", executed=executed)
+    hasty = client_of(server, timeout=(60, 0.2))
     with pytest.raises(stripe.APIConnectionError):
         charge(hasty, card, key="k")
+    hold.wait()
     assert bool(server.totals()) is executed
-    server.wait_for_requests("POST", "/v1/payment_intents")
 
 
 def test_client_may_die_while_its_request_is_under_way(server, client):
@@ -993,7 +995,7 @@ def test_server_ends_with_its_starter_however_that_ends():
     )
     started = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE)
     port = urlsplit(started.stdout.decode().strip()).port
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while is_open("127.0.0.1", port):
         assert time.monotonic() < deadline, "it outlives its starter"
         time.sleep(0.02)
@@ -1084,6 +1086,7 @@ def merchant():
 def test_events_are_signed_and_sent_as_they_happen(server, client, merchant):
     server.add_webhook(f"{merchant.url}/hook")
     card = saved_card(client)
+    before = int(time.time())
     intent = charge(client, card, description="INV/1", key="k")
     server.wait_for_deliveries()
     events = {event.type: event for event in merchant.events()}
@@ -1092,7 +1095,7 @@ def test_events_are_signed_and_sent_as_they_happen(server, client, merchant):
     event = events["payment_intent.succeeded"]
     assert event.data.object.id == intent.id
     assert event.request.idempotency_key == "k"
-    assert abs(event.created - time.time()) < 10
+    assert before <= event.created <= time.time()
     assert client.events.retrieve(event.id).type == event.type
     with pytest.raises(stripe.SignatureVerificationError):
         merchant.events("whsec_wrong")
@@ -1410,7 +1413,6 @@ def shop(server, merchant, chromium):
             "confirm": confirm,
         }
         page = chromium.new_page(base_url=merchant.url)
-        page.set_default_timeout(5000)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto("/shop")

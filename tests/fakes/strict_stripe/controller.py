@@ -24,9 +24,10 @@ MODULE = "tests.fakes.stripe_server"
 SECRET_KEY = "sk_test_12345"
 PUBLISHABLE_KEY = "pk_test_12345"
 WEBHOOK_SECRET = "whsec_test"
-START_SECONDS = 30
+# Long enough for a machine that has other things to do.
+START_SECONDS = 120
 STOP_SECONDS = 10
-WAIT_SECONDS = 20
+WAIT_SECONDS = 120
 
 
 class StripeServerError(Exception):
