@@ -53,7 +53,7 @@ def office(stripe: StripeServer, letterbox: SmtpServer) -> Iterator[Office]:
         found = Office(space, database)
         try:
             # It loads while the server does.
-            with _serving(space, database):
+            with _serving(space, database) as running:
                 found.run(
                     "set_up",
                     stripe_url=stripe.url,
@@ -61,6 +61,8 @@ def office(stripe: StripeServer, letterbox: SmtpServer) -> Iterator[Office]:
                     smtp_port=letterbox.port,
                 )
                 yield found
+                # Nothing of it is kept, and each worker takes seconds to end in peace.
+                running.kill()
         finally:
             found.close()
     finally:
