@@ -575,7 +575,9 @@ class TestStripeEvents(CardCommon):
         self.gateway.lose(is_executed=True)
         attempt = invoice._billing_charge(self.card)
         told = []
-        with patch.object(type(attempt), "_billing_tell_waiting", told.append):
+        with patch.object(
+            type(attempt), "_billing_tell_waiting", lambda self: told.append(self)
+        ):
             self._tell(
                 "payment_intent.succeeded",
                 id="pi_0",
