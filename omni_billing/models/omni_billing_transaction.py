@@ -715,7 +715,7 @@ class OmniBillingTransaction(models.Model):
 
         A row is known by its external reference, within its company. The second row
         of a file with the same reference is skipped too. How many were skipped is
-        told in a message.
+        told in a message, with the last batch.
         """
         self.check_access("create")
         kept = list(range(len(data)))
@@ -736,7 +736,9 @@ class OmniBillingTransaction(models.Model):
                 message["rows"] = {
                     end: kept[row] for end, row in message["rows"].items()
                 }
-        if skipped := len(data) - len(set(kept) - {len(data)}):
+        skipped = len(data) - len(set(kept) - {len(data)})
+        # Odoo's dialog does not go on with the next batch when there is a message.
+        if skipped and not result.get("nextrow"):
             result["messages"].append(
                 {
                     "type": "warning",

@@ -255,7 +255,9 @@ class OmniBillingPaymentWizard(models.TransientModel):
         """
         invoices = self._get_invoices_oldest_first()
         if self.mode != "stripe":
-            invoices._billing_lock()
+            # Credit may be used by somebody else too, on another invoice.
+            credits = self.mode == "credit" and self._find_credit_lines().move_id
+            (invoices | credits if credits else invoices)._billing_lock()
             self.invalidate_recordset()
             invoices._billing_check_payable()
             invoices._billing_close_other_payments()
@@ -310,6 +312,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
         Odoo uses as much of each credit as fits, so the amount is not free.
         """
         usable = min(self.amount_due, self.credit_available)
+        if self.currency_id.is_zero(usable):
+            raise UserError(self.env._("There is no credit on file to use."))
         if self.currency_id.compare_amounts(self.amount, usable):
             raise UserError(
                 self.env._(
