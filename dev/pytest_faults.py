@@ -40,57 +40,51 @@ def stripe() -> Iterator[StripeServer]:
 @pytest.fixture(scope="session")
 def subjects(stripe: StripeServer) -> Iterator[dict[str, Subject]]:
     """Load Odoo, with Omni Billing and, to compare, without."""
-    workspace = Workspace(core.ensure(), paths.TEST_DATA, dict(os.environ))
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
         loaded = {}
         for name, (template, jobs) in SUBJECTS.items():
-            if template not in os.environ:
-                continue
-            database = f"{PREFIX}_run_faults_{name}_{os.getpid()}"
-            workspace.databases.copy(os.environ[template], database)
-            stack.callback(workspace.databases.drop, database)
-            workspace.databases.set_parameters(
-                database,
-                {
-                    "omni_billing.stripe_api_base": stripe.url,
-                    "omni_billing.stripe_js_url": stripe.js_url,
-                },
-            )
-            subject = Subject(name, workspace, database, folder)
-            subject.jobs = jobs
-            stack.callback(subject.close)
-            loaded[name] = subject
+            if template in os.environ:
+                loaded[name] = _load(stack, stripe, name, template)
+                loaded[name].jobs = jobs
         for subject in loaded.values():
-            subject.wait_until_ready()
-            subject.users = subject.run(
-                "set_up", stripe_url=stripe.url, key=SECRET_KEY
-            ).expect()
-            subject.warm_up(name="First", customer="cus_1", card="pm_1", amount=1)
+            _set_up(subject, stripe)
         yield loaded
 
 
 @pytest.fixture(scope="session")
 def runs(stripe: StripeServer) -> Iterator[Subject]:
-    """Load Odoo on a database of its own, for billing runs and services."""
-    workspace = Workspace(core.ensure(), paths.TEST_DATA, dict(os.environ))
+    """Load Odoo on a database of its own, for all that is not about one card."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        database = f"{PREFIX}_run_faults_runs_{os.getpid()}"
-        workspace.databases.copy(os.environ["OMNI_ADDON_TEMPLATE"], database)
-        stack.callback(workspace.databases.drop, database)
-        parameters = {
-            "omni_billing.stripe_api_base": stripe.url,
-            "omni_billing.stripe_js_url": stripe.js_url,
-        }
-        workspace.databases.set_parameters(database, parameters)
-        subject = Subject("runs", workspace, database, folder)
-        stack.callback(subject.close)
-        subject.wait_until_ready()
-        subject.users = subject.run(
-            "set_up", stripe_url=stripe.url, key=SECRET_KEY
-        ).expect()
+        subject = _load(stack, stripe, "runs", "OMNI_ADDON_TEMPLATE")
+        _set_up(subject, stripe)
         yield subject
+
+
+def _load(stack: ExitStack, stripe: StripeServer, name: str, template: str) -> Subject:
+    """Begin to load Odoo on a copy of a database."""
+    workspace = Workspace(core.ensure(), paths.TEST_DATA, dict(os.environ))
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    database = f"{PREFIX}_run_faults_{name}_{os.getpid()}"
+    workspace.databases.copy(os.environ[template], database)
+    stack.callback(workspace.databases.drop, database)
+    parameters = {
+        "omni_billing.stripe_api_base": stripe.url,
+        "omni_billing.stripe_js_url": stripe.js_url,
+    }
+    workspace.databases.set_parameters(database, parameters)
+    subject = Subject(name, workspace, database, folder)
+    stack.callback(subject.close)
+    return subject
+
+
+def _set_up(subject: Subject, stripe: StripeServer) -> None:
+    """Make the company and its people, once Odoo is loaded."""
+    subject.wait_until_ready()
+    values = {"stripe_url": stripe.url, "key": SECRET_KEY}
+    subject.users = subject.run("set_up", **values).expect()
+    if subject.name != "plain":
+        subject.users |= subject.run("people.set_up").expect()
+    subject.warm_up()
 
 
 def pytest_sessionstart() -> None:

@@ -103,7 +103,8 @@ class TestImport(BillingCommon):
             result = wizard.execute_import(columns, columns, options)
             created += result["ids"]
             skip = result["nextrow"]
-            if not skip:
+            # The client goes no further when there is a message.
+            if result["messages"] or not skip:
                 break
         self.assertEqual(len(created), 4)
         references = self.env["omni.billing.transaction"].browse(created)
@@ -123,6 +124,7 @@ class TestImport(BillingCommon):
             created += result["ids"]
             if not result["nextrow"]:
                 break
+            self.assertFalse(result["messages"])
             start += result["nextrow"]
         names = self.env["omni.billing.transaction"].browse(created).mapped("name")
         self.assertEqual(names, ["free 1", "free 2", "free 3", "Call 5", "Call 6"])

@@ -308,6 +308,23 @@ class TestCreditOnFile(BillingCommon):
         with self.assertRaisesRegex(UserError, "no credit on file"):
             self._pay(self._bill(), mode="credit")
 
+    def test_credit_that_was_used_meanwhile(self):
+        """It is said that it is gone, not that some other amount is to be entered."""
+        self._give_credit(30)
+        self._create_transaction(30)
+        self._create_transaction(30, name="Mobile", date="2025-01-02")
+        first = self._bill(date_start="2020-01-01", date_end="2025-01-31")
+        second = self._bill()
+        wizards = [
+            self.env["omni.billing.payment.wizard"].create(
+                {"invoice_ids": [Command.set(invoice.ids)], "mode": "credit"}
+            )
+            for invoice in (first, second)
+        ]
+        wizards[0].action_pay()
+        with self.assertRaisesRegex(UserError, "no credit on file"):
+            wizards[1].action_pay()
+
     def test_credit_is_not_split_by_hand(self):
         self._give_credit(30)
         self._create_transaction(100)

@@ -17,6 +17,9 @@ PATHS = {"charge": "/v1/payment_intents", "refund": "/v1/refunds"}
 EVERY = ("charge", "part", "refund")
 #: The SDK repeats a call by itself: a fault that it is to feel lasts longer.
 OFTEN = 9
+#: A world in which nobody waits long for Stripe: seconds, where production waits for
+#: ten. Only where there is no answer to wait for, so that no load on a machine is one.
+IMPATIENT = {"patience": 0.3}
 
 
 class NotApplicable(Exception):
@@ -147,7 +150,7 @@ def killed_uncommitted(case):
 @fault("time-out, and it succeeded")
 def timeout_executed(case):
     hold = case.stripe.hold(path=path_of(case), executed=True, count=OFTEN)
-    case.run()
+    case.run(world=IMPATIENT)
     hold.release()
     case.settle()
 
@@ -155,8 +158,8 @@ def timeout_executed(case):
 @fault("time-out, and it succeeds later")
 def timeout_executed_later(case):
     hold = case.stripe.hold(path=path_of(case), count=OFTEN)
-    case.run()
-    case.recover()
+    case.run(world=IMPATIENT)
+    case.recover(world=IMPATIENT)
     hold.release()
     case.settle()
 
@@ -164,7 +167,7 @@ def timeout_executed_later(case):
 @fault("time-out, and it never comes to Stripe")
 def timeout_lost(case):
     with silence() as url:
-        case.run(world={"stripe": url})
+        case.run(world={**IMPATIENT, "stripe": url})
     case.settle()
 
 

@@ -16,6 +16,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +28,7 @@ from dev import paths
 from dev.system import die_with_parent
 from tests.fakes.stripe_server import SECRET_KEY, StripeServer
 
-START_SECONDS = 180
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = 180
 PRICE = 45
 #: The version in which payment_stripe has events sent, and the events it wants.
 EVENT_VERSION = "2019-05-16"
@@ -61,18 +62,58 @@ class Outcome:
         return self.value
 
 
-class Task:
-    """A request or a job in a process of its own."""
+class Process:
+    """A fork of Odoo, at the other end of a channel."""
 
     def __init__(self, channel: socket.socket) -> None:
         channel.settimeout(ANSWER_SECONDS)
         self._channel = channel
         self._reader = channel.makefile("r")
-        hello = self._read()
-        self._pid = hello["pid"]
+        hello = self.read()
+        self.pid = hello["pid"]
         self.number = hello["number"]
+
+    def read(self) -> dict:
+        """Wait for what it has to say next."""
+        line = self._reader.readline()
+        if not line:
+            raise Died
+        return json.loads(line)
+
+    def send(self, line: str) -> None:
+        """Tell it something."""
+        self._channel.sendall(f"{line}\n".encode())
+
+    def has_news(self, seconds: float) -> bool:
+        """Tell whether it has something to say, within some time."""
+        return bool(select.select([self._channel], [], [], seconds)[0])
+
+    def kill(self) -> str:
+        """Kill it, and wait until it is gone; return what it had to say before."""
+        left = ""
+        with suppress(OSError):  # it is gone, or was waited for in vain
+            os.kill(self.pid, signal.SIGKILL)
+            left = self._reader.read()
+        self.close()
+        return left
+
+    def close(self) -> None:
+        """Let it end, once it has nothing to do."""
+        self._reader.close()
+        self._channel.close()
+
+
+class Task:
+    """A request or a job in a process of its own."""
+
+    def __init__(self, subject: Subject, process: Process, is_plain: bool) -> None:
+        self._subject = subject
+        self._process = process
+        self._is_plain = is_plain
         self._is_over = False
         self._end: dict = {}
+        #: What PostgreSQL knows it by.
+        self.name = f"odoo-{process.pid}"
 
     def wait_until_stopped(self) -> Task:
         """Wait until it has come to the step where it is to stop."""
@@ -82,7 +123,7 @@ class Task:
 
     def stops(self) -> bool:
         """Wait until it stops, or comes to an end."""
-        answer = self._read()
+        answer = self._process.read()
         if "stopped" in answer:
             return True
         self._end = answer
@@ -90,45 +131,32 @@ class Task:
 
     def has_news(self, seconds: float) -> bool:
         """Tell whether it has stopped or come to an end, within some time."""
-        return bool(select.select([self._channel], [], [], seconds)[0])
+        return self._process.has_news(seconds)
 
     def go_on(self) -> Task:
         """Let a stopped one go on."""
-        self._channel.sendall(b"go\n")
+        self._process.send("go")
         return self
 
     def kill(self) -> None:
-        """Kill it, wherever it is, and wait until it is gone."""
+        """Kill it, wherever it is, and wait until PostgreSQL has seen it."""
         if left := self.end():
             raise AssertionError(f"It had come to an end before it was killed: {left}")
+        self._subject.wait_until_gone(self)
 
     def end(self) -> str:
         """See that it is gone; return what it had to say before."""
         if self._is_over:
             return ""
-        left = ""
-        with suppress(OSError):  # it is gone, or was waited for in vain
-            os.kill(self._pid, signal.SIGKILL)
-            left = self._reader.read()
-        self._close()
-        return left
+        self._is_over = True
+        return self._process.kill()
 
     def result(self) -> Outcome:
         """Wait for its end."""
-        outcome = Outcome(**(self._end or self._read()))
-        self._close()
-        return outcome
-
-    def _close(self) -> None:
-        self._reader.close()
-        self._channel.close()
+        outcome = Outcome(**(self._end or self._process.read()))
         self._is_over = True
-
-    def _read(self) -> dict:
-        line = self._reader.readline()
-        if not line:
-            raise Died
-        return json.loads(line)
+        self._subject.take_back(self._process, self._is_plain)
+        return outcome
 
 
 class Subject:
@@ -141,6 +169,8 @@ class Subject:
         self._databases = workspace.databases
         self._count = 0
         self._tasks: list[Task] = []
+        #: Processes that are as new, and have nothing to do.
+        self._idle: list[Process] = []
         path = str(folder / f"{name}.sock")
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(path)
@@ -170,6 +200,8 @@ class Subject:
 
     def close(self) -> None:
         """End it."""
+        while self._idle:
+            self._idle.pop().close()
         self._process.stdin.close()
         self._process.wait(ANSWER_SECONDS)
         self._process.stdout.close()
@@ -188,15 +220,37 @@ class Subject:
     ) -> Task:
         """Begin a request of somebody, or a job, in a process of its own."""
         self._count += 1
+        # What is stopped on its way, or lives in another world, is not as it was.
+        is_plain = not (stop or world)
         command = {"number": self._count, "job": job, "values": values, "stop": stop}
         command.update(uid=self.users.get(by), world=world or {}, is_job=is_job)
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        task = Task(self._listener.accept()[0])
-        if task.number != self._count:
-            raise AssertionError("Another process was expected.")
+        command.update(is_plain=is_plain)
+        if is_plain and self._idle:
+            process = self._idle.pop()
+            process.send(json.dumps(command))
+        else:
+            process = self._fork(command)
+        task = Task(self, process, is_plain)
         self._tasks.append(task)
         return task
+
+    def take_back(self, process: Process, is_plain: bool) -> None:
+        """Keep a process that came to its end for what is next, or let it go."""
+        if is_plain:
+            self._idle.append(process)
+        else:
+            process.close()
+
+    def _fork(self, command: dict) -> Process:
+        self._tell(command)
+        process = Process(self._listener.accept()[0])
+        if process.number != command["number"]:
+            raise AssertionError("Another process was expected.")
+        return process
+
+    def _tell(self, command: dict) -> None:
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
 
     def end(self) -> None:
         """End what a test has left running."""
@@ -204,12 +258,9 @@ class Subject:
             task.end()
         self._tasks.clear()
 
-    def warm_up(self, **values: object) -> None:
+    def warm_up(self) -> None:
         """Fill the caches, once the database is set up."""
-        self._process.stdin.write(
-            json.dumps({"job": "warm_up", "values": values}) + "\n"
-        )
-        self._process.stdin.flush()
+        self._tell({"job": "warm_up"})
         self.wait_until_ready()
 
     def run(self, job: str, **options: object) -> Outcome:
@@ -224,14 +275,30 @@ class Subject:
 
     def wait_for_lock(self, task: Task) -> None:
         """Wait until a process waits for the lock of another, or comes to an end."""
+        self._poll(
+            task,
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE application_name = %s AND wait_event_type = 'Lock'",
+            lambda waiting: waiting or task.has_news(0.01),
+        )
+
+    def wait_until_gone(self, task: Task) -> None:
+        """Wait until the database has undone what a killed process left."""
+        self._poll(
+            task,
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s",
+            lambda connections: not connections,
+        )
+
+    def _poll(self, task: Task, query: str, is_enough: Callable[[int], bool]) -> None:
+        deadline = time.monotonic() + ANSWER_SECONDS
         with self.sql() as cursor:
-            while not task.has_news(0.01):
-                cursor.execute(
-                    "SELECT count(*) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                )
-                if cursor.fetchone()[0]:
+            while time.monotonic() < deadline:
+                cursor.execute(query, [task.name])
+                if is_enough(cursor.fetchone()[0]):
                     return
+                time.sleep(0.005)
+        raise AssertionError(f"Nothing happens to {task.name}.")
 
 
 @dataclass
@@ -294,10 +361,10 @@ class Case:
             self.crashes.append(f"{job}: {last[-1] if last else outcome.error}")
         return outcome
 
-    def recover(self) -> None:
+    def recover(self, **options: object) -> None:
         """Run all jobs, as Odoo does every few minutes."""
         names = self.subject.jobs
-        failures = self.subject.run("jobs", names=names).expect()
+        failures = self.subject.run("jobs", names=names, **options).expect()
         self.crashes += filter(None, failures)
 
     def read(self) -> dict:

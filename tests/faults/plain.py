@@ -18,11 +18,12 @@ world: dict[str, str] = {}
 
 
 def prepare(registry):
-    """Point it at the test server, and wait a second where production waits ten."""
+    """Point it at the test server."""
     original = requests.request
 
     def request(*args, **options):
-        return original(*args, **{**options, "timeout": 1})
+        options["timeout"] = world.get("patience", options.get("timeout"))
+        return original(*args, **options)
 
     requests.request = request
     providers = registry["payment.provider"]
@@ -38,8 +39,18 @@ def prepare(registry):
     providers._build_request_url = build_request_url
 
 
+def warm_up(env):
+    """Do what is done often, for the caches."""
+    case = add_case(env, "First", "cus_1", "pm_1", 1)
+    pay_cash(env, case)
+    read(env, case)
+
+
 def apply(new_world):
-    """Put this fork into a world of its own: another address of Stripe."""
+    """Put this fork into a world of its own.
+
+    Stripe may have another address there, and be waited for for another time.
+    """
     world.update(new_world)
 
 

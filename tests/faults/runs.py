@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from contextlib import nullcontext
+from unittest.mock import patch
 
 from freezegun import freeze_time
 
@@ -21,6 +21,7 @@ from tests.faults.worker import wrap
 
 set_up = ours.set_up
 apply = ours.apply
+warm_up = ours.warm_up
 ask_stripe = ours.ask_stripe
 start_bulk = ours.start_bulk
 run_bulk = ours.run_bulk
@@ -155,6 +156,11 @@ def add_schedule(env, **values):
     return env["omni.billing.run.schedule"].create(values).id
 
 
+def end_schedule(env, schedule):
+    """Archive a schedule, so that it begins no more runs."""
+    env["omni.billing.run.schedule"].browse(schedule).active = False
+
+
 def add_services(env, count, start):
     """Add services that are charged each month."""
     partner = env["res.partner"].create({"name": "Subscriber"})
@@ -177,29 +183,22 @@ def add_services(env, count, start):
     )
 
 
-def import_file(env, model, file, first, last):
-    """Import some rows of a CSV file, as a user does."""
-    with open(file, newline="") as source:
-        columns, *rows = csv.reader(source)
-    result = env[model].load(columns, rows[first:last])
-    errors = [m["message"] for m in result["messages"] if m["type"] == "error"]
-    return errors, len(rows)
-
-
 # === WHAT JOBS DO === #
 
 
 def work(env, now="", seconds=30, chunk=5):
     """Run the job of billing runs in one slot of time; tell which runs are left."""
-    omni_billing_run_billing.CHUNK = chunk
     begun = os.times().elapsed
 
     def commit_progress(self, processed=0, *, remaining=None, deactivate=False):
         self.env.cr.commit()
         return max(seconds - (os.times().elapsed - begun), 0)
 
-    env.registry["ir.cron"]._commit_progress = commit_progress
-    with freeze_time(now) if now else nullcontext():
+    with (
+        patch.object(omni_billing_run_billing, "CHUNK", chunk),
+        patch.object(env.registry["ir.cron"], "_commit_progress", commit_progress),
+        freeze_time(now) if now else nullcontext(),
+    ):
         env["omni.billing.run"]._cron_process()
     working = env["omni.billing.run"].search(
         [("state", "in", ("running", "collecting"))]

@@ -23,19 +23,36 @@ def set_up(env, stripe_url, key, groups):
         }
     )
     env.ref("payment.payment_method_card").active = True
-    group_ids = [env.ref(group).id for group in [*groups, "base.group_user"]]
+    return add_users(env, dict.fromkeys(("ann", "ben"), groups))
+
+
+def add_users(env, groups):
+    """Add users; return their ids.
+
+    :param dict groups: by name, the groups of each, beside that of all users.
+    """
     users = env["res.users"].create(
         [
-            {"name": name, "login": name, "group_ids": [Command.set(group_ids)]}
-            for name in ("ann", "ben")
+            {
+                "name": name,
+                "login": name,
+                "group_ids": [
+                    Command.set(
+                        [env.ref(group).id for group in [*names, "base.group_user"]]
+                    )
+                ],
+            }
+            for name, names in groups.items()
         ]
     )
-    return dict(zip(("ann", "ben"), users.ids, strict=True))
+    return dict(zip(groups, users.ids, strict=True))
 
 
 def add_customer(env, name, customer, card):
     """Add a customer whose card is saved; nobody else has anything under way."""
-    env["payment.transaction"].search([]).is_post_processed = True
+    env["payment.transaction"].search(
+        [("is_post_processed", "=", False)]
+    ).is_post_processed = True
     partner = env["res.partner"].create({"name": name})
     token = env["payment.token"].create(
         {
@@ -70,6 +87,9 @@ def receive(events):
         ).status_code
         for event in events
     ]
+
+
+receive.is_web = True
 
 
 def read_money(env, case):
@@ -113,4 +133,41 @@ def read(env, case):
         # What a person sees on the screen, whether it is booked yet or not.
         "refunds_seen": round(-sum(refunds.mapped("amount")), 2),
         "todos": len(invoice.activity_ids),
+    }
+
+
+def read_books(env, partners):
+    """Read what `books.agree` checks: the entries and our ledger, of some customers."""
+    lines = env["account.move.line"].search(
+        [
+            ("move_id.commercial_partner_id", "in", partners),
+            ("parent_state", "=", "posted"),
+        ]
+    )
+    transactions = env["omni.billing.transaction"].search(
+        [("commercial_partner_id", "in", partners), ("state", "=", "invoiced")]
+    )
+    return {
+        "lines": [
+            {
+                "move": line.move_id.id,
+                "partner": line.partner_id.id,
+                "account": line.account_type,
+                "balance": line.balance,
+                "transaction": line.billing_transaction_id.id,
+            }
+            for line in lines
+        ],
+        "transactions": [
+            {
+                "id": transaction.id,
+                "partner": transaction.commercial_partner_id.id,
+                "is_payment": transaction.transaction_type == "payment",
+                "amount": transaction.amount_total,
+                "invoice": transaction.invoice_id.id,
+                "total": transaction.invoice_id.amount_total_signed,
+                "state": transaction.invoice_id.state,
+            }
+            for transaction in transactions
+        ],
     }

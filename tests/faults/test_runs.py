@@ -123,6 +123,61 @@ def test_two_runs_of_the_same_customers_at_once(runs, customers, step):
     check_all_billed(runs, customers, [one, other])
 
 
+@pytest.fixture
+def case(runs, customers):
+    """Give the preview of an invoice for the first of the customers."""
+    values = {"users": runs.users, "partner": customers[0]}
+    return runs.run("people.add_previews", **values).expect()
+
+
+def check_billed_once(runs, customers, run, first):
+    """See that each has one invoice, and what the run says of the first."""
+    books = runs.run("read", runs=[run], customers=customers).expect()
+    assert [invoice[0] for invoice in books["invoices"]] == customers
+    assert (books["unbilled"], books["has_gaps"]) == (0, False)
+    states = {line[0]: line[1] for line in books["lines"]}
+    assert states == {**dict.fromkeys(customers, "done"), customers[0]: first}
+
+
+@pytest.mark.parametrize("step", ["prepared", "created", "marked", "second chunk"])
+def test_one_bills_by_hand_whom_the_run_is_billing(runs, customers, case, step):
+    """W9, design §5.2: before the run comes to it, or not at all."""
+    run = start(runs)
+    task = work(runs, stop=step).wait_until_stopped()
+    outcome = runs.run("people.generate", by="sam", case=case)
+    task.go_on().result().expect()
+    finish(runs)
+    if step == "prepared":
+        outcome.expect()
+        check_billed_once(runs, customers, run, "skipped")
+        return
+    assert outcome.error == "UserError"
+    told = "no longer unbilled" if step == "second chunk" else "Someone else is working"
+    assert told in outcome.message
+    check_billed_once(runs, customers, run, "done")
+
+
+@pytest.mark.parametrize("step", ["looked", "locked", "written", "committed"])
+def test_run_bills_whom_one_is_billing_by_hand(runs, customers, case, step):
+    """W9, design §5.2: the run leaves the customer for later, and holds up nobody."""
+    run = start(runs)
+    task = runs.start("people.generate", by="sam", case=case, stop=step)
+    task.wait_until_stopped()
+    job = work(runs)
+    runs.wait_for_lock(job)
+    assert job.has_news(0), "the run does not wait for a person"
+    job.result().expect()
+    outcome = task.go_on().result()
+    finish(runs)
+    if step == "looked":
+        assert outcome.error == "UserError"
+        assert "no longer unbilled" in outcome.message
+    else:
+        outcome.expect()
+    state = "done" if step == "looked" else "skipped"
+    check_billed_once(runs, customers, run, state)
+
+
 def test_two_people_begin_the_same_run(runs, customers):
     run = start(runs)
     again = runs.run("press", by="ben", run=run, button="action_start")
