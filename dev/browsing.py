@@ -12,6 +12,9 @@ from dev.console import Failure
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+#: Generous, for a machine that has other things to do: who waits for what comes in a
+#: second waits a second.
+PATIENCE_SECONDS = 60
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 # A finger instead of a mouse. A menu that still slides in would be pushed away by it.
@@ -48,6 +51,25 @@ def browser() -> Iterator[Browser]:
             yield chromium
         finally:
             chromium.close()
+
+
+#: As on a page without TLS. Odoo's, once it is up, makes the page forget what it read,
+#: loads pages for later, and complains when the browser is closed before that.
+NO_SERVICE_WORKER = "delete Navigator.prototype.serviceWorker;"
+#: Keeps what a page says in passing, for who comes too late to see it.
+KEEP_NOTICES = """
+window.toldInPassing = [];
+new MutationObserver((changes) => {
+    for (const node of changes.flatMap((change) => [...change.addedNodes])) {
+        if (node.nodeType === Node.ELEMENT_NODE) {
+            const inside = node.querySelectorAll(".o_notification");
+            for (const notice of node.matches(".o_notification") ? [node] : inside) {
+                window.toldInPassing.push(notice.innerText.replace(/\\s+/g, " "));
+            }
+        }
+    }
+}).observe(document, { childList: true, subtree: true });
+"""
 
 
 def log_in(page: Page, user: str, password: str | None = None) -> Page:

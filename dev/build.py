@@ -77,3 +77,9 @@ def load_demo(workspace: Workspace, database: str) -> None:
         workspace.script(
             database, paths.SCRIPTS / "demo.py", module=addon.NAME, files=files
         )
+
+
+def make_assets(workspace: Workspace, database: str) -> None:
+    """Spare the first page the making of scripts and styles."""
+    with Step("Making scripts and styles", "Scripts and styles made"):
+        workspace.script(database, paths.SCRIPTS / "assets.py")

@@ -1,8 +1,9 @@
 """A pytest plugin for tests/e2e: a real Odoo server and a real browser.
 
-Each test module gets its own copy of the demo database and its own server. A test
-fails when a page it visited reported an error on its console; the screenshot of a
-failed test is in ``.omni/screenshots``.
+One copy of the demo database and one server serve all stories: each makes the customers
+it tells of, and leaves the settings as it found them. A test fails when a page it
+visited reported an error on its console; the screenshot of a failed test is in
+``.omni/screenshots``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,12 +25,16 @@ from dev.workspace import Workspace
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+#: As long as a story takes, even on a machine that has other things to do.
+BEFORE_MIDNIGHT = timedelta(seconds=100)
+
 
 class DemoServer:
-    """A served copy of the demo database, and two ways into it beside the browser."""
+    """A served copy of the demo database, and the ways into it beside the browser."""
 
     def __init__(self, workspace: Workspace, odoo: server.Server) -> None:
         self._workspace = workspace
+        self._rpcs: dict[str, Rpc] = {}
         self.database = odoo.database
         self.url = odoo.url
         self.log = odoo.log
@@ -40,8 +47,50 @@ class DemoServer:
         return self._workspace.shell(self.database, code, **arguments)
 
     def rpc(self, login: str, password: str | None = None) -> Rpc:
-        """Log in as a user, for calls like those of the web client."""
-        return Rpc(self.url, self.database, login, password or login)
+        """Log in as a user, for calls like those of the web client.
+
+        Once: to check a password takes half a second, on purpose.
+        """
+        if login not in self._rpcs:
+            rpc = Rpc(self.url, self.database, login, password or login)
+            self._rpcs[login] = rpc
+        return self._rpcs[login]
+
+    def forget(self, login: str) -> None:
+        """Let a user log in anew, as one does to work in another language."""
+        self._rpcs.pop(login, None)
+
+    def ref(self, xml_id: str) -> int:
+        """Find the record of an XML id."""
+        module, _dot, name = xml_id.partition(".")
+        [found] = self.rpc("admin").call(
+            "ir.model.data",
+            "search_read",
+            [("module", "=", module), ("name", "=", name)],
+            ["res_id"],
+        )
+        return found["res_id"]
+
+    def run_job(self, name: str) -> None:
+        """Run one of the addon's scheduled jobs until nothing is left for it to do.
+
+        It has to be asked for, since the server runs none by itself.
+
+        :param name: as in ``ir_cron_<name>``.
+        """
+        admin, job = self.rpc("admin"), self.ref(f"omni_billing.ir_cron_{name}")
+        assert self._is_asked_for(job), f"Nobody asked for the job {name}."
+        for _go in range(20):
+            done = admin.call("ir.cron", "method_direct_trigger", [job])
+            assert done is True, done
+            if not self._is_asked_for(job):
+                return
+        raise AssertionError(f"The job {name} does not come to an end.")
+
+    def _is_asked_for(self, job: int) -> bool:
+        now = f"{datetime.now(timezone.utc):%F %T}"
+        due = [("cron_id", "=", job), ("call_at", "<=", now)]
+        return bool(self.rpc("admin").call("ir.cron.trigger", "search_count", due))
 
 
 class Rpc:
@@ -54,6 +103,12 @@ class Rpc:
         self._session = requests.Session()
         user = {"db": database, "login": login, "password": password}
         self.uid = self._post("/web/session/authenticate", user)["uid"]
+
+    @property
+    def cookie(self) -> dict[str, str]:
+        """Give the cookie of the session, for a browser to go on with."""
+        session = self._session.cookies["session_id"]
+        return {"name": "session_id", "value": session, "url": self._url}
 
     def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method; an error on the server is raised as :class:`RpcError`."""
@@ -86,19 +141,22 @@ def workspace() -> Workspace:
     return Workspace(core.ensure(), paths.TEST_DATA, dict(os.environ))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server_options() -> list[str]:
-    """Give Odoo's own options for the server; a module may override this."""
-    return ["--workers=0"]
+    """Give Odoo's own options for the server.
+
+    No job runs by itself: a story runs the one it tells of, and none is at work on the
+    same records at the same moment. No mail goes to a mail server of this machine.
+    """
+    return ["--workers=0", "--max-cron-threads=0", "--smtp-port=9"]
 
 
-@pytest.fixture(scope="module", name="server")
+@pytest.fixture(scope="session", name="server")
 def server_fixture(
-    request: pytest.FixtureRequest, workspace: Workspace, server_options: list[str]
+    workspace: Workspace, server_options: list[str]
 ) -> Iterator[DemoServer]:
-    """Serve a fresh copy of the demo database for one test module."""
-    name = request.module.__name__.rpartition(".")[2]
-    database = f"{PREFIX}_run_{name}_{os.getpid()}"[:63]
+    """Serve a fresh copy of the demo database for the whole session."""
+    database = f"{PREFIX}_run_e2e_{os.getpid()}"
     databases = workspace.databases
     databases.copy(os.environ["OMNI_DEMO_TEMPLATE"], database)
     port = server.free_port()
@@ -108,7 +166,7 @@ def server_fixture(
     )
     try:
         with server.serving(
-            workspace, database, *server_options, port=port, log=f"e2e-{name}"
+            workspace, database, *server_options, port=port, log="e2e"
         ) as odoo:
             yield DemoServer(workspace, odoo)
     finally:
@@ -131,7 +189,7 @@ def console_errors() -> list[str]:
 @pytest.fixture
 def device() -> dict[str, Any]:
     """Give Playwright's options for the device; a module may override this."""
-    return {"viewport": browsing.DESKTOP}
+    return {"viewport": browsing.DESKTOP, "reduced_motion": "reduce"}
 
 
 @pytest.fixture
@@ -143,27 +201,50 @@ def page(
     console_errors: list[str],
 ) -> Iterator[Page]:
     """Open a page in a profile of its own; paths are relative to the server."""
-    context = browser.new_context(base_url=server.url, accept_downloads=True, **device)
-    context.set_default_timeout(20_000)
+    context = browser.new_context(
+        base_url=server.url,
+        accept_downloads=True,
+        # As the server's: both have to agree on what day it is.
+        timezone_id="UTC",
+        **device,
+    )
+    context.set_default_timeout(browsing.PATIENCE_SECONDS * 1000)
+    context.add_init_script(browsing.KEEP_NOTICES)
+    context.add_init_script(browsing.NO_SERVICE_WORKER)
     page = context.new_page()
     browsing.collect_errors(page, console_errors)
     yield page
+    # A page that is closed while it loads complains of that; nobody is to blame.
+    errors = list(console_errors)
     failed = getattr(request.node, "failed", False)
-    if failed or console_errors:
+    if failed or errors:
         _save_screenshot(page, request.node.nodeid)
     context.close()
-    if console_errors and not failed:
-        pytest.fail("The browser's console has errors:\n" + "\n".join(console_errors))
+    if errors and not failed:
+        pytest.fail("The browser's console has errors:\n" + "\n".join(errors))
 
 
 @pytest.fixture
-def login(page: Page) -> Callable[..., Page]:
-    """Give a function that logs a user in through the login page."""
+def login(page: Page, server: DemoServer) -> Callable[..., Page]:
+    """Give a function that lets a user work in the browser.
+
+    It does without the login page, which has a story of its own.
+    """
 
     def log_in(user: str, password: str | None = None) -> Page:
-        return browsing.log_in(page, user, password)
+        page.context.add_cookies([server.rpc(user, password).cookie])
+        return page
 
     return log_in
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin no story that might end on the day after."""
+    now = datetime.now(timezone.utc)
+    tomorrow = (now + BEFORE_MIDNIGHT).replace(hour=0, minute=0, second=0)
+    if tomorrow.date() != now.date():
+        time.sleep((tomorrow - now).total_seconds() + 1)
 
 
 @pytest.hookimpl(wrapper=True)

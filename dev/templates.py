@@ -74,9 +74,11 @@ class Templates:
         def fill(draft: str) -> None:
             self._databases.copy(installed, draft)
             build.load_demo(self._space, draft)
+            build.make_assets(self._space, draft)
 
         installed = self._addon()
-        digest = addon.digest_of([paths.SCRIPTS / "demo.py"], installed)
+        scripts = [paths.SCRIPTS / name for name in ("demo.py", "assets.py")]
+        digest = addon.digest_of(scripts, installed)
         return self._ensure("demo", digest, fill)
 
     def _queue(self) -> str:

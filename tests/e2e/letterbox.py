@@ -13,18 +13,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_mailbox(server) -> Iterator[SmtpServer]:
-    """Have the server's mail go to a mail server of the test."""
+    """Have the server's mail go to a mail server of the story, as long as it lasts."""
+    admin = server.rpc("admin")
     with SmtpServer() as smtp:
-        server.rpc("admin").call(
-            "ir.mail_server",
-            "create",
-            [
-                {
-                    "name": "Mailbox",
-                    "smtp_host": "127.0.0.1",
-                    "smtp_port": smtp.port,
-                    "smtp_encryption": "none",
-                }
-            ],
-        )
-        yield smtp
+        values = {
+            "name": "Mailbox",
+            "smtp_host": "127.0.0.1",
+            "smtp_port": smtp.port,
+            "smtp_encryption": "none",
+        }
+        mail_server = admin.call("ir.mail_server", "create", [values])
+        try:
+            yield smtp
+        finally:
+            admin.call("ir.mail_server", "unlink", mail_server)

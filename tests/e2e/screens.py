@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 from words import say, spoken
 
+from dev.browsing import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Download, Locator, Page
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 class Rows:
@@ -322,8 +325,7 @@ class InvoiceDialog(Dialog):
     def send(self) -> None:
         """Send by e-mail, with one click; where no mail server is, it waits."""
         self.press("Send by E-mail")
-        notice = re.compile("e-mail (sent successfully|waits to be sent)")
-        expect(self.page.get_by_text(notice).first).to_be_visible()
+        is_told(self.page, "e-mail sent successfully", "e-mail waits to be sent")
 
     def pay(self) -> PaymentDialog:
         """Go on to the payment."""
@@ -415,7 +417,7 @@ class PaymentDialog(Dialog):
         """Try to pay by card, where none is saved; the dialog stays."""
         self.choose("Card")
         self.press("Pay Invoice")
-        assert "Missing required fields" in read_notice(self.page)
+        is_told(self.page, "Missing required fields")
         expect(self.box).to_be_visible()
 
     def is_refused(self) -> str:
@@ -603,6 +605,11 @@ class SystemList:
         """Where one chooses how many rows a page has."""
         return self.page.get_by_role("combobox", name="Rows per page")
 
+    def choose_page_size(self, size: str) -> None:
+        """Have so many rows on a page."""
+        with self._read_again():
+            self.page_size.select_option(size)
+
     def card(self, name: str, amount: str) -> None:
         """Wait for the amount on a card: ``total``, ``open`` and so on."""
         card = self.page.locator(f".o_billing_card[data-card={name}]")
@@ -770,13 +777,26 @@ def fits(page: Page, dialog: Dialog | None = None) -> None:
         assert box.evaluate("box => box.scrollWidth") <= page.viewport_size["width"]
 
 
-def read_notice(page: Page) -> str:
-    """Read what was said in passing, and close it."""
-    notice = page.locator(".o_notification").first
-    text = notice.inner_text()
-    notice.locator(".o_notification_close").click()
-    expect(notice).to_have_count(0)
-    return " ".join(text.split())
+def is_told(page: Page, *texts: str) -> None:
+    """Wait for one of these to be said in passing, and close what is said.
+
+    It goes by itself after some seconds, maybe before one looks.
+    """
+    page.wait_for_function(
+        "texts => texts.some(text => toldInPassing.some(said => said.includes(text)))",
+        arg=texts,
+    )
+    page.locator(".o_notification_close").evaluate_all(
+        "buttons => buttons.forEach(button => button.click())"
+    )
+
+
+def wait_until(page: Page, is_so: Callable[[], bool]) -> None:
+    """Wait for what comes to the test itself while the browser goes on."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, "It does not come."
+        page.wait_for_timeout(20)
 
 
 def read_pdf(source: Download | bytes) -> str:

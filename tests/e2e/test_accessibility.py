@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from screens import CustomerPage, InvoiceList, RefundDialog, TransactionList
-from stories import add_customer, bill, charge, pay
+from stories import add_customer, bill, charge, give_credit, pay, today
 
 from dev import browsing
 
@@ -16,14 +14,26 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa"]}
 
 
 @pytest.fixture(scope="module")
-def customer(server):
+def clinic(server):
+    """Have a customer with an invoice and a charge; give it, and its rows in lists."""
     staff = server.rpc("staff")
-    customer = add_customer(server, "Clinic")
+    customer = add_customer(server, "Harley Clinic")
     charge(staff, customer, "Visit", cost=50, taxed=True)
-    bill(staff, customer)
-    today = f"{date.today()}"
-    charge(staff, customer, "Second visit", cost=50, taxed=True, date=today)
-    return customer
+    number = bill(staff, customer)["name"]
+    title = "Second visit"
+    charge(staff, customer, title, cost=50, taxed=True, date=f"{today()}")
+    return customer, {InvoiceList: number, TransactionList: title}
+
+
+@pytest.fixture
+def customer(clinic):
+    return clinic[0]
+
+
+@pytest.fixture
+def row(clinic, screen):
+    """Give the row of the customer in a list."""
+    return clinic[1][screen]
 
 
 def check(page, *selectors):
@@ -38,11 +48,11 @@ def check(page, *selectors):
 
 
 @pytest.mark.parametrize("screen", [TransactionList, InvoiceList])
-def test_cards_and_row_menu(login, customer, screen):
+def test_cards_and_row_menu(login, row, screen):
     page = login("staff")
-    screen(page)
+    rows = screen(page).rows
     check(page, ".o_billing_card")
-    page.locator(".o_data_row").first.locator("td").nth(2).click(button="right")
+    rows.right_click(row)
     check(page, ".o_billing_row_menu")
     page.keyboard.press("Escape")
 
@@ -64,24 +74,21 @@ def test_tab_and_preview_by_keyboard(login, customer):
     check(page, ".o_proforma_preview")
 
 
-def test_menu_behind_the_button_of_a_row(login, customer):
+@pytest.mark.parametrize("screen", [InvoiceList])
+def test_menu_behind_the_button_of_a_row(login, row, screen):
     page = login("staff")
-    InvoiceList(page)
-    toggle = page.get_by_role("button", name="Actions", exact=True).first
+    rows = screen(page).rows
     check(page, ".o_billing_row_menu_cell", ".o_billing_page_size")
-    toggle.click()
+    rows.menu(row)
     check(page, ".o_billing_row_menu")
 
 
 def test_operations_and_refund(server, login):
     """F26, F176"""
     staff = server.rpc("staff")
-    gym = add_customer(server, "Riverside Gym")
+    gym = add_customer(server, "Marble Gym")
     page = login("manager")
-    [kind, *_others] = staff.call("omni.billing.credit.type", "search", [])
-    credit = {"transaction_type": "credit", "credit_type_id": kind}
-    values = {"partner_id": gym, "name": "Outage", "retail_cost": 10} | credit
-    staff.call("omni.billing.transaction", "create", [values])
+    give_credit(staff, gym, "Outage", cost=10)
     bill(staff, gym)
     tab = CustomerPage.open(page, gym)
     tab.owes(credit="$ 10.00")
@@ -96,7 +103,7 @@ def test_operations_and_refund(server, login):
 def test_dialog_of_many_invoices(server, login):
     """F8, F120: while it asks, and when it tells what failed."""
     staff = server.rpc("staff")
-    cafe = add_customer(server, "Harbour Cafe")
+    cafe = add_customer(server, "Beacon Cafe")
     invoices = []
     for title in ("Fibre", "Router"):
         charge(staff, cafe, title)
@@ -106,7 +113,7 @@ def test_dialog_of_many_invoices(server, login):
 
     page = login("manager")
     screen = InvoiceList(page)
-    screen.search("Harbour Cafe", by="Customer")
+    screen.search("Beacon Cafe", by="Customer")
     screen.rows.count(2)
     bulk = screen.download(*numbers)
     check(page, ".modal-content")

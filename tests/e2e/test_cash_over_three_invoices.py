@@ -12,7 +12,7 @@ RECEIPT = "Cash paid 2025-02-10 - Receipt #001"
 def test_300_in_cash_pay_three_invoices(server, login):
     """F205: the same reference on one ledger entry for each invoice (F141, F137)."""
     staff = server.rpc("staff")
-    cafe = add_customer(server, "Harbour Cafe")
+    cafe = add_customer(server, "Station Cafe")
     numbers = []
     for month in ("2024-11", "2024-12", "2025-01"):
         charge(staff, cafe, f"Fibre, {month}", cost=100, date=f"{month}-15")
@@ -24,7 +24,7 @@ def test_300_in_cash_pay_three_invoices(server, login):
     customer.owes(unbilled="$ 100.00", due="$ 300.00")
 
     invoices = InvoiceList(page)
-    invoices.search("Harbour Cafe", by="Invoice")
+    invoices.search("Station Cafe", by="Invoice")
     invoices.filter("Not Yet Paid")
     invoices.rows.show_only(*reversed(numbers))
     payment = invoices.pay(*numbers)
@@ -53,7 +53,7 @@ def test_300_in_cash_pay_three_invoices(server, login):
 def test_cash_comes_in_parts(server, login):
     """F212, F147, F157: paid when the parts make the whole, and never more."""
     staff = server.rpc("staff")
-    gym = add_customer(server, "Riverside Gym")
+    gym = add_customer(server, "Boxing Gym")
     charge(staff, gym, "Fibre", cost=45)
     number = bill(staff, gym)["name"]
 

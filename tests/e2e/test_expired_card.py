@@ -10,7 +10,7 @@ from stories import add_customer, bill, charge
 def test_customer_without_a_card_pays_otherwise(server, login):
     """F203, where no card is saved: F142, F144, F146."""
     staff = server.rpc("staff")
-    cafe = add_customer(server, "Harbour Cafe")
+    cafe = add_customer(server, "Corner Cafe")
     charge(staff, cafe, "Fibre", cost=45)
     number = bill(staff, cafe)["name"]
 

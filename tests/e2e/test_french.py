@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 
 import books
 import polib
@@ -15,9 +14,9 @@ from screens import (
     TransactionDialog,
     TransactionList,
     VoidDialog,
-    read_notice,
+    is_told,
 )
-from stories import add_customer, bill, charge, working_in
+from stories import add_customer, bill, charge, today, working_in
 
 from dev import paths
 
@@ -73,17 +72,16 @@ def speaks_french(page, english):
     return check
 
 
-@pytest.fixture
-def atelier(server):
-    """Have a customer who gets invoices in French."""
-    atelier = add_customer(server, "Atelier Duval")
-    server.rpc("admin").call("res.partner", "write", [atelier], {"lang": "fr_FR"})
-    charge(server.rpc("staff"), atelier, "Forfait", cost=45, date=f"{date.today()}")
+def add_atelier(server, name):
+    """Have a customer who gets invoices in French, with a charge of today."""
+    atelier = add_customer(server, name, lang="fr_FR")
+    charge(server.rpc("staff"), atelier, "Forfait", cost=45, date=f"{today()}")
     return atelier
 
 
-def test_month_is_billed_in_french(server, page, login, french, atelier, speaks_french):
+def test_month_is_billed_in_french(server, page, login, french, speaks_french):
     """F1, F13, F40, F47, F132, F159: each screen of the daily work."""
+    atelier = add_atelier(server, "Atelier Duval")
     amount = french.amount
     login("staff")
     customer = CustomerPage.open(page, atelier)
@@ -128,7 +126,7 @@ def test_month_is_billed_in_french(server, page, login, french, atelier, speaks_
     payment = invoice.pay()
     speaks_french()
     payment.pay("Cash", reference="Reçu 12")
-    assert f"Paiement de {amount(45)} enregistré sur {number}." in read_notice(page)
+    is_told(page, f"Paiement de {amount(45)} enregistré sur {number}.")
     customer.invoices.show(number, billing_state="Payé")
     customer.owes(unbilled=amount(12.5), due=amount(0), paid=amount(45))
 
@@ -148,8 +146,9 @@ def test_month_is_billed_in_french(server, page, login, french, atelier, speaks_
     books.agree(server)
 
 
-def test_lists_and_menus_speak_french(page, login, atelier, server, speaks_french):
+def test_lists_and_menus_speak_french(page, login, server, speaks_french):
     """F7, F26, F68: the lists of the customer, and what opens over them."""
+    atelier = add_atelier(server, "Atelier Moreau")
     staff = server.rpc("staff")
     number = bill(staff, atelier)["name"]
     charge(staff, atelier, "Forfait")

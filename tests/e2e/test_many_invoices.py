@@ -13,7 +13,14 @@ import books
 import pytest
 from letterbox import open_mailbox
 from playwright.sync_api import expect
-from screens import BulkDialog, InvoiceList, PaymentDialog, read_pages, read_pdf
+from screens import (
+    BulkDialog,
+    InvoiceList,
+    PaymentDialog,
+    read_pages,
+    read_pdf,
+    wait_until,
+)
 from stories import add_customer, bill, charge, pay
 
 STEP = "**/omni.billing.bulk/run_step"
@@ -134,10 +141,11 @@ def test_customer_without_an_address_gets_no_mail(server, have, login):
         admin.call("res.partner", "write", [silent], {"email": "gym@example.com"})
         bulk.press("Try Failed Again")
         bulk.is_done("2 of 2")
+        server.run_job("send_mails")
         addresses = ("hill.cafe@example.com", "gym@example.com")
         for invoice, address in zip(invoices, addresses, strict=True):
             assert invoice["name"] in mailbox.wait(address)["Subject"]
-        assert len(mailbox.messages) == len(addresses)
+            assert len(mailbox.find(address)) == 1
 
 
 def test_download_as_one_file(have, login):
@@ -186,6 +194,7 @@ def test_stop_leaves_the_rest(server, staff, have, login):
     bulk.is_at("0 of 12")
     bulk.press("Stop")
     expect(bulk.box.get_by_role("button", name="Stop")).to_be_disabled()
+    wait_until(page, lambda: held)
     [step] = held
     step.continue_()
     bulk.is_at("5 of 12")
@@ -194,6 +203,7 @@ def test_stop_leaves_the_rest(server, staff, have, login):
     assert read_states(staff, invoices) == {"paid": 5, "unpaid": 7}
     bulk.press("Continue")
     bulk.press("Stop")
+    wait_until(page, lambda: len(held) == 2)
     held[1].continue_()
     bulk.is_at("10 of 12")
     bulk.finish()

@@ -18,20 +18,20 @@ def staff(server):
 
 def test_month_is_billed_customer_by_customer(server, staff, login):
     """F201, F206, F208: two lines of twenty are excluded, and wait."""
-    cafe = add_customer(server, "Harbour Cafe")
+    cafe = add_customer(server, "Metro Cafe")
     charge(staff, cafe, *(f"Line {n:02}" for n in range(1, 19)), taxed=True)
     charge(staff, cafe, "Data overage", cost=60)
     charge(staff, cafe, "Installation fee", cost=100)
-    bistro = add_customer(server, "Bistro Lune")
+    bistro = add_customer(server, "Bistro Soleil")
     charge(staff, bistro, "Fibre", "Telephone", cost=45)
 
     page = login("staff")
     transactions = TransactionList(page)
-    transactions.search("Harbour Cafe", by="Customer")
+    transactions.search("Metro Cafe", by="Customer")
     transactions.rows.count(20)
     transactions.rows.show("Line 07", state="Unbilled", amount_total="$ 28.75")
 
-    proforma = start_invoice(page, "Harbour Cafe")
+    proforma = start_invoice(page, "Metro Cafe")
     proforma.enter(**JANUARY, date_due="2025-02-15", title="Services of January 2025")
     proforma.counts(20)
     proforma.totals("$ 610.00", "$ 67.50", "$ 677.50")
@@ -53,11 +53,11 @@ def test_month_is_billed_customer_by_customer(server, staff, login):
     cafe_invoice.close()
 
     transactions = TransactionList(page)
-    transactions.search("Harbour Cafe", by="Customer")
+    transactions.search("Metro Cafe", by="Customer")
     transactions.rows.show_only("Installation fee", "Data overage")
 
     transactions = TransactionList(page)
-    transactions.search("Bistro Lune", by="Customer")
+    transactions.search("Bistro Soleil", by="Customer")
     transactions.rows.count(2)
     proforma = transactions.bill("Fibre")
     proforma.enter(**JANUARY, title="Services of January 2025")
@@ -75,7 +75,7 @@ def test_month_is_billed_customer_by_customer(server, staff, login):
 
 def test_one_period_makes_three_invoices(server, staff, login):
     """F207: mobile, internet and the rest apart; what is billed never reappears."""
-    gym = add_customer(server, "Riverside Gym")
+    gym = add_customer(server, "Summit Gym")
     charge(staff, gym, "Mobile 1", "Mobile 2", cost=25)
     charge(staff, gym, "Internet", cost=45)
     charge(staff, gym, "Late change fee", cost=5)
@@ -118,7 +118,7 @@ def test_one_period_makes_three_invoices(server, staff, login):
 
 def test_installation_of_today_is_billed_alone(server, staff, login):
     """F210: start and end are today, the recurring line waits for its month."""
-    shop = add_customer(server, "Corner Shop")
+    shop = add_customer(server, "Village Shop")
     charge(staff, shop, "Fibre, December", date="2024-12-31")
 
     page = login("staff")
@@ -147,7 +147,7 @@ def test_installation_of_today_is_billed_alone(server, staff, login):
 
 def test_typed_title_outlives_a_change_of_the_period(server, staff, login):
     """F42: the proposed title follows the period, what a person wrote does not."""
-    club = add_customer(server, "Chess Club")
+    club = add_customer(server, "Rowing Club")
     charge(staff, club, "Fibre", cost=45)
 
     proforma = CustomerPage.open(login("staff"), club).bill()

@@ -7,6 +7,8 @@ import pytest
 from letterbox import open_mailbox
 from screens import CustomerPage, InvoiceList, read_pdf
 
+from dev import browsing
+
 
 @pytest.fixture
 def mailbox(server):
@@ -14,9 +16,9 @@ def mailbox(server):
         yield smtp
 
 
-def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, mailbox, login):
+def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, mailbox, page):
     """F200, with the card's part paid in cash: F11, F59, F113, F135, F158."""
-    page = login("staff")
+    browsing.log_in(page, "staff")
     customer = CustomerPage.create(page, name="Nora Newton", email="nora@example.com")
 
     customer.add_charge("Setup", "50")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import books
 import pytest
 from screens import (
@@ -14,9 +12,9 @@ from screens import (
     RefundDialog,
     TransactionDialog,
     TransactionList,
-    read_notice,
+    is_told,
 )
-from stories import add_customer, bill, charge, pay
+from stories import add_customer, bill, charge, pay, today
 
 GOODWILL = "Service outage or goodwill"
 
@@ -28,7 +26,7 @@ def staff(server):
 
 def test_paying_from_a_row_is_seen_on_the_whole_page(server, staff, login):
     """F9, F31: balances and both lists follow what is done in a row."""
-    cafe = add_customer(server, "Quay Cafe")
+    cafe = add_customer(server, "Tea House")
     charge(staff, cafe, "Fibre", cost=45)
     number = bill(staff, cafe)["name"]
     page = login("staff")
@@ -43,8 +41,8 @@ def test_paying_from_a_row_is_seen_on_the_whole_page(server, staff, login):
 
 def test_each_operation_once(server, staff, login):
     """F26, F33, F152, F176: the amounts before and after each of them."""
-    cafe = add_customer(server, "Harbour Cafe")
-    charge(staff, cafe, "Fibre", cost=45, date=f"{date.today()}")
+    cafe = add_customer(server, "Ledger Cafe")
+    charge(staff, cafe, "Fibre", cost=45, date=f"{today()}")
 
     page = login("manager")
     customer = CustomerPage.open(page, cafe)
@@ -76,7 +74,7 @@ def test_each_operation_once(server, staff, login):
     customer = CustomerPage.open(page, cafe)
     customer.owes(due="$ 15.00", paid="$ 35.00", credit="$ 20.00")
     customer.operations().choose("Reconcile the Account")
-    assert "Credit used for unpaid invoices: $ 15.00." in read_notice(page)
+    is_told(page, "Credit used for unpaid invoices: $ 15.00.")
     customer.owes(due="$ 0.00", paid="$ 50.00", credit="$ 5.00")
 
     customer.operations().choose("Record a Refund")
@@ -89,7 +87,7 @@ def test_each_operation_once(server, staff, login):
 
 def test_staff_record_no_refund(server, login):
     """F26, F176: giving money back is for managers."""
-    gym = add_customer(server, "Riverside Gym")
+    gym = add_customer(server, "Judo Gym")
     customer = CustomerPage.open(login("staff"), gym)
     menu = customer.operations()
     assert menu.actions == [
@@ -99,13 +97,12 @@ def test_staff_record_no_refund(server, login):
         "Reconcile the Account",
     ]
     menu.choose("Reconcile the Account")
-    notice = read_notice(customer.page)
-    assert "There is no credit that an unpaid invoice can use." in notice
+    is_told(customer.page, "There is no credit that an unpaid invoice can use.")
 
 
 def test_amounts_open_what_they_sum_up(server, staff, login):
     """F33, F218: what is unbilled, what is unpaid and what is paid."""
-    club = add_customer(server, "Tennis Club")
+    club = add_customer(server, "Croquet Club")
     charge(staff, club, "Court, paid", cost=10)
     paid = bill(staff, club)
     pay(staff, paid)

@@ -10,7 +10,7 @@ from stories import add_customer, bill, charge
 def test_credit_lowers_the_next_invoice_and_no_other(server, login):
     """F202: 45 - 10 = 35.00; what is billed already stays as it is (F14, F15)."""
     staff = server.rpc("staff")
-    cafe = add_customer(server, "Harbour Cafe")
+    cafe = add_customer(server, "Lighthouse Cafe")
     charge(staff, cafe, "Fibre, December", cost=45, date="2024-12-15")
     december = bill(staff, cafe, date_start="2024-12-01", date_end="2024-12-31")["name"]
     charge(staff, cafe, "Fibre, January", cost=45, date="2025-01-15")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import books
 import pytest
 from playwright.sync_api import expect
@@ -17,7 +15,7 @@ from screens import (
     TransactionList,
     fits,
 )
-from stories import add_customer, bill, charge, working_in
+from stories import add_customer, bill, charge, today, working_in
 from words import LANGUAGES, say
 
 from dev import browsing
@@ -38,8 +36,8 @@ def language(request, server):
 def test_month_is_billed_on_a_phone(server, page, login, language):
     """F1, F4, F13, F40, F132: charge, preview, invoice, payment."""
     staff = server.rpc("staff")
-    cafe = add_customer(server, f"Harbour Cafe {language.code}")
-    charge(staff, cafe, "Fibre", cost=45, date=f"{date.today()}")
+    cafe = add_customer(server, f"Pocket Cafe {language.code}")
+    charge(staff, cafe, "Fibre", cost=45, date=f"{today()}")
     amount = language.amount
 
     login("staff")
@@ -85,7 +83,7 @@ def test_month_is_billed_on_a_phone(server, page, login, language):
 def test_lists_are_cards_with_a_menu(server, page, login, language):
     """F7, F68: what a row on a desk does, a card does on a phone."""
     staff = server.rpc("staff")
-    gym = add_customer(server, f"Riverside Gym {language.code}")
+    gym = add_customer(server, f"Pocket Gym {language.code}")
     charge(staff, gym, "Fibre", cost=45)
     number = bill(staff, gym)["name"]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 from playwright.sync_api import expect
 from screens import CustomerPage, InvoiceList
-from stories import add_customer, bill, charge, pay
+from stories import add_customer, bill, charge, pay, today
 
 ACTIONS = {
     "unpaid": {
@@ -61,11 +59,13 @@ def test_row_has_the_actions_of_its_state(login, invoices, state):
 def test_excluded_rows_are_grey_and_struck_through(server, login):
     """F47, F49, F51"""
     staff = server.rpc("staff")
-    customer = add_customer(server, "Chess Club")
-    charge(staff, customer, "Hall", "Clocks", date=f"{date.today()}")
+    customer = add_customer(server, "Bowls Club")
+    charge(staff, customer, "Hall", "Clocks", date=f"{today()}")
     page = login("staff")
     CustomerPage.open(page, customer).bill()
-    hall, clocks = page.locator(".o_proforma_row").all()
+    rows = page.locator(".o_proforma_row")
+    expect(rows).to_have_count(2)
+    hall, clocks = rows.all()
     hall.click()
     expect(hall.locator("td").nth(2)).to_have_css(
         "text-decoration-line", "line-through"

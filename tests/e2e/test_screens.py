@@ -36,7 +36,7 @@ ROOT_MENU = "omni_billing.omni_billing_menu_root"
 def gym(server):
     """Have a customer with one of everything; give it and its invoice."""
     staff = server.rpc("staff")
-    customer = add_customer(server, "Riverside Gym")
+    customer = add_customer(server, "Climbing Gym")
     charge(staff, customer, "Fibre, December", cost=45, taxed=True)
     number = bill(staff, customer)["name"]
     charge(staff, customer, "Fibre, January", "Router", cost=45, taxed=True)
@@ -75,6 +75,7 @@ def test_every_dialog_opens(login, gym, user):
     page = login(user)
 
     transactions = TransactionList(page)
+    transactions.search("Climbing Gym", by="Customer")
     transactions.open("Router").close()
     transactions.rows.press("Router", "action_open_void_wizard")
     VoidDialog(page).close()
