@@ -1,3 +1,7 @@
+from datetime import datetime, timedelta, timezone
+
+from freezegun import freeze_time
+
 from odoo import fields
 from odoo.fields import Command
 from odoo.tests import new_test_user
@@ -15,6 +19,7 @@ class BillingCommon(AccountTestInvoicingCommon):
 
     @classmethod
     def setUpClass(cls):
+        cls._stay_in_one_day()
         super().setUpClass()
         cls.company = cls.env.company
         cls.currency = cls.company.currency_id
@@ -37,6 +42,15 @@ class BillingCommon(AccountTestInvoicingCommon):
         )
         cls.portal.partner_id.parent_id = cls.customer
         cls.outsider = cls._create_user("outsider-test", "base.group_user")
+
+    @classmethod
+    def _stay_in_one_day(cls):
+        """Put the clock back if the day is about to end: the tests are of one day."""
+        now = datetime.now(timezone.utc)
+        if now.hour == 23:
+            clock = freeze_time(now - timedelta(hours=2), tick=True)
+            clock.start()
+            cls.addClassCleanup(clock.stop)
 
     @classmethod
     def get_default_groups(cls):

@@ -5,9 +5,10 @@ from string import Template
 from unittest import skipUnless
 
 from odoo.fields import Datetime
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
 from .common import BillingCommon
+from .http_common import PatientHttpCase
 
 #: It comes with the project, not with the addon alone.
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
@@ -16,7 +17,7 @@ FETCH = re.compile(r'^curl -sS -o \S+ "\$URL(\S+)"', re.MULTILINE)
 
 
 @tagged("post_install", "-at_install")
-class TestApi(BillingCommon, HttpCase):
+class TestApi(BillingCommon, PatientHttpCase):
     """docs/api.md is run, call by call, as the program of a billing user."""
 
     @classmethod

@@ -1,11 +1,12 @@
 from odoo.fields import Datetime
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
 from .common import BillingCommon
+from .http_common import PatientHttpCase
 
 
 @tagged("post_install", "-at_install")
-class TestInvoicePdfRoute(BillingCommon, HttpCase):
+class TestInvoicePdfRoute(BillingCommon, PatientHttpCase):
     """F99: GET /crm/invoice/<id>/pdf with a bearer key."""
 
     @classmethod

@@ -1,10 +1,11 @@
 import base64
 
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.exceptions import GatewayUnknown
 
+from .http_common import PatientHttpCase
 from .mail_common import MAIL_LOGGERS, MailCommon
 
 PASSWORD = "a-password"
@@ -12,7 +13,7 @@ CONTROLLER = "odoo.addons.omni_billing.controllers.mailjet_webhook"
 
 
 @tagged("post_install", "-at_install")
-class TestMailjetWebhook(MailCommon, HttpCase):
+class TestMailjetWebhook(MailCommon, PatientHttpCase):
     """W12: what Mailjet tells, once, in any order, and from Mailjet alone."""
 
     def setUp(self):

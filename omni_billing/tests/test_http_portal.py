@@ -8,12 +8,13 @@ from lxml import html
 
 from odoo import http
 from odoo.fields import Command
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 
 from odoo.addons.omni_billing.controllers.portal import BillingPortal
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
 from .card_common import CardCommon
+from .http_common import PatientHttpCase
 from .mail_common import MailCommon
 
 PAGES = [
@@ -32,7 +33,7 @@ STRIPE_JS = (
 )
 
 
-class PortalCommon(CardCommon, HttpCase):
+class PortalCommon(CardCommon, PatientHttpCase):
     """A customer with a contact who logs in, and another one with secrets."""
 
     @classmethod

@@ -3,16 +3,17 @@ import hmac
 import json
 import time
 
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .card_common import CardCommon
+from .http_common import PatientHttpCase
 
 URL = "/payment/stripe/webhook"
 
 
 @tagged("post_install", "-at_install")
-class TestStripeWebhook(CardCommon, HttpCase):
+class TestStripeWebhook(CardCommon, PatientHttpCase):
     """W3: signature first and always; kept once; answered at once."""
 
     def _send(self, event, secret="whsec_test", age=0, header=None):

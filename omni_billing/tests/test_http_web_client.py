@@ -1,11 +1,12 @@
 import json
 import random
 
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
 from odoo.addons.omni_billing.tools.trust import trust
 
 from .common import BillingCommon
+from .http_common import PatientHttpCase
 
 #: Runs in the web client, with its modules; reports as `browser_js` wants.
 RUN = """
@@ -48,7 +49,7 @@ if (failures.length) {
 
 
 @tagged("post_install", "-at_install")
-class TestWebClient(BillingCommon, HttpCase):
+class TestWebClient(BillingCommon, PatientHttpCase):
     """What the browser computes is what the server computes."""
 
     def _run(self, code, url="/odoo", **data):
