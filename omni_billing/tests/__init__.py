@@ -7,6 +7,7 @@ from . import (
     test_card_properties,
     test_commit,
     test_http_api,
+    test_dialogs,
     test_http_invoice_pdf,
     test_http_mailjet_webhook,
     test_http_portal,

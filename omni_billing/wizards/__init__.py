@@ -1,4 +1,5 @@
 from . import (
+    omni_billing_dialog_mixin,
     omni_billing_money_mixin,
     omni_billing_bulk,
     omni_billing_cancel_wizard,

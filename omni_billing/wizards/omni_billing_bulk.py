@@ -13,6 +13,7 @@ class OmniBillingBulk(models.TransientModel):
     """
 
     _name = "omni.billing.bulk"
+    _inherit = "omni.billing.dialog.mixin"
     _description = "Do with Many Invoices"
 
     operation = fields.Selection(

@@ -10,7 +10,7 @@ class OmniBillingCancelWizard(models.TransientModel):
     """
 
     _name = "omni.billing.cancel.wizard"
-    _inherit = "omni.billing.money.mixin"
+    _inherit = ["omni.billing.dialog.mixin", "omni.billing.money.mixin"]
     _description = "Cancel Items"
 
     invoice_id = fields.Many2one("account.move", required=True)
@@ -218,6 +218,7 @@ class OmniBillingCancelLine(models.TransientModel):
     """An item that can be canceled."""
 
     _name = "omni.billing.cancel.line"
+    _inherit = "omni.billing.dialog.mixin"
     _description = "Item to Cancel"
 
     wizard_id = fields.Many2one(

@@ -7,6 +7,7 @@ class OmniBillingCardRefundWizard(models.TransientModel):
     """Give a card payment back to the card it came from (F171-F177)."""
 
     _name = "omni.billing.card.refund.wizard"
+    _inherit = "omni.billing.dialog.mixin"
     _description = "Refund an Invoice"
 
     invoice_id = fields.Many2one("account.move", required=True)

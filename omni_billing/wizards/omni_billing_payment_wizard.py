@@ -15,7 +15,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
     """Pay one invoice or many: one amount, the oldest invoice first (F132, F205)."""
 
     _name = "omni.billing.payment.wizard"
-    _inherit = "omni.billing.money.mixin"
+    _inherit = ["omni.billing.dialog.mixin", "omni.billing.money.mixin"]
     _description = "Pay Invoices"
 
     invoice_ids = fields.Many2many("account.move", string="Invoices", required=True)
@@ -416,6 +416,7 @@ class OmniBillingPlanLine(models.TransientModel):
     """A payment that is about to be planned (F148)."""
 
     _name = "omni.billing.plan.line"
+    _inherit = "omni.billing.dialog.mixin"
     _description = "Payment to Plan"
     _order = "date, id"
 

@@ -15,6 +15,7 @@ class OmniBillingProformaWizard(models.TransientModel):
     """Preview the unbilled transactions of a customer and bill the chosen ones."""
 
     _name = "omni.billing.proforma.wizard"
+    _inherit = "omni.billing.dialog.mixin"
     _description = "Generate a Proforma Invoice"
     _check_company_auto = True
 
@@ -346,6 +347,7 @@ class OmniBillingProformaLine(models.TransientModel):
     """One transaction of the preview, in or out (F46-F49)."""
 
     _name = "omni.billing.proforma.line"
+    _inherit = "omni.billing.dialog.mixin"
     _description = "Proforma Invoice Line"
 
     wizard_id = fields.Many2one(

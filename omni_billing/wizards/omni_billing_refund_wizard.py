@@ -11,7 +11,7 @@ class OmniBillingRefundWizard(models.TransientModel):
     """
 
     _name = "omni.billing.refund.wizard"
-    _inherit = "omni.billing.money.mixin"
+    _inherit = ["omni.billing.dialog.mixin", "omni.billing.money.mixin"]
     _description = "Record a Refund"
 
     partner_id = fields.Many2one("res.partner", string="Customer", required=True)

@@ -5,6 +5,7 @@ class OmniBillingVoidWizard(models.TransientModel):
     """Ask for a reason, and say what will happen (F160)."""
 
     _name = "omni.billing.void.wizard"
+    _inherit = "omni.billing.dialog.mixin"
     _description = "Void Transactions or Invoices"
 
     transaction_ids = fields.Many2many("omni.billing.transaction")
