@@ -61,6 +61,7 @@ class OmniBillingPdfCache(models.Model):
 
     _move_unique = models.UniqueIndex("(move_id)")
 
+    @api.private
     def init(self):
         """Count reads and renders where nobody waits for anybody."""
         for name in SEQUENCES.values():

@@ -470,6 +470,7 @@ class OmniBillingService(models.Model):
 
     def action_suspend(self):
         """Suspend from tomorrow on, until further notice (F192)."""
+        self.check_access("write")
         for service in self:
             service.write(
                 {
@@ -481,6 +482,7 @@ class OmniBillingService(models.Model):
 
     def action_resume(self):
         """Charge again, from today on."""
+        self.check_access("write")
         for service in self.filtered("suspended_from"):
             last = service._get_today() - timedelta(days=1)
             is_over = last >= service.suspended_from

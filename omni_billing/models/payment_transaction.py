@@ -565,6 +565,7 @@ class PaymentTransaction(models.Model):
         for invoice in self.invoice_ids or self.billing_refund_invoice_id:
             invoice._billing_tell_staff(message)
 
+    @api.private
     def billing_get_client_values(self):
         """Return what the page of the customer needs to go on.
 

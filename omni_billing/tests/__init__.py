@@ -30,6 +30,7 @@ from . import (
     test_operations,
     test_pdf_cache,
     test_properties,
+    test_public_methods,
     test_reminder,
     test_res_partner,
     test_security,

@@ -57,6 +57,9 @@ class ResConfigSettings(models.TransientModel):
 
     def set_values(self):
         """Override of `base`: which would take a 0, no limit, for the default."""
+        # Anybody can call it, on no record at all; Odoo asks in `execute` only.
+        self.check_access("write")
+        self.ensure_one()
         result = super().set_values()
         # sudo: as Odoo does for the parameters of settings; only administrators save.
         parameters = self.env["ir.config_parameter"].sudo()
