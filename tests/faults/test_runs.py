@@ -157,7 +157,7 @@ def test_one_bills_by_hand_whom_the_run_is_billing(runs, customers, case, step):
     check_billed_once(runs, customers, run, "done")
 
 
-@pytest.mark.parametrize("step", ["looked", "locked", "written", "committed"])
+@pytest.mark.parametrize("step", ["looked", "locked"])
 def test_run_bills_whom_one_is_billing_by_hand(runs, customers, case, step):
     """W9, design §5.2: the run leaves the customer for later, and holds up nobody."""
     run = start(runs)
