@@ -111,14 +111,15 @@ def _import(runs, files):
 
 def _bill_month(runs, now, chance, deaths):
     """Let the job work on the first of a month; return how often it was killed."""
-    options = {"is_job": True, "now": now, "seconds": SLOT, "chunk": 50}
+    options = {"is_job": True, "now": now, "seconds": SLOT}
     kills = 0
     for _death in range(deaths):
-        task = runs.start("work", stop=f"sql {chance.randint(1, LIFE)}", **options)
+        step = f"sql {chance.randint(1, LIFE)}"
+        task = runs.start("work", stop=step, chunk=50, **options)
         if task.stops():
             task.kill()
             kills += 1
-    while runs.run("work", **options).expect():
+    while runs.run("work", chunk=100, **options).expect():
         pass
     return kills
 
