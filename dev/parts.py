@@ -51,6 +51,8 @@ class Result:
     remark: str = ""
     #: What each test took, in seconds.
     tests: dict[str, float] = field(default_factory=dict)
+    #: Why each test failed that did, in a line.
+    failures: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_good(self) -> bool:
@@ -64,6 +66,7 @@ class Result:
         self.skipped += other.skipped
         self.remark = self.remark or other.remark
         self.tests |= other.tests
+        self.failures |= other.failures
         return self
 
 

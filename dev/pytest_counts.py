@@ -34,6 +34,7 @@ class Counts:
         self._config = config
         self._file = Path(os.environ["OMNI_TEST_COUNTS"])
         self._seconds: Counter[str] = Counter()
+        self._failures: dict[str, str] = {}
         self._running = ""
         self._written = 0.0
 
@@ -45,8 +46,10 @@ class Counts:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Add up what a test took, with what was prepared for it."""
+        """Add up what a test took, with what was prepared for it, and why it failed."""
         self._seconds[report.nodeid] += report.duration
+        if report.failed:
+            self._failures.setdefault(report.nodeid, _reason(report))
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self) -> None:
@@ -60,12 +63,24 @@ class Counts:
         for category, reports in terminal.stats.items():
             if name := CATEGORIES.get(category):
                 counts[name] += len(reports)
-        found = {**counts, "running": self._running, "tests": dict(self._seconds)}
+        found = {
+            **counts,
+            "running": self._running,
+            "tests": dict(self._seconds),
+            "failures": self._failures,
+        }
         # Whole or not at all: bin/test may be reading.
         draft = self._file.with_suffix(".draft")
         draft.write_text(json.dumps(found))
         draft.rename(self._file)
         self._written = time.monotonic()
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Say in a line why a test failed."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    message = crash.message if crash else report.longreprtext.strip()
+    return next(iter(message.splitlines()), "")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -179,6 +179,9 @@ def _summarize(
     for one in results:
         counts = f"{one.passed:>8}{one.failed:>8}{one.skipped:>9}"
         say(f"{one.part:<10}{counts}{one.seconds:>9.1f}  {one.remark}".rstrip())
+    for one in results:
+        for test, reason in one.failures.items():
+            say(f"\n✗ {one.part}: {test}\n  {reason}")
     passed = sum(result.passed for result in results)
     failed = sum(result.failed for result in results)
     say(f"\nAfter {seconds / 60:.1f} minutes:")
