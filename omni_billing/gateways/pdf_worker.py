@@ -17,6 +17,7 @@ import ipaddress
 import json
 import logging
 import mimetypes
+import os
 import posixpath
 import re
 import socket
@@ -323,4 +324,8 @@ def _tell(message: str, line: int | None = None) -> int:
 if __name__ == "__main__":
     # What WeasyPrint does not understand of a stylesheet is not our fault line.
     logging.disable(logging.CRITICAL)
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python would unload Pango, whose thread may still be looking for fonts, and crash.
+    os._exit(code)

@@ -1,12 +1,16 @@
 """The renderer alone: what it lays out, and what it refuses to fetch."""
 
 import io
+import json
 import logging
+import subprocess
+import sys
 
 import pytest
 from pypdf import PdfReader
 
 from odoo.addons.omni_billing.exceptions import RenderError
+from odoo.addons.omni_billing.gateways import pdf_worker
 from odoo.addons.omni_billing.gateways.pdf import (
     Document,
     File,
@@ -108,3 +112,30 @@ def test_file_inside(renderer):
     file = File("order.xml", "The order", b"<order/>")
     content = renderer.render(Document("<p>x</p>", files=(file,)))
     assert PdfReader(io.BytesIO(content)).attachments["order.xml"] == [b"<order/>"]
+
+
+def test_program_ends_before_python_unloads_what_is_at_work():
+    """One PDF in 150 was lost: a thread of Pango was looking for fonts still."""
+    job = {
+        "source": "<p>Invoice {{ number }}</p>",
+        "variables": {"number": 42},
+        "options": {"variant": None, "metadata": {}, "files": []},
+        "roots": {},
+        "hosts": [],
+        "is_check": False,
+        "cpu_seconds": 100,
+        "memory_mb": 1500,
+    }
+    program = (
+        "import atexit, runpy, sys;"
+        "atexit.register(print, 'unloading', file=sys.stderr);"
+        f"runpy.run_path({pdf_worker.__file__!r}, run_name='__main__')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", program],
+        input=json.dumps(job).encode(),
+        capture_output=True,
+        check=True,
+    )
+    assert result.stderr == b""
+    assert "Invoice 42" in read_text(result.stdout)
