@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from dev.console import Failure
 
@@ -35,6 +37,34 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+#: What hits nothing if an answer of the server moves the page meanwhile.
+HITS = ("check", "click", "tap", "uncheck")
+
+
+@contextmanager
+def calm() -> Iterator[None]:
+    """Have whoever hits something wait until the page has its answers and drew them.
+
+    A choice makes fields come and go. A click that is under way just then, quicker than
+    anybody's, goes down on a button and comes up where that was.
+    """
+    from playwright.sync_api import Locator
+
+    def wait_and(hit: Callable) -> Callable:
+        @functools.wraps(hit)
+        def hit_calmly(locator: Locator, **options: object) -> None:
+            locator.page.wait_for_function("() => window.quietFrames > 1")
+            hit(locator, **options)
+
+        return hit_calmly
+
+    with ExitStack() as patches:
+        for name in HITS:
+            hit = wait_and(getattr(Locator, name))
+            patches.enter_context(patch.object(Locator, name, hit))
+        yield
 
 
 @contextmanager
@@ -69,6 +99,26 @@ new MutationObserver((changes) => {
         }
     }
 }).observe(document, { childList: true, subtree: true });
+"""
+#: Counts the frames since the page last waited for an answer.
+COUNT_QUIET_FRAMES = """
+window.quietFrames = 0;
+let awaited = 0;
+const { send } = XMLHttpRequest.prototype;
+XMLHttpRequest.prototype.send = function (...values) {
+    awaited++;
+    this.addEventListener("loadend", () => awaited--);
+    return send.apply(this, values);
+};
+const { fetch } = window;
+window.fetch = (...values) => {
+    awaited++;
+    return fetch(...values).finally(() => awaited--);
+};
+(function count() {
+    window.quietFrames = awaited ? 0 : window.quietFrames + 1;
+    requestAnimationFrame(count);
+})();
 """
 
 

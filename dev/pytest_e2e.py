@@ -176,7 +176,7 @@ def server_fixture(
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start the browser once."""
-    with browsing.browser() as chromium:
+    with browsing.calm(), browsing.browser() as chromium:
         yield chromium
 
 
@@ -211,6 +211,7 @@ def page(
     context.set_default_timeout(browsing.PATIENCE_SECONDS * 1000)
     context.add_init_script(browsing.KEEP_NOTICES)
     context.add_init_script(browsing.NO_SERVICE_WORKER)
+    context.add_init_script(browsing.COUNT_QUIET_FRAMES)
     page = context.new_page()
     browsing.collect_errors(page, console_errors)
     yield page

@@ -473,6 +473,10 @@ class BulkDialog(Dialog):
         self.says("All done.")
         self.finish()
 
+    def stop(self) -> None:
+        """Stop it with the keyboard, which does not wait until it pauses."""
+        self.box.get_by_role("button", name="Stop", exact=True).press("Enter")
+
     def finish(self) -> None:
         """Close it with the button."""
         self.box.locator("footer").get_by_text("Close", exact=True).click()

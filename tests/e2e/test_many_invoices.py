@@ -192,7 +192,7 @@ def test_stop_leaves_the_rest(server, staff, have, login):
     screen.pay(*names(invoices)).pay("Cash")
     bulk = BulkDialog(page, "Pay 12 Invoices")
     bulk.is_at("0 of 12")
-    bulk.press("Stop")
+    bulk.stop()
     expect(bulk.box.get_by_role("button", name="Stop")).to_be_disabled()
     wait_until(page, lambda: held)
     [step] = held
@@ -202,7 +202,7 @@ def test_stop_leaves_the_rest(server, staff, have, login):
     assert len(held) == 1
     assert read_states(staff, invoices) == {"paid": 5, "unpaid": 7}
     bulk.press("Continue")
-    bulk.press("Stop")
+    bulk.stop()
     wait_until(page, lambda: len(held) == 2)
     held[1].continue_()
     bulk.is_at("10 of 12")
