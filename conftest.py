@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 CALM = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 # In each run the same examples; bin/test deep looks for others, and keeps what failed.
 settings.register_profile("ci", derandomize=True, database=None, **CALM)
-settings.register_profile("deep", max_examples=20_000, print_blob=True, **CALM)
+settings.register_profile("deep", max_examples=5_000, print_blob=True, **CALM)
 settings.load_profile("ci")
 
 

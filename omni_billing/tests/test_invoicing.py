@@ -150,7 +150,7 @@ class TestInvoicing(BillingCommon):
     # === the same as Odoo's === #
 
     @given(book=books)
-    @tried(ci=30, deep=5000)
+    @tried(ci=30, deep=2000)
     def test_invoices_made_together_are_those_of_odoo(self, book):
         """F53, W9: what is computed ahead changes no invoice in any field"""
         self._check_same(**book)

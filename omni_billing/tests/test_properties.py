@@ -55,7 +55,7 @@ class TestProperties(BillingCommon):
         method=st.sampled_from(["round_globally", "round_per_line"]),
         currency=st.sampled_from(["own", "euro", "yen"]),
     )
-    @tried(ci=15, deep=5000)
+    @tried(ci=15, deep=2000)
     def test_preview_is_the_invoice_and_the_sum_of_its_transactions(
         self, entries, method, currency
     ):
@@ -113,7 +113,7 @@ class TestProperties(BillingCommon):
     # === any sequence of operations keeps the books in agreement === #
 
     @given(steps=steps, by_note=st.booleans())
-    @tried(ci=15, deep=3000)
+    @tried(ci=15, deep=1500)
     def test_any_sequence_keeps_the_books_in_agreement(self, steps, by_note):
         """F135, F161, design: the books agree"""
         self.company.billing_void_method = "credit_note" if by_note else "cancel"
