@@ -51,3 +51,6 @@ SOFT_DECLINES = {
     "try_again_later",
     "withdrawal_count_limit_exceeded",
 }
+
+#: The database reads no greater id.
+MAX_ID = 2**31 - 1

@@ -6,6 +6,8 @@ from odoo.exceptions import AccessError
 from odoo.http import content_disposition, request
 from odoo.tools.pdf import merge_pdf
 
+from ..const import MAX_ID
+
 
 class BulkDownloadController(http.Controller):
     @http.route(
@@ -20,6 +22,8 @@ class BulkDownloadController(http.Controller):
 
         404 for what is not the user's own.
         """
+        if bulk_id > MAX_ID:
+            raise request.not_found()
         bulk = request.env["omni.billing.bulk"].browse(bulk_id).exists()
         try:
             files = bulk and bulk._get_files()
@@ -39,6 +43,7 @@ class BulkDownloadController(http.Controller):
                 ("Content-Length", len(content)),
                 ("Content-Disposition", content_disposition(filename)),
                 ("X-Content-Type-Options", "nosniff"),
+                ("Cache-Control", "private, no-cache"),
             ],
         )
 

@@ -4,7 +4,7 @@ from odoo import http
 from odoo.exceptions import AccessError, MissingError
 from odoo.http import content_disposition, request
 
-from ..const import BILLING_MOVE_TYPES
+from ..const import BILLING_MOVE_TYPES, MAX_ID
 
 
 class InvoicePdfController(http.Controller):
@@ -23,6 +23,8 @@ class InvoicePdfController(http.Controller):
         rights decide. 404 for what is not a customer invoice, 403 for what the user
         may not read, 304 if the client has this very file.
         """
+        if invoice_id > MAX_ID:
+            raise request.not_found()
         invoice = request.env["account.move"].browse(invoice_id).exists()
         if not invoice:
             raise request.not_found()

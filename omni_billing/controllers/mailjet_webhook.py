@@ -41,8 +41,8 @@ class MailjetWebhookController(http.Controller):
         events = request.env["omni.billing.mail.event"].sudo()
         try:
             events._store(company, json.loads(payload))
-        except ValueError as error:
-            raise BadRequest from error
+        except (ValueError, RecursionError) as error:
+            raise BadRequest("This is no event of Mailjet.") from error
         return request.make_json_response("")
 
     def _find_company(self, token):

@@ -1,8 +1,7 @@
-import math
 from datetime import timedelta
 
 from dateutil.relativedelta import relativedelta
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 
 from odoo import fields, http
 from odoo.exceptions import AccessError, MissingError, UserError
@@ -13,13 +12,15 @@ from odoo.addons.account_payment.controllers.payment import PaymentPortal
 from odoo.addons.account_payment.controllers.portal import PortalAccount
 from odoo.addons.portal.controllers.portal import pager as portal_pager
 
-from ..const import BILLING_MOVE_TYPES
+from ..const import BILLING_MOVE_TYPES, MAX_ID
 from ..tools.commit import savepoint
 
 #: Rows of each list on the overview.
 OVERVIEW_ROWS = 5
 #: No id has more digits; Python refuses to read thousands of them.
 MAX_DIGITS = 10
+#: Greater sums are nobody's; they are no numbers to compute with either.
+MAX_AMOUNT = 10**15
 
 
 class BillingPortal(PortalAccount, PaymentPortal):
@@ -50,6 +51,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         values = self._billing_prepare_values("billing") | {
             "balance": self._billing_get_balance(),
             "sees_account": self._billing_sees_account(),
+            "unconfirmed": self._billing_find_unconfirmed(),
             "cards": cards[:OVERVIEW_ROWS],
             "has_more_cards": len(cards) > OVERVIEW_ROWS,
             "needs_card": bool(due)
@@ -191,8 +193,27 @@ class BillingPortal(PortalAccount, PaymentPortal):
                 ("Content-Length", len(content)),
                 ("Content-Disposition", content_disposition(filename)),
                 ("X-Content-Type-Options", "nosniff"),
+                # Theirs alone, and asked for again each time: it may be paid by now.
+                ("Cache-Control", "private, no-cache"),
             ],
         )
+
+    @http.route(
+        "/my/billing/addresses/<int:partner_id>/confirm",
+        type="http",
+        auth="user",
+        website=True,
+        methods=["POST"],
+    )
+    def billing_confirm_address(self, partner_id, **_kwargs):
+        """Let invoices go to an address that a contact of the company entered."""
+        addresses = self._billing_find_unconfirmed()
+        addresses = addresses.filtered(lambda address: address.id == partner_id)
+        if not addresses:
+            raise NotFound
+        # sudo: given back; the model checks who it is.
+        addresses.sudo(False).action_billing_confirm_address()
+        return request.redirect("/my/billing")
 
     # === PAGES: CARDS === #
 
@@ -236,7 +257,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
             # The form adds cards; those there are have a list of their own.
             "tokens_sudo": request.env["payment.token"],
             "landing_route": "/my/billing/cards",
-            "instructions": request.env.company.billing_payment_instructions,
+            # sudo: settings are not the customer's to read; this one is printed.
+            "instructions": request.env.company.sudo().billing_payment_instructions,
             "error": error,
         }
         return request.render("omni_billing.portal_billing_cards", values)
@@ -308,7 +330,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
         customer = request.env.user._billing_get_account()
         # sudo: attempts are internal; those on the customer's own invoices are told.
         attempt_sudo = request.env["payment.transaction"].sudo()
-        attempt_sudo = attempt_sudo.search([("reference", "=", str(reference))])
+        reference = str(reference).replace("\0", "")
+        attempt_sudo = attempt_sudo.search([("reference", "=", reference)])
         if not attempt_sudo or (
             attempt_sudo.invoice_ids.commercial_partner_id != customer
         ):
@@ -343,6 +366,11 @@ class BillingPortal(PortalAccount, PaymentPortal):
         self._validate_transaction_kwargs(kwargs)
         if kwargs.get("flow") == "token" or kwargs.get("is_validation"):
             raise NotFound
+        for name in ("provider_id", "payment_method_id"):
+            if not isinstance(kwargs.get(name), int) or not 0 < kwargs[name] <= MAX_ID:
+                raise BadRequest(
+                    request.env._("Choose how to pay: %(name)s is no id.", name=name)
+                )
         self._billing_check_amount(moves_sudo, amount)
         is_public = request.env.user._is_public()
         partner = (
@@ -536,12 +564,13 @@ class BillingPortal(PortalAccount, PaymentPortal):
 
     def _billing_search_text(self, search, names):
         """Return the domain of what a person typed: words, a number or an id (F9)."""
-        search = search.strip()
+        # The database takes no NUL.
+        search = search.replace("\0", "").strip()
         if not search:
             return Domain.TRUE
         domain = Domain.OR(Domain(name, "ilike", search) for name in names)
         if search.isdecimal() and len(search) <= MAX_DIGITS:
-            domain |= Domain("id", "=", int(search))
+            domain |= Domain("id", "=", min(int(search), MAX_ID))
         return domain
 
     def _billing_sees_account(self):
@@ -605,6 +634,11 @@ class BillingPortal(PortalAccount, PaymentPortal):
         :raise AccessError, MissingError: if it is not to be shown; pages do not tell
             one from the other.
         """
+        if invoice_id > MAX_ID:
+            raise MissingError(request.env._("This document does not exist."))
+        # Tokens are compared byte by byte, and are plain letters.
+        if not (isinstance(access_token, str) and access_token.isascii()):
+            access_token = None
         move_sudo = self._document_check_access(
             "account.move", invoice_id, access_token
         )
@@ -645,6 +679,18 @@ class BillingPortal(PortalAccount, PaymentPortal):
         # sudo: a card belongs to the company, whichever contact saved it.
         return user.partner_id._billing_get_cards().sudo()
 
+    def _billing_find_unconfirmed(self):
+        """Return the addresses that the company's own login may confirm, in sudo."""
+        # sudo: this is asked of the customer's own contacts alone.
+        Partner = request.env["res.partner"].sudo()
+        customer = request.env.user.partner_id
+        if customer != customer.commercial_partner_id:
+            return Partner
+        return Partner.search(
+            Domain("commercial_partner_id", "=", customer.id)
+            & Domain("billing_is_unconfirmed", "=", True)
+        )
+
     def _billing_parse_ids(self, ids):
         """Read the ids in an address.
 
@@ -653,7 +699,10 @@ class BillingPortal(PortalAccount, PaymentPortal):
         parts = str(ids).split(",")
         if not all(part.isdecimal() and len(part) <= MAX_DIGITS for part in parts):
             raise MissingError(request.env._("This document does not exist."))
-        return [int(part) for part in parts]
+        ids = [int(part) for part in parts]
+        if max(ids) > MAX_ID:
+            raise MissingError(request.env._("This document does not exist."))
+        return ids
 
     def _billing_find_own(self, ids):
         """Return the customer's invoices of an address; "all": what can be paid.
@@ -686,7 +735,9 @@ class BillingPortal(PortalAccount, PaymentPortal):
                 )
             )
         due = sum(moves.mapped("amount_residual"))
-        is_number = isinstance(amount, int | float) and math.isfinite(amount)
+        is_number = (
+            isinstance(amount, int | float) and -MAX_AMOUNT < amount < MAX_AMOUNT
+        )
         if not is_number or moves.currency_id.compare_amounts(amount, due):
             raise UserError(
                 request.env._(

@@ -35,7 +35,11 @@ class BillingStripeController(StripeController):
             _logger.warning("An event without a right signature was refused.")
             raise BadRequest
         # sudo: the sender proved to be Stripe.
-        request.env["omni.billing.stripe.event"].sudo()._store(provider, event)
+        events = request.env["omni.billing.stripe.event"].sudo()
+        try:
+            events._store(provider, event)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest("This is no event of Stripe.") from error
         return request.make_json_response("")
 
     def _billing_read_event(self, payload, signature):

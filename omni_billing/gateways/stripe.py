@@ -333,11 +333,14 @@ class StripeGateway:
             # The SDK refuses what is too old, and takes what is yet to come.
             moment = int(re.search(r"\bt=(\d+)", signature)[1])
             event = json.loads(text)
+        except RecursionError as error:
+            raise GatewayRefused("bad_event", "This is no event.") from error
         except (stripe.SignatureVerificationError, ValueError) as error:
             raise GatewayRefused("bad_signature", str(error)) from error
         if moment > time.time() + TOLERANCE:
             raise GatewayRefused("bad_signature", "The event is of the future.")
-        if not (isinstance(event, dict) and event.get("id") and event.get("type")):
+        names = (event.get("id"), event.get("type")) if isinstance(event, dict) else ()
+        if not names or not all(name and isinstance(name, str) for name in names):
             raise GatewayRefused("bad_event", "This is no event.")
         return event
 

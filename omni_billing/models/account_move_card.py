@@ -236,6 +236,17 @@ class AccountMove(models.Model):
             )
         if card.provider_code != "stripe":
             raise UserError(self.env._("Only cards saved at Stripe can be charged."))
+        if card.provider_id.state == "disabled":
+            raise UserError(
+                self.env._(
+                    "%(card)s is saved with a Stripe account that is switched off."
+                    " Choose another card, or have an administrator switch it on in"
+                    " Invoicing > Configuration > Payment Providers.",
+                    card=card.display_name,
+                )
+            )
+        # Before anything is written down: it says so if Stripe is not set up.
+        card.provider_id._billing_get_gateway()
         if card.billing_is_expired:
             raise UserError(
                 self.env._(

@@ -197,6 +197,8 @@ class MailMoveMixin(models.AbstractModel):
                 # Not of a subsidiary, which is a customer of its own.
                 ("commercial_partner_id", "=", customer.id),
                 ("type", "=", "invoice"),
+                # Entered in the portal, and nobody said that it is right.
+                ("billing_is_unconfirmed", "!=", True),
                 ("email_normalized", "!=", False),
                 ("company_id", "in", (False, *self.company_id.parent_ids.ids)),
             ],
@@ -205,7 +207,9 @@ class MailMoveMixin(models.AbstractModel):
         if not contacts:
             # sudo: as above
             main = self.partner_id.sudo()
-            if customer.email_normalized and main.type == "invoice":
+            if main.type == "invoice" and (
+                customer.email_normalized or main.billing_is_unconfirmed
+            ):
                 main = customer
             contacts = (main + customer).filtered("email_normalized")[:1]
         unique = {}

@@ -71,7 +71,9 @@ class OmniBillingMailEvent(models.Model):
                     SQL(", ").join(map(SQL.identifier, row)),
                     SQL(", ").join(SQL("%s", value) for value in row.values()),
                     self.env.uid,
-                )
+                ),
+                # A conflict is tried again, and no reason to log whom it is about.
+                log_exceptions=False,
             )
         if rows:
             self.env.ref("omni_billing.ir_cron_process_mail_events")._trigger()

@@ -48,6 +48,13 @@ class OmniBillingService(models.Model):
     _order = "partner_id, name"
     _check_company_auto = True
 
+    # Who entered it is not the customer's to read.
+    create_uid = fields.Many2one(
+        "res.users", string="Created by", readonly=True, groups="base.group_user"
+    )
+    write_uid = fields.Many2one(
+        "res.users", string="Last Updated by", readonly=True, groups="base.group_user"
+    )
     name = fields.Char(
         compute="_compute_name",
         store=True,

@@ -1,3 +1,4 @@
+import json
 import logging
 
 from odoo import api, fields, models
@@ -68,8 +69,16 @@ class OmniBillingStripeEvent(models.Model):
 
     @api.model
     def _store(self, provider, event):
-        """Keep an event whose signature was right, and have it worked on."""
-        obj = event.get("data", {}).get("object", {})
+        """Keep an event whose signature was right, and have it worked on.
+
+        :raise ValueError: if the database cannot keep it.
+        """
+        data = event.get("data")
+        obj = data.get("object") if isinstance(data, dict) else None
+        reference = obj.get("id") if isinstance(obj, dict) else None
+        if "\\u0000" in json.dumps(event):
+            raise ValueError("The database takes no NUL.")
+        content = fields.Json.convert_to_column(self._fields["payload"], event, self)
         self.env.cr.execute(
             SQL(
                 "INSERT INTO omni_billing_stripe_event"
@@ -80,10 +89,12 @@ class OmniBillingStripeEvent(models.Model):
                 provider.id,
                 event["id"],
                 event["type"],
-                obj.get("id"),
-                fields.Json.convert_to_column(self._fields["payload"], event, self),
+                reference if isinstance(reference, str) else None,
+                content,
                 self.env.uid,
-            )
+            ),
+            # A conflict is tried again, and no reason to log what it is about.
+            log_exceptions=False,
         )
         self.env.ref("omni_billing.ir_cron_process_events")._trigger()
 
@@ -119,7 +130,8 @@ class OmniBillingStripeEvent(models.Model):
         tries = self.tries + 1
         try:
             # No savepoint: an outcome is committed before it is booked.
-            is_ours = bool(handler and getattr(self, handler)())
+            # What names no object is about none of ours.
+            is_ours = bool(handler and self.object_ref and getattr(self, handler)())
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception as error:  # one event must not hold up all others
@@ -141,7 +153,8 @@ class OmniBillingStripeEvent(models.Model):
         """Find the payment of a PaymentIntent or SetupIntent."""
         Transaction = self.env["payment.transaction"]
         ours = Domain("provider_id", "=", self.provider_id.id)
-        found = Transaction.search(
+        # Payments that have no reference yet are not of an object without one.
+        found = intent_ref and Transaction.search(
             ours & Domain("provider_reference", "=", intent_ref), limit=1
         )
         if found:
@@ -153,8 +166,8 @@ class OmniBillingStripeEvent(models.Model):
                 return Transaction
         else:
             reference = description
-        return reference and Transaction.search(
-            ours & Domain("reference", "=", reference), limit=1
+        return Transaction.search(
+            ours & Domain("reference", "=", reference or ""), limit=1
         )
 
     def _process_payment(self):

@@ -74,6 +74,13 @@ class OmniBillingTransaction(models.Model):
     _billing_open_filter = "unbilled"
     _check_company_auto = True
 
+    # Who entered it is not the customer's to read.
+    create_uid = fields.Many2one(
+        "res.users", string="Created by", readonly=True, groups="base.group_user"
+    )
+    write_uid = fields.Many2one(
+        "res.users", string="Last Updated by", readonly=True, groups="base.group_user"
+    )
     name = fields.Char(
         string="Title",
         compute="_compute_name",

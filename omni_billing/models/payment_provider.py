@@ -120,7 +120,8 @@ class PaymentProvider(models.Model):
                     customer.id,
                     reference,
                     self.env.uid,
-                )
+                ),
+                log_exceptions=False,
             )
         return reference
 

@@ -3,11 +3,12 @@ import logging
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
 from ..exceptions import GatewayRefused, GatewayUnknown
 from ..tools.commit import commit
+from ..tools.trust import is_trusted, trust
 
 _logger = logging.getLogger(__name__)
 
@@ -83,6 +84,41 @@ class PaymentToken(models.Model):
             self.env["omni.billing.activity.log"]._log_cards("card_added", token)
         return tokens
 
+    def write(self, vals):
+        """Override of `payment`: a page archives cards with the superuser's rights."""
+        if "active" in vals and not vals["active"] and not is_trusted(self.env):
+            self._billing_check_seen()
+        return super().write(vals)
+
+    def _get_available_tokens(self, *args, **kwargs):
+        """Override of `payment`: of a customer, what the customer may see."""
+        tokens = super()._get_available_tokens(*args, **kwargs)
+        return tokens.filtered(lambda token: token._billing_is_seen())
+
+    def _billing_is_seen(self):
+        """Whether the user may see these cards in the portal, if that is where it is.
+
+        A contact sees its own; those of its company if it sees the account.
+        """
+        user = self.env.user
+        if not user._is_portal():
+            return True
+        account = user._billing_get_account()
+        owners = self.sudo().partner_id  # sudo: cards name contacts of the company.
+        return all(
+            owner == user.partner_id or owner.commercial_partner_id == account
+            for owner in owners
+        )
+
+    def _billing_check_seen(self):
+        if not self._billing_is_seen():
+            raise AccessError(
+                self.env._(
+                    "This card is the company's, and your login does not see its"
+                    " account. Ask a colleague who does, or the seller."
+                )
+            )
+
     def _billing_find_siblings(self):
         """Return the other cards of the customer, at the same account."""
         self.ensure_one()
@@ -110,7 +146,7 @@ class PaymentToken(models.Model):
         if any(same.mapped("billing_is_default")):
             self.billing_is_default = True
         same.billing_is_default = False
-        same.active = False
+        trust(same).active = False
 
     def _handle_archiving(self):
         """Override of `payment`: the card leaves the customer at Stripe as well.
@@ -143,6 +179,18 @@ class PaymentToken(models.Model):
         """Make it the card that is charged first, here and at Stripe (F127)."""
         self.ensure_one()
         self.check_access("read")
+        if self.env.user._is_portal() and (
+            self.env.user._billing_get_account()
+            # sudo: whose card it is.
+            != self.sudo().partner_id.commercial_partner_id
+        ):
+            # It would be charged for the company from then on.
+            raise AccessError(
+                self.env._(
+                    "Your login does not see the account of your company. Ask a"
+                    " colleague who does, or the seller."
+                )
+            )
         if self.billing_is_expired:
             raise UserError(
                 self.env._(

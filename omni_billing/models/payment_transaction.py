@@ -66,6 +66,44 @@ class PaymentTransaction(models.Model):
 
     _billing_open_idx = models.Index("(id) WHERE billing_is_open")
 
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains("provider_id", "token_id", "invoice_ids")
+    def _billing_check_beginning(self):
+        """Check the payment of an invoice, or the saving of a card, as it begins.
+
+        Provider and card are ids that a browser sent, on any of Odoo's pages.
+        """
+        for tx in self.sudo():  # sudo: who pays does not read providers.
+            if tx.state == "draft":
+                tx.token_id._billing_check_seen()
+            is_ours = tx.invoice_ids or tx.operation == "validation"
+            has_begun = tx.state != "draft" or tx.source_transaction_id
+            if is_ours and not has_begun and not tx._billing_is_provider_right():
+                raise UserError(
+                    self.env._(
+                        "This way to pay is not available here. Nothing was charged:"
+                        " reload the page and choose another one."
+                    )
+                )
+
+    def _billing_is_provider_right(self):
+        """Whether the provider is one that the page could have offered."""
+        provider, card, user = self.provider_id, self.token_id, self.env.user
+        if provider.state == "disabled":
+            return False
+        if card and (card.provider_id != provider or not card.active):
+            return False
+        if not card and not provider.is_published and not user._is_internal():
+            return False
+        if self.invoice_ids:
+            # A branch takes money with the providers of a company above it.
+            return all(
+                provider.company_id in company.parent_ids
+                for company in self.invoice_ids.company_id
+            )
+        return provider.company_id in (self.env.company | user.company_ids).parent_ids
+
     # === BUSINESS METHODS - CHARGE === #
 
     def _billing_send(self):

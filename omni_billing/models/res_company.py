@@ -115,6 +115,16 @@ class ResCompany(models.Model):
         text = (self.billing_retry_days or "").strip()
         return [int(day) for day in text.split(",")] if text else []
 
+    def _has_field_access(self, field, operation):
+        """Override of the ORM: how a company bills is not told to its customers.
+
+        Odoo lets them read companies; a field of ours would need groups each.
+        """
+        if field.name.startswith("billing_") and not self.env.su:
+            if self.env.user.share:
+                return False
+        return super()._has_field_access(field, operation)
+
     def write(self, vals):
         result = super().write(vals)
         if "billing_portal_scope" in vals:

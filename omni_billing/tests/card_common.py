@@ -90,6 +90,20 @@ class CardCommon(BillingCommon):
             .search_count([("cron_id", "=", self.env.ref(f"omni_billing.{action}").id)])
         )
 
+    def _copy_provider(self, **values):
+        """Return another provider that is set up and published."""
+        provider = self.provider.copy({"state": "disabled"})
+        provider.write(
+            {
+                "stripe_publishable_key": "pk_test_2",
+                "stripe_secret_key": "sk_test_2",
+                "is_published": True,
+                "state": "test",
+            }
+            | values
+        )
+        return provider
+
     def _bill_amounts(self, *amounts, **values):
         return self.env["account.move"].concat(
             *(

@@ -2,6 +2,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing import const
@@ -56,6 +57,106 @@ class TestCardPayment(CardCommon):
         for mail in mails:
             self.assertIn("45.00", mail.body_html)
             self.assertEqual(mail.recipient_ids, self.customer)
+
+    def test_card_of_a_provider_that_is_switched_off_is_not_charged(self):
+        """Nothing is written down that would block the invoice."""
+        invoice = self._bill_amounts(45)
+        # Archived with it by the form; a card can be left, or come back by an import.
+        self.env.cr.execute(
+            "UPDATE payment_provider SET state = 'disabled' WHERE id = %s",
+            [self.provider.id],
+        )
+        self.provider.invalidate_recordset(["state"])
+        with self.assertRaisesRegex(UserError, "switched off"):
+            invoice._billing_charge(self.card)
+        with self.assertRaisesRegex(UserError, "switched off"):
+            self.env["omni.billing.installment"]._plan(
+                invoice, [(self.today, 45)], self.card
+            )
+        self.assertFalse(invoice.billing_attempt_id)
+        self.assertFalse(invoice.sudo().transaction_ids)
+
+    def test_card_is_not_charged_where_stripe_has_no_key(self):
+        invoice = self._bill_amounts(45)
+        refuse = UserError("Stripe is not set up")
+        with (
+            patch.object(
+                type(self.provider), "_billing_get_gateway", side_effect=refuse
+            ),
+            self.assertRaisesRegex(UserError, "not set up"),
+        ):
+            invoice._billing_charge(self.card)
+        self.assertFalse(invoice.billing_attempt_id)
+        self.assertFalse(invoice.sudo().transaction_ids)
+
+    def _begin(self, user=None, **values):
+        """Create what Odoo's pages create, with the ids that a browser sent."""
+        Transaction = self.env["payment.transaction"].with_user(user or self.portal)
+        # sudo: as Odoo's controllers.
+        return Transaction.sudo().create(
+            {
+                "provider_id": self.provider.id,
+                "payment_method_id": self.method.id,
+                "amount": 45,
+                "currency_id": self.currency.id,
+                "partner_id": self.customer.id,
+                "operation": "online_direct",
+            }
+            | values
+        )
+
+    def test_payment_begins_with_a_provider_that_the_page_offers(self):
+        """By any page: our own, an invoice's link, Odoo's page of cards."""
+        invoice = self._bill_amounts(45)
+        other = self.setup_other_company()["company"]
+        self.provider.is_published = True
+        providers = {
+            "switched off": self._copy_provider(state="disabled"),
+            "not published": self._copy_provider(is_published=False),
+            "of another company": self._copy_provider(company_id=other.id),
+        }
+        guest = self.env.ref("base.public_user").sudo()  # sudo: of no company
+        for what in (
+            {"invoice_ids": [Command.set(invoice.ids)]},
+            {"operation": "validation"},
+        ):
+            for user in (self.portal, guest):
+                for name, provider in providers.items():
+                    with (
+                        self.subTest(name, **what, user=user.login),
+                        self.assertRaisesRegex(UserError, "not available here"),
+                    ):
+                        self._begin(user, provider_id=provider.id, **what)
+            self.assertTrue(self._begin(**what))
+        begun = self._begin(invoice_ids=[Command.set(invoice.ids)])
+        with self.assertRaisesRegex(UserError, "not available here"):
+            begun.provider_id = providers["of another company"]
+
+    def test_payment_does_not_begin_with_a_card_of_another_provider(self):
+        invoice = self._bill_amounts(45)
+        what = {"invoice_ids": [Command.set(invoice.ids)], "operation": "online_token"}
+        second = self._copy_provider()
+        foreign = self._save_card("1881", provider_id=second.id)
+        deleted = self._save_card("1117")
+        deleted.sudo().active = False
+        for card in (foreign, deleted):
+            with self.assertRaisesRegex(UserError, "not available here"):
+                self._begin(token_id=card.id, **what)
+        self.assertTrue(self._begin(token_id=self.card.id, **what))
+
+    def test_branch_pays_with_the_provider_of_the_company_above(self):
+        branch = self.company.create(
+            {"name": "Branch", "parent_id": self.company.id, "country_id": False}
+        )
+        invoice = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.customer.id,
+                "company_id": branch.id,
+            }
+        )
+        self.provider.is_published = True
+        self.assertTrue(self._begin(invoice_ids=[Command.set(invoice.ids)]))
 
     def test_part_of_the_amount(self):
         invoice = self._bill_amounts(45)
@@ -320,8 +421,9 @@ class TestCardPayment(CardCommon):
         """Lost answers are asked for, whatever is wrong with another payment."""
         begun = self._begin_on_form(self._bill_amounts(20))
         begun.last_state_change -= timedelta(minutes=11)
-        other = self.provider.copy({"state": "disabled"})
+        other = self._copy_provider()
         begun.provider_id = other
+        other.state = "disabled"
         invoice = self._bill_amounts(45)
         self.gateway.lose(is_executed=True)
         invoice._billing_charge(self.card)

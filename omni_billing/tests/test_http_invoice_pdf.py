@@ -57,6 +57,10 @@ class TestInvoicePdfRoute(BillingCommon, PatientHttpCase):
         self.assertEqual(self._get(self.path).status_code, 401)
         self.assertEqual(self._get(self.path, "0" * 40).status_code, 401)
 
+    def test_number_that_no_invoice_can_have(self):
+        answer = self._get("/crm/invoice/9999999999/pdf", self.key)
+        self.assertEqual(answer.status_code, 404)
+
     def test_unknown_invoice_and_other_entries(self):
         bill = self.init_invoice("in_invoice", self.partner_a, amounts=[9], post=True)
         for number in (999999999, bill.id):

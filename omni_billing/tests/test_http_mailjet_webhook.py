@@ -175,3 +175,19 @@ class TestMailjetWebhook(MailCommon, PatientHttpCase):
         self.assertNotEqual(password, PASSWORD)
         self.assertIn(f"://mailjet:{password}@", self.mailjet.url)
         self.assertTrue(self.mailjet.url.endswith(path))
+
+    def test_what_is_no_event_is_refused_with_a_message(self):
+        pair = base64.b64encode(f"mailjet:{PASSWORD}".encode()).decode()
+        deep = "[" * 100_000 + "]" * 100_000
+        for odd in (deep, f'{{"event": {deep}}}', "null", "[null]"):
+            answer = self.url_open(
+                "/omni_billing/mailjet/a-token",
+                data=odd,
+                headers={
+                    "Authorization": f"Basic {pair}",
+                    "Content-Type": "application/json",
+                },
+            )
+            with self.subTest(odd[:40]):
+                self.assertEqual(answer.status_code, 400)
+                self.assertIn("no event of Mailjet", answer.text)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from lxml import html
 
 from odoo import http
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 
@@ -904,6 +905,64 @@ class TestPortalPayment(PortalCommon):
         self.assertEqual(payment.partner_id, self.portal.partner_id)
         self.assertTrue(payment.tokenize)
 
+    def test_form_takes_no_provider_that_it_did_not_offer(self):
+        invoice = self._bill_one(45)
+        other = self.setup_other_company()["company"]
+        foreign = self._copy_provider(company_id=other.id)
+        last = self._get_last_payment()
+        for provider in (foreign, self._copy_provider(state="disabled")):
+            answer = self._begin(invoice.id, 45, provider_id=provider.id)
+            self.assertIn("not available here", answer["error"]["data"]["message"])
+            self.assertEqual(self._get_last_payment(), last)
+
+    def test_odd_values_are_answered_with_a_message(self):
+        invoice = self._bill_one(45)
+        for amount in (1e308, -1e308, 10**400, "45", None, True, [45], {}):
+            with self.subTest(amount=str(amount)[:9]):
+                answer = self._charge(invoice, amount=amount or {})
+                message = answer["error"]["data"]["message"]
+                self.assertIn("What is left to pay has changed", message)
+        for ids in ("\0", "1\0", "9" * 10, "1,,2", [1], {}, None, True):
+            answer = self._call(
+                "/my/billing/pay/charge", ids=ids, card_id=self.card.id, amount=45
+            )
+            self.assertIn("does not exist", answer["error"]["data"]["message"])
+        for reference in ("\0", "x\0y", None, [1], {}):
+            answer = self._call("/my/billing/pay/check", reference=reference)
+            self.assertEqual(answer["error"]["code"], 404)
+        for name in ("provider_id", "payment_method_id"):
+            for value in (None, "x", "\0", 10**30, -1, 1.5, [1], {}):
+                answer = self._begin(invoice.id, 45, **{name: value})
+                with self.subTest(name, value=value):
+                    message = answer["error"]["data"]["message"]
+                    self.assertIn("is no id", message)
+        self.assertFalse(invoice.sudo().transaction_ids)
+
+    def test_odd_addresses_are_answered_as_missing_ones(self):
+        invoice = self._bill_one(45)
+        for path in (
+            "/my/billing/transactions?search=%00",
+            "/my/billing/invoices?search=a%00b&sortby=%00&filterby=%00",
+            "/my/billing/invoices?search=9999999999",
+            "/my/billing/invoices/page/99999999999999999999",
+            "/my/billing/invoices/9999999999",
+            "/my/billing/invoices/99999999999999999999/pdf",
+            "/my/billing/invoices/9999999999/pay",
+            "/my/billing/pay?ids=9999999999",
+            "/my/billing/pay?ids=%00",
+            f"/my/billing/invoices/{invoice.id}?access_token=%C3%A9",
+            f"/my/billing/invoices/{invoice.id}?access_token=%00",
+        ):
+            with self.subTest(path):
+                self.assertEqual(self.url_open(path).status_code, 200)
+        answer = self.url_open("/billing/bulk/9999999999/invoices.pdf")
+        self.assertEqual(answer.status_code, 404)
+
+    def test_pdf_is_kept_by_nobody_on_the_way(self):
+        invoice = self._bill_one(45)
+        answer = self.url_open(f"/my/billing/invoices/{invoice.id}/pdf")
+        self.assertEqual(answer.headers["Cache-Control"], "private, no-cache")
+
     def test_form_by_link_saves_no_card(self):
         invoice = self._bill_one(45)
         token = invoice._portal_ensure_token()
@@ -1152,3 +1211,194 @@ class TestPortalScope(PortalCommon):
     def test_staff_are_not_meant(self):
         self.company.billing_portal_scope = "invoice"
         self.invoice.with_user(self.staff).check_access("read")
+
+    def test_lines_are_seen_by_who_sees_the_invoice(self):
+        """By RPC: neither what was bought nor for how much."""
+        lines = self.invoice.line_ids
+        for scope, count in (("company", len(lines)), ("invoice", 0)):
+            self.company.billing_portal_scope = scope
+            self.env.invalidate_all()
+            Line = self.env["account.move.line"].with_user(self.portal)
+            self.assertEqual(Line.search_count([("id", "in", lines.ids)]), count)
+        with self.assertRaises(AccessError):
+            lines.with_user(self.portal).read(["name"])
+        self.assertEqual(len(lines.with_user(self.staff).read(["name"])), len(lines))
+        self.portal.partner_id.type = "invoice"
+        self.env.invalidate_all()
+        self.assertTrue(lines.with_user(self.portal).read(["name"]))
+
+    def test_cards_of_the_company_are_out_of_reach(self):
+        """Odoo's own page shows them, and its route deletes them."""
+        own = self._save_card("1881", partner=self.portal.partner_id)
+        page = "/my/payment_method"
+        self.assertIn(self.token.payment_details, self.url_open(page).text)
+        self.company.billing_portal_scope = "invoice"
+        shown = self.url_open(page).text
+        self.assertNotIn(self.token.payment_details, shown)
+        self.assertIn(own.payment_details, shown)
+        answer = self._call("/payment/archive_token", token_id=self.token.id)
+        self.assertIn("the company's", answer["error"]["data"]["message"])
+        self.assertTrue(self.token.active)
+        self._call("/payment/archive_token", token_id=own.id)
+        self.assertFalse(own.active)
+
+    def test_cards_of_the_company_are_not_charged_or_put_first(self):
+        self.company.billing_portal_scope = "invoice"
+        own = self._save_card("1881", partner=self.portal.partner_id)
+        for method in ("action_billing_set_default", "action_billing_delete"):
+            with self.assertRaises(AccessError):
+                getattr(self.token.with_user(self.portal), method)()
+        with self.assertRaises(AccessError):
+            own.with_user(self.portal).action_billing_set_default()
+        Transaction = self.env["payment.transaction"].with_user(self.portal)
+        values = {
+            "provider_id": self.provider.id,
+            "payment_method_id": self.method.id,
+            "amount": 5,
+            "currency_id": self.currency.id,
+            "partner_id": self.portal.partner_id.id,
+            "operation": "online_token",
+        }
+        with self.assertRaises(AccessError):
+            # sudo: as Odoo's page of payments does.
+            Transaction.sudo().create({"token_id": self.token.id, **values})
+        self.assertTrue(Transaction.sudo().create({"token_id": own.id, **values}))
+
+    def test_same_card_saved_again_takes_the_place_of_the_other(self):
+        self.company.billing_portal_scope = "invoice"
+        # sudo: as Odoo does when Stripe tells of a new card.
+        again = self.token.with_user(self.portal).sudo().copy()
+        again.sudo().billing_fingerprint = self.token.sudo().billing_fingerprint
+        again._billing_replace_same_card()
+        self.assertFalse(self.token.active)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalAddresses(PortalCommon):
+    """Nobody diverts the invoices of a company to an address of one's own."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.invoice = cls._bill_one(45)
+        cls.own_login = new_test_user(
+            cls.env,
+            login="own-login",
+            groups="base.group_portal",
+            company_id=cls.company.id,
+            company_ids=[Command.set(cls.company.ids)],
+        )
+        cls.own_login.partner_id = cls.customer
+
+    def _submit(self, email="diverted@example.com", **values):
+        """Send the form of an address, as the page does."""
+        form = {
+            "address_type": "billing",
+            "name": "Accounts",
+            "email": email,
+            "phone": "+1 555 0100",
+            "street": "1 Main Street",
+            "city": "Springfield",
+            "zip": "12345",
+            "country_id": str(self.env.ref("base.be").id),
+        }
+        answer = self._post("/my/address/submit", **form | values)
+        self.assertIn("redirectUrl", answer.text)
+        self.env.invalidate_all()
+        return self.env["res.partner"].search([("email", "=", email)])
+
+    def _get_recipients(self):
+        self.env.invalidate_all()
+        return self.invoice._billing_get_recipients().mapped("email")
+
+    def _find_told(self):
+        # sudo: mails are the server's.
+        mails = self.env["mail.mail"].sudo()
+        mails = mails.search([("subject", "=", "A new address for your invoices")])
+        return sorted(mails.mapped("email_to"))
+
+    def test_new_address_gets_nothing_before_it_is_confirmed(self):
+        """The others are told, and staff have a to-do."""
+        self.company.billing_portal_scope = "invoice"
+        address = self._submit()
+        self.assertEqual(address.type, "invoice")
+        self.assertTrue(address.billing_is_unconfirmed)
+        self.assertEqual(self._get_recipients(), ["acme@example.com"])
+        self.assertEqual(
+            self.customer.address_get(["invoice"])["invoice"], self.customer.id
+        )
+        self.assertEqual(self._find_told(), ["acme@example.com"])
+        self.assertIn("diverted@example.com", address.activity_ids.note)
+        self.assertEqual(self._bill_one(5).partner_id, self.customer)
+        address.with_user(self.staff).action_billing_confirm_address()
+        self.assertEqual(self._get_recipients(), ["diverted@example.com"])
+        self.assertFalse(address.activity_ids)
+
+    def test_changed_address_gets_nothing_before_it_is_confirmed(self):
+        contact = self.env["res.partner"].create(
+            {
+                "name": "Accounts",
+                "type": "invoice",
+                "email": "accounts@example.com",
+                "parent_id": self.customer.id,
+            }
+        )
+        self.assertEqual(self._get_recipients(), ["accounts@example.com"])
+        self._submit(partner_id=contact.id, street="2 Main Street", email=contact.email)
+        self.assertFalse(contact.billing_is_unconfirmed, "it is the same address")
+        for email in ("diverted@example.com", "again@example.com"):
+            self._submit(partner_id=contact.id, email=email)
+            self.assertTrue(contact.billing_is_unconfirmed)
+            self.assertEqual(self._get_recipients(), ["acme@example.com"])
+        # Of the second, those are told who get the invoices now.
+        self.assertEqual(
+            self._find_told(), ["accounts@example.com", "acme@example.com"]
+        )
+
+    def test_own_login_enters_and_confirms(self):
+        address = self._submit()
+        path = f"/my/billing/addresses/{address.id}/confirm"
+        self._post(path)
+        self.env.invalidate_all()
+        self.assertTrue(address.billing_is_unconfirmed, "not by who entered it")
+        self.assertNotIn(address.email, self.url_open("/my/billing").text)
+        self.authenticate("own-login", "own-login")
+        self.assertIn(address.email, self.url_open("/my/billing").text)
+        self._post(path)
+        self.env.invalidate_all()
+        self.assertFalse(address.billing_is_unconfirmed)
+        self.assertNotIn(address.email, self.url_open("/my/billing").text)
+        self.assertFalse(self._submit("own@example.com").billing_is_unconfirmed)
+
+    def test_another_customer_does_not_confirm(self):
+        address = self._submit()
+        self.foreign_user.partner_id = self.stranger
+        self.authenticate("foreign-test", "foreign-test")
+        self._post(f"/my/billing/addresses/{address.id}/confirm")
+        self.env.invalidate_all()
+        self.assertTrue(address.billing_is_unconfirmed)
+        for user in (self.foreign_user, self.portal, self.outsider):
+            with self.assertRaises(AccessError):
+                address.with_user(user).action_billing_confirm_address()
+
+    def test_other_addresses_and_one_s_own_are_as_they_were(self):
+        self.assertFalse(
+            self._submit(
+                "door@example.com", address_type="delivery"
+            ).billing_is_unconfirmed
+        )
+        contact = self.portal.partner_id
+        contact.type = "invoice"
+        self._submit("new@example.com", partner_id=contact.id)
+        self.assertFalse(contact.billing_is_unconfirmed)
+        by_staff = self.env["res.partner"].with_user(self.staff)
+        by_staff = by_staff.create(
+            {
+                "name": "B",
+                "type": "invoice",
+                "parent_id": self.customer.id,
+                "email": "b@x.y",
+            }
+        )
+        self.assertFalse(by_staff.billing_is_unconfirmed)
+        self.assertFalse(self._find_told())

@@ -2,7 +2,9 @@ import hashlib
 import hmac
 import json
 import time
+from unittest.mock import patch
 
+from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -10,6 +12,7 @@ from .card_common import CardCommon
 from .http_common import PatientHttpCase
 
 URL = "/payment/stripe/webhook"
+CONTROLLER = "odoo.addons.omni_billing.controllers.stripe_webhook"
 
 
 @tagged("post_install", "-at_install")
@@ -84,3 +87,75 @@ class TestStripeWebhook(CardCommon, PatientHttpCase):
         self.assertEqual(self._send(self._make_event(), secret="").status_code, 400)
         self.assertEqual(self._send(self._make_event()).status_code, 400)
         self.assertFalse(self._find_events())
+
+    def test_what_is_no_event_is_refused_with_a_message(self):
+        event = self._make_event()
+        deep = "[" * 100_000 + "]" * 100_000
+        for odd in (
+            {**event, "account": "a\0b"},
+            {**event, "id": ["evt_1"]},
+            deep.encode(),
+            b'{"id": "evt_2", "type": "x", "data": %s}' % deep.encode(),
+        ):
+            with self.subTest(str(odd)[:40]), mute_logger(CONTROLLER):
+                self.assertEqual(self._send(odd).status_code, 400)
+        self.assertFalse(self._find_events())
+
+    def test_event_without_data_is_kept(self):
+        """It may mean something to a person."""
+        for number, data in enumerate((None, [], {"object": None}, {"object": 7})):
+            event = self._make_event(f"evt_{number}") | {"data": data}
+            self.assertEqual(self._send(event).status_code, 200)
+        self.assertEqual(len(self._find_events()), 4)
+
+    def test_event_that_names_nothing_is_about_nothing(self):
+        """Not about the payments and cards that have no name at Stripe (yet)."""
+        invoice = self._bill_amounts(45)
+        # sudo: as Odoo's own form.
+        self.env["payment.transaction"].sudo().create(
+            {
+                "provider_id": self.provider.id,
+                "payment_method_id": self.method.id,
+                "amount": 45,
+                "currency_id": self.currency.id,
+                "partner_id": self.customer.id,
+                "operation": "online_direct",
+                "invoice_ids": [Command.set(invoice.ids)],
+            }
+        )
+        card = self.card
+        dispute = {"id": "dp_1", "object": "dispute", "payment_intent": None}
+        for number, (kind, data) in enumerate(
+            (
+                ("charge.dispute.created", {"object": dispute}),
+                ("charge.dispute.created", None),
+                ("customer.deleted", None),
+                ("customer.deleted", {"object": {}}),
+                ("payment_method.detached", {"object": {}}),
+                ("refund.created", {"object": {"id": "re_1"}}),
+                ("setup_intent.succeeded", {"object": {"id": "seti_1"}}),
+            )
+        ):
+            event = self._make_event(f"evt_{number}") | {"type": kind, "data": data}
+            self.assertEqual(self._send(event).status_code, 200)
+        # sudo: as the job.
+        self.env["omni.billing.stripe.event"].sudo()._cron_process()
+        self.assertEqual(set(self._find_events().mapped("state")), {"unknown"})
+        self.assertFalse(invoice.billing_dispute)
+        self.assertTrue(card.active)
+
+    def test_a_conflict_logs_no_payload(self):
+        """What an event holds is the customer's, and a log is read by many."""
+        execute = type(self.env.cr).execute
+        seen = []
+
+        def look(cursor, query, params=None, log_exceptions=True):
+            if "INTO omni_billing_stripe_event" in str(getattr(query, "code", query)):
+                seen.append(log_exceptions)
+            return execute(cursor, query, params, log_exceptions)
+
+        with patch.object(type(self.env.cr), "execute", look):
+            # sudo: as the webhook.
+            Event = self.env["omni.billing.stripe.event"].sudo()
+            Event._store(self.provider, self._make_event())
+        self.assertEqual(seen, [False])

@@ -108,6 +108,7 @@ ASKS = {
         "action_billing_mailjet_listen",
     },
     "res.partner": {
+        "action_billing_confirm_address",
         "action_billing_pause_reminders",
         "action_billing_reconcile",
         "action_billing_refund_credit",

@@ -366,6 +366,39 @@ class TestSecurity(BillingCommon):
             with self.subTest(name=name), self.assertRaises(AccessError):
                 self._as(self.portal, self.charge).read([name])
 
+    def test_portal_does_not_see_who_entered_what(self):
+        service = self.env["omni.billing.service"].create(
+            {"partner_id": self.customer.id, "name": "Line"}
+        )
+        for record in (self.charge, service):
+            for name in ("create_uid", "write_uid"):
+                with self.subTest(record._name, name=name):
+                    with self.assertRaises(AccessError):
+                        self._as(self.portal, record).read([name])
+                    self.assertTrue(self._as(self.staff, record).read([name]))
+
+    def test_portal_does_not_see_how_a_company_bills(self):
+        ours = [name for name in self.company._fields if name.startswith("billing_")]
+        self.assertIn("billing_retry_days", ours)
+        guest = self.env.ref("base.public_user").sudo()  # sudo: of no company
+        guest.company_ids += self.company
+        for user in (self.portal, guest):
+            company = self._as(user, self.company)
+            self.assertTrue(company.read(["name"]))
+            self.assertFalse(set(ours) & set(company.fields_get()))
+            for name in ours:
+                with self.subTest(name, user=user.login):
+                    with self.assertRaises(AccessError):
+                        company.read([name])
+            for guess in (
+                ("billing_retry_days", "=", "1, 3, 7"),
+                ("billing_void_method", "=", "cancel"),
+            ):
+                with self.subTest(guess), self.assertRaises(AccessError):
+                    company.search([guess])
+        seen = self._as(self.staff, self.company).read(["billing_retry_days"])
+        self.assertEqual(seen[0]["billing_retry_days"], "1, 3, 7")
+
     def test_portal_writes_nothing(self):
         own = self._as(self.portal, self.charge)
         with self.assertRaises(AccessError):
