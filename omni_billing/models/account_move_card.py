@@ -332,12 +332,8 @@ class AccountMove(models.Model):
         )
         result = []
         for payment in payments.sorted("id"):
-            refunds = payment.child_transaction_ids.filtered(
-                lambda tx: (
-                    tx.operation == "refund" and tx.state not in ("error", "cancel")
-                )
-            )
-            left = payment.amount + sum(refunds.mapped("amount"))
+            # What the same charge paid on other invoices is theirs to give back.
+            left = payment._billing_get_shares().get(self, 0.0)
             if self.currency_id.compare_amounts(left, 0) > 0:
                 result.append((payment, left))
         return result
@@ -352,7 +348,6 @@ class AccountMove(models.Model):
         if note:
             return self.currency_id.round(max(0.0, min(by_card, note.amount_residual)))
         not_credited = self.amount_total - self._billing_get_reversed_amount()
-        # A charge over several invoices need not have paid this one.
         paid = self.amount_total - self.amount_residual
         return self.currency_id.round(max(0.0, min(by_card, not_credited, paid)))
 

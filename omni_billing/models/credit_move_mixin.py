@@ -186,15 +186,41 @@ class CreditMoveMixin(models.AbstractModel):
 
     # === BUSINESS METHODS - CREDIT NOTE === #
 
-    def _billing_find_open_note(self, amount):
-        """Return the oldest credit note of the invoice that this much is left of."""
+    def _billing_find_open_notes(self):
+        """Return the credit notes of the invoice that something is left of."""
         return self.reversal_move_ids.filtered(
             lambda note: (
                 note.state == "posted"
                 and not note.billing_attempt_id
-                and note.currency_id.compare_amounts(note.amount_residual, amount) >= 0
+                and not note.currency_id.is_zero(note.amount_residual)
             )
-        ).sorted("id")[:1]
+        ).sorted("id")
+
+    def _billing_get_creditable_amount(self):
+        """Return how much can be given back on this invoice, taxes included.
+
+        What is left of its credit notes, and what none was made for yet.
+        """
+        self.ensure_one()
+        not_credited = self.amount_total - self._billing_get_reversed_amount()
+        left = sum(self._billing_find_open_notes().mapped("amount_residual"))
+        return self.currency_id.round(max(0.0, not_credited) + left)
+
+    def _billing_spread_refund(self, amount):
+        """Spread what is given back over open credit notes, the oldest first.
+
+        :param float amount: taxes included.
+        :return: credit notes and what is set against each; the last one is none if a
+            new one has to be made.
+        :rtype: list[tuple[account.move, float]]
+        """
+        self.ensure_one()
+        found = []
+        for note in self._billing_find_open_notes():
+            part = min(amount, note.amount_residual)
+            amount = self.currency_id.round(amount - part)
+            found.append((note, part))
+        return [*found, (self.browse(), amount)]
 
     def _billing_create_refund_note(self, amount):
         """Return the posted credit note over an amount, taxes included.

@@ -242,16 +242,16 @@ class OmniBillingStripeEvent(models.Model):
             lambda tx: tx.operation == "refund"
         )
         for refund in self.provider_id._billing_get_gateway().list_refunds(intent_ref):
-            attempt = known.filtered(
+            attempts = known.filtered(
                 lambda tx, refund=refund: (
                     tx.provider_reference == refund.id
                     or tx.reference == refund.reference
                 )
-            )[:1]
-            if not attempt and refund.status not in ("failed", "canceled"):
-                attempt = source._billing_create_foreign_refund(refund)
-                known += attempt
-            if attempt:
+            )
+            if not attempts and refund.status not in ("failed", "canceled"):
+                attempts = source._billing_create_foreign_refunds(refund)
+                known += attempts
+            for attempt in attempts:
                 attempt._billing_apply(refund)
         return True
 

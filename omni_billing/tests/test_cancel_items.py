@@ -358,7 +358,7 @@ class TestCancelItems(CardCommon):
         refund = self.gateway.add_foreign_refund("pi_0", 3000)
         # sudo: attempts are internal.
         payment = self.invoice.sudo().transaction_ids
-        attempt = payment._billing_create_foreign_refund(refund)
+        attempt = payment._billing_create_foreign_refunds(refund)
         attempt._billing_apply(refund)
         self.assertEqual(self.invoice.reversal_move_ids, note)
         self.assertEqual(note.amount_residual, 0)

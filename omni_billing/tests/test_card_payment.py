@@ -638,7 +638,7 @@ class TestSavedCards(CardCommon):
 class TestStripeEvents(CardCommon):
     """W3, W6, W18, W19: what Stripe tells, in any order, as often as it likes."""
 
-    def _tell(self, kind, times=1, event_ref="evt_1", **obj):
+    def _tell(self, kind, event_ref="evt_1", times=1, **obj):
         # sudo: as the webhook and the job.
         Event = self.env["omni.billing.stripe.event"].sudo()
         for _time in range(times):
@@ -740,6 +740,64 @@ class TestStripeEvents(CardCommon):
         self.assertEqual(invoice.billing_state, "refunded")
         self.assertEqual(len(invoice.reversal_move_ids), 1)
         self.assertEqual(self._get_books_balance(), 0)
+
+    def test_refund_in_the_dashboard_is_split_over_the_invoices_it_paid(self):
+        """W18: each gives back what it got, with its own taxes; none gives more."""
+        untaxed = self._bill_amounts(100)
+        taxed = self._bill_amounts(200, tax_ids=self._create_tax(15))
+        invoices = untaxed + taxed
+        invoices._billing_charge(self.card)
+        self.gateway.add_foreign_refund("pi_0", 9900)
+        self._tell("charge.refunded", id="ch_1", payment_intent="pi_0")
+        self.assertEqual(untaxed.reversal_move_ids.amount_total, 30)
+        self.assertRecordValues(
+            taxed.reversal_move_ids, [{"amount_total": 69, "amount_tax": 9}]
+        )
+        self.gateway.add_foreign_refund("pi_0", 23100)
+        self._tell("refund.created", "evt_2", id="re_2", payment_intent="pi_0")
+        self.assertEqual(sum(untaxed.reversal_move_ids.mapped("amount_total")), 100)
+        self.assertEqual(sum(taxed.reversal_move_ids.mapped("amount_total")), 230)
+        self.assertEqual(sum(taxed.reversal_move_ids.mapped("amount_tax")), 30)
+        self.assertEqual(set(invoices.mapped("billing_state")), {"refunded"})
+        self.assertEqual(self._get_books_balance(), 0)
+        self.assertEqual(self._get_ledger_balance(), 0)
+
+    def test_refund_in_the_dashboard_is_of_who_was_paid(self):
+        """A charge that paid the older invoice gives nothing back on the newer."""
+        older, newer = self._bill_amounts(100, 230)
+        (older + newer)._billing_charge(self.card, amount=60)
+        newer._billing_charge(self.card)
+        self.assertEqual(newer._billing_get_refundable_amount(), 230)
+        self.gateway.add_foreign_refund("pi_0", 6000)
+        self._tell("charge.refunded", id="ch_1", payment_intent="pi_0")
+        self.assertEqual(older.reversal_move_ids.amount_total, 60)
+        self.assertFalse(newer.reversal_move_ids)
+
+    def test_refund_in_the_dashboard_takes_all_open_credit_notes(self):
+        invoice = self._bill(self._create_transaction(20), self._create_transaction(25))
+        invoice._billing_charge(self.card)
+        for item in invoice.billing_transaction_ids:
+            invoice._billing_cancel_items(item)
+        notes = invoice.reversal_move_ids
+        self.gateway.add_foreign_refund("pi_0", 4500)
+        self._tell("charge.refunded", id="ch_1", payment_intent="pi_0")
+        self.assertEqual(invoice.reversal_move_ids, notes)
+        self.assertEqual(notes.mapped("amount_residual"), [0, 0])
+
+    def test_refund_in_the_dashboard_of_what_was_given_back_otherwise(self):
+        """No invoice is credited twice: the customer owes it, and staff are told."""
+        invoice = self._bill_amounts(45)
+        invoice._billing_charge(self.card)
+        note = invoice._billing_cancel_items(invoice.billing_transaction_ids)
+        other = self._bill_amounts(45)
+        self._pay(other, mode="credit")
+        self.assertEqual(note.amount_residual, 0)
+        self.gateway.add_foreign_refund("pi_0", 4500)
+        event = self._tell("charge.refunded", id="ch_1", payment_intent="pi_0")
+        self.assertEqual(event.state, "done")
+        self.assertEqual(invoice.reversal_move_ids, note)
+        self.assertEqual(self._get_books_balance(), 45)
+        self.assertIn("no invoice", invoice.activity_ids.note)
 
     def test_echo_of_our_own_refund(self):
         invoice = self._bill_amounts(45)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo.addons.omni_billing.tools.money import has_excess_decimals
+from odoo.addons.omni_billing.tools.money import has_excess_decimals, split
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,16 @@ def test_whole_minor_units_never_have_excess(minor, decimals):
 @given(st.integers(1, 10**9), st.integers(1, 9))
 def test_a_tenth_of_a_minor_unit_always_has(minor, tenth):
     assert has_excess_decimals(minor / 100 + tenth / 1000, 2)
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=6), st.data())
+def test_parts_add_up_and_none_is_more_than_its_weight(weights, data):
+    amount = data.draw(st.integers(0, sum(weights)))
+    parts = split(
+        amount / 100, [weight / 100 for weight in weights], lambda x: round(x, 2)
+    )
+    cents = [round(part * 100) for part in parts]
+    assert sum(cents) == amount
+    for part, weight in zip(cents, weights, strict=True):
+        assert 0 <= part <= weight
+        assert abs(part - amount * weight / (sum(weights) or 1)) < 1 + 1e-6
