@@ -32,6 +32,7 @@
         "wizards/omni_billing_payment_wizard_views.xml",
         "wizards/omni_billing_refund_wizard_views.xml",
         "wizards/omni_billing_card_refund_wizard_views.xml",
+        "wizards/omni_billing_attempt_wizard_views.xml",
         "wizards/omni_billing_cancel_wizard_views.xml",
         "wizards/omni_billing_void_wizard_views.xml",
         "views/omni_billing_pdf_cache_views.xml",

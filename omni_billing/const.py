@@ -24,6 +24,17 @@ MAIL_GRACE = timedelta(minutes=5)
 #: waits for its answer any more.
 CALL_GRACE = timedelta(minutes=1)
 
+#: How long Stripe keeps the answer to a key, at least; after that the same call with
+#: the same key is a new one (https://docs.stripe.com/api/idempotent_requests).
+KEY_LIFE = timedelta(hours=23)
+
+#: Codes of ours, beside those of banks and Stripe: why an attempt was closed.
+NO_ACCESS = "no_access"
+CLOSED_BY_HAND = "closed_by_hand"
+
+#: How often what came of a call is written again, if others write at the same time.
+MAX_TRIES = 10
+
 #: Units of the periods of recurring services.
 PERIOD_UNITS = [
     ("day", "Days"),

@@ -18,7 +18,26 @@ class ServiceError(GatewayError):
 
 
 class GatewayRefused(ServiceError):
-    """The service answered no: nothing was done there."""
+    """The service answered no: this call did nothing there."""
+
+    @property
+    def is_judgement(self):
+        """Whether it looked at the call and its key, and would have known them.
+
+        Only then an earlier call, the same with the same key, did nothing either. One
+        that is turned away at the door, or whose key is held by a call that differs, is
+        not looked at.
+        """
+        return self.code not in ("rate_limit", "idempotency_error")
+
+
+class GatewayDenied(GatewayRefused):
+    """The service did not let us in: the key is wrong, rolled, or lacks a right.
+
+    So nothing works before an administrator mends it, whatever is asked.
+    """
+
+    is_judgement = False
 
 
 class GatewayUnknown(ServiceError):

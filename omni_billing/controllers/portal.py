@@ -312,10 +312,14 @@ class BillingPortal(PortalAccount, PaymentPortal):
         cards = self._billing_find_cards()
         card_sudo = cards.filtered(lambda card: card.id == card_id)
         self._billing_check_amount(moves_sudo, amount)
+        landing = self._billing_get_landing(moves_sudo)
         attempt_sudo = moves_sudo._billing_charge(
-            card_sudo, amount=amount, is_customer_present=True
+            card_sudo,
+            amount=amount,
+            is_customer_present=True,
+            # Before the call: after it nothing may have Odoo run the request again.
+            note_down=lambda attempt: attempt.write({"landing_route": landing}),
         )
-        attempt_sudo.landing_route = self._billing_get_landing(moves_sudo)
         return self._billing_describe_attempt(attempt_sudo)
 
     @http.route(

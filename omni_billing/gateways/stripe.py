@@ -14,10 +14,11 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
 import stripe
 
-from ..exceptions import GatewayRefused, GatewayUnknown
+from ..exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
 
 #: What Stripe takes and answers depends on it, so an upgrade of the SDK must not change
 #: it unseen (https://docs.stripe.com/api/versioning).
@@ -36,6 +37,19 @@ REFUSALS = (
     stripe.IdempotencyError,
     stripe.RateLimitError,
 )
+#: Those that come before Stripe looks at what is asked, and at its key: they prove that
+#: this call did nothing, and tell nothing of an earlier one with the same key
+#: (https://docs.stripe.com/api/idempotent_requests).
+AT_THE_DOOR = (
+    stripe.AuthenticationError,
+    stripe.PermissionError,
+    stripe.RateLimitError,
+)
+#: How far from its attempt a charge is looked for, if its customer is gone: clocks
+#: differ, and the call is made at once or never.
+WINDOW = timedelta(hours=1)
+#: Statuses in which nothing is to be confirmed any more, or not yet.
+DECIDED = ("succeeded", "canceled", "processing", "requires_capture")
 
 #: Seconds that the time of an event may differ from ours.
 TOLERANCE = 300
@@ -91,6 +105,9 @@ class Charge:
     @property
     def needs_customer(self) -> bool:
         """Whether the customer has to confirm it first (SCA)."""
+        if self.status in DECIDED:
+            # Why an earlier try failed is told for ever, even once it is given up.
+            return False
         code = self.decline.code if self.decline else ""
         return self.status in ("requires_action", "requires_confirmation") or (
             code == "authentication_required"
@@ -119,9 +136,10 @@ class StripeGateway:
 
     def __init__(self, secret_key: str, api_base: str = "") -> None:
         options = {"base_addresses": {"api": api_base}} if api_base else {}
+        self._client = _CountingClient(timeout=TIMEOUT)
         self._api = stripe.StripeClient(
             secret_key,
-            http_client=stripe.RequestsClient(timeout=TIMEOUT),
+            http_client=self._client,
             max_network_retries=RETRIES,
             stripe_version=API_VERSION,
             **options,
@@ -141,6 +159,7 @@ class StripeGateway:
 
     def has_customer(self, customer: str) -> bool:
         """Tell whether the customer is there, and was not deleted."""
+        _check_id(customer)
         try:
             with _typed_failures():
                 return not getattr(
@@ -153,12 +172,14 @@ class StripeGateway:
 
     def set_default_card(self, customer: str, card: str) -> None:
         """Make it the card that Stripe itself would use."""
+        _check_id(customer, card)
         settings = {"invoice_settings": {"default_payment_method": card}}
         with _typed_failures():
             self._api.customers.update(customer, settings)
 
     def get_card(self, card: str) -> Card | None:
         """Return a card, None if there is none of that id."""
+        _check_id(card)
         try:
             with _typed_failures():
                 return _read_card(self._api.payment_methods.retrieve(card))
@@ -169,6 +190,7 @@ class StripeGateway:
 
     def attach_card(self, card: str, customer: str) -> Card:
         """Give a new card to a customer."""
+        _check_id(card, customer)
         with _typed_failures():
             return _read_card(
                 self._api.payment_methods.attach(card, {"customer": customer})
@@ -200,6 +222,7 @@ class StripeGateway:
         :return: the charge as it stands; one that a bank declined, or that the
             customer has to confirm, is an answer and no failure.
         """
+        _check_id(customer, card)
         values = self._prepare_intent(
             amount, currency, customer, card, reference, database
         )
@@ -207,34 +230,30 @@ class StripeGateway:
         if not is_customer_present:
             values["off_session"] = True
         try:
-            with _typed_failures(but=stripe.CardError):
+            with _typed_failures(but=stripe.CardError, client=self._client):
                 intent = self._api.payment_intents.create(values, _with_key(key))
         except stripe.CardError as error:
             return _read_decline(error)
         return _read_charge(intent)
 
     def fence(
-        self,
-        *,
-        amount: int,
-        currency: str,
-        customer: str,
-        card: str,
-        reference: str,
-        database: str,
-        key: str,
+        self, *, amount: int, currency: str, reference: str, key: str, **_who: str
     ) -> bool:
         """Make sure that a charge whose call may be lost never happens later.
 
         The same key with other parameters: if the call of :meth:`charge` came to
-        Stripe, Stripe refuses this one; if not, it refuses that one from now on.
+        Stripe, Stripe refuses this one; if not, it refuses that one from now on. No
+        customer and no card are named, for they may be gone by now, and no metadata of
+        ours, for it is no payment.
 
         :return: True if the charge was never made, and will not be.
         """
-        values = self._prepare_intent(
-            amount, currency, customer, card, reference, database
-        )
-        values["description"] = f"{reference} (given up)"
+        values = {
+            "amount": amount,
+            "currency": currency.lower(),
+            "allowed_payment_method_types": ["card"],
+            "description": f"{reference} (given up)",
+        }
         try:
             with _typed_failures():
                 intent = self._api.payment_intents.create(values, _with_key(key))
@@ -261,29 +280,48 @@ class StripeGateway:
 
     def get_charge(self, intent: str) -> Charge:
         """Return a PaymentIntent as it stands."""
+        _check_id(intent)
         with _typed_failures():
             return _read_charge(self._api.payment_intents.retrieve(intent))
 
     def find_charge(
-        self, customer: str, reference: str, database: str
+        self, customer: str, reference: str, database: str, since: datetime
     ) -> Charge | None:
         """Find the charge of a reference among those of its customer.
 
-        Stripe's list, not its search: the search lags behind.
+        Stripe's list, not its search: the search lags behind. If the customer is gone,
+        among all of the account that were made about then.
+
+        :param since: when the charge was asked for, in UTC.
         """
+        _check_id(customer, reference)
+        try:
+            return self._find_charge({"customer": customer}, reference, database)
+        except GatewayRefused as error:
+            if error.code != "resource_missing":
+                raise
+        moment = since.replace(tzinfo=timezone.utc)
+        created = {
+            "gte": int((moment - WINDOW).timestamp()),
+            "lte": int((moment + WINDOW).timestamp()),
+        }
+        return self._find_charge({"created": created}, reference, database)
+
+    def _find_charge(self, params, reference, database) -> Charge | None:
         with _typed_failures():
-            for intent in self._list(self._api.payment_intents, {"customer": customer}):
+            for intent in self._list(self._api.payment_intents, params):
                 metadata = intent.metadata.to_dict() if intent.metadata else {}
                 if (metadata.get(REFERENCE), metadata.get(DATABASE)) == (
                     reference,
                     database,
                 ) and intent.status not in ("canceled", "requires_confirmation"):
-                    # A charge is confirmed at once: the latter is a fence's.
+                    # A charge is confirmed at once.
                     return _read_charge(intent)
         return None
 
     def cancel(self, intent: str) -> Charge:
         """Give a PaymentIntent up; one that is decided already stays as it is."""
+        _check_id(intent)
         try:
             with _typed_failures():
                 return _read_charge(self._api.payment_intents.cancel(intent))
@@ -303,16 +341,19 @@ class StripeGateway:
             "amount": amount,
             "metadata": {REFERENCE: reference, DATABASE: database},
         }
-        with _typed_failures():
+        _check_id(intent)
+        with _typed_failures(client=self._client):
             return _read_refund(self._api.refunds.create(values, _with_key(key)))
 
     def get_refund(self, refund: str) -> Refund:
         """Return a refund as it stands."""
+        _check_id(refund)
         with _typed_failures():
             return _read_refund(self._api.refunds.retrieve(refund))
 
     def list_refunds(self, intent: str) -> list[Refund]:
         """Return all refunds of a charge."""
+        _check_id(intent)
         with _typed_failures():
             refunds = self._list(self._api.refunds, {"payment_intent": intent})
             return [_read_refund(refund) for refund in refunds]
@@ -354,10 +395,18 @@ class _typed_failures:  # noqa: N801
     """Turn the SDK's failures into ours.
 
     :param but: one that is an answer, and left to who asked.
+    :param client: whose call must not be taken for undone when it was repeated, and
+        only the repetition was turned away.
     """
 
-    def __init__(self, but: type[Exception] | tuple = ()) -> None:
+    def __init__(
+        self,
+        but: type[Exception] | tuple = (),
+        client: _CountingClient | None = None,
+    ) -> None:
         self._but = but
+        self._client = client
+        self._sent = client.sent if client else 0
 
     def __enter__(self):
         return self
@@ -365,17 +414,47 @@ class _typed_failures:  # noqa: N801
     def __exit__(self, kind, error, trace):
         if not isinstance(error, stripe.StripeError) or isinstance(error, self._but):
             return
-        status = error.http_status
         code = error.code or ""
         if isinstance(error, stripe.IdempotencyError):
             code = code or "idempotency_error"
         elif isinstance(error, stripe.RateLimitError):
             # The SDK drops the code of this one.
-            code = code or "rate_limit"
+            code = "rate_limit"
         message = error.user_message or str(error)
-        if status and isinstance(error, REFUSALS):
-            raise GatewayRefused(code, message) from error
+        if self._is_answer(error):
+            is_denial = isinstance(
+                error, (stripe.AuthenticationError, stripe.PermissionError)
+            )
+            kind = GatewayDenied if is_denial else GatewayRefused
+            raise kind(code, message) from error
         raise GatewayUnknown(code, message) from error
+
+    def _is_answer(self, error):
+        """Whether the failure says that nothing was done, by any sending of it."""
+        if not error.http_status or not isinstance(error, REFUSALS):
+            return False
+        is_repeated = self._client and self._client.sent - self._sent > 1
+        return not (is_repeated and isinstance(error, AT_THE_DOOR))
+
+
+class _CountingClient(stripe.RequestsClient):
+    """Counts what is sent: the SDK repeats a call by itself when it breaks off."""
+
+    sent = 0
+
+    def request(self, *args, **kwargs):
+        """Override of the SDK."""
+        self.sent += 1
+        return super().request(*args, **kwargs)
+
+
+def _check_id(*names: str) -> None:
+    """Refuse to look up an empty id: Stripe would answer with a list, or of another.
+
+    :raise GatewayRefused: without a call.
+    """
+    if not all(names):
+        raise GatewayRefused("no_id", "There is no id to look up at Stripe.")
 
 
 def _with_key(key: str) -> dict[str, str]:

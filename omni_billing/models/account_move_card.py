@@ -456,6 +456,18 @@ class AccountMove(models.Model):
 
     # === ACTION METHODS === #
 
+    def action_billing_close_attempt(self):
+        """Open the dialog that closes a card payment of unknown outcome."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Close a Card Payment"),
+            "res_model": "omni.billing.attempt.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_invoice_id": self.id},
+        }
+
     def action_billing_refund(self):
         """Open the dialog that gives a card payment back (F171-F177)."""
         self.ensure_one()

@@ -4,19 +4,16 @@ from datetime import timedelta
 from functools import partial
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.service.model import (
-    MAX_TRIES_ON_CONCURRENCY_FAILURE,
-    PG_CONCURRENCY_EXCEPTIONS_TO_RETRY,
-)
-from odoo.tools import SQL
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import SQL, plaintext2html
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
 
 from .. import const
-from ..exceptions import GatewayRefused, GatewayUnknown
+from ..exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
 from ..tools.commit import check_can_commit, commit, rollback, savepoint
 from ..tools.money import split
 from ..tools.trust import trust
@@ -65,8 +62,19 @@ class PaymentTransaction(models.Model):
         index="btree_not_null",
         help="Posted before the refund; without one, the refund posts its own.",
     )
+    billing_mail_due = fields.Selection(
+        [("receipt", "Receipt"), ("confirm", "Request to Confirm")],
+        string="E-mail to Write",
+        readonly=True,
+        copy=False,
+        help="Written once the outcome is in the books, whatever becomes of it.",
+    )
 
     _billing_open_idx = models.Index("(id) WHERE billing_is_open")
+    _billing_unbooked_idx = models.Index(
+        "(id) WHERE state = 'done' AND is_post_processed IS NOT TRUE"
+    )
+    _billing_mail_due_idx = models.Index("(id) WHERE billing_mail_due IS NOT NULL")
 
     # === CONSTRAINT METHODS === #
 
@@ -125,12 +133,7 @@ class PaymentTransaction(models.Model):
             record = self._billing_apply_silence
         except GatewayRefused as error:
             _logger.warning("%s: refused by Stripe: %s", self.reference, error.code)
-            # The SDK repeats a call that broke off: the first may have come through.
-            record = (
-                self._billing_apply_silence
-                if error.code == "rate_limit"
-                else partial(self._billing_apply_refusal, error)
-            )
+            record = partial(self._billing_apply_refusal, error)
         else:
             record = partial(self._billing_apply, answer)
         # A webhook may have been faster: see what it did.
@@ -143,7 +146,7 @@ class PaymentTransaction(models.Model):
         Odoo runs a request again after a conflict. One that has called Stripe must not
         be: only what came of the call is written again, or else it stays open.
         """
-        for _try in range(MAX_TRIES_ON_CONCURRENCY_FAILURE):
+        for _try in range(const.MAX_TRIES):
             try:
                 record()
                 commit(self.env)
@@ -186,6 +189,9 @@ class PaymentTransaction(models.Model):
     def _billing_apply(self, answer):
         """Record how a charge or a refund stands; the same answer twice is harmless.
 
+        The direct answer, the event and the job may come here at the same moment: each
+        has the lock while it writes, and sees what was written before.
+
         :param answer: a `Charge` or a `Refund` of the gateway.
         """
         self.ensure_one()
@@ -209,11 +215,11 @@ class PaymentTransaction(models.Model):
         """Close an attempt that Stripe refused, unless that is done already."""
         self._billing_lock()
         if self.billing_is_open:
-            self._billing_fail(self._billing_explain_refusal(error), error.code)
+            code = const.NO_ACCESS if isinstance(error, GatewayDenied) else error.code
+            self._billing_fail(self._billing_explain_refusal(error), code)
 
     def _billing_apply_charge(self, charge):
         expected = (self._billing_to_minor(self.amount), self.currency_id.name.lower())
-        self.provider_reference = charge.id
         if charge.is_paid and (charge.amount, charge.currency) != expected:
             # It cannot be, and must not be lost if it is: a person has to look.
             self._billing_tell_staff(
@@ -229,47 +235,78 @@ class PaymentTransaction(models.Model):
             )
             self._billing_fail(self.env._("The amount differs."), "amount")
         elif charge.is_paid:
-            # Stripe may say so after it said otherwise: the money is there.
-            self._set_done(extra_allowed_states=("cancel",))
-        elif self.state == "done":
-            _logger.info("%s: is paid; %s is old news", self.reference, charge.status)
+            self._billing_set_done()
+        elif self.state == "done" or (self.billing_key and not self.billing_is_open):
+            # A closed attempt stays closed, and asks nobody for anything.
+            _logger.info("%s: %s is old news", self.reference, charge.status)
+            return
         elif charge.is_under_way:
             self._set_pending()
         elif charge.needs_customer:
-            self._billing_ask_customer(charge)
+            self._billing_ask_customer()
         elif charge.status == "canceled":
-            self._billing_close()
-            self._set_canceled(self.env._("The payment was given up."))
+            self._billing_apply_cancel()
         else:
             decline = charge.decline
             code = decline and (decline.decline_code or decline.code) or charge.status
             self._billing_fail(self._billing_explain_decline(decline), code)
+        self.provider_reference = charge.id
 
-    def _billing_ask_customer(self, charge):
-        """The bank wants the customer to confirm (SCA, W7)."""
+    def _billing_set_done(self):
+        """Stripe may say so after it said otherwise: the money has moved."""
+        if self.billing_decline_code == const.CLOSED_BY_HAND and self.state != "done":
+            self._billing_tell_staff(
+                self.env._(
+                    "%(reference)s was closed by hand, and Stripe says now that the"
+                    " %(amount)s moved all the same. It is booked: look whether it was"
+                    " paid in another way, too.",
+                    reference=self.reference,
+                    amount=self.currency_id.format(abs(self.amount)),
+                )
+            )
+        self._set_done(extra_allowed_states=("cancel",))
+
+    def _billing_ask_customer(self):
+        """The bank wants the customer to confirm (SCA, W7).
+
+        The page of a customer who is there goes on with it. Otherwise this payment is
+        given up at Stripe (`_billing_finish`), and the customer gets a link to another.
+        """
         self.billing_decline_code = "authentication_required"
-        message = self.env._(
+        message = self._billing_explain_confirmation()
+        self._set_pending(state_message=message)
+        self.state_message = message
+
+    def _billing_explain_confirmation(self):
+        return self.env._(
             "The customer's bank asks the customer to confirm this payment."
         )
-        if self.billing_is_customer_present:
-            # The page goes on with it; the attempt stays open meanwhile.
-            self._set_pending(state_message=message)
-            self.state_message = message
-            return
-        self.provider_id._billing_get_gateway().cancel(charge.id)
-        self._billing_fail(message, "authentication_required")
-        self._billing_mail_confirmation()
 
-    def _billing_mail_confirmation(self):
-        """Send the customer a link to the page where the payment is confirmed."""
-        template = self.env.ref("omni_billing.mail_template_confirm_payment")
-        for invoice in self.invoice_ids:
-            template.send_mail(invoice.id)
+    def _billing_waits_for_nobody(self):
+        """Whether the bank asks a customer who is not there."""
+        return (
+            self.billing_is_open
+            and self.state != "done"
+            and self.operation != "refund"
+            and not self.billing_is_customer_present
+            and self.billing_decline_code == "authentication_required"
+        )
+
+    def _billing_apply_cancel(self):
+        """Close what was given up at Stripe."""
+        if self._billing_waits_for_nobody():
+            self._billing_fail(
+                self._billing_explain_confirmation(), "authentication_required"
+            )
+            self.billing_mail_due = "confirm"
+        else:
+            self._billing_close()
+            self._set_canceled(self.env._("The payment was given up."))
 
     def _billing_apply_refund(self, refund):
         self.provider_reference = refund.id
         if refund.status == "succeeded":
-            self._set_done(extra_allowed_states=("cancel",))
+            self._billing_set_done()
         elif refund.status in ("failed", "canceled"):
             if self.state == "done":
                 self._billing_tell_staff(
@@ -329,53 +366,137 @@ class PaymentTransaction(models.Model):
         self.billing_is_open = False
 
     def _billing_finish(self):
-        """Book what was paid or refunded, and let the invoices go.
+        """Do what comes of an outcome: book it, let the invoices go, write to people.
 
-        The outcome is committed first. If the books cannot take it (a closed period,
-        a missing journal), it stays open, staff are told, and it is tried again.
+        Each step is committed before the next: the outcome, so that it is not lost if
+        the books cannot take it (a closed period, a missing journal); the books, before
+        anybody gets mail. Whoever comes second sees under the lock what the first did,
+        and that nothing is left.
         """
-        if self.state != "done" or (
-            self.is_post_processed and not self.billing_is_open
-        ):
-            return
+        if self._billing_waits_for_nobody():
+            self._billing_give_up_unasked()
+        if self._billing_is_unbooked():
+            commit(self.env)
+            self._billing_lock()
+            if self._billing_is_unbooked():
+                self._billing_book()
+        if self.billing_mail_due:
+            commit(self.env)
+            self._billing_lock()
+            self._billing_write_mail()
+
+    def _billing_is_unbooked(self):
+        return self.state == "done" and (
+            not self.is_post_processed or self.billing_is_open
+        )
+
+    def _billing_give_up_unasked(self):
+        """Give up what a customer who is not there should confirm.
+
+        If that is not to be learnt, it stays open, and the job does it again.
+        """
         commit(self.env)
+        try:
+            gateway = self.provider_id._billing_get_gateway()
+            charge = gateway.cancel(self.provider_reference)
+        except (GatewayRefused, GatewayUnknown, UserError) as error:
+            _logger.warning("%s: not given up yet: %s", self.reference, error)
+            return
+        self._billing_lock()
+        self._billing_apply_charge(charge)
+
+    def _billing_book(self):
+        """Book what was paid or refunded; staff are told if that is not possible.
+
+        It is tried again by the job, and when somebody looks at the invoice.
+        """
         try:
             with savepoint(self.env):
                 if not self.is_post_processed:
                     self._post_process()
-                    self._billing_mail_receipt()
-                    is_refund = self.operation == "refund"
-                    self._billing_log("card_refunded" if is_refund else "charged")
                 self._billing_close()
-        except UserError as error:
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:  # whatever it is: the money has moved
             self.invalidate_recordset()
+            if not isinstance(error, UserError):
+                _logger.exception("%s could not be booked", self.reference)
             self._billing_tell_staff(
                 self.env._(
                     "%(amount)s moved by card, but could not be booked: %(error)s",
                     amount=self.currency_id.format(abs(self.amount)),
+                    error=error if isinstance(error, UserError) else repr(error),
+                )
+            )
+
+    def _billing_write_mail(self):
+        """Write the e-mail that is due, once; it is no reason to undo anything (F124).
+
+        A receipt tells that the card was charged, or the money given back.
+        """
+        kind = self.billing_mail_due
+        self.billing_mail_due = False
+        try:
+            with savepoint(self.env):
+                if kind == "receipt":
+                    self._billing_send_template("card_receipt", self.payment_id)
+                elif kind == "confirm":
+                    # What is paid meanwhile, or void, needs nobody.
+                    owed = self.invoice_ids.filtered(
+                        lambda move: move.billing_state in ("unpaid", "partial")
+                    )
+                    self._billing_send_template("confirm_payment", owed)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:  # a broken template, say
+            self.invalidate_recordset()
+            _logger.warning("%s: no e-mail", self.reference, exc_info=True)
+            labels = dict(
+                self._fields["billing_mail_due"]._description_selection(self.env)
+            )
+            self._billing_tell_staff(
+                self.env._(
+                    "The customer got no e-mail about the card payment %(reference)s"
+                    " (%(kind)s): %(error)s",
+                    reference=self.reference,
+                    kind=labels.get(kind),
                     error=error,
                 )
             )
 
-    def _billing_mail_receipt(self):
-        """Tell the customer that the card was charged, or the money given back (F124).
-
-        Odoo's own form shows it on the page; there the customer is at the screen.
-        """
-        if self.billing_key and self.payment_id:
-            template = self.env.ref("omni_billing.mail_template_card_receipt")
-            template.send_mail(self.payment_id.id)
+    def _billing_send_template(self, name, records):
+        template = self.env.ref(f"omni_billing.mail_template_{name}")
+        for record in records:
+            template.send_mail(record.id)
 
     def _post_process(self):
-        """Override of `account_payment`: a refund posts its credit note too."""
-        self.provider_id._billing_ensure_method_line()
-        result = super()._post_process()
-        for tx in self.filtered(lambda tx: tx.state == "done"):
+        """Override of `account_payment`: each is booked once, whoever does it.
+
+        The page of Odoo that waits for an outcome, its job, an event and our own jobs
+        come here at the same moment. A refund posts its credit note too.
+        """
+        for tx in self.sorted("id"):
+            tx._billing_lock()
+        left = self.filtered(lambda tx: not tx.is_post_processed)
+        left.provider_id._billing_ensure_method_line()
+        result = super(PaymentTransaction, left)._post_process()
+        for tx in left.filtered(lambda tx: tx.state == "done"):
             if tx.billing_refund_invoice_id:
                 tx.billing_refund_invoice_id._billing_book_refund(tx)
             elif tx.operation == "refund" and tx.billing_is_open:
                 tx._billing_book_rest()
+            if tx.provider_code == "stripe":
+                tx._billing_note_booking()
         return result
+
+    def _billing_note_booking(self):
+        """Write down that it is booked, and that the customer is to get a receipt."""
+        is_refund = self.operation == "refund"
+        if is_refund or self.invoice_ids:
+            self._billing_log("card_refunded" if is_refund else "charged")
+        if self.billing_key and self.payment_id:
+            # Odoo's own form tells on its page who is at the screen.
+            self.billing_mail_due = "receipt"
 
     def _billing_create_foreign_refunds(self, refund):
         """Write down a refund that was made at Stripe itself (W18).
@@ -483,55 +604,177 @@ class PaymentTransaction(models.Model):
     # === BUSINESS METHODS - LOST ANSWERS === #
 
     def _billing_resolve(self):
-        """Ask Stripe what became of open attempts; commits after each.
+        """Ask Stripe what became of open attempts; commits before, and after each.
+
+        Who learns it at the same moment as an event begins again here, and not with the
+        whole request: that would not know any more that there was an attempt, and take
+        a second wish for the first.
 
         :return: the attempts that are open still.
         """
         attempts = self.filtered("billing_is_open")
         if attempts:
-            check_can_commit(self.env)
+            commit(self.env)
         for attempt in attempts:
             try:
-                attempt._billing_resolve_one()
+                attempt._billing_insist(attempt._billing_resolve_one)
             except (GatewayUnknown, GatewayRefused, UserError) as error:
                 _logger.warning("%s: still unknown: %s", attempt.reference, error)
             commit(self.env)
         return self.filtered("billing_is_open")
 
     def _billing_resolve_one(self):
+        if not self.billing_is_open:
+            return
         if self.state == "done":
+            self._billing_lock()
             self._billing_finish()
             return
         gateway = self.provider_id._billing_get_gateway()
         if self.operation == "refund":
-            answer = self._billing_find_refund(gateway)
+            self._billing_resolve_refund(gateway)
         elif self.provider_reference:
-            answer = gateway.get_charge(self.provider_reference)
+            self._billing_apply(gateway.get_charge(self.provider_reference))
         else:
-            values = self._billing_prepare_charge()
-            answer = gateway.find_charge(
-                values["customer"], self.reference, values["database"]
-            )
-            if not answer and gateway.fence(**values):
-                self._billing_lock()
+            self._billing_resolve_charge(gateway)
+
+    def _billing_resolve_charge(self, gateway):
+        """Learn of a charge whose answer is lost, or see to it that there is none."""
+        values = self._billing_prepare_charge()
+        answer = gateway.find_charge(
+            values["customer"], self.reference, values["database"], self.create_date
+        )
+        if answer:
+            self._billing_apply(answer)
+        elif gateway.fence(**values):
+            self._billing_lock()
+            if self.billing_is_open:
                 self._billing_fail(
                     self.env._("The charge never reached Stripe. Nothing was taken."),
                     "never_reached",
                 )
-                return
-        if answer:
-            self._billing_apply(answer)
+        elif self.create_date > self.env.cr.now() - const.KEY_LIFE:
+            # The call came to Stripe, and made nothing that is listed: it was refused.
+            # The same call with the same key only says so again.
+            present = self.billing_is_customer_present
+            self._billing_repeat(
+                partial(gateway.charge, **values, is_customer_present=present)
+            )
 
-    def _billing_find_refund(self, gateway):
-        """Return the refund; one that never reached Stripe is asked for again."""
+    def _billing_resolve_refund(self, gateway):
+        """Learn of a refund; one that never reached Stripe is asked for again."""
         if self.provider_reference:
-            return gateway.get_refund(self.provider_reference)
+            self._billing_apply(gateway.get_refund(self.provider_reference))
+            return
         for refund in gateway.list_refunds(
             self.source_transaction_id.provider_reference
         ):
             if refund.reference == self.reference:
-                return refund
-        return gateway.refund(**self._billing_prepare_refund())
+                self._billing_apply(refund)
+                return
+        self._billing_repeat(partial(gateway.refund, **self._billing_prepare_refund()))
+
+    def _billing_repeat(self, call):
+        """Call Stripe again with the same key; a refusal is the first call's, too.
+
+        :raise GatewayRefused: if it does not tell of the first call.
+        """
+        try:
+            answer = call()
+        except GatewayRefused as error:
+            if not error.is_judgement:
+                raise
+            self._billing_apply_refusal(error)
+        else:
+            self._billing_apply(answer)
+
+    def _billing_close_by_hand(self, reason):
+        """Close an attempt of which Stripe cannot tell what became; commits.
+
+        Stripe is asked once more: what it knows counts, and not what a person thinks.
+        Who decided, why, and what Stripe said stays with the invoice and in the log.
+
+        :param str reason: why it is sure enough that no money moved.
+        :raise UserError: if Stripe tells, or if that is not to be decided by this user.
+        """
+        self.ensure_one()
+        attempt = self.sudo()  # sudo: attempts are internal.
+        if not self.env.user.has_group("omni_billing.omni_billing_group_manager"):
+            raise AccessError(
+                self.env._("A billing manager decides that a payment never happened.")
+            )
+        moves = attempt._billing_get_moves().with_env(self.env)
+        moves.check_access("write")
+        if not reason or not reason.strip():
+            raise UserError(self.env._("Say why it is sure that no money moved."))
+        said = attempt._billing_ask_again()
+        attempt._billing_lock()
+        if not attempt.billing_is_open:
+            states = dict(self._fields["state"]._description_selection(self.env))
+            raise UserError(
+                self.env._(
+                    "Stripe has just told what became of %(reference)s: %(state)s."
+                    " %(message)s Nothing was closed by hand: look at the invoice.",
+                    reference=attempt.reference,
+                    state=states[attempt.state],
+                    message=attempt.state_message or "",
+                )
+            )
+        if not said:
+            raise UserError(
+                self.env._(
+                    "Stripe knows of %(reference)s, and it is not over: %(state)s"
+                    " Nothing was changed: wait for its outcome.",
+                    reference=attempt.reference,
+                    state=attempt.state_message or "",
+                )
+            )
+        is_refund = attempt.operation == "refund"
+        attempt._billing_close()
+        attempt.billing_decline_code = const.CLOSED_BY_HAND
+        message = self.env._("Closed by hand: no money moved.")
+        attempt._set_error(message, extra_allowed_states=("cancel",))
+        note = self.env._(
+            "%(user)s closed the card payment %(reference)s (%(amount)s), whose outcome"
+            " was unknown: no money moved.\nWhy: %(reason)s\nStripe said: %(said)s",
+            user=self.env.user.name,
+            reference=attempt.reference,
+            amount=attempt.currency_id.format(attempt.amount),
+            reason=reason.strip(),
+            said=said,
+        )
+        attempt._billing_log("refund_closed" if is_refund else "charge_closed", note)
+        for move in moves.sudo():  # sudo: the right to write was checked.
+            move.message_post(body=plaintext2html(note))
+        attempt._billing_tell_waiting()
+
+    def _billing_ask_again(self):
+        """Ask Stripe what became of it; commits what it tells.
+
+        :return: why it does not tell, a text; empty if it does.
+        """
+        check_can_commit(self.env)
+        if self.create_date > self.env.cr.now() - const.CALL_GRACE:
+            raise UserError(
+                self.env._("The call to Stripe is under way still. Wait a minute.")
+            )
+        known = self.provider_reference
+        try:
+            self._billing_resolve_one()
+        except GatewayUnknown as error:
+            said = self.env._("No answer (%(error)s)", error=error)
+        except (GatewayRefused, UserError) as error:
+            said = str(error)
+        else:
+            said = ""
+        commit(self.env)
+        if not said and self.billing_is_open and not (known or self.provider_reference):
+            said = self.env._("The call came to Stripe, and nothing came of it.")
+        return said
+
+    def _billing_get_moves(self):
+        """Return the invoices that wait for the outcome."""
+        return self._billing_get_invoices() | self.billing_refund_note_id
 
     def _billing_give_up(self):
         """Give up a charge that waits for the customer; what is paid stays paid.
@@ -544,8 +787,8 @@ class PaymentTransaction(models.Model):
         for attempt in attempts:
             if attempt.state != "done" and attempt.provider_reference:
                 gateway = attempt.provider_id._billing_get_gateway()
-                attempt._billing_apply(gateway.cancel(attempt.provider_reference))
-                commit(self.env)
+                charge = gateway.cancel(attempt.provider_reference)
+                attempt._billing_insist(partial(attempt._billing_apply, charge))
 
     @api.model
     def _cron_resolve(self):
@@ -567,6 +810,8 @@ class PaymentTransaction(models.Model):
                 attempt._billing_try(attempt._billing_give_up)
         for payment in self._billing_find_lost_payments():
             payment._billing_try(payment._billing_take_over)
+        for payment in self._billing_find_unfinished(before):
+            payment._billing_try(payment._billing_go_on)
         attempts.filtered(lambda tx: not tx.billing_is_open)._billing_tell_waiting()
 
     def _billing_tell_waiting(self):
@@ -598,6 +843,31 @@ class PaymentTransaction(models.Model):
             & Domain("last_state_change", "<", now - timedelta(minutes=10))
             & Domain("last_state_change", ">", now - timedelta(days=4))
         )
+
+    @api.model
+    def _billing_find_unfinished(self, before):
+        """Return what was paid and is not booked, or whose e-mail is not written.
+
+        That is what a process was at when it died, and what books could not take. Odoo
+        tries to book for four days, and tells nobody why it cannot.
+        """
+        return self.search(
+            Domain("provider_code", "=", "stripe")
+            & Domain("billing_is_open", "=", False)
+            & Domain("create_date", "<=", before)
+            & (
+                Domain("billing_mail_due", "!=", False)
+                | (
+                    Domain("state", "=", "done")
+                    & Domain("is_post_processed", "=", False)
+                    & Domain("invoice_ids", "!=", False)
+                )
+            )
+        )
+
+    def _billing_go_on(self):
+        self._billing_lock()
+        self._billing_finish()
 
     def _billing_take_over(self):
         """Book what was paid; the others may still be."""
@@ -671,7 +941,21 @@ class PaymentTransaction(models.Model):
     # === HELPERS === #
 
     def _billing_lock(self):
-        """Lock the attempt; who comes second sees what the first did."""
+        """Lock the attempt; who comes second sees what the first did.
+
+        Its invoices come first, as for those who pay, void or refund them and then look
+        at their attempts: so nobody waits for somebody who waits for them. The row is
+        changed, and not only locked: PostgreSQL then has who waited begin again, and
+        read what is there now.
+        """
+        moves = self._billing_get_moves()
+        self.env.cr.execute(
+            SQL(
+                "SELECT id FROM account_move WHERE id = ANY(%s) ORDER BY id"
+                " FOR NO KEY UPDATE",
+                moves.ids,
+            )
+        )
         self.env.cr.execute(
             SQL(
                 "UPDATE payment_transaction SET write_date = write_date WHERE id = %s",
@@ -679,6 +963,7 @@ class PaymentTransaction(models.Model):
             )
         )
         self.invalidate_recordset()
+        moves.invalidate_recordset()
 
     @api.model
     def _billing_make_key(self, provider, reference):
@@ -771,6 +1056,13 @@ class PaymentTransaction(models.Model):
 
     def _billing_explain_refusal(self, error):
         """Return why Stripe did not even ask the bank."""
+        if isinstance(error, GatewayDenied):
+            return self.env._(
+                "Cards cannot be charged at the moment: Stripe does not accept the key"
+                " of %(provider)s. Nothing was moved. An administrator enters a valid"
+                " one in Invoicing > Configuration > Payment Providers.",
+                provider=self.provider_id.name,
+            )
         sentences = {
             "resource_missing": self.env._(
                 "Stripe does not know this card any more. Delete it and add it again."

@@ -6,7 +6,7 @@ test says what comes back.
 
 from dataclasses import replace
 
-from ..exceptions import GatewayRefused, GatewayUnknown
+from ..exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
 from ..gateways.stripe import Card, Charge, Decline, Refund
 
 
@@ -19,6 +19,13 @@ class FakeGateway:
         self.keys = {}
         #: What becomes of the next calls: see `fail`, `decline`, `lose`.
         self.plan = []
+        #: Whether Stripe does not accept our key, and how often it said so.
+        self.is_closed = False
+        self.denials = 0
+        #: What is lost of the next calls to give up a payment: the call or the answer.
+        self.lost_cancels = []
+        #: Calls that were refused, by key: the same again is the same answer.
+        self.refusals = {}
 
     # What the test says.
 
@@ -30,6 +37,10 @@ class FakeGateway:
 
     def refuse(self, code):
         self.plan.append(("refuse", code))
+
+    def refuse_and_lose(self, code):
+        """Refuse a call, and lose the answer that says so."""
+        self.plan.append(("refuse_and_lose", code))
 
     def ask_customer(self):
         self.plan.append(
@@ -66,7 +77,13 @@ class FakeGateway:
 
     # What billing calls.
 
+    def _check_open(self):
+        if self.is_closed:
+            self.denials += 1
+            raise GatewayDenied("", "Invalid API Key provided: sk_test_***")
+
     def _step(self):
+        self._check_open()
         return self.plan.pop(0) if self.plan else ("status", "succeeded")
 
     def create_customer(self, name, email, metadata, key):
@@ -93,11 +110,15 @@ class FakeGateway:
         self.detached.append(card)
 
     def charge(self, *, key, reference, amount, currency, is_customer_present, **_kw):
+        self._replay(key)
         if key in self.keys:
             return self.charges[self.keys[key]]
         kind, value = self._step()
         if kind == "refuse":
             raise GatewayRefused(value, "Refused")
+        if kind == "refuse_and_lose":
+            self.refusals[key] = value
+            raise GatewayUnknown("", "No answer")
         if kind == "lose" and not value:
             raise GatewayUnknown("", "No answer")
         charge = Charge(
@@ -119,8 +140,14 @@ class FakeGateway:
             raise GatewayUnknown("", "No answer")
         return charge
 
+    def _replay(self, key):
+        self._check_open()
+        if key in self.refusals:
+            raise GatewayRefused(self.refusals[key], "Refused")
+
     def fence(self, *, key, **_kwargs):
-        if key in self.keys:
+        self._check_open()
+        if key in self.keys or key in self.refusals:
             return False
         charge = Charge(f"pi_{len(self.charges)}", "canceled", 0, "usd", "", "", None)
         self.charges[charge.id] = charge
@@ -133,7 +160,7 @@ class FakeGateway:
             raise GatewayUnknown("", "No answer")
         return self.charges[charge_id]
 
-    def find_charge(self, customer, reference, database):
+    def find_charge(self, customer, reference, database, since):
         kind, _value = self._step()
         if kind == "lose":
             raise GatewayUnknown("", "No answer")
@@ -143,15 +170,24 @@ class FakeGateway:
         return None
 
     def cancel(self, charge_id):
+        self._check_open()
+        lost = self.lost_cancels.pop(0) if self.lost_cancels else ""
         charge = self.charges[charge_id]
-        if charge.status not in ("succeeded", "processing"):
-            self.charges[charge_id] = replace(charge, status="canceled", decline=None)
+        if charge.status not in ("succeeded", "processing") and lost != "call":
+            # Why an earlier try failed is told for ever.
+            self.charges[charge_id] = replace(charge, status="canceled")
+        if lost:
+            raise GatewayUnknown("", "No answer")
         return self.charges[charge_id]
 
     def refund(self, *, intent, amount, reference, database, key):
+        self._replay(key)
         if key in self.keys:
             return self.refunds[self.keys[key]]
         kind, value = self._step()
+        if kind == "refuse_and_lose":
+            self.refusals[key] = value
+            raise GatewayUnknown("", "No answer")
         if kind == "refuse":
             raise GatewayRefused(value, "Refused")
         if kind == "lose" and not value:
@@ -177,4 +213,5 @@ class FakeGateway:
         return self.refunds[refund_id]
 
     def list_refunds(self, intent):
+        self._check_open()
         return [refund for refund in self.refunds.values() if refund.charge == intent]

@@ -864,6 +864,7 @@ class TestStripeEvents(CardCommon):
             self.gateway.lose(is_executed=True)
         event = self._tell("payment_intent.succeeded", id="pi_0", metadata=metadata)
         for _try in range(9):
+            event.next_try = False
             event._cron_process()
         self.assertEqual(event.state, "failed")
         event.sudo(False).action_process_again()

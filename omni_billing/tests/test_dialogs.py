@@ -52,6 +52,7 @@ class TestDialogs(BillingCommon):
         one = {"invoice_id": self.invoice.id}
         values = {
             "omni.billing.bulk": {"operation": "email", **invoices},
+            "omni.billing.attempt.wizard": one,
             "omni.billing.cancel.wizard": one,
             "omni.billing.card.refund.wizard": one,
             "omni.billing.payment.wizard": {
@@ -115,6 +116,7 @@ class TestDialogs(BillingCommon):
         return [
             ("omni.billing.bulk", {"invoice_ids": [Command.link(invoice)]}),
             ("omni.billing.bulk", {"done_ids": [Command.set([invoice])]}),
+            ("omni.billing.attempt.wizard", {"invoice_id": invoice}),
             ("omni.billing.cancel.wizard", {"invoice_id": invoice}),
             ("omni.billing.cancel.wizard", {"note_id": invoice}),
             ("omni.billing.card.refund.wizard", {"invoice_id": invoice}),

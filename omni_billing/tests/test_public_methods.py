@@ -15,6 +15,7 @@ OPENS = {
     "account.move": {
         "action_billing_activity",
         "action_billing_cancel_items",
+        "action_billing_close_attempt",
         "action_billing_email_compose",
         "action_billing_pay",
         "action_billing_pdf",
@@ -65,6 +66,7 @@ ASKS = {
         "action_billing_void",
     },
     "omni.billing.bulk": {"run_step"},
+    "omni.billing.attempt.wizard": {"action_close"},
     "omni.billing.cancel.wizard": {"action_cancel_items"},
     "omni.billing.card.refund.wizard": {"action_refund"},
     "omni.billing.installment": {
@@ -187,6 +189,7 @@ class TestPublicMethods(CardCommon):
         one = {"invoice_id": self.invoice.id}
         values = {
             "omni.billing.bulk": {"operation": "email", **invoices},
+            "omni.billing.attempt.wizard": one,
             "omni.billing.cancel.wizard": one,
             "omni.billing.card.refund.wizard": one,
             "omni.billing.payment.wizard": invoices,

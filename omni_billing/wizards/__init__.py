@@ -1,6 +1,7 @@
 from . import (
     omni_billing_dialog_mixin,
     omni_billing_money_mixin,
+    omni_billing_attempt_wizard,
     omni_billing_bulk,
     omni_billing_cancel_wizard,
     omni_billing_card_refund_wizard,

@@ -287,7 +287,10 @@ class OmniBillingPaymentWizard(models.TransientModel):
             self.token_id, self.amount, note_down=dialog._note_down
         )
         if dialog.installment_id:
-            dialog.installment_id._apply_outcome(attempt)
+            # Written again after a conflict, or else Odoo would run the request again.
+            attempt._billing_insist(
+                lambda: dialog.installment_id._apply_outcome(attempt)
+            )
         if attempt.state != "done" and not attempt.billing_is_open:
             raise UserError(attempt.state_message)
 

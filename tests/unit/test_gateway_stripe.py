@@ -1,17 +1,24 @@
 """The Stripe gateway against a Stripe server as strict as the real one."""
 
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import stripe
 
-from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
+from odoo.addons.omni_billing.exceptions import (
+    GatewayDenied,
+    GatewayRefused,
+    GatewayUnknown,
+)
 from odoo.addons.omni_billing.gateways import stripe as module
 from odoo.addons.omni_billing.gateways.stripe import StripeGateway
 
 from tests.fakes.stripe_server import StripeServer
 
 INTENTS = ("POST", "/v1/payment_intents")
+#: As Odoo keeps times: in UTC, without saying so.
+NOW = datetime.now(timezone.utc).replace(tzinfo=None)
 #: The SDK's types of what each call takes; an id in a path is {}.
 TAKES = {
     "GET /v1/customers/{}": "CustomerRetrieveParams",
@@ -104,9 +111,9 @@ def test_charge_and_refund(gateway, server, customer):
     assert paid.is_paid
     assert (paid.amount, paid.currency, paid.reference) == (5000, "eur", "INV/1")
     assert gateway.get_charge(paid.id) == paid
-    assert gateway.find_charge(customer, "INV/1", "db").id == paid.id
-    assert gateway.find_charge(customer, "INV/2", "db") is None
-    assert gateway.find_charge(customer, "INV/1", "other") is None
+    assert gateway.find_charge(customer, "INV/1", "db", NOW).id == paid.id
+    assert gateway.find_charge(customer, "INV/2", "db", NOW) is None
+    assert gateway.find_charge(customer, "INV/1", "other", NOW) is None
     refund = gateway.refund(
         intent=paid.id, amount=2000, reference="R1", database="db", key="r"
     )
@@ -167,7 +174,7 @@ def test_lost_answer_is_unknown_and_replayed(
         server.fail(int(fault), *INTENTS, executed=is_executed)
     with pytest.raises(GatewayUnknown):
         gateway.charge(**details(customer, saved.id))
-    found = gateway.find_charge(customer, "INV/1", "db")
+    found = gateway.find_charge(customer, "INV/1", "db", NOW)
     assert bool(found) == is_executed
 
 
@@ -190,7 +197,7 @@ def test_fence_does_not_close_what_was_charged(gateway, server, customer):
     with pytest.raises(GatewayUnknown):
         gateway.charge(**details(customer, saved.id))
     assert not gateway.fence(**details(customer, saved.id))
-    assert gateway.find_charge(customer, "INV/1", "db").is_paid
+    assert gateway.find_charge(customer, "INV/1", "db", NOW).is_paid
 
 
 def test_charge_and_fence_name_the_version_and_cards_alone(gateway, server, customer):
@@ -202,13 +209,18 @@ def test_charge_and_fence_name_the_version_and_cards_alone(gateway, server, cust
     common = {
         "amount": "5000",
         "currency": "eur",
+        "allowed_payment_method_types": {"0": "card"},
+    }
+    assert charged["params"] == {
+        **common,
         "customer": customer,
         "payment_method": saved.id,
-        "allowed_payment_method_types": {"0": "card"},
         "metadata": {"odoo_reference": "INV/1", "odoo_database": "db"},
+        "description": "INV/1",
+        "confirm": "true",
+        "off_session": "true",
     }
-    confirmed = {"description": "INV/1", "confirm": "true", "off_session": "true"}
-    assert charged["params"] == {**common, **confirmed}
+    # Who is charged, and with what, may be gone by then.
     assert fenced["params"] == {**common, "description": "INV/1 (given up)"}
     assert {each["version"] for each in server.requests()} == {"2026-10-28.endive"}
 
@@ -223,7 +235,7 @@ def test_sdk_knows_all_that_is_sent(gateway, server, customer):
     gateway.set_default_card(customer, saved.id)
     gateway.fence(**details(customer, saved.id, "f"))
     gateway.get_charge(paid.id)
-    gateway.find_charge(customer, "INV/1", "db")
+    gateway.find_charge(customer, "INV/1", "db", NOW)
     values = {"reference": "R1", "database": "db", "key": "r"}
     refund = gateway.refund(intent=paid.id, amount=1, **values)
     gateway.get_refund(refund.id)
@@ -246,7 +258,7 @@ def test_slow_answer_is_unknown(gateway, server, customer, monkeypatch):
     with pytest.raises(GatewayUnknown):
         hasty.charge(**details(customer, saved.id))
     hold.wait()
-    assert gateway.find_charge(customer, "INV/1", "db").is_paid
+    assert gateway.find_charge(customer, "INV/1", "db", NOW).is_paid
 
 
 def test_too_many_requests_and_wrong_key_change_nothing(gateway, server, customer):
@@ -255,8 +267,86 @@ def test_too_many_requests_and_wrong_key_change_nothing(gateway, server, custome
     with pytest.raises(GatewayRefused):
         gateway.charge(**details(customer, saved.id))
     assert gateway.charge(**details(customer, saved.id)).is_paid
-    with pytest.raises(GatewayRefused):
+    with pytest.raises(GatewayDenied) as failure:
         StripeGateway("sk_test_wrong", server.url).has_customer(customer)
+    assert not failure.value.is_judgement
+
+
+def test_refusal_of_a_repeated_call_proves_nothing(
+    gateway, server, customer, monkeypatch
+):
+    """The SDK repeats a call that broke off: the first may have come through."""
+    saved = gateway.attach_card("pm_card_visa", customer)
+    monkeypatch.setattr(module, "RETRIES", 1)
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
+    gateway = StripeGateway(server.secret_key, server.url)
+    server.drop(*INTENTS, executed=True)
+    server.fail(429, *INTENTS)
+    with pytest.raises(GatewayUnknown):
+        gateway.charge(**details(customer, saved.id))
+    assert server.totals()["eur"]["charged"] == 5000
+    server.fail(429, *INTENTS)
+    with pytest.raises(GatewayRefused) as failure:
+        gateway.charge(**details(customer, saved.id, "other"))
+    assert failure.value.code == "rate_limit"
+
+
+def test_what_was_given_up_asks_nobody(gateway, server, customer):
+    """A cancelled payment tells for ever why an earlier try failed."""
+    asked = charge(gateway, customer, "pm_card_authenticationRequired")
+    assert asked.needs_customer
+    given_up = gateway.cancel(asked.id)
+    assert given_up.decline.code == "authentication_required"
+    assert not given_up.needs_customer
+    assert not gateway.get_charge(asked.id).needs_customer
+
+
+@pytest.mark.parametrize("is_executed", [True, False])
+def test_lost_call_is_cleared_up_though_the_customer_is_gone(
+    gateway, server, customer, is_executed
+):
+    saved = gateway.attach_card("pm_card_visa", customer)
+    server.drop(*INTENTS, executed=is_executed)
+    with pytest.raises(GatewayUnknown):
+        gateway.charge(**details(customer, saved.id))
+    gateway._api.customers.delete(customer)
+    for known in (customer, "cus_never_there"):
+        found = gateway.find_charge(known, "INV/1", "db", NOW)
+        assert bool(found) == is_executed
+    assert gateway.fence(**details(customer, saved.id)) != is_executed
+
+
+def test_charge_is_looked_for_about_its_time(gateway, server, customer):
+    charge(gateway, customer)
+    for hours in (-3, 3):
+        then = NOW + timedelta(hours=hours)
+        assert not gateway.find_charge("cus_never_there", "INV/1", "db", then)
+
+
+def test_nothing_is_looked_up_by_an_empty_id(gateway, server):
+    """Stripe would answer with a list, or with what is another's."""
+    calls = [
+        lambda: gateway.has_customer(""),
+        lambda: gateway.set_default_card("", "pm_1"),
+        lambda: gateway.get_card(""),
+        lambda: gateway.attach_card("pm_1", ""),
+        lambda: gateway.detach_card(""),
+        lambda: gateway.charge(**details("", "pm_1")),
+        lambda: gateway.charge(**details("cus_1", "")),
+        lambda: gateway.get_charge(""),
+        lambda: gateway.find_charge("", "INV/1", "db", NOW),
+        lambda: gateway.cancel(None),
+        lambda: gateway.get_refund(""),
+        lambda: gateway.list_refunds(None),
+        lambda: gateway.refund(
+            intent="", amount=1, reference="R", database="db", key="k"
+        ),
+    ]
+    for number, call in enumerate(calls):
+        with pytest.raises(GatewayRefused) as failure:
+            call()
+        assert failure.value.code == "no_id", number
+    assert not server.requests()
 
 
 def test_nobody_there_is_unknown(gateway, server, customer):
