@@ -7,8 +7,8 @@ from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
 
-from ..const import SOFT_DECLINES
-from ..exceptions import GatewayUnknown
+from ..const import NO_ACCESS, SOFT_DECLINES
+from ..exceptions import GatewayDenied, GatewayUnknown
 from ..tools.commit import commit_progress, retry, rollback
 from ..tools.recurrence import get_today
 
@@ -56,6 +56,12 @@ class CollectionMixin(models.AbstractModel):
         readonly=True,
         copy=False,
         groups="base.group_system",
+    )
+    charge_is_stopped = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Stripe does not accept the key of the account: an administrator mends it,"
+        " and nothing else is done about this customer.",
     )
 
     # === ACTION METHODS === #
@@ -172,9 +178,15 @@ class CollectionMixin(models.AbstractModel):
         """Charge again what failed, and learn what became of lost answers; commits."""
         domain = self._get_due_domain()
         rest = domain
+        # Accounts that do not let us in, as it turns out: each is asked once.
+        closed = self.env["payment.provider"]
         while record := self._lock_next(rest):
             rest = domain & Domain("id", ">", record.id)
-            record._collect_or_hand_over()
+            provider = record._get_charge_provider()
+            if provider not in closed:
+                record._collect_or_hand_over()
+            if record.charge_is_stopped:
+                closed |= provider
             # What stays unknown is looked at the next time, not at once.
             if not commit_progress(self.env, 1, self.search_count(rest)):
                 return
@@ -197,6 +209,7 @@ class CollectionMixin(models.AbstractModel):
         """Charge the customer, or learn the outcome of an earlier charge."""
         self.ensure_one()
         self.invalidate_recordset()
+        self.charge_is_stopped = False
         record = self._get_job_record()
         if record.charge_state == "open":
             record._learn_outcome()
@@ -237,13 +250,16 @@ class CollectionMixin(models.AbstractModel):
         except UserError as error:
             # It passes: somebody is at the invoice, or Stripe cannot be reached.
             busy = isinstance(error.__cause__, (LockError, GatewayUnknown))
-            if busy or self.invoice_id.billing_attempt_id:
+            if isinstance(error.__cause__, GatewayDenied):
+                self._stop(str(error))
+            elif busy or self.invoice_id.billing_attempt_id:
                 self._wait(str(error))
             elif not self._is_settled():
                 # Nothing was tried.
                 self._hand_over(str(error))
             return
-        self._apply_outcome(attempt)
+        # Written again after a conflict, or else Odoo would run the request again.
+        attempt._billing_insist(lambda: self._apply_outcome(attempt))
 
     def _note_down(self, attempt):
         """Write that there is an attempt; it is committed with it."""
@@ -263,6 +279,38 @@ class CollectionMixin(models.AbstractModel):
         """Wait until somebody else is done with the invoice."""
         self.write({"charge_state": "open", "charge_error": reason})
         self.sudo().charge_attempt_id = False  # sudo: as above
+
+    def _stop(self, reason):
+        """Leave it as it was until Stripe accepts the key again; say so once.
+
+        The job tries it at each turn, one customer of an account, and goes on with all
+        of them when that works.
+        """
+        is_first = self.charge_tries < 1
+        self.write(
+            {
+                "charge_state": "due" if is_first else "retry",
+                "charge_date": False if is_first else self._get_today(),
+                "charge_error": reason,
+                "charge_is_stopped": True,
+            }
+        )
+        self.invoice_id._billing_tell_staff(reason)
+
+    def _is_answered(self):
+        """Whether Stripe let the last charge in, whatever came of it."""
+        # sudo: attempts are internal.
+        attempt = self.sudo().charge_attempt_id
+        return (
+            bool(attempt)
+            and not attempt.billing_is_open
+            and (attempt.billing_decline_code != NO_ACCESS)
+        )
+
+    def _get_charge_provider(self):
+        """Return the account that is charged."""
+        # sudo: staff do not manage providers.
+        return self._get_job_record()._get_card().sudo().provider_id
 
     def _is_settled(self):
         """See whether somebody paid, or voided the invoice, in another way."""
@@ -294,6 +342,11 @@ class CollectionMixin(models.AbstractModel):
             return
         if attempt.state == "done":
             self.write({"charge_state": "paid", "charge_error": False})
+            return
+        if attempt.billing_decline_code == NO_ACCESS:
+            # It was no try: neither the customer nor the card has to do with it.
+            self.charge_tries -= 1
+            self._stop(attempt.state_message)
             return
         days = self.company_id._billing_get_retry_days()
         is_soft = attempt.billing_decline_code in SOFT_DECLINES

@@ -14,6 +14,7 @@ STATE_FIELDS = {
     "working_since",
     "working_from",
     "finished_at",
+    "charging_stopped_at",
     "schedule_id",
     "schedule_date",
 }
@@ -92,6 +93,12 @@ class OmniBillingRun(models.Model):
         readonly=True, copy=False, help="How much was done when it began or went on."
     )
     finished_at = fields.Datetime(readonly=True, copy=False)
+    charging_stopped_at = fields.Datetime(
+        string="No Cards Charged since",
+        readonly=True,
+        copy=False,
+        help="When Stripe last refused the key of the account.",
+    )
     line_count = fields.Integer(string="Customers", compute="_compute_counts")
     ready_count = fields.Integer(string="To Bill", compute="_compute_counts")
     remark_count = fields.Integer(string="With a Remark", compute="_compute_counts")

@@ -16,6 +16,9 @@ _logger = logging.getLogger(__name__)
 
 #: Customers that are billed in one database transaction.
 CHUNK = 100
+#: How long cards wait before a key is tried again that Stripe did not accept; the job
+#: comes by every ten minutes.
+STOP = timedelta(minutes=9)
 
 
 class OmniBillingRun(models.Model):
@@ -400,15 +403,46 @@ class OmniBillingRun(models.Model):
         :return: whether nothing was left to do, and the seconds that are left.
         """
         Line = self.env["omni.billing.run.line"]
-        domain = self._get_collecting_domain()
-        if line := Line._lock_next(domain):
+        if line := Line._lock_next(self._get_possible_domain()):
+            is_charge = line.charge_state == "due"
             line._collect_or_hand_over()
-            seconds = commit_progress(self.env, 1, Line.search_count(domain))
+            if is_charge:
+                self._note_charging(line)
+            left = Line.search_count(self._get_possible_domain())
+            seconds = commit_progress(self.env, 1, left)
         else:
+            domain = self._get_collecting_domain()
             retry(self.env, lambda: self._end_collecting(domain))
             seconds = commit_progress(self.env)
         self.invalidate_recordset()
         return not line, seconds
+
+    def _get_possible_domain(self):
+        """Return what can be done now: cards wait if Stripe just refused the key."""
+        domain = self._get_collecting_domain()
+        stopped = self.charging_stopped_at
+        if stopped and stopped > fields.Datetime.now() - STOP:
+            domain &= Domain("charge_state", "!=", "due")
+        return domain
+
+    def _note_charging(self, line):
+        """Stop charging cards for a while if Stripe does not accept the key.
+
+        Who is responsible is told once, and when it goes on.
+        """
+        if line.charge_is_stopped:
+            if not self.charging_stopped_at:
+                self._tell(
+                    self.env._(
+                        "No cards are charged at the moment. %(reason)s It is tried"
+                        " again every few minutes, and goes on by itself.",
+                        reason=line.charge_error,
+                    )
+                )
+            trust(self).charging_stopped_at = fields.Datetime.now()
+        elif self.charging_stopped_at and line._is_answered():
+            trust(self).charging_stopped_at = False
+            self._tell(self.env._("Cards are charged again."))
 
     def _get_collecting_domain(self):
         """Return the lines of this run that are to be charged or sent."""

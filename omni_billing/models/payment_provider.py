@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 from odoo.addons.payment_stripe import utils as stripe_utils
 
+from ..exceptions import GatewayDenied
 from ..gateways.stripe import StripeGateway
 
 #: Besides those that payment_stripe asks for (its const.py).
@@ -44,7 +45,7 @@ class PaymentProvider(models.Model):
                     " Providers.",
                     company=provider.company_id.name,
                 )
-            )
+            ) from GatewayDenied("no_key", "There is no key.")
         return StripeGateway(secret_key, self._billing_get_test_url("stripe_api_base"))
 
     def _billing_get_test_url(self, name):

@@ -34,6 +34,7 @@ from . import (
     test_public_methods,
     test_reminder,
     test_res_partner,
+    test_run_without_key,
     test_security,
     test_stats,
     test_void,
