@@ -184,7 +184,7 @@ class Runner:
         return self._faults("compare", OMNI_BASE_TEMPLATE=template)
 
     def deep(self) -> Result:
-        """Try properties at random, thousands of times.
+        """Try properties at random, thousands of times; faults with events at any time.
 
         What fails is kept in ``.hypothesis``, and tried first the next time.
         """
@@ -195,7 +195,8 @@ class Runner:
             *(f"--hypothesis-seed={seed}", "--hypothesis-show-statistics"),
         )
         found = self._pytest_unit("deep", *options)
-        return found.add(self._pytest_odoo("deep", *options, *ADDON_TESTS))
+        found = found.add(self._pytest_odoo("deep", *options, *ADDON_TESTS))
+        return found.add(self._faults("deep", OMNI_FAULT_EVENTS="all"))
 
     # === Commands === #
 

@@ -33,6 +33,9 @@ class Fault:
     title: str
     operations: tuple[str, ...]
     happen: Callable[[Case], None]
+    #: Whether it is about when events come, or stops where an event may have been
+    #: faster; else they come before, with or after the answer.
+    has_own_events: bool = False
 
     @property
     def name(self) -> str:
@@ -42,11 +45,11 @@ class Fault:
 FAULTS: list[Fault] = []
 
 
-def fault(title: str, *operations: str) -> Callable:
+def fault(title: str, *operations: str, own_events: bool = False) -> Callable:
     """Put a function into the catalogue."""
 
     def register(happen: Callable[[Case], None]) -> Callable[[Case], None]:
-        FAULTS.append(Fault(title, operations or EVERY, happen))
+        FAULTS.append(Fault(title, operations or EVERY, happen, own_events))
         return happen
 
     return register
@@ -134,12 +137,12 @@ def killed_answered(case):
     _kill_at(case, "answered")
 
 
-@fault("killed after the outcome is committed, before it is booked")
+@fault("killed after the outcome is committed, before it is booked", own_events=True)
 def killed_unbooked(case):
     _kill_at(case, "unbooked")
 
 
-@fault("killed after it is booked, before that is committed")
+@fault("killed after it is booked, before that is committed", own_events=True)
 def killed_uncommitted(case):
     _kill_at(case, "uncommitted")
 
@@ -228,16 +231,27 @@ def rate_limited(case):
 # === SEVERAL AT ONCE === #
 
 
-@fault("the request is run again: somebody edited the invoice meanwhile")
+@fault(
+    "the request is run again: somebody edited the invoice meanwhile", own_events=True
+)
 def run_again_by_invoice(case):
-    step = "unbooked" if case.subject.name == "ours" else "answered"
-    task = case.start(stop=step).wait_until_stopped()
-    case.subject.run("touch_invoice", case=case.ids).expect()
-    task.go_on().result()
+    task = case.start(stop="answered").wait_until_stopped()
+    if case.subject.name == "ours":
+        edit = case.subject.start("touch_invoice", case=case.ids, stop="written")
+        edit.wait_until_stopped()
+        # It waits, and what it saw is of the past then.
+        case.subject.wait_for_lock(task.go_on())
+        edit.go_on().result().expect()
+    else:
+        case.subject.run("touch_invoice", case=case.ids).expect()
+        task.go_on()
+    task.result()
     case.settle()
 
 
-@fault("the request is run again: the event of a lost answer came first")
+@fault(
+    "the request is run again: the event of a lost answer came first", own_events=True
+)
 def run_again_by_event(case):
     case.stripe.drop(path=path_of(case), count=OFTEN, executed=True)
     task = case.start(stop="answered").wait_until_stopped()
@@ -249,7 +263,7 @@ def run_again_by_event(case):
     case.settle()
 
 
-@fault("the request is run again: it is booked by the event just now")
+@fault("the request is run again: it is booked by the event just now", own_events=True)
 def run_again_by_lock(case):
     needs_ours(case, "events do not book, a job does")
     task = case.start(stop="answered").wait_until_stopped()
@@ -345,12 +359,14 @@ def job_while_answered(case):
     case.settle()
 
 
-@fault("Odoo's own job books it at the same time")
+@fault("Odoo's own job books it at the same time", own_events=True)
 def booked_by_odoo(case):
     needs_ours(case, "its outcome is not committed before it is booked")
     task = case.start(stop="unbooked").wait_until_stopped()
-    case.work("post_process")
+    job = case.subject.start("post_process", is_job=True)
+    case.subject.wait_for_lock(job)
     task.go_on().result()
+    job.result()
     case.settle()
 
 
@@ -418,10 +434,39 @@ def fence_cut_off(case):
     case.settle()
 
 
+@fault("the call is lost, and the customer is deleted at Stripe", "charge")
+def customer_deleted_after_lost_call(case):
+    needs_ours(case, "no job makes sure that a lost call never happens")
+    case.stripe.drop(path=path_of(case), count=OFTEN)
+    case.run()
+    _delete_customer(case)
+    case.recover()
+    # It is known that nothing was made: other money is taken.
+    case.run("pay_cash").expect()
+    case.wish = Wish(charged=0, other=PRICE)
+    case.settle(tries=0)
+
+
+@fault("the answer is lost, and the customer is deleted at Stripe", "charge")
+def customer_deleted_after_lost_answer(case):
+    needs_ours(case, "no job asks Stripe")
+    case.stripe.drop(path=path_of(case), count=OFTEN, executed=True)
+    case.run()
+    _delete_customer(case)
+    case.recover()
+    case.settle(tries=0)
+
+
+def _delete_customer(case: Case) -> None:
+    case.stripe.clear_faults()
+    [customer] = case.stripe.store()["customers"]
+    case.api.customers.delete(customer["id"])
+
+
 # === EVENTS === #
 
 
-@fault("the event comes before the answer")
+@fault("the event comes before the answer", own_events=True)
 def event_before_answer(case):
     hold = case.stripe.hold(path=path_of(case), executed=True)
     task = case.start()
@@ -434,14 +479,14 @@ def event_before_answer(case):
     case.settle()
 
 
-@fault("the event comes after, and twice")
+@fault("the event comes after, and twice", own_events=True)
 def event_twice(case):
     case.run().expect()
     case.hear(*case.events(), *case.events())
     case.settle()
 
 
-@fault("the same event comes twice at once, of a lost answer")
+@fault("the same event comes twice at once, of a lost answer", own_events=True)
 def event_twice_at_once(case):
     case.stripe.drop(path=path_of(case), count=OFTEN, executed=True)
     case.run()
@@ -453,14 +498,14 @@ def event_twice_at_once(case):
     case.settle()
 
 
-@fault("the event never comes")
+@fault("the event never comes", own_events=True)
 def event_never(case):
     case.run()
     case.settle()
     case.recover()
 
 
-@fault("an event and a job at once, of a lost answer")
+@fault("an event and a job at once, of a lost answer", own_events=True)
 def event_and_job(case):
     needs_ours(case, "no job asks Stripe")
     case.stripe.drop(path=path_of(case), count=OFTEN, executed=True)
@@ -477,7 +522,12 @@ def event_and_job(case):
     case.settle()
 
 
-@fault("the failure of an earlier try comes after the success", "charge", "part")
+@fault(
+    "the failure of an earlier try comes after the success",
+    "charge",
+    "part",
+    own_events=True,
+)
 def events_reversed(case):
     case.stripe.decline_next()
     case.run()
@@ -486,7 +536,7 @@ def events_reversed(case):
     case.settle()
 
 
-@fault("the event of an attempt that was rolled back", "charge")
+@fault("the event of an attempt that was rolled back", "charge", own_events=True)
 def event_of_rolled_back(case):
     """The database came back from a backup that does not know the attempt."""
     case.start(stop="answered").wait_until_stopped().kill()
@@ -509,7 +559,7 @@ def event_of_rolled_back(case):
         case.told = "left to a person: the event is kept as failed"
 
 
-@fault("the refund's event comes before the charge is known", "charge")
+@fault("the refund's event comes before the charge is known", "charge", own_events=True)
 def refund_before_charge(case):
     case.stripe.drop(path=path_of(case), count=OFTEN, executed=True)
     case.run()
@@ -521,7 +571,7 @@ def refund_before_charge(case):
     case.settle(tries=0)
 
 
-@fault("a refund in Stripe's dashboard; each event twice", "charge")
+@fault("a refund in Stripe's dashboard; each event twice", "charge", own_events=True)
 def dashboard_refund(case):
     case.run().expect()
     case.recover()
@@ -532,7 +582,11 @@ def dashboard_refund(case):
     case.settle(tries=0)
 
 
-@fault("a refund in the dashboard while one of ours is under way", "refund")
+@fault(
+    "a refund in the dashboard while one of ours is under way",
+    "refund",
+    own_events=True,
+)
 def dashboard_refund_meanwhile(case):
     task = case.start(stop="before the call").wait_until_stopped()
     _refund_in_dashboard(case, 5)
@@ -544,7 +598,7 @@ def dashboard_refund_meanwhile(case):
     case.settle(tries=0)
 
 
-@fault("our refund while the event of another is worked on", "refund")
+@fault("our refund while the event of another is worked on", "refund", own_events=True)
 def refund_during_event(case):
     needs_ours(case, "events are worked on at once")
     _refund_in_dashboard(case, 5)
@@ -558,7 +612,7 @@ def refund_during_event(case):
     case.settle(tries=0)
 
 
-@fault("the refund bounces a day later", "refund")
+@fault("the refund bounces a day later", "refund", own_events=True)
 def refund_bounces(case):
     case.run().expect()
     case.recover()

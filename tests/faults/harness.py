@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ import stripe as stripe_sdk
 from dev import paths
 from dev.system import die_with_parent
 from tests.fakes.stripe_server import SECRET_KEY, StripeServer
+from tests.faults.courier import AFTER, Courier, let_come, one_job
 
 ANSWER_SECONDS = 180
 PRICE = 45
@@ -171,6 +173,10 @@ class Subject:
         self._tasks: list[Task] = []
         #: Processes that are as new, and have nothing to do.
         self._idle: list[Process] = []
+        #: Held by who starts one: events come beside what the test does.
+        self._lock = threading.Lock()
+        #: Held while a scheduled action runs.
+        self.job_lock = threading.Lock()
         path = str(folder / f"{name}.sock")
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(path)
@@ -219,6 +225,10 @@ class Subject:
         **values: object,
     ) -> Task:
         """Begin a request of somebody, or a job, in a process of its own."""
+        with self._lock:
+            return self._start(job, by, stop, world, is_job, values)
+
+    def _start(self, job, by, stop, world, is_job, values) -> Task:
         self._count += 1
         # What is stopped on its way, or lives in another world, is not as it was.
         is_plain = not (stop or world)
@@ -330,6 +340,8 @@ class Case:
     told: str = ""
     #: What jobs and web server failed at.
     crashes: list[str] = field(default_factory=list)
+    #: Who brings the events as they happen, if it is not the test.
+    courier: Courier | None = None
 
     # === WHAT PEOPLE AND JOBS DO === #
 
@@ -364,7 +376,8 @@ class Case:
     def recover(self, **options: object) -> None:
         """Run all jobs, as Odoo does every few minutes."""
         names = self.subject.jobs
-        failures = self.subject.run("jobs", names=names, **options).expect()
+        with one_job(self.subject.job_lock, wait=True):
+            failures = self.subject.run("jobs", names=names, **options).expect()
         self.crashes += filter(None, failures)
 
     def read(self) -> dict:
@@ -418,6 +431,12 @@ class Case:
 
     # === THE END === #
 
+    def close(self) -> None:
+        """Have no events come any more."""
+        if self.courier:
+            self.stripe.clear_faults()
+            self.courier.close()
+
     @property
     def is_done(self) -> bool:
         """Tell whether a person who looks sees that it worked."""
@@ -432,6 +451,9 @@ class Case:
         if self.is_prompt:
             self.hear_rest()
         for _try in range(tries):
+            if self.courier:
+                # Whoever looks sees what there is, and not how it comes.
+                self.stripe.wait_for_deliveries()
             if not self.is_done:
                 self.run(by="ben")
             self.recover()
@@ -439,6 +461,13 @@ class Case:
 
     def hear_rest(self) -> None:
         """Post the events that have not come yet."""
+        if self.courier:
+            self.stripe.wait_for_deliveries()
+            self.delivered |= {
+                delivery["event"]
+                for delivery in self.stripe.deliveries()
+                if delivery["status"] == 200
+            }
         self.hear(*(event for event in self.events() if event not in self.delivered))
 
     def judge(self) -> dict[str, object]:
@@ -446,6 +475,9 @@ class Case:
 
         :return: ``charged``, ``booked``, and ``problems``, a list of sentences.
         """
+        if self.courier:
+            self.stripe.wait_for_deliveries()
+            self.crashes += self.courier.crashes
         store = self.stripe.store()
         charged = sum(charge["amount_captured"] for charge in store["charges"]) / 100
         refunded = (
@@ -509,12 +541,23 @@ def _find_our_problems(books, wish):
         yield f"events left: {books['events']}"
 
 
-def new_case(subject: Subject, stripe: StripeServer, operation: str, name: str) -> Case:
-    """Empty Stripe, and make a customer with a card and an invoice."""
+def new_case(
+    subject: Subject,
+    stripe: StripeServer,
+    operation: str,
+    name: str,
+    when: str = AFTER,
+) -> Case:
+    """Empty Stripe, and make a customer with a card and an invoice.
+
+    :param when: events come, see ``courier``.
+    """
     subject.end()
     stripe.reset()
     stripe.hold_webhooks()
-    endpoint = stripe.add_webhook("http://localhost/", api_version=EVENT_VERSION)
+    endpoint = stripe.add_webhook(
+        "http://localhost/", events=["none"], api_version=EVENT_VERSION
+    )
     api = stripe_sdk.StripeClient(SECRET_KEY, base_addresses={"api": stripe.url}).v1
     customer = api.customers.create({"name": name}).id
     card = api.payment_methods.attach("pm_card_visa", {"customer": customer}).id
@@ -531,4 +574,10 @@ def new_case(subject: Subject, stripe: StripeServer, operation: str, name: str) 
         case.run().expect()
         case.hear(*case.events())
     case.operation = operation
+    case.courier = let_come(
+        stripe,
+        when,
+        lambda url: stripe.add_webhook(url, api_version=EVENT_VERSION),
+        subject,
+    )
     return case

@@ -14,6 +14,7 @@ from odoo.fields import Command
 from odoo.addons.omni_billing import const
 from odoo.addons.omni_billing.gateways import stripe as gateway
 from odoo.addons.omni_billing.gateways.stripe import StripeGateway
+from odoo.addons.omni_billing.models import omni_billing_stripe_event
 
 from tests.faults import shared
 from tests.faults.worker import wrap
@@ -36,10 +37,12 @@ STEPS = {
 def prepare(registry):
     """Repeat a call at once where production pauses before it.
 
-    And ask for an answer at once, where production lets a call have its minute.
+    And ask for an answer, or work on an event again, at once, where production lets a
+    call have its minute.
     """
     HTTPClient.INITIAL_DELAY = HTTPClient.MAX_DELAY = 0.01
     const.CALL_GRACE = timedelta(0)
+    omni_billing_stripe_event.FIRST_WAIT = timedelta(0)
 
 
 def warm_up(env):

@@ -23,7 +23,7 @@ from .payment_intents import PaymentIntent
 from .payment_methods import PaymentMethod, change_card
 from .refunds import Refund
 from .setup_intents import SetupIntent
-from .webhooks import AUTOMATIC, HELD, WebhookEndpoint, payload
+from .webhooks import MODES, WebhookEndpoint, payload
 
 if TYPE_CHECKING:
     from .server import Server
@@ -214,10 +214,13 @@ class Control:
         return WebhookEndpoint(url, events, api_version, secret).id
 
     @command
-    def webhook_mode(self, mode: str, retry_delays: list[float] | None) -> None:
-        if mode not in (AUTOMATIC, HELD):
+    def webhook_mode(
+        self, mode: str, retry_delays: list[float] | None, delay: float = 0
+    ) -> None:
+        if mode not in MODES:
             raise StripeError(400, f"There is no mode {mode!r}.")
         self._server.deliveries.mode = mode
+        self._server.deliveries.delay = delay
         if retry_delays is not None:
             self._server.deliveries.retry_delays = retry_delays
 

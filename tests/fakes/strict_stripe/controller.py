@@ -334,9 +334,20 @@ class StripeServer:
         """Only record events from now on; the test delivers them."""
         self._command("webhook_mode", mode="held", retry_delays=None)
 
-    def send_webhooks(self, retry_delays: list[float] | None = None) -> None:
-        """Deliver each event as it happens, and again while the answer is not 2xx."""
-        self._command("webhook_mode", mode="automatic", retry_delays=retry_delays)
+    def send_webhooks(
+        self,
+        retry_delays: list[float] | None = None,
+        delay: float = 0,
+        is_first: bool = False,
+    ) -> None:
+        """Deliver each event as it happens, and again while the answer is not 2xx.
+
+        :param delay: seconds from an event to its delivery.
+        :param is_first: whether it is taken before the request is answered that made it
+            happen.
+        """
+        mode = "first" if is_first else "automatic"
+        self._command("webhook_mode", mode=mode, retry_delays=retry_delays, delay=delay)
 
     def events(self, type: str = "") -> list[dict]:
         """Give the events that happened, of one type or all, oldest first."""

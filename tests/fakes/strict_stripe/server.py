@@ -172,6 +172,7 @@ class Server:
             if fault.kind == DROP:
                 raise Dropped
             await self._account.faults.pause(fault)
+        earlier = self.deliveries.under_way
         if fault and fault.kind == ANSWER:
             if fault.executed:
                 self._run(call, each, expand)
@@ -179,6 +180,7 @@ class Server:
             kept.answer = error.status, _write(error.body)
         else:
             kept.answer = self._run(call, each, expand)
+        await self.deliveries.wait_for_those_since(earlier)
 
     async def _finish(self, fault: Fault | None) -> None:
         if fault and fault.executed:

@@ -34,6 +34,9 @@ from .signature import sign
 
 AUTOMATIC = "automatic"
 HELD = "held"
+# As automatic; and who made an event happen is answered once it is taken.
+FIRST = "first"
+MODES = (AUTOMATIC, HELD, FIRST)
 # Hours at Stripe; here, fractions of a second.
 RETRY_DELAYS = (0.1, 0.2, 0.4)
 # So many failures without a success between them disable an endpoint.
@@ -111,6 +114,8 @@ class Deliveries:
         self._tasks: set[asyncio.Task] = set()
         self.mode = AUTOMATIC
         self.retry_delays: Sequence[float] = RETRY_DELAYS
+        # Seconds from an event to its first delivery.
+        self.delay = 0.0
         self.log: list[Delivery] = []
 
     @property
@@ -124,7 +129,18 @@ class Deliveries:
             task.cancel()
         self.mode = AUTOMATIC
         self.retry_delays = RETRY_DELAYS
+        self.delay = 0.0
         self.log.clear()
+
+    @property
+    def under_way(self) -> set[asyncio.Task]:
+        """Give what is being delivered, or waits for that."""
+        return set(self._tasks)
+
+    async def wait_for_those_since(self, earlier: set[asyncio.Task]) -> None:
+        """Wait until what happened since is delivered, if that comes first."""
+        if self.mode == FIRST and (later := self._tasks - earlier):
+            await asyncio.wait(later)
 
     def take(self, event: Event) -> None:
         """Send an event to all who want it, unless events are held."""
@@ -144,7 +160,7 @@ class Deliveries:
         self._account.changes.tell()
 
     async def _insist(self, event: Event, receiver: WebhookEndpoint) -> None:
-        for attempt, delay in enumerate((0, *self.retry_delays), start=1):
+        for attempt, delay in enumerate((self.delay, *self.retry_delays), start=1):
             await asyncio.sleep(delay)
             if receiver.status != "enabled":
                 return
