@@ -51,8 +51,16 @@ WINDOW = timedelta(hours=1)
 #: Statuses in which nothing is to be confirmed any more, or not yet.
 DECIDED = ("succeeded", "canceled", "processing", "requires_capture")
 
+#: The longest name of a customer (https://docs.stripe.com/api/customers/create).
+MAX_NAME = 256
+#: The longest key (https://docs.stripe.com/api/idempotent_requests).
+MAX_KEY = 255
+
 #: Seconds that the time of an event may differ from ours.
 TOLERANCE = 300
+
+#: Of three decimals Stripe takes two (https://docs.stripe.com/currencies#three-decimal).
+STEPS = dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10)
 
 REFERENCE = "odoo_reference"
 DATABASE = "odoo_database"
@@ -60,7 +68,11 @@ DATABASE = "odoo_database"
 
 @dataclass(frozen=True)
 class Card:
-    """A saved card; ``id`` is the PaymentMethod's."""
+    """A saved card; ``id`` is the PaymentMethod's.
+
+    What is saved may be a bank account (``type`` says which kind): then it has the
+    last digits only, no brand and no expiry.
+    """
 
     id: str
     customer: str | None
@@ -69,6 +81,12 @@ class Card:
     exp_month: int
     exp_year: int
     fingerprint: str
+    type: str = "card"
+
+    @property
+    def is_card(self) -> bool:
+        """Whether it can be charged as a card."""
+        return self.type == "card"
 
 
 @dataclass(frozen=True)
@@ -103,6 +121,11 @@ class Charge:
         return self.status == "processing"
 
     @property
+    def is_authorized(self) -> bool:
+        """Whether the bank holds the amount until somebody captures it."""
+        return self.status == "requires_capture"
+
+    @property
     def needs_customer(self) -> bool:
         """Whether the customer has to confirm it first (SCA)."""
         if self.status in DECIDED:
@@ -125,6 +148,11 @@ class Refund:
     reference: str
     charge: str
     failure: str
+
+
+def round_down(amount: int, currency: str) -> int:
+    """Return the largest amount that can be charged, or refunded, of this one."""
+    return amount - amount % STEPS.get(currency.lower(), 1)
 
 
 class StripeGateway:
@@ -150,12 +178,20 @@ class StripeGateway:
     def create_customer(
         self, name: str, email: str, metadata: dict[str, str], key: str
     ) -> str:
-        """Create a customer; return its id."""
-        values = {"name": name, "metadata": metadata}
+        """Create a customer; return its id.
+
+        The same key gives the same customer, for as long as Stripe keeps it (a day).
+        One that was deleted meanwhile would be given again: then another is made.
+        """
+        values = {"name": name[:MAX_NAME], "metadata": metadata}
         if email:
             values["email"] = email
         with _typed_failures():
-            return self._api.customers.create(values, _with_key(key)).id
+            created = self._api.customers.create(values, _with_key(key))
+            while _is_replayed(created) and not self.has_customer(created.id):
+                key = f"{key}-{created.id}"[-MAX_KEY:]
+                created = self._api.customers.create(values, _with_key(key))
+            return created.id
 
     def has_customer(self, customer: str) -> bool:
         """Tell whether the customer is there, and was not deleted."""
@@ -461,27 +497,37 @@ def _with_key(key: str) -> dict[str, str]:
     return {"idempotency_key": key}
 
 
+def _is_replayed(created) -> bool:
+    """Whether Stripe answered as it had answered the same key before."""
+    headers = created.last_response.headers
+    return headers.get("Idempotent-Replayed") == "true"
+
+
 def _read_card(method) -> Card:
-    card = method.card
     customer = method.customer
+    # A method has its details under the name of its type; a wallet may have none.
+    details = getattr(method, method.type, None)
     return Card(
         id=method.id,
         customer=getattr(customer, "id", customer),
-        brand=card.brand,
-        last4=card.last4,
-        exp_month=card.exp_month,
-        exp_year=card.exp_year,
-        fingerprint=card.fingerprint or "",
+        brand=getattr(details, "brand", None) or "",
+        last4=getattr(details, "last4", None) or "",
+        exp_month=getattr(details, "exp_month", None) or 0,
+        exp_year=getattr(details, "exp_year", None) or 0,
+        fingerprint=getattr(details, "fingerprint", None) or "",
+        type=method.type,
     )
 
 
 def _read_charge(intent) -> Charge:
     error = intent.last_payment_error
     metadata = intent.metadata.to_dict() if intent.metadata else {}
+    # What is captured by hand may be less than what was asked for.
+    is_paid = intent.status == "succeeded"
     return Charge(
         id=intent.id,
         status=intent.status,
-        amount=intent.amount,
+        amount=intent.amount_received if is_paid else intent.amount,
         currency=intent.currency,
         client_secret=intent.client_secret or "",
         reference=metadata.get(REFERENCE, ""),

@@ -82,6 +82,17 @@ def set_up(env, stripe_url, key):
 def add_case(env, name, customer, card, amount):
     """Add a customer with a saved card and an invoice."""
     partner, token = shared.add_customer(env, name, customer, card)
+    # Odoo sends each part of an address, and Stripe refuses those that are empty.
+    partner.write(
+        {
+            "street": "1 Main St",
+            "street2": "Floor 2",
+            "city": "Dover",
+            "zip": "19901",
+            "state_id": env.ref("base.state_us_8").id,
+            "country_id": env.ref("base.us").id,
+        }
+    )
     line = {"name": "Fibre", "price_unit": amount, "tax_ids": [Command.clear()]}
     invoice = env["account.move"].create(
         {

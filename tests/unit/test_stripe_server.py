@@ -539,6 +539,21 @@ def test_lists_are_of_a_customer_newest_first_and_in_pages(client):
             "shipping[address][town]",
             "parameter_unknown",
         ),
+        (
+            {"shipping": {"address": {"line1": "1 rue"}}},
+            "shipping[name]",
+            "parameter_missing",
+        ),
+        (
+            {"shipping": {"name": "Ada", "address": {"city": "Paris"}}},
+            "shipping[address][line1]",
+            "parameter_missing",
+        ),
+        (
+            {"shipping": {"name": "Ada", "address": {"line1": "1 rue", "city": ""}}},
+            "shipping[address][city]",
+            "parameter_invalid_empty",
+        ),
         ({"amount": None}, "amount", "parameter_missing"),
         ({"amount": "10.5"}, "amount", "parameter_invalid_integer"),
         ({"amount": 0}, "amount", "parameter_invalid_integer"),
@@ -1151,6 +1166,21 @@ def test_events_of_an_endpoint_follow_its_version(server, client, merchant):
     assert "refunds" not in new.data.object
 
 
+def test_update_of_a_card_is_told_by_the_name_that_the_version_has(
+    server, client, merchant
+):
+    """Stripe's changelog of 2020-08-27."""
+    old_name = "payment_method.card_automatically_updated"
+    name = "payment_method.automatically_updated"
+    server.add_webhook(merchant.url, events=[name])
+    for event in (name, old_name):
+        server.add_webhook(merchant.url, events=[event], api_version=ODOO_VERSION)
+    server.change_card(saved_card(client).id, exp_year=2041)
+    server.wait_for_deliveries()
+    told = {(event.api_version, event.type) for event in merchant.events()}
+    assert told == {(ODOO_VERSION, old_name), (stripe.api_version, name)}
+
+
 def test_event_is_sent_again_until_it_is_taken(server, client, merchant):
     server.add_webhook(merchant.url, events=["customer.created"])
     server.send_webhooks(retry_delays=[0.01, 0.01, 0.01])
@@ -1330,12 +1360,8 @@ def test_payment_stripe_pays_and_refunds(server, client, http):
         "capture_method": "automatic",
         "payment_method_types[]": "card",
         "expand[]": "payment_method",
-        "shipping[address][city]": "",
         "shipping[address][country]": "FR",
-        "shipping[address][line1]": "",
-        "shipping[address][line2]": "",
-        "shipping[address][postal_code]": "",
-        "shipping[address][state]": "",
+        "shipping[address][line1]": "1 rue de la Paix",
         "shipping[name]": "Ada",
         "confirm": True,
         "customer": card.customer,
@@ -1368,6 +1394,31 @@ def test_payment_stripe_registers_its_webhook(http):
     ).json()
     assert made["secret"].startswith("whsec_")
     assert made["enabled_events"] == ["payment_intent.succeeded", "charge.refunded"]
+
+
+@pytest.mark.parametrize(
+    ("version", "event", "is_taken"),
+    [
+        (ODOO_VERSION, "payment_method.card_automatically_updated", True),
+        (ODOO_VERSION, "payment_method.automatically_updated", True),
+        (stripe.api_version, "payment_method.automatically_updated", True),
+        (stripe.api_version, "payment_method.card_automatically_updated", False),
+        (ODOO_VERSION, "payment_method.automaticaly_updated", False),
+    ],
+)
+def test_webhook_is_for_events_that_there_are(http, version, event, is_taken):
+    answer = http(
+        "POST",
+        "/v1/webhook_endpoints",
+        data={
+            "url": "https://shop.example.com/payment/stripe/webhook",
+            "enabled_events[]": ["charge.refunded", event],
+            "api_version": version,
+        },
+    )
+    assert answer.status_code == (200 if is_taken else 400)
+    if not is_taken:
+        assert answer.json()["error"]["param"] == "enabled_events[1]"
 
 
 # === IN THE BROWSER === #

@@ -109,6 +109,11 @@ class Call:
     ids: dict[str, str] = field(default_factory=dict)
 
     @property
+    def is_typed(self) -> bool:
+        """Tell whether it has to be as the SDK's types say; a browser has no types."""
+        return self.version.label == CURRENT and not self.is_publishable
+
+    @property
     def id(self) -> str:
         """Give the id in the path."""
         return self.ids["id"]

@@ -26,6 +26,7 @@ class BalanceTransaction(Resource):
     object = "balance_transaction"
     noun = "balance transaction"
     prefix = "txn_"
+    tells_mode = False
     expandable = frozenset({"source"})
 
     def __init__(self, type: str, source: Resource, amount: int, currency: str) -> None:

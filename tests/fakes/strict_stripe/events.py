@@ -12,6 +12,9 @@ from .parameters import CREATED, LIST, array, string
 from .resources import CURRENT, Listing, Resource, Version
 
 LEGACY = Version("2019-05-16")
+# The same, before and after it was renamed.
+CARD_UPDATED = "payment_method.card_automatically_updated"
+UPDATED = "payment_method.automatically_updated"
 
 
 class Event(Resource):
@@ -41,7 +44,17 @@ class Event(Resource):
         data = {"object": self._copies[version.lists_charges]}
         if self._before is not None:
             data["previous_attributes"] = self._before
-        return {**super().fields(version), "api_version": version.label, "data": data}
+        return {
+            **super().fields(version),
+            "api_version": version.label,
+            "data": data,
+            "type": self._name(version),
+        }
+
+    def _name(self, version: Version) -> str:
+        """Name the type as the version does. Source: changelog, 2020-08-27."""
+        is_renamed = version.updates_cards and self.type == UPDATED
+        return CARD_UPDATED if is_renamed else self.type
 
 
 @endpoint(

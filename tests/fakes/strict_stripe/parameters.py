@@ -269,6 +269,37 @@ def hash_of(**fields: Reader) -> Reader:
     return read
 
 
+def complete(reader: Reader, *required: str) -> Reader:
+    """Make a reader of hashes that are checked as a whole as soon as one part is sent.
+
+    Sources: error codes ``parameter_missing`` and ``parameter_invalid_empty``, and
+    "shipping" of the PaymentIntent, whose name and street are required.
+    """
+
+    def read(value: Any, name: str) -> dict:
+        values = reader(value, name)
+        for part in required:
+            if part not in values:
+                where = _path(name, part)
+                message = f"Missing required param: {where}."
+                code = "parameter_missing"
+                raise RefusedError(400, message, code=code, param=where)
+        for part in values:
+            if values[part] == "":
+                where = _path(name, part)
+                raise RefusedError(
+                    400,
+                    f"You passed an empty string for '{where}'. We assume empty values "
+                    f"are an attempt to unset a parameter; however '{where}' cannot be "
+                    "unset.",
+                    code="parameter_invalid_empty",
+                    param=where,
+                )
+        return values
+
+    return read
+
+
 def metadata(value: Any, name: str) -> dict[str, str]:
     """Read up to 50 pairs; an empty value removes a key, an empty whole all of them."""
     if value == "":
@@ -322,8 +353,16 @@ ADDRESS = hash_of(
     postal_code=string,
     state=string,
 )
-SHIPPING = hash_of(
-    address=ADDRESS, carrier=string, name=string, phone=string, tracking_number=string
+SHIPPING = complete(
+    hash_of(
+        address=complete(ADDRESS, "line1"),
+        carrier=string,
+        name=string,
+        phone=string,
+        tracking_number=string,
+    ),
+    "address",
+    "name",
 )
 LIST = {
     "limit": integer_from(1, 100),

@@ -34,6 +34,7 @@ class Refund(Resource):
     object = "refund"
     noun = "refund"
     prefix = "re_"
+    tells_mode = False
     expandable = frozenset({"balance_transaction", "charge", "payment_intent"})
 
     def __init__(self, charge: Charge, amount: int, status: str) -> None:

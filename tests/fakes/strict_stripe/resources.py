@@ -60,6 +60,11 @@ class Version:
         return self.label >= "2026-07-29"
 
     @property
+    def updates_cards(self) -> bool:
+        """Tell whether cards are updated, not any method (until 2020-08-27)."""
+        return self.label < "2020-08-27"
+
+    @property
     def captures_later(self) -> bool:
         """Tell whether capture is asynchronous by default (since 2024-04-10)."""
         return self.label >= "2024-04-10"
@@ -80,9 +85,13 @@ class Resource(localstripe.StripeObject):
     expandable: ClassVar[frozenset[str]] = frozenset()
     # Properties that are absent unless expanded.
     on_request: ClassVar[frozenset[str]] = frozenset()
+    # Whether the API says of it that it is of test mode.
+    tells_mode: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__(self.prefix + localstripe.random_id(ID_LENGTH))
+        if not self.tells_mode:
+            del self.livemode
 
     def fields(self, version: Version) -> dict[str, Any]:
         """Give what the API shows; attributes that begin with _ are ours."""

@@ -25,6 +25,7 @@ from . import (  # noqa: F401
     payment_methods,
     refunds,
     setup_intents,
+    typed,
     webhooks,
 )
 from .account import ENDPOINTS, Account, Call, Endpoint
@@ -149,6 +150,8 @@ class Server:
                 raise fault.error()
             expand, call = self._read_call(request, each, given, version)
             call.is_publishable = is_publishable
+            if call.is_typed:
+                typed.check_request(request.method, request.path, given)
             with self._account.keys.claimed(
                 call.idempotency_key, request.method, request.path, given
             ) as kept:
@@ -190,8 +193,10 @@ class Server:
 
     def _run(self, call: Call, each: Endpoint, expand: list) -> tuple[int, bytes]:
         try:
-            result = each.handler(call)
-            return 200, _write(result.render(call.version, expand))
+            answer = each.handler(call).render(call.version, expand)
+            if call.is_typed and (unknown := typed.find_unknown(answer)):
+                self._account.crashes.append(f"Stripe has no {', '.join(unknown)}")
+            return 200, _write(answer)
         except StripeError as error:
             return error.status, _write(plain(error.body, call.version))
         except Exception:

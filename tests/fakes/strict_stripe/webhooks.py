@@ -16,9 +16,10 @@ from typing import Any
 import aiohttp
 from localstripe.resources import random_id
 
+from . import typed
 from .account import Account, Call, endpoint
-from .errors import StripeError
-from .events import Event
+from .errors import RefusedError, StripeError
+from .events import CARD_UPDATED, Event
 from .parameters import (
     LIST,
     Required,
@@ -82,7 +83,8 @@ class WebhookEndpoint(Resource):
 
     def _wants(self, event: Event) -> bool:
         return self.status == "enabled" and (
-            "*" in self.enabled_events or event.type in self.enabled_events
+            "*" in self.enabled_events
+            or event._name(self._version(event)) in self.enabled_events
         )
 
     def _version(self, event: Event) -> Version:
@@ -240,6 +242,7 @@ def create_webhook_endpoint(call: Call) -> WebhookEndpoint:
     version = call.params.get("api_version")
     if version:
         Version.parse(version)
+    _check_events(call, Version(version) if version else call.account.version)
     created = WebhookEndpoint(
         call.params["url"], call.params["enabled_events"], version
     )
@@ -247,6 +250,21 @@ def create_webhook_endpoint(call: Call) -> WebhookEndpoint:
     call.update(created, "description")
     created._shows_secret = True
     return created
+
+
+def _check_events(call: Call, version: Version) -> None:
+    """Refuse what is no event; of one that was renamed, the old name in new versions.
+
+    Source: the values of ``enabled_events`` in the API reference.
+    """
+    known = {*typed.event_types(), *([CARD_UPDATED] if version.updates_cards else [])}
+    for index, name in enumerate(call.params["enabled_events"]):
+        if name not in known:
+            raise RefusedError(
+                400,
+                f"Invalid enabled_events[{index}]: {name} is no event.",
+                param=f"enabled_events[{index}]",
+            )
 
 
 @endpoint("GET", "/v1/webhook_endpoints/{id}")
