@@ -35,6 +35,9 @@ CLOSED_BY_HAND = "closed_by_hand"
 #: How often what came of a call is written again, if others write at the same time.
 MAX_TRIES = 10
 
+#: Days in which a bank decides on a debit, or an authorization ends by itself.
+BANK_DAYS = 30
+
 #: Units of the periods of recurring services.
 PERIOD_UNITS = [
     ("day", "Days"),

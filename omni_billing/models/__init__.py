@@ -43,6 +43,7 @@ from . import (
     omni_billing_template,
     omni_billing_transaction,
     omni_billing_transaction_invoice,
+    payment_method,
     payment_provider,
     payment_token,
     payment_transaction,

@@ -234,8 +234,7 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._("This card is saved with another company. Add it again.")
             )
-        if card.provider_code != "stripe":
-            raise UserError(self.env._("Only cards saved at Stripe can be charged."))
+        card._billing_check_card()
         if card.provider_id.state == "disabled":
             raise UserError(
                 self.env._(
@@ -258,10 +257,13 @@ class AccountMove(models.Model):
     def _billing_close_other_payments(self):
         """Give up payments that customers began and did not finish (W1).
 
-        :raise UserError: if one of them was paid meanwhile, or cannot be given up.
+        :raise UserError: if one of them was paid meanwhile, is at a bank, or cannot be
+            given up.
         """
         # sudo: see `_billing_start_charge`.
-        others = self.sudo().transaction_ids.filtered(
+        payments = self.sudo().transaction_ids
+        payments._billing_check_none_authorized()
+        others = payments.filtered(
             lambda tx: (
                 tx.provider_code == "stripe"
                 and tx.state in ("draft", "pending")
@@ -272,9 +274,7 @@ class AccountMove(models.Model):
         )
         for other in others:
             try:
-                charge = other.provider_id._billing_get_gateway().cancel(
-                    other.provider_reference
-                )
+                charge = other._billing_stop()
             except (GatewayRefused, GatewayUnknown) as error:
                 raise UserError(
                     self.env._(
@@ -282,7 +282,12 @@ class AccountMove(models.Model):
                         " how that ended. Nothing was changed: try again in a minute."
                     )
                 ) from error
-            if charge.is_paid or charge.is_under_way:
+            if charge.is_under_way:
+                # It passes, or is booked by the webhook or the job that asks.
+                raise UserError(other._billing_explain_under_way()) from LockError(
+                    self.env._("A payment is under way.")
+                )
+            if charge.is_paid:
                 # The webhook books it, or the job that asks for lost answers.
                 raise UserError(
                     self.env._(

@@ -421,7 +421,8 @@ class OmniBillingStripeEvent(models.Model):
             return False
         current = self.provider_id._billing_get_gateway().get_card(card["id"])
         if current and current.customer:
-            token._billing_update_card(current)
+            if current.is_card:
+                token._billing_update_card(current)
         else:
             token.with_context(billing_is_detached=True).active = False
         return True

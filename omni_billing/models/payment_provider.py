@@ -1,11 +1,17 @@
+import hashlib
+import json
+import logging
+
 from odoo import api, fields, models
-from odoo.exceptions import UserError
-from odoo.tools import SQL
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import SQL, email_normalize
 
 from odoo.addons.payment_stripe import utils as stripe_utils
 
-from ..exceptions import GatewayDenied
-from ..gateways.stripe import StripeGateway
+from ..exceptions import GatewayDenied, GatewayRefused
+from ..gateways.stripe import Decline, StripeGateway
+
+_logger = logging.getLogger(__name__)
 
 #: Besides those that payment_stripe asks for (its const.py).
 WEBHOOK_EVENTS = (
@@ -17,10 +23,16 @@ WEBHOOK_EVENTS = (
     "charge.dispute.created",
     "charge.dispute.updated",
     "charge.dispute.closed",
-    "payment_method.automatically_updated",
     "payment_method.updated",
     "payment_method.detached",
     "customer.deleted",
+)
+#: What card networks changed, by its name in this version and before 2020-08-27: an
+#: endpoint that Odoo makes speaks 2019-05-16
+#: (https://docs.stripe.com/changelog/2020-08-27/renames-automatically-updated-event-type).
+CARD_UPDATES = (
+    "payment_method.automatically_updated",
+    "payment_method.card_automatically_updated",
 )
 STRIPE_JS_URL = "https://js.stripe.com/v3/"
 
@@ -80,16 +92,76 @@ class PaymentProvider(models.Model):
 
     def _send_api_request(self, method, endpoint, *, data=None, **kwargs):
         """Override of `payment`: the webhook Odoo registers tells all that we use."""
-        is_webhook = (method, endpoint) == ("POST", "webhook_endpoints")
-        if self.code == "stripe" and is_webhook:
-            events = {*data["enabled_events[]"], *WEBHOOK_EVENTS}
-            data = {**data, "enabled_events[]": sorted(events)}
-        return super()._send_api_request(method, endpoint, data=data, **kwargs)
+        request = super()._send_api_request
+        if self.code != "stripe" or (method, endpoint) != ("POST", "webhook_endpoints"):
+            return request(method, endpoint, data=data, **kwargs)
+        wanted = {*data["enabled_events[]"], *WEBHOOK_EVENTS, *CARD_UPDATES}
+        try:
+            all_data = {**data, "enabled_events[]": sorted(wanted)}
+            return request(method, endpoint, data=all_data, **kwargs)
+        except ValidationError as error:
+            # Of an event that was renamed, Stripe takes the old name from some only.
+            if CARD_UPDATES[1] not in str(error) and "enabled_events" not in str(error):
+                raise
+        data = {**data, "enabled_events[]": sorted(wanted - {CARD_UPDATES[1]})}
+        return request(method, endpoint, data=data, **kwargs)
+
+    def _parse_response_error(self, response):
+        """Override of `payment_stripe`: who pays reads our words, in their language.
+
+        Stripe's are English, and may name keys, accounts and ids: they are for the
+        log, and for an administrator who sets Stripe up.
+        """
+        if self.code != "stripe" or not self.env.context.get("billing_explains"):
+            return super()._parse_response_error(response)
+        try:
+            error = dict(response.json()["error"])
+        except (ValueError, LookupError, TypeError):
+            # A page of a proxy, say.
+            error = {"message": response.status_code}
+        code = error.get("code") or ""
+        _logger.warning("Stripe refused (%s): %s", code, error.get("message"))
+        if error.get("type") == "card_error":
+            decline = Decline(code, error.get("decline_code") or "", "")
+            return self.env["payment.transaction"]._billing_explain_decline(decline)
+        return self._billing_explain_refusal(code)
+
+    def _billing_explain_refusal(self, code):
+        """Return why Stripe did not even ask the bank, for who pays.
+
+        :param str code: of Stripe's error (https://docs.stripe.com/error-codes).
+        """
+        sentences = {
+            "amount_too_small": self.env._(
+                "The amount is less than the smallest that can be charged in this"
+                " currency. Nothing was charged: pay it together with other invoices,"
+                " or in another way."
+            ),
+            "amount_too_large": self.env._(
+                "The amount is more than the largest that can be charged at once."
+                " Nothing was charged: pay it in parts, or in another way."
+            ),
+            "resource_missing": self.env._(
+                "Stripe does not know this card any more. Delete it and add it again."
+            ),
+            "rate_limit": self.env._(
+                "Stripe is busy. Nothing was charged: try again in a minute."
+            ),
+            "charge_already_refunded": self.env._("This payment is refunded already."),
+        }
+        return sentences.get(code) or self.env._(
+            "Stripe did not accept it, and no money was moved. Try again later, or take"
+            " another way; if it goes on, tell the seller: %(code)s.",
+            code=code or self.env._("no reason given"),
+        )
 
     def _billing_get_customer(self, partner):
         """Return the id at Stripe of a partner: one for each account (W4).
 
         It is made when it is first needed, and again if it was deleted there.
+
+        :raise GatewayRefused: if Stripe says no.
+        :raise GatewayUnknown: if it gives no answer.
         """
         self.ensure_one()
         Customer = self.env["omni.billing.stripe.customer"].sudo()  # sudo: internal.
@@ -100,14 +172,15 @@ class PaymentProvider(models.Model):
         gateway = self._billing_get_gateway()
         if known and gateway.has_customer(known.reference):
             return known.reference
-        uuid = self._billing_get_uuid()
-        reference = gateway.create_customer(
-            customer.name or customer.display_name,
-            customer.email or "",
-            {"odoo_partner": str(customer.id), "odoo_database": uuid},
-            # After a rollback the same key gives the same customer.
-            f"{uuid}-customer-{customer.id}-{known.reference or ''}",
-        )
+        # Odoo has several addresses in one field, and names beside them.
+        email = email_normalize(customer.email or "", strict=False) or ""
+        try:
+            reference = self._billing_create_customer(customer, email, known)
+        except GatewayRefused as error:
+            if not email or error.code != "email_invalid":
+                raise
+            # It is for receipts of Stripe's own only.
+            reference = self._billing_create_customer(customer, "", known)
         if known:
             known.reference = reference
         else:
@@ -125,6 +198,21 @@ class PaymentProvider(models.Model):
                 log_exceptions=False,
             )
         return reference
+
+    def _billing_create_customer(self, customer, email, known):
+        """Create a customer at Stripe; return its id.
+
+        After a rollback the same key gives the same customer again. Stripe refuses a
+        key that came with other values, so the key says what the values are.
+        """
+        uuid = self._billing_get_uuid()
+        values = [customer.name or customer.display_name, email]
+        digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
+        return self._billing_get_gateway().create_customer(
+            *values,
+            {"odoo_partner": str(customer.id), "odoo_database": uuid},
+            f"{uuid}-customer-{customer.id}-{known.reference or ''}-{digest}",
+        )
 
     def _billing_ensure_method_line(self):
         """Have Odoo make the line of a journal that payments are booked with.

@@ -17,10 +17,19 @@ NOTICE_DAYS = 30
 
 
 class PaymentToken(models.Model):
-    """What a saved card tells: brand, number, expiry; and which is charged first."""
+    """What a saved card tells: brand, number, expiry; and which is charged first.
+
+    Odoo saves bank debits (SEPA) as tokens too. Those are no cards: they are Odoo's.
+    """
 
     _inherit = "payment.token"
 
+    billing_is_card = fields.Boolean(
+        string="Is a Card",
+        compute="_compute_billing_is_card",
+        store=True,
+        help="Saved at Stripe, and no bank account.",
+    )
     billing_brand = fields.Char(string="Brand", readonly=True)
     billing_last4 = fields.Char(string="Last Digits", readonly=True)
     billing_exp_month = fields.Integer(string="Expiry Month", readonly=True)
@@ -50,6 +59,18 @@ class PaymentToken(models.Model):
 
     _billing_detach_idx = models.Index("(id) WHERE billing_detach_pending")
 
+    @api.depends(
+        "provider_id.code",
+        "payment_method_id.code",
+        "payment_method_id.primary_payment_method_id.code",
+        "billing_brand",
+    )
+    def _compute_billing_is_card(self):
+        for token in self:
+            token.billing_is_card = token.provider_id.code == "stripe" and bool(
+                token.billing_brand or token.payment_method_id._billing_is_card()
+            )
+
     @api.depends("billing_exp_month", "billing_exp_year")
     def _compute_billing_expiry(self):
         today = fields.Date.context_today(self)
@@ -65,6 +86,9 @@ class PaymentToken(models.Model):
         """Override of `payment`: Visa •••• 4242 (12/2031)."""
         self.ensure_one()
         name = super()._build_display_name(*args, **kwargs)
+        if self.provider_code == "stripe" and not self.billing_is_card:
+            # sudo: customers do not read methods; digits alone look like a card's.
+            return f"{self.sudo().payment_method_id.name} {name}"
         if not self.billing_brand:
             return name
         parts = [self.billing_brand.replace("_", " ").title(), name]
@@ -77,7 +101,7 @@ class PaymentToken(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         tokens = super().create(vals_list)
-        for token in tokens.filtered(lambda token: token.provider_code == "stripe"):
+        for token in tokens.filtered("billing_is_card"):
             token._billing_replace_same_card()
             if not token._billing_find_siblings().filtered("billing_is_default"):
                 token.billing_is_default = True
@@ -124,7 +148,8 @@ class PaymentToken(models.Model):
         self.ensure_one()
         # sudo: whoever saves a card decides which one is first.
         return self.sudo().search(
-            Domain("id", "!=", self.id)
+            Domain("billing_is_card", "=", True)
+            & Domain("id", "!=", self.id)
             & Domain("provider_id", "=", self.provider_id.id)
             & Domain(
                 "partner_id.commercial_partner_id",
@@ -166,7 +191,7 @@ class PaymentToken(models.Model):
             cron = self.env.ref("omni_billing.ir_cron_detach_cards").sudo()
             cron._trigger()
         self.env["omni.billing.activity.log"]._log_cards(
-            "card_removed", self.filtered(lambda token: token.provider_code == "stripe")
+            "card_removed", self.filtered("billing_is_card")
         )
         for token in self.filtered("billing_is_default"):
             token.billing_is_default = False
@@ -191,6 +216,7 @@ class PaymentToken(models.Model):
                     " colleague who does, or the seller."
                 )
             )
+        self._billing_check_card()
         if self.billing_is_expired:
             raise UserError(
                 self.env._(
@@ -232,6 +258,21 @@ class PaymentToken(models.Model):
         return True
 
     # === BUSINESS METHODS === #
+
+    def _billing_check_card(self):
+        """Check that it can be charged as a card.
+
+        :raise UserError: if it is a bank account, or of another provider.
+        """
+        self.ensure_one()
+        if not self.billing_is_card:
+            raise UserError(
+                self.env._(
+                    "%(name)s is no card saved at Stripe, and only those are charged"
+                    " here. Choose a card, or add one.",
+                    name=self.display_name,
+                )
+            )
 
     def _billing_update_card(self, card):
         """Take over what the card network changed (W6)."""

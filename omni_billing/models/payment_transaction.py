@@ -4,16 +4,17 @@ from datetime import timedelta
 from functools import partial
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL, plaintext2html
+from odoo.tools import SQL, format_date, plaintext2html
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
 
 from .. import const
 from ..exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
+from ..gateways.stripe import Decline, round_down
 from ..tools.commit import check_can_commit, commit, rollback, savepoint
 from ..tools.money import split
 from ..tools.trust import trust
@@ -77,6 +78,27 @@ class PaymentTransaction(models.Model):
     _billing_mail_due_idx = models.Index("(id) WHERE billing_mail_due IS NOT NULL")
 
     # === CONSTRAINT METHODS === #
+
+    @api.constrains("amount", "currency_id", "provider_id")
+    def _billing_check_step(self):
+        """Check that Stripe can charge or refund the amount to its last digit."""
+        for tx in self.sudo():  # sudo: who pays does not read providers.
+            # What has been made at Stripe already is possible, as a whole.
+            is_made = tx.state != "draft" or tx.provider_reference
+            if tx.provider_code != "stripe" or is_made:
+                continue
+            amount = tx._billing_to_minor(abs(tx.amount))
+            possible = round_down(amount, tx.currency_id.name)
+            if possible != amount:
+                raise UserError(
+                    self.env._(
+                        "Of this currency Stripe takes two decimals only: not"
+                        " %(amount)s, but %(possible)s. Nothing was moved. Choose that"
+                        " amount, and settle the rest in another way.",
+                        amount=tx.currency_id.format(abs(tx.amount)),
+                        possible=tx.currency_id.format(tx._billing_to_major(possible)),
+                    )
+                )
 
     @api.constrains("provider_id", "token_id", "invoice_ids")
     def _billing_check_beginning(self):
@@ -184,6 +206,14 @@ class PaymentTransaction(models.Model):
             arbitrary_decimal_number=stripe_const.CURRENCY_DECIMALS.get(currency.name),
         )
 
+    def _billing_to_major(self, amount):
+        currency = self.currency_id
+        return payment_utils.to_major_currency_units(
+            amount,
+            currency,
+            arbitrary_decimal_number=stripe_const.CURRENCY_DECIMALS.get(currency.name),
+        )
+
     # === BUSINESS METHODS - OUTCOME === #
 
     def _billing_apply(self, answer):
@@ -216,7 +246,8 @@ class PaymentTransaction(models.Model):
         self._billing_lock()
         if self.billing_is_open:
             code = const.NO_ACCESS if isinstance(error, GatewayDenied) else error.code
-            self._billing_fail(self._billing_explain_refusal(error), code)
+            message = self._billing_explain_refusal(error)
+            self._billing_fail(message, code, detail=str(error))
 
     def _billing_apply_charge(self, charge):
         expected = (self._billing_to_minor(self.amount), self.currency_id.name.lower())
@@ -242,6 +273,8 @@ class PaymentTransaction(models.Model):
             return
         elif charge.is_under_way:
             self._set_pending()
+        elif charge.is_authorized:
+            self._set_authorized()
         elif charge.needs_customer:
             self._billing_ask_customer()
         elif charge.status == "canceled":
@@ -331,13 +364,18 @@ class PaymentTransaction(models.Model):
         else:
             self._set_pending()
 
-    def _billing_fail(self, message, code):
-        """Close an attempt for which no money moved."""
+    def _billing_fail(self, message, code, detail=None):
+        """Close an attempt for which no money moved.
+
+        :param str message: for who pays.
+        :param str detail: what Stripe said, for staff alone.
+        """
         self._billing_close()
         self.billing_decline_code = code
         self._set_error(message, extra_allowed_states=("cancel",))
         is_refund = self.operation == "refund"
-        self._billing_log("refund_failed" if is_refund else "charge_failed", message)
+        note = "\n".join(filter(None, (message, detail)))
+        self._billing_log("refund_failed" if is_refund else "charge_failed", note)
 
     def _billing_log(self, action, note=None):
         """Write in the history of the customer what became of the attempt (F10)."""
@@ -506,13 +544,7 @@ class PaymentTransaction(models.Model):
             without an invoice for what no credit note can be made for.
         """
         self.ensure_one()
-        amount = payment_utils.to_major_currency_units(
-            refund.amount,
-            self.currency_id,
-            arbitrary_decimal_number=stripe_const.CURRENCY_DECIMALS.get(
-                self.currency_id.name
-            ),
-        )
+        amount = self._billing_to_major(refund.amount)
         attempts = self.browse()
         for invoice, note, part in self._billing_split_refund(amount):
             attempts += self._create_child_transaction(
@@ -832,16 +864,76 @@ class PaymentTransaction(models.Model):
     def _billing_find_lost_payments(self):
         """Return payments of Odoo's own form that nothing was heard of for a while."""
         now = fields.Datetime.now()
+        begun = Domain("state", "=", "draft") & Domain(
+            "last_state_change", ">", now - timedelta(days=4)
+        )
         return self.search(
             Domain("provider_code", "=", "stripe")
             & Domain("provider_id.state", "!=", "disabled")
             & Domain("invoice_ids", "!=", False)
-            & Domain("state", "in", ("draft", "pending"))
-            & Domain("operation", "in", ("online_direct", "online_token"))
+            & (begun | self._billing_get_under_way_domain())
+            & Domain("operation", "in", ("online_direct", "online_token", "offline"))
             & Domain("provider_reference", "=like", "pi_%")
             & Domain("billing_is_open", "=", False)
             & Domain("last_state_change", "<", now - timedelta(minutes=10))
-            & Domain("last_state_change", ">", now - timedelta(days=4))
+        )
+
+    def _billing_stop(self):
+        """Give up what a customer began; what is at the bank already stays there.
+
+        :return: the `Charge` as it stands then.
+        """
+        self.ensure_one()
+        gateway = self.provider_id._billing_get_gateway()
+        if self.state == "pending":
+            # Stripe can call some debits back, and the customer wanted this one.
+            charge = gateway.get_charge(self.provider_reference)
+            if charge.is_under_way:
+                return charge
+        return gateway.cancel(self.provider_reference)
+
+    def _billing_explain_under_way(self):
+        """Return what is true of a payment that a bank has not decided on yet."""
+        self.ensure_one()
+        return self.env._(
+            "%(amount)s of %(reference)s were paid by %(method)s on %(date)s, and the"
+            " bank has not decided yet: a card takes minutes, a bank debit up to two"
+            " weeks. Nothing else is taken meanwhile. The outcome is booked by itself.",
+            amount=self.currency_id.format(self.amount),
+            reference=self.reference,
+            method=self.payment_method_id.name,
+            date=format_date(self.env, self.create_date),
+        )
+
+    def _billing_check_none_authorized(self):
+        """Check that no bank holds money for what is to be paid now.
+
+        :raise UserError: if one does: it is captured or voided first, by a person.
+        """
+        for tx in self.filtered(lambda tx: tx.state == "authorized"):
+            raise UserError(
+                self.env._(
+                    "The payment %(reference)s of %(amount)s is authorized: the bank"
+                    " holds the money until the seller captures it. Nothing else was"
+                    " taken. In Accounting, capture that payment or void it first.",
+                    reference=tx.reference,
+                    amount=tx.currency_id.format(tx.amount),
+                )
+            )
+
+    @api.model
+    def _billing_get_under_way_domain(self):
+        """Return payments that are decided elsewhere: the customer has done their part.
+
+        A bank debit takes days, and what is authorized waits to be captured. Banks
+        decide within `const.BANK_DAYS`: of what is older, nothing will be heard.
+        """
+        oldest = fields.Datetime.subtract(fields.Datetime.now(), days=const.BANK_DAYS)
+        return (
+            Domain("provider_code", "=", "stripe")
+            & Domain("state", "in", ("pending", "authorized"))
+            & Domain("operation", "not in", ("refund", "validation"))
+            & Domain("last_state_change", ">", oldest)
         )
 
     @api.model
@@ -870,18 +962,64 @@ class PaymentTransaction(models.Model):
         self._billing_finish()
 
     def _billing_take_over(self):
-        """Book what was paid; the others may still be."""
+        """Book what was paid, and close what came to nothing.
+
+        What the customer only began may still be paid.
+        """
         self.ensure_one()
         gateway = self.provider_id._billing_get_gateway()
         charge = gateway.get_charge(self.provider_reference)
-        if charge.is_paid or charge.status == "canceled":
+        is_lost = self.state != "draft" and charge.status == "requires_payment_method"
+        if charge.is_paid or charge.status == "canceled" or is_lost:
             self._billing_apply(charge)
 
     # === OVERRIDES OF PAYMENT_STRIPE === #
 
+    def _send_api_request(self, method, endpoint, **kwargs):
+        """Override of `payment`: what Stripe says of it is read by who pays."""
+        tx = self.with_context(billing_explains=True)
+        return super(PaymentTransaction, tx)._send_api_request(
+            method, endpoint, **kwargs
+        )
+
     def _stripe_create_customer(self):
-        """Override of `payment_stripe`: one customer for each partner (W4)."""
-        return {"id": self.provider_id._billing_get_customer(self.partner_id)}
+        """Override of `payment_stripe`: one customer for each partner (W4).
+
+        :raise ValidationError: if there is none; the caller closes the payment.
+        """
+        try:
+            return {"id": self.provider_id._billing_get_customer(self.partner_id)}
+        except GatewayUnknown as error:
+            _logger.warning("%s: no answer from Stripe: %s", self.reference, error)
+            raise ValidationError(
+                self.env._(
+                    "Stripe gives no answer. Nothing was charged: try again in a"
+                    " minute."
+                )
+            ) from error
+        except GatewayRefused as error:
+            _logger.warning("%s: refused by Stripe: %s", self.reference, error)
+            message = self._billing_explain_refusal(error)
+            raise ValidationError(message) from error
+
+    def _stripe_prepare_payment_intent_payload(self):
+        """Override of `payment_stripe`: no parts of an address that are empty.
+
+        An empty text asks Stripe to remove something, which a new payment does not
+        have, and of an address that is sent at all Stripe checks name and street
+        (https://docs.stripe.com/api/payment_intents/create#create_payment_intent-shipping).
+        """
+        payload = super()._stripe_prepare_payment_intent_payload()
+        if self.provider_code != "stripe":
+            return payload
+        sent = {name: value for name, value in payload.items() if value != ""}
+        if not {"shipping[name]", "shipping[address][line1]"} <= set(sent):
+            sent = {
+                name: value
+                for name, value in sent.items()
+                if not name.startswith("shipping[")
+            }
+        return sent
 
     def _stripe_create_intent(self):
         """Override of `payment_stripe`: one open payment for an invoice (W1)."""
@@ -922,6 +1060,18 @@ class PaymentTransaction(models.Model):
             ) from error
         self._billing_apply_refund(refund)
         return None
+
+    def _apply_updates(self, payment_data):
+        """Override of `payment_stripe`: why a bank said no is said in our words."""
+        intent = payment_data.get("payment_intent") or {}
+        error = intent.get("last_payment_error")
+        if self.provider_code == "stripe" and error:
+            codes = (error.get("code") or "", error.get("decline_code") or "")
+            message = self._billing_explain_decline(Decline(*codes, ""))
+            error = {**error, "message": message}
+            intent = {**intent, "last_payment_error": error}
+            payment_data = {**payment_data, "payment_intent": intent}
+        return super()._apply_updates(payment_data)
 
     def _extract_token_values(self, payment_data):
         """Override of `payment_stripe`: what the card tells (F125)."""
@@ -1007,7 +1157,11 @@ class PaymentTransaction(models.Model):
         secret = False
         if state == "action":
             gateway = self.provider_id._billing_get_gateway()
-            secret = gateway.get_charge(self.provider_reference).client_secret
+            try:
+                secret = gateway.get_charge(self.provider_reference).client_secret
+            except (GatewayRefused, GatewayUnknown) as error:
+                _logger.warning("%s: no page to confirm: %s", self.reference, error)
+                state = "unknown"
         return {
             "state": state,
             "message": self.env._("Thank you, the payment was received.")
@@ -1049,6 +1203,10 @@ class PaymentTransaction(models.Model):
                 "Card declined: its limit is reached. Try later, or another card."
             ),
         }
+        if self.payment_method_id and not self.payment_method_id._billing_is_card():
+            return self.env._(
+                "The bank did not pay. Choose another way to pay, or ask the bank."
+            )
         # What a bank says of stolen cards or fraud is not told to who holds the card.
         return sentences.get(code) or self.env._(
             "Card declined. Choose another card or another way to pay, or ask the bank."
@@ -1063,15 +1221,4 @@ class PaymentTransaction(models.Model):
                 " one in Invoicing > Configuration > Payment Providers.",
                 provider=self.provider_id.name,
             )
-        sentences = {
-            "resource_missing": self.env._(
-                "Stripe does not know this card any more. Delete it and add it again."
-            ),
-            "rate_limit": self.env._(
-                "Stripe is busy. Nothing was charged: try again in a minute."
-            ),
-            "charge_already_refunded": self.env._("This payment is refunded already."),
-        }
-        return sentences.get(error.code) or self.env._(
-            "Stripe refused, and nothing was moved: %(error)s", error=error
-        )
+        return self.provider_id._billing_explain_refusal(error.code)

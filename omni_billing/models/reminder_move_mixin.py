@@ -64,6 +64,12 @@ class ReminderMoveMixin(models.AbstractModel):
             & Domain("billing_state", "in", UNPAID)
             & Domain("billing_dispute", "in", (False, "won"))
             & Domain("billing_attempt_id", "=", False)
+            # The customer has paid; the bank takes its time, or we do.
+            & Domain(
+                "transaction_ids",
+                "not any!",
+                self.env["payment.transaction"]._billing_get_under_way_domain(),
+            )
             & Domain("billing_reminders_paused", "!=", True)
             & Domain("commercial_partner_id.billing_reminders_paused", "!=", True)
             # A run is about to charge the card.

@@ -297,7 +297,7 @@ class ResPartner(models.Model):
             return Token
         # sudo: staff charge cards that they do not manage.
         cards = Token.sudo().search(
-            Domain("provider_code", "=", "stripe")
+            Domain("billing_is_card", "=", True)
             & Domain("provider_id.state", "in", ("enabled", "test"))
             & Domain(
                 "partner_id.commercial_partner_id", "=", self.commercial_partner_id.id

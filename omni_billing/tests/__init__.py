@@ -6,6 +6,8 @@ from . import (
     test_card_outcomes,
     test_card_payment,
     test_card_properties,
+    test_card_requests,
+    test_card_states,
     test_commit,
     test_dialogs,
     test_http_api,

@@ -15,7 +15,11 @@ class FakeGateway:
         self.charges = {}
         self.refunds = {}
         self.customers = []
+        #: Name and address of each customer that was made.
+        self.named = {}
         self.detached = []
+        #: Saved bank accounts.
+        self.accounts = []
         self.keys = {}
         #: What becomes of the next calls: see `fail`, `decline`, `lose`.
         self.plan = []
@@ -53,6 +57,12 @@ class FakeGateway:
     def wait(self):
         self.plan.append(("status", "processing"))
 
+    def begin(self, charge_id, status, amount, currency="usd"):
+        """Have a payment that began on Odoo's own form."""
+        self.charges[charge_id] = Charge(
+            charge_id, status, amount, currency, "secret", "", None
+        )
+
     def settle(self, charge_id, status):
         self.charges[charge_id] = replace(
             self.charges[charge_id], status=status, decline=None
@@ -87,10 +97,21 @@ class FakeGateway:
         return self.plan.pop(0) if self.plan else ("status", "succeeded")
 
     def create_customer(self, name, email, metadata, key):
-        if key not in self.keys:
-            self.keys[key] = f"cus_{len(self.customers)}"
-            self.customers.append(self.keys[key])
-        return self.keys[key]
+        values = (name, email, metadata)
+        reference, known = self.keys.setdefault(key, (None, values))
+        if known != values:
+            raise GatewayRefused("idempotency_error", "Keys for idempotent requests…")
+        kind, code = self._step() if not reference else ("", "")
+        if kind == "refuse":
+            raise GatewayRefused(code, f"Stripe's {code}, acct_1, sk_test_1")
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        if not reference:
+            reference = f"cus_{len(self.named)}"
+            self.keys[key] = (reference, values)
+            self.named[reference] = (name, email)
+            self.customers.append(reference)
+        return reference
 
     def has_customer(self, customer):
         return customer in self.customers
@@ -101,6 +122,8 @@ class FakeGateway:
     def get_card(self, card):
         if card in self.detached:
             return Card(card, None, "visa", "4242", 12, 2040, "f")
+        if card in self.accounts:
+            return Card(card, "cus", "", "3000", 0, 0, "f", "sepa_debit")
         return Card(card, "cus", "visa", "4242", 11, 2041, "f")
 
     def detach_card(self, card):
@@ -115,7 +138,7 @@ class FakeGateway:
             return self.charges[self.keys[key]]
         kind, value = self._step()
         if kind == "refuse":
-            raise GatewayRefused(value, "Refused")
+            raise GatewayRefused(value, f"Stripe's {value}, acct_1, sk_test_1")
         if kind == "refuse_and_lose":
             self.refusals[key] = value
             raise GatewayUnknown("", "No answer")

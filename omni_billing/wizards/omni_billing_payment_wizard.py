@@ -50,7 +50,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
         store=True,
         readonly=False,
         precompute=True,
-        domain="[('provider_code', '=', 'stripe'),"
+        domain="[('billing_is_card', '=', True),"
         " ('partner_id', 'child_of', partner_id)]",
     )
     amount = fields.Monetary(
