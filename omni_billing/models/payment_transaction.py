@@ -253,17 +253,7 @@ class PaymentTransaction(models.Model):
         expected = (self._billing_to_minor(self.amount), self.currency_id.name.lower())
         if charge.is_paid and (charge.amount, charge.currency) != expected:
             # It cannot be, and must not be lost if it is: a person has to look.
-            self._billing_tell_staff(
-                self.env._(
-                    "Stripe took %(amount)s %(currency)s (in cents) for %(reference)s,"
-                    " and another amount was asked for. Look at %(intent)s in Stripe's"
-                    " dashboard.",
-                    amount=charge.amount,
-                    currency=charge.currency.upper(),
-                    reference=self.reference,
-                    intent=charge.id,
-                )
-            )
+            self._billing_tell_amount(charge.amount, charge.currency, charge.id)
             self._billing_fail(self.env._("The amount differs."), "amount")
         elif charge.is_paid:
             self._billing_set_done()
@@ -284,6 +274,20 @@ class PaymentTransaction(models.Model):
             code = decline and (decline.decline_code or decline.code) or charge.status
             self._billing_fail(self._billing_explain_decline(decline), code)
         self.provider_reference = charge.id
+
+    def _billing_tell_amount(self, amount, currency, intent_ref):
+        """Tell staff that Stripe took another amount than was asked for."""
+        self._billing_tell_staff(
+            self.env._(
+                "Stripe took %(amount)s %(currency)s (in cents) for %(reference)s,"
+                " and another amount was asked for. Look at %(intent)s in Stripe's"
+                " dashboard.",
+                amount=amount,
+                currency=currency.upper(),
+                reference=self.reference,
+                intent=intent_ref,
+            )
+        )
 
     def _billing_set_done(self):
         """Stripe may say so after it said otherwise: the money has moved."""
@@ -1060,6 +1064,28 @@ class PaymentTransaction(models.Model):
             ) from error
         self._billing_apply_refund(refund)
         return None
+
+    def _validate_amount(self, payment_data):
+        """Override of `payment`: what was taken counts, not what was asked for.
+
+        One may capture less in Stripe's dashboard. Odoo does not book what differs; but
+        the money has moved, so staff are told.
+        """
+        intent = payment_data.get("payment_intent") or {}
+        taken = intent.get("amount_received")
+        if self.provider_code != "stripe" or intent.get("status") != "succeeded":
+            return super()._validate_amount(payment_data)
+        if taken is not None:
+            payment_data = {
+                **payment_data,
+                "payment_intent": intent | {"amount": taken},
+            }
+        before = self.state
+        result = super()._validate_amount(payment_data)
+        if self.state == "error" and before != "error":
+            currency = intent.get("currency") or ""
+            self._billing_tell_amount(taken or 0, currency, intent.get("id"))
+        return result
 
     def _apply_updates(self, payment_data):
         """Override of `payment_stripe`: why a bank said no is said in our words."""

@@ -84,6 +84,24 @@ class TestPaymentsDecidedElsewhere(CardCommon):
         self.assertEqual(second.billing_state, "unpaid")
         self.assertIn("2000", second.activity_ids.note)
 
+    def test_what_is_captured_for_less_is_not_booked_as_all(self):
+        """By Odoo's own way: an event, or its page of return."""
+        invoice, second = self._bill_amounts(45, 30)
+        for each, asked, taken in ((invoice, 4500, 4500), (second, 3000, 2000)):
+            payment = self._begin(each, "requires_capture")
+            payment._set_authorized()
+            intent = {
+                "id": payment.provider_reference,
+                "status": "succeeded",
+                "amount": asked,
+                "amount_received": taken,
+                "currency": "usd",
+            }
+            payment._process("stripe", {"payment_intent": intent})
+            self.assertEqual(payment.state, "done" if asked == taken else "error")
+        self.assertFalse(invoice.activity_ids)
+        self.assertIn("2000", second.activity_ids.note)
+
     def test_debit_says_what_is_true_and_is_not_called_back(self):
         invoice = self._bill_amounts(45)
         payment = self._begin_debit(invoice)
