@@ -10,6 +10,7 @@ from odoo.tools import SQL, format_date, format_list, get_lang
 from ..const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH
 from ..tools.periods import format_period
 from ..tools.trust import is_trusted, trust, without_defaults
+from ..tools.values import check_text
 
 #: Written by business methods alone: where an invoice stands, and how it was paid.
 STATE_FIELDS = {
@@ -308,6 +309,7 @@ class AccountMove(models.Model):
         :param str reason: why, shown in the customer's file.
         :raise UserError: if one is paid, partly paid or void already.
         """
+        check_text(self.env, reason)
         if len(self) > 1 and not self.env.user.has_group(
             "omni_billing.omni_billing_group_manager"
         ):

@@ -356,12 +356,14 @@ class AccountMove(models.Model):
         paid = self.amount_total - self.amount_residual
         return self.currency_id.round(max(0.0, min(by_card, not_credited, paid)))
 
-    def _billing_refund(self, amount=None, note=None):
+    def _billing_refund(self, amount=None, note=None, note_down=None):
         """Give money back to the card it came from, and book it; commits.
 
         :param float amount: with taxes; all that can be refunded if none is given.
         :param note: a posted credit note of this invoice that the money is set
             against; without one, each refund posts its own.
+        :param note_down: called with each attempt; what it writes is committed with
+            it, before Stripe is asked.
         :return: the attempts, `payment.transaction` in sudo, one for each card payment.
         :raise UserError: if nothing was tried; the message says why.
         """
@@ -372,6 +374,8 @@ class AccountMove(models.Model):
         while True:
             try:
                 attempt, amount = self._billing_start_refund(amount, attempts, note)
+                if attempt and note_down:
+                    note_down(attempt)
                 commit(self.env)
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 if not attempts:

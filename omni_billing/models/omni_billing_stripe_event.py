@@ -91,7 +91,8 @@ class OmniBillingStripeEvent(models.Model):
         data = event.get("data")
         obj = data.get("object") if isinstance(data, dict) else None
         reference = obj.get("id") if isinstance(obj, dict) else None
-        if "\\u0000" in json.dumps(event):
+        # Python reads Infinity, and numbers that are too great; no other does.
+        if "\\u0000" in json.dumps(event, allow_nan=False):
             raise ValueError("The database takes no NUL.")
         content = fields.Json.convert_to_column(self._fields["payload"], event, self)
         self.env.cr.execute(

@@ -9,7 +9,7 @@ from ..const import LOWERING_TYPES, MAX_AMOUNT, MAX_TITLE_LENGTH
 from ..tools.memory import remember
 from ..tools.money import has_excess_decimals
 from ..tools.trust import is_trusted, trust, without_defaults
-from .ir_fields_converter import ImportCache
+from ..tools.values import check_new, check_text, check_values
 
 #: Written by business methods alone: they say where a transaction stands.
 STATE_FIELDS = {
@@ -516,6 +516,7 @@ class OmniBillingTransaction(models.Model):
         # Also when it is trusted: a dialog on an invoice has it as a default.
         self = without_defaults(self, protected)  # noqa: PLW0642
         if not is_trusted(self.env):
+            check_new(self, vals_list)
             self._check_create_values(vals_list)
             self._check_amounts(vals_list)
         transactions = super().create(vals_list)
@@ -527,6 +528,7 @@ class OmniBillingTransaction(models.Model):
 
     def write(self, vals):
         if not is_trusted(self.env):
+            check_values(self, vals)
             self._check_write_values(vals)
         if "retail_cost" in vals:
             self._check_amounts(
@@ -692,6 +694,7 @@ class OmniBillingTransaction(models.Model):
             amount = vals.get("retail_cost")
             if amount is None:
                 continue
+            amount = float(amount or 0)
             if amount <= 0:
                 raise ValidationError(
                     self.env._(
@@ -716,102 +719,6 @@ class OmniBillingTransaction(models.Model):
                     )
                 )
 
-    @api.model
-    def load(self, fields, data):  # pylint: disable=redefined-outer-name
-        """Override of `base` to skip the rows that were imported before.
-
-        A row is known by its external reference, within its company. The second row
-        of a file with the same reference is skipped too. How many were skipped is
-        told in a message, with the last batch.
-        """
-        self.check_access("create")
-        kept = list(range(len(data)))
-        if "external_ref" in fields and not {"id", ".id"} & set(fields):
-            kept = self._find_new_rows(fields, data)
-        loader = self.with_context(billing_import_cache=ImportCache())
-        result = super(OmniBillingTransaction, loader).load(
-            fields, [data[index] for index in kept]
-        )
-        # The caller counts in the rows that it gave.
-        if result.get("nextrow"):
-            kept.append(len(data))
-            result["nextrow"] = kept[result["nextrow"]]
-        for message in result["messages"]:
-            if "record" in message:
-                message["record"] = kept[message["record"]]
-            if "rows" in message:
-                message["rows"] = {
-                    end: kept[row] for end, row in message["rows"].items()
-                }
-        skipped = len(data) - len(set(kept) - {len(data)})
-        # Odoo's dialog does not go on with the next batch when there is a message.
-        if skipped and not result.get("nextrow"):
-            result["messages"].append(
-                {
-                    "type": "warning",
-                    "message": self.env._(
-                        "Rows skipped, because their external reference is known"
-                        " already: %(count)s",
-                        count=skipped,
-                    ),
-                }
-            )
-        return result
-
-    @api.model
-    def _find_new_rows(self, names, data):
-        """Return the indexes of the rows that were not imported before."""
-        ref_index = names.index("external_ref")
-        companies = self._find_imported_companies(names, data)
-        if not self.env.su:
-            # What another company has is not told; its rows are refused later.
-            own = set(self.env.user._get_company_ids())
-            companies = [company if company in own else 0 for company in companies]
-        self.flush_model(["company_id", "external_ref"])
-        # A plain query, as the unique index sees all rows too; only whether a reference
-        # exists leaves this method.
-        known = set(
-            self.env.execute_query(
-                SQL(
-                    "SELECT company_id, external_ref FROM omni_billing_transaction"
-                    " WHERE company_id IN %s AND external_ref = ANY(%s)",
-                    tuple(set(companies) | {0}),
-                    [str(row[ref_index]) for row in data if row[ref_index]],
-                )
-            )
-        )
-        kept = []
-        for index, (row, company_id) in enumerate(zip(data, companies, strict=True)):
-            key = company_id, str(row[ref_index])
-            if row[ref_index] and key in known:
-                continue
-            known.add(key)
-            kept.append(index)
-        return kept
-
-    @api.model
-    def _find_imported_companies(self, names, data):
-        """Return the company id of each row; 0 when it cannot be found."""
-        for index, name in enumerate(names):
-            if name.split("/")[0] != "company_id":
-                continue
-            values = {row[index] for row in data}
-            if name.endswith("/.id"):
-                ids = {value: int(value or 0) for value in values}
-            elif name.endswith("/id"):
-                ids = {
-                    value: self.env["ir.model.data"]._xmlid_to_res_id(value) or 0
-                    for value in values
-                }
-            else:
-                companies = self.env["res.company"].search([("name", "in", [*values])])
-                ids = {company.name: company.id for company in companies}
-            return [
-                ids.get(row[index], 0) if row[index] else self.env.company.id
-                for row in data
-            ]
-        return [self.env.company.id] * len(data)
-
     # === ACTION METHODS === #
 
     def action_void(self, reason=None):
@@ -820,6 +727,7 @@ class OmniBillingTransaction(models.Model):
         :param str reason: why, shown in the customer's file.
         :raise UserError: if one is invoiced, void or a payment.
         """
+        check_text(self.env, reason)
         self._lock_unbilled()
         self._set_void(reason=reason)
         return True

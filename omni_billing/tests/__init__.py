@@ -9,6 +9,7 @@ from . import (
     test_card_requests,
     test_card_states,
     test_commit,
+    test_dialog_once,
     test_dialogs,
     test_http_api,
     test_http_invoice_pdf,

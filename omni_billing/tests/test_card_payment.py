@@ -450,18 +450,6 @@ class TestCardPayment(CardCommon):
         self.assertEqual(first.billing_state, "paid")
         self.assertEqual(second.billing_state, "unpaid")
 
-    def test_a_dialog_charges_once(self):
-        """W1: a call that is sent twice, of a part of what is owed."""
-        invoice = self._bill_amounts(100)
-        wizard = self.env["omni.billing.payment.wizard"].create(
-            {"invoice_ids": invoice.ids, "mode": "stripe", "amount": 50}
-        )
-        wizard.action_pay()
-        wizard.amount = 50
-        with self.assertRaisesRegex(UserError, "charged the card already"):
-            wizard.action_pay()
-        self.assertEqual(self.gateway.taken, 5000)
-
     def test_declined_in_a_dialog_is_tried_there_with_another_card(self):
         """F142"""
         invoice = self._bill_amounts(100)

@@ -1,4 +1,4 @@
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 
 from .common import BillingCommon
@@ -156,3 +156,161 @@ class TestImport(BillingCommon):
             self._load(chunk, columns)
             counts.append(self.env.cr.sql_log_count - start)
         self.assertLessEqual(counts[1], counts[0] + 5)
+
+    # === What comes again, and is another (W8) === #
+
+    def _load_again(self, column, value, columns=COLUMNS):
+        """Send three rows, and again, with another value in the second."""
+        rows = self._make_rows(3)
+        self._load(rows)
+        rows[1][columns.index(column)] = value
+        rows += self._make_rows(1, start=9)
+        count = self.env["omni.billing.transaction"].search_count([])
+        result = self._load(rows, columns)
+        self.assertEqual(self.env["omni.billing.transaction"].search_count([]), count)
+        return result
+
+    def test_another_amount_is_told(self):
+        result = self._load_again("retail_cost", "9.99")
+        self.assertFalse(result["ids"])
+        [fault] = result["messages"]
+        known = self.env["omni.billing.transaction"].search(
+            [("external_ref", "=", "L1")]
+        )
+        self.assertEqual((fault["type"], fault["record"]), ("error", 1))
+        self.assertEqual(fault["rows"], {"from": 1, "to": 1})
+        self.assertEqual(fault["transaction_id"], known.id)
+        self.assertEqual((fault["amount_known"], fault["amount_sent"]), (1.25, 9.99))
+        for part in ("Row 2", f"transaction {known.id}", "1.25", "9.99"):
+            self.assertIn(part, fault["message"])
+
+    def test_another_customer_is_told(self):
+        other = self.env["res.partner"].create({"name": "Bolt"})
+        [fault] = self._load_again("partner_id/.id", str(other.id))["messages"]
+        self.assertIn("Acme Rentals", fault["message"])
+        self.assertIn("Bolt", fault["message"])
+
+    def test_another_contact_of_the_customer_is_the_same(self):
+        contact = self.env["res.partner"].create(
+            {"name": "Ann", "parent_id": self.customer.id}
+        )
+        rows = self._make_rows(2)
+        self._load(rows)
+        rows[1][1] = str(contact.id)
+        self.assertEqual(self._load(rows)["ids"], [])
+
+    def test_another_kind_and_currency_are_told(self):
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        self._load(self._make_rows(1))
+        for column, value in (
+            ("transaction_type", "credit"),
+            ("currency_id/.id", str(euro.id)),
+        ):
+            row = [*self._make_rows(1)[0], value]
+            with self.subTest(column):
+                [fault] = self._load([row], [*COLUMNS, column])["messages"]
+                self.assertEqual(fault["record"], 0)
+
+    def test_another_amount_in_one_file_is_told(self):
+        rows = self._make_rows(2) + self._make_rows(1)
+        rows[2][3] = "3"
+        result = self._load(rows)
+        self.assertFalse(result["ids"])
+        [fault] = result["messages"]
+        self.assertEqual(fault["record"], 2)
+        self.assertIn("that of row 1", fault["message"])
+
+    def test_another_amount_of_another_company_is_not_told(self):
+        """What another company has is nobody's to learn."""
+        other = self.setup_other_company()["company"]
+        self._load(self._make_rows(1))
+        staff = self.staff
+        staff.write({"company_ids": [(6, 0, other.ids)], "company_id": other.id})
+        Transaction = self.env["omni.billing.transaction"].with_user(staff)
+        columns = [*COLUMNS, "company_id/.id"]
+        [row] = self._make_rows(1)
+        row[3] = "7"
+        result = Transaction.load(columns, [[*row, str(self.company.id)]])
+        self.assertNotIn("1.25", str(result))
+
+    def test_same_amount_written_otherwise_is_the_same(self):
+        rows = self._make_rows(2)
+        self._load(rows)
+        for amount in ("1.250", "1.2500000000000002", 1.25):
+            rows[0][3] = amount
+            with self.subTest(amount=amount):
+                self.assertEqual(self._load(rows)["ids"], [])
+
+    def test_comparing_costs_no_query_per_row(self):
+        rows = self._make_rows(400)
+        self._load(rows)
+        counts = []
+        for chunk in (rows[:50], rows[50:]):
+            self.env.invalidate_all()
+            start = self.env.cr.sql_log_count
+            self._load(chunk)
+            counts.append(self.env.cr.sql_log_count - start)
+        self.assertLessEqual(counts[1], counts[0] + 5)
+
+    # === What is no table === #
+
+    def test_numbers_are_taken_as_they_are(self):
+        """JSON has numbers, a file has texts."""
+        rows = [["Call", self.customer.id, "2025-01-15", 1.25, 7]]
+        result = self._load(rows)
+        charge = self.env["omni.billing.transaction"].browse(result["ids"])
+        self.assertEqual((charge.retail_cost, charge.external_ref), (1.25, "7"))
+        self.assertEqual(self._load(rows)["ids"], [])
+
+    def test_what_is_no_table_is_refused_in_words(self):
+        [row] = self._make_rows(1)
+        cases = [
+            (["name", "no_such_column"], [["a", "b"]], "no_such_column"),
+            (["name", "partner_id/no_such"], [["a", "b"]], "no_such"),
+            (["name", None], [["a", "b"]], "None"),
+            (["na\0me"], [["a"]], "is no column"),
+            (None, [["a"]], "list of columns"),
+            ("name", [["a"]], "list of columns"),
+            (COLUMNS, None, "list of rows"),
+            (COLUMNS, "x", "list of rows"),
+            (COLUMNS, {"a": 1}, "list of rows"),
+            (COLUMNS, [row, None], "Row 2"),
+            (COLUMNS, [row[:-1]], "Row 1"),
+            (COLUMNS, [[*row, "x"]], "Row 1"),
+        ]
+        for number, value in (
+            (0, "a\0b"),
+            (0, ["a"]),
+            (0, {"a": 1}),
+            (3, "nan"),
+            (3, "1e400"),
+            (3, "1e308"),
+            (3, float("nan")),
+            (3, float("inf")),
+            (3, 1e308),
+            (3, 10**400),
+            (4, "a\0b"),
+        ):
+            odd = list(row)
+            odd[number] = value
+            cases.append((COLUMNS, [row, odd], "Row 2"))
+        for columns, data, said in cases:
+            columns = list(columns) if isinstance(columns, tuple) else columns
+            with (
+                self.subTest(columns=columns, data=str(data)[:200]),
+                self.assertRaises(ValidationError) as refusal,
+            ):
+                self.env["omni.billing.transaction"].load(columns, data)
+            self.assertIn(said, str(refusal.exception))
+
+    def test_odd_companies_are_refused_in_words(self):
+        columns = [*COLUMNS, "company_id/.id"]
+        for company in ("x", "0", "-1", "1e3", str(10**30)):
+            [row] = self._make_rows(1)
+            with self.subTest(company):
+                self.assertFalse(self._load([[*row, company]], columns)["ids"])
+        columns[-1] = "company_id/id"
+        for company in ("x", "a.b.c", "no.such"):
+            with self.subTest(company):
+                self.assertFalse(self._load([[*row, company]], columns)["ids"])

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .omni_billing_dialog_mixin import once
+
 
 class OmniBillingAttemptWizard(models.TransientModel):
     """Close a card payment whose outcome Stripe cannot tell (design §5.1).
@@ -33,12 +35,12 @@ class OmniBillingAttemptWizard(models.TransientModel):
             wizard.amount = attempt.amount
             wizard.begun_at = attempt.create_date
 
+    @once
     def action_close(self):
         """Close it, see `payment.transaction._billing_close_by_hand`.
 
         :raise UserError: if Stripe tells its outcome, or is not done yet.
         """
-        self.ensure_one()
         # sudo: attempts are internal; who may close it is checked there.
         attempt = self.invoice_id.sudo().billing_attempt_id
         if not attempt:

@@ -2,6 +2,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ..tools.commit import commit, rollback, savepoint
+from ..tools.values import is_id
 
 
 class OmniBillingBulk(models.TransientModel):
@@ -72,10 +73,24 @@ class OmniBillingBulk(models.TransientModel):
             was changed, or False.
         :rtype: list[dict]
         """
-        self.ensure_one()
+        self._check_is_one()
+        if not isinstance(invoice_ids, list | tuple):
+            raise UserError(
+                self.env._("Say which invoices this step is about: send their ids.")
+            )
+        # Who asks for the same step at the same time learns what became of it.
+        with self._hold():
+            return self._run_step(invoice_ids)
+
+    def _run_step(self, invoice_ids):
         self._check_may_run()
+        own = set(self.invoice_ids.ids)
+        wanted = dict.fromkeys(filter(is_id, invoice_ids))
         results = []
-        for invoice in self.invoice_ids.filtered(lambda move: move.id in invoice_ids):
+        # In the order asked for, which is that of the files too.
+        for invoice in self.invoice_ids.browse(
+            own_id for own_id in wanted if own_id in own
+        ):
             error = False
             if invoice not in self.done_ids:
                 error = self._run_one(invoice)

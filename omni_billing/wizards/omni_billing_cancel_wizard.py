@@ -1,6 +1,8 @@
 from odoo import Command, api, fields, models
 from odoo.tools import format_amount
 
+from .omni_billing_dialog_mixin import once
+
 
 class OmniBillingCancelWizard(models.TransientModel):
     """Cancel items of an invoice, less a penalty, and give the money back (F170).
@@ -110,24 +112,20 @@ class OmniBillingCancelWizard(models.TransientModel):
 
     # === ACTION METHODS === #
 
+    @once
     def action_cancel_items(self):
         """Post the credit note, give the money back, and show what came of it.
 
         :raise UserError: if nothing was canceled; the message says why.
         """
-        self.ensure_one()
-        invoice = self.invoice_id
         if self.mode != "credit":
             # Money that leaves is a manager's, as in the other dialogs.
             self.env["omni.billing.refund.wizard"].check_access("create")
-        invoice._billing_settle_attempts()
-        invoice._billing_lock()
-        if invoice.billing_state in ("unpaid", "partial"):
-            invoice._billing_close_other_payments()
-        self.invalidate_recordset()
-        self.note_id = invoice._billing_cancel_items(
-            self._get_items(), penalty=self.penalty, reason=self.reason
-        )
+        if self.note_id:
+            # The answer of the refund was lost; the credit note is there.
+            self._find_refunds()._billing_resolve()
+        else:
+            self._cancel_items()
         kind, message = self._give_back()
         return {
             "type": "ir.actions.client",
@@ -142,9 +140,36 @@ class OmniBillingCancelWizard(models.TransientModel):
 
     # === BUSINESS METHODS === #
 
+    def _is_under_way(self):
+        """Override: a refund whose outcome is unknown is asked for, never repeated."""
+        return any(self._find_refunds().mapped("billing_is_open"))
+
+    def _find_refunds(self):
+        """Return the refunds of the credit note to the card, in sudo."""
+        # sudo: attempts are internal.
+        attempts = self.env["payment.transaction"].sudo()
+        if not self.note_id:
+            return attempts
+        return attempts.search([("billing_refund_note_id", "=", self.note_id.id)])
+
+    def _cancel_items(self):
+        """Post the credit note."""
+        invoice = self.invoice_id
+        invoice._billing_settle_attempts()
+        invoice._billing_lock()
+        if invoice.billing_state in ("unpaid", "partial"):
+            invoice._billing_close_other_payments()
+        self.invalidate_recordset()
+        self.note_id = invoice._billing_cancel_items(
+            self._get_items(), penalty=self.penalty, reason=self.reason
+        )
+
     def _give_back(self):
         """Give back what the credit note leaves; return what to say of it."""
         note, currency = self.note_id, self.currency_id
+        if self._is_under_way():
+            begun = -sum(self._find_refunds().mapped("amount"))
+            return self._describe_under_way(begun)
         amount = note.amount_residual
         if self.mode == "stripe":
             amount = self.invoice_id._billing_get_refundable_amount(note)
@@ -174,10 +199,14 @@ class OmniBillingCancelWizard(models.TransientModel):
                 note=note.name,
                 error=last.state_message,
             )
+        return self._describe_under_way(amount)
+
+    def _describe_under_way(self, amount):
         return "warning", self.env._(
             "Credit note %(note)s is posted. The refund of %(amount)s is under way;"
             " Stripe has not confirmed it yet. It is booked when it is.",
-            **names,
+            note=self.note_id.name,
+            amount=format_amount(self.env, amount, self.currency_id),
         )
 
     def _pay_out(self):

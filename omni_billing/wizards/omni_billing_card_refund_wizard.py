@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
+from .omni_billing_dialog_mixin import once
+
 
 class OmniBillingCardRefundWizard(models.TransientModel):
     """Give a card payment back to the card it came from (F171-F177)."""
@@ -24,6 +26,14 @@ class OmniBillingCardRefundWizard(models.TransientModel):
         compute="_compute_amount", store=True, readonly=False, precompute=True
     )
 
+    attempt_ids = fields.Many2many(
+        "payment.transaction",
+        "omni_billing_card_refund_attempt_rel",
+        readonly=True,
+        groups="base.group_system",
+        help="One for each card payment that is given back.",
+    )
+
     @api.depends("invoice_id", "note_id")
     def _compute_amount_available(self):
         for wizard in self:
@@ -38,14 +48,22 @@ class OmniBillingCardRefundWizard(models.TransientModel):
         for wizard in self:
             wizard.amount = wizard.amount_available
 
+    @once
     def action_refund(self):
         """Refund, and say what came of it.
 
         :raise UserError: if nothing was refunded; the message says why.
         """
-        self.ensure_one()
-        attempts = self.invoice_id._billing_refund(self.amount, self.note_id)
-        last = attempts[-1]
+        # sudo: attempts are internal.
+        dialog = self.sudo()
+        # Of one whose answer was lost.
+        dialog.attempt_ids._billing_resolve()
+        begun = dialog._get_live_attempts()
+        left = self.amount + sum(begun.mapped("amount"))
+        is_rest = not (begun and self.currency_id.is_zero(left))
+        if is_rest and not self._is_under_way():
+            self.invoice_id._billing_refund(left, self.note_id, dialog._note_down)
+        last = dialog.attempt_ids.sorted("id")[-1]
         if last.state in ("error", "cancel"):
             raise UserError(last.state_message or self.env._("Nothing was refunded."))
         amount = format_amount(self.env, self.amount, self.currency_id)
@@ -73,3 +91,16 @@ class OmniBillingCardRefundWizard(models.TransientModel):
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }
+
+    def _is_under_way(self):
+        """Override: a refund whose outcome is unknown is asked for, never repeated."""
+        # sudo: attempts are internal.
+        return any(self.sudo().attempt_ids.mapped("billing_is_open"))
+
+    def _get_live_attempts(self):
+        """Return what went back to the card, or may have; amounts are negative."""
+        return self.attempt_ids.filtered(lambda tx: tx.state not in ("error", "cancel"))
+
+    def _note_down(self, attempt):
+        """Write that this dialog has its attempt; it is committed with it."""
+        self.attempt_ids += attempt

@@ -6,6 +6,7 @@ from odoo.tools import float_round, format_amount, format_list
 
 from ..tools.money import has_excess_decimals
 from ..tools.recurrence import Recurrence
+from .omni_billing_dialog_mixin import once
 
 #: So many payments are proposed at most.
 MAX_INSTALLMENTS = 120
@@ -65,6 +66,12 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
     attempt_id = fields.Many2one(
         "payment.transaction", readonly=True, groups="base.group_system"
+    )
+    external_ref = fields.Char(
+        string="External Reference",
+        help="Identifies the payment in the system that it comes from. Unique in a"
+        " company: who sends it again gets the first answer, and nothing is paid"
+        " twice.",
     )
 
     # === Post-dated payments (F148) === #
@@ -158,26 +165,63 @@ class OmniBillingPaymentWizard(models.TransientModel):
         for wizard in self:
             wizard.token_id = wizard.partner_id._billing_get_cards()[:1]
 
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override: one that is sent again asks for what was paid, not for the rest."""
+        wizards = super().create(vals_list)
+        is_default = "default_amount" in self.env.context
+        for wizard, values in zip(wizards, vals_list, strict=True):
+            known = wizard._find_known()
+            if known and "amount" not in values and not is_default:
+                wizard.amount = known.amount
+        return wizards
+
     # === ACTION METHODS === #
 
+    @once
     def action_pay(self):
         """Take the money, or use the credit, and reconcile it with the invoices.
 
         :raise UserError: if an invoice cannot be paid, or the amount is not within
-            what is owed (F157).
+            what is owed (F157), or the external reference is that of another payment.
         """
-        self.ensure_one()
         if self._is_bulk():
-            return self.env["omni.billing.bulk"]._start(
-                "pay",
-                self._get_invoices_oldest_first(),
-                mode=self.mode,
-                reference=self.reference,
-                date=self.date,
+            return self._start_bulk()
+        known = self._find_known()
+        if known:
+            known._check_same(self)
+            if known.result:
+                return known.result
+            # The answer was lost; what became of the charge is asked for.
+            # sudo: attempts are internal.
+            self.sudo().attempt_id = known.attempt_id
+        result = self._describe(self._pay())
+        if not self._is_under_way():
+            # sudo: it is written by payments alone.
+            self._find_known().sudo().result = result
+        return result
+
+    def _start_bulk(self):
+        if self.external_ref:
+            raise UserError(
+                self.env._(
+                    "The invoices are not one customer's, or not in one company and"
+                    " currency: send a payment with a reference of its own for each."
+                )
             )
-        invoices = self._pay()
-        # sudo: attempts are internal.
-        is_open = bool(invoices.sudo().billing_attempt_id)
+        return self.env["omni.billing.bulk"]._start(
+            "pay",
+            self._get_invoices_oldest_first(),
+            mode=self.mode,
+            reference=self.reference,
+            date=self.date,
+        )
+
+    def _describe(self, invoices):
+        """Return the action that tells what was paid."""
+        is_open = self._is_under_way()
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -199,12 +243,12 @@ class OmniBillingPaymentWizard(models.TransientModel):
             },
         }
 
+    @once
     def action_plan(self):
         """Plan payments on later days (F148).
 
         :raise UserError: if they cannot be planned; the message says why.
         """
-        self.ensure_one()
         if self.mode == "credit":
             raise UserError(
                 self.env._(
@@ -241,8 +285,34 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
     # === BUSINESS METHODS === #
 
+    def _is_under_way(self):
+        """Override: a charge whose outcome is unknown is asked for, never repeated."""
+        # sudo: attempts are internal.
+        return self.sudo().attempt_id.billing_is_open
+
+    def _get_hold_names(self):
+        """Override: another dialog with the same reference waits too."""
+        names = super()._get_hold_names()
+        if self.external_ref:
+            names.append(f"payment,{self.company_id.id},{self.external_ref}")
+        return names
+
+    def _find_known(self):
+        """Return the payment that was made with this external reference, if any."""
+        self.ensure_one()
+        return self.env["omni.billing.payment.ref"]._find(
+            self.company_id, self.external_ref
+        )
+
     def _pay(self):
         """Pay, see `action_pay`; return the invoices, oldest first; commits."""
+        # sudo: attempts are internal.
+        attempt = self.sudo().attempt_id
+        if attempt and attempt.state not in ("error", "cancel"):
+            # This dialog has charged the card, and its answer was lost.
+            attempt._billing_resolve()
+            self._take_outcome(attempt)
+            return self._get_invoices_oldest_first()
         if self.mode != "stripe":
             # A charge does it by itself.
             self.invoice_ids._billing_settle_attempts()
@@ -275,30 +345,40 @@ class OmniBillingPaymentWizard(models.TransientModel):
         :raise UserError: if the card was declined; the message says what helps.
         """
         # sudo: attempts and scheduled payments are internal.
-        dialog = self.sudo()
-        if dialog.attempt_id and dialog.attempt_id.state not in ("error", "cancel"):
-            raise UserError(
-                self.env._(
-                    "This dialog has charged the card already. Close it, and look at"
-                    " the invoice before you charge again."
-                )
-            )
         attempt = invoices._billing_charge(
-            self.token_id, self.amount, note_down=dialog._note_down
+            self.token_id, self.amount, note_down=self.sudo()._note_down
         )
-        if dialog.installment_id:
+        self._take_outcome(attempt)
+
+    def _take_outcome(self, attempt):
+        """Tell who waits for it, and commit that; refuse what was declined.
+
+        :raise UserError: if the card was declined; the message says what helps.
+        """
+        # sudo: scheduled payments are internal.
+        if installment := self.sudo().installment_id:
+
+            def tell():
+                # The job may have been faster.
+                is_open = installment.charge_state == "open"
+                if is_open and installment.charge_attempt_id == attempt:
+                    installment._apply_outcome(attempt)
+
             # Written again after a conflict, or else Odoo would run the request again.
-            attempt._billing_insist(
-                lambda: dialog.installment_id._apply_outcome(attempt)
-            )
+            attempt._billing_insist(tell)
         if attempt.state != "done" and not attempt.billing_is_open:
             raise UserError(attempt.state_message)
 
     def _note_down(self, attempt):
         """Write that this dialog has its attempt; it is committed with it."""
         self.attempt_id = attempt
+        self._keep_ref(attempt_id=attempt.id)
         if self.installment_id:
             self.installment_id._note_down(attempt)
+
+    def _keep_ref(self, **values):
+        """Keep what this dialog pays under its external reference, if it has one."""
+        self.env["omni.billing.payment.ref"]._keep(self, **values)
 
     def _pay_by_cash(self, invoices):
         self._pay_manually(invoices)
@@ -325,10 +405,13 @@ class OmniBillingPaymentWizard(models.TransientModel):
                 )
             )
         self._reconcile_oldest_first(self._find_credit_lines(), invoices)
+        self._keep_ref()
 
     def _pay_manually(self, invoices):
         """Record money that was received outside of Odoo (F139-F141)."""
-        self._reconcile_oldest_first(self._create_payment("inbound"), invoices)
+        money = self._create_payment("inbound")
+        self._reconcile_oldest_first(money, invoices)
+        self._keep_ref(payment_id=money.payment_id.id)
         if self.installment_id:
             self.installment_id._set_paid()
 

@@ -6,6 +6,8 @@ from odoo.fields import Command
 from odoo.tools import format_date
 
 from ..const import MAX_TITLE_LENGTH
+from ..tools.values import is_id
+from .omni_billing_dialog_mixin import once
 
 #: Days before today that a period starts by default (F43).
 DEFAULT_PERIOD_DAYS = 14
@@ -174,13 +176,13 @@ class OmniBillingProformaWizard(models.TransientModel):
         self.line_ids.included = False
         return True
 
+    @once
     def action_generate(self):
         """Bill the included transactions; the others stay unbilled (F53).
 
         :return: the action that opens the invoice.
         :raise UserError: if something is missing, or was billed meanwhile.
         """
-        self.ensure_one()
         if problem := self._find_problem():
             raise UserError(problem)
         company = self.company_id
@@ -202,6 +204,11 @@ class OmniBillingProformaWizard(models.TransientModel):
     def _propose_title(self):
         self.ensure_one()
         return self.partner_id._billing_propose_title(self.date_start, self.date_end)
+
+    def _get_excluded_ids(self):
+        """Return the ids that are taken out; a program may have sent other things."""
+        ids = self.excluded_ids
+        return set(filter(is_id, ids)) if isinstance(ids, list) else set()
 
     def _find_transactions(self):
         self.ensure_one()
@@ -384,7 +391,7 @@ class OmniBillingProformaLine(models.TransientModel):
     @api.depends("wizard_id.excluded_ids", "transaction_id")
     def _compute_included(self):
         for wizard, lines in self.grouped("wizard_id").items():
-            excluded = set(wizard.excluded_ids or [])
+            excluded = wizard._get_excluded_ids()
             for line in lines:
                 line.included = line.transaction_id.id not in excluded
 
@@ -393,5 +400,5 @@ class OmniBillingProformaLine(models.TransientModel):
             included = lines.filtered("included").transaction_id
             excluded = lines.transaction_id - included
             wizard.excluded_ids = sorted(
-                set(wizard.excluded_ids or []) - set(included.ids) | set(excluded.ids)
+                wizard._get_excluded_ids() - set(included.ids) | set(excluded.ids)
             )

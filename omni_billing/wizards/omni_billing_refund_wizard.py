@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
+from .omni_billing_dialog_mixin import once
+
 
 class OmniBillingRefundWizard(models.TransientModel):
     """Give credit on file back in cash or by transfer (F176).
@@ -49,12 +51,12 @@ class OmniBillingRefundWizard(models.TransientModel):
 
     # === ACTION METHODS === #
 
+    @once
     def action_refund(self):
         """Pay out, and set the payment against the oldest credits.
 
         :raise UserError: if the amount is not within the credit on file (F177).
         """
-        self.ensure_one()
         credits = self._find_credit_lines()
         credits.move_id._billing_lock()
         self.invalidate_recordset()

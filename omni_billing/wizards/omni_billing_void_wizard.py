@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from .omni_billing_dialog_mixin import once
+
 
 class OmniBillingVoidWizard(models.TransientModel):
     """Ask for a reason, and say what will happen (F160)."""
@@ -12,8 +14,8 @@ class OmniBillingVoidWizard(models.TransientModel):
     invoice_ids = fields.Many2many("account.move", string="Invoices")
     reason = fields.Char()
 
+    @once
     def action_void(self):
-        self.ensure_one()
         if self.transaction_ids:
             self.transaction_ids.action_void(reason=self.reason)
         if len(self.invoice_ids) > 1:

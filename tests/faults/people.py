@@ -13,6 +13,8 @@ GROUPS = {
     "mia": "omni_billing.omni_billing_group_manager",
 }
 MANAGERS = ("maud", "mia")
+#: What somebody pays of an invoice.
+PART = 10
 
 
 def set_up(env):
@@ -124,12 +126,17 @@ def _bill(env, partner, titles=(), cost=0, is_credit=False, charge=None):
 
 def _open_payments(people, invoice):
     values = {"invoice_ids": [Command.set(invoice.ids)]}
+    kinds = {
+        "cash": {"mode": "cash"},
+        "credit": {"mode": "credit"},
+        "part": {"mode": "cash", "amount": PART},
+    }
     return {
-        f"{name} {mode}": env["omni.billing.payment.wizard"]
-        .create({**values, "mode": mode})
+        f"{name} {kind}": env["omni.billing.payment.wizard"]
+        .create({**values, **kinds[kind]})
         .id
         for name, env in people.items()
-        for mode in ("cash", "credit")
+        for kind in kinds
     }
 
 
@@ -157,13 +164,13 @@ def _open_refunds(people, partner):
 def generate(env, case):
     """Generate the invoice of a preview."""
     preview = case["previews"][env.user.login]
-    env["omni.billing.proforma.wizard"].browse(preview).action_generate()
+    return env["omni.billing.proforma.wizard"].browse(preview).action_generate()
 
 
 def pay(env, case, mode="cash", invoice=0):
     """Pay an invoice, in the dialog."""
     dialog = case["payments"][invoice][f"{env.user.login} {mode}"]
-    env["omni.billing.payment.wizard"].browse(dialog).action_pay()
+    return env["omni.billing.payment.wizard"].browse(dialog).action_pay()
 
 
 def void(env, case):
@@ -190,13 +197,13 @@ def delete_charge(env, case):
 def cancel_items(env, case):
     """Cancel all items of an invoice: a credit note."""
     dialog = case["cancellations"][env.user.login]
-    env["omni.billing.cancel.wizard"].browse(dialog).action_cancel_items()
+    return env["omni.billing.cancel.wizard"].browse(dialog).action_cancel_items()
 
 
 def refund(env, case):
     """Give the credit on file back in cash."""
     dialog = case["refunds"][env.user.login]
-    env["omni.billing.refund.wizard"].browse(dialog).action_refund()
+    return env["omni.billing.refund.wizard"].browse(dialog).action_refund()
 
 
 # === WHAT IS READ === #

@@ -358,3 +358,46 @@ def test_one_deletes_what_the_other_is_billing(open_desk, moment):
     else:
         refused(deleted, "“Fibre (entered twice)” is invoiced")
         assert desk.read()["invoices"] == [["unpaid", 90, 90]]
+
+
+# === ONE PERSON, OR A PROGRAM, PRESSES TWICE IN ONE DIALOG === #
+
+PART_PAID = {"invoices": [["partial", COST, COST - 10]], "payments": [["inbound", 10]]}
+TWICE_PRESSED = [
+    (Act("generate", "sam", ALL_BILLED), THREE),
+    (Act("pay", "sam", PART_PAID, values={"mode": "part"}), BILL),
+    (Act("cancel_items", "sam", CANCELED), BILL),
+    (Act("refund", "maud", OUT), CREDIT),
+]
+
+
+@pytest.mark.parametrize(
+    ("act", "case"), TWICE_PRESSED, ids=[act.job for act, _case in TWICE_PRESSED]
+)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_who_presses_twice_is_answered_twice_and_it_is_done_once(
+    open_desk, act, case, moment
+):
+    desk = open_desk(case)
+    first = desk.start(act, stop=moment).wait_until_stopped()
+    second = desk.press_meanwhile(act)
+    if moment != "committed":
+        assert not second.has_news(0), "the second waits for the first"
+    answer = first.go_on().result().expect()
+    assert answer
+    assert second.result().expect() == answer
+    assert desk.press(act).expect() == answer
+    desk.check(act)
+
+
+@pytest.mark.parametrize(
+    ("act", "case"), TWICE_PRESSED, ids=[act.job for act, _case in TWICE_PRESSED]
+)
+def test_who_presses_again_after_a_crash_does_it(open_desk, act, case):
+    """What was not committed was not done, and nobody waits for the dead."""
+    desk = open_desk(case)
+    first = desk.start(act, stop="written").wait_until_stopped()
+    second = desk.press_meanwhile(act)
+    first.kill()
+    assert second.result().expect()
+    desk.check(act)
