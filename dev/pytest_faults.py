@@ -70,6 +70,8 @@ def _load(stack: ExitStack, stripe: StripeServer, name: str, template: str) -> S
     parameters = {
         "omni_billing.stripe_api_base": stripe.url,
         "omni_billing.stripe_js_url": stripe.js_url,
+        # All customers are at one address here.
+        "omni_billing.limit_payment_address": "off",
     }
     workspace.databases.set_parameters(database, parameters)
     subject = Subject(name, workspace, database, folder)

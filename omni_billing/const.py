@@ -38,6 +38,30 @@ MAX_TRIES = 10
 #: Days in which a bank decides on a debit, or an authorization ends by itself.
 BANK_DAYS = 30
 
+#: How often customers may begin what costs money or work: what, of whom, how many at
+#: once, and after how many seconds one more. A card tester needs hundreds; a person
+#: mistypes a card a few times, and an office may share one address. The system
+#: parameter ``omni_billing.limit_WHAT_WHOM`` says otherwise: ``40/30``, or ``off``.
+LIMITS = {
+    "payment": {
+        "account": (10, 120),
+        "guest": (10, 120),
+        "link": (40, 60),
+        "address": (40, 30),
+    },
+    "card": {"account": (6, 300), "address": (20, 60)},
+    "pdf": {
+        "account": (40, 5),
+        "guest": (20, 5),
+        "link": (60, 5),
+        "address": (120, 2),
+    },
+}
+
+#: How long a payment that the customer began is not given up for a guest: time for the
+#: bank's own page.
+PAYING_GRACE = timedelta(minutes=15)
+
 #: Units of the periods of recurring services.
 PERIOD_UNITS = [
     ("day", "Days"),

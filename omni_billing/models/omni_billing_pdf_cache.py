@@ -240,7 +240,9 @@ class OmniBillingPdfCache(models.Model):
         """Return a new PDF.
 
         :raise UserError: naming the line of the template that is wrong (F101, F104).
+        :raise TooManyRequestsError: if a customer asks for too many.
         """
+        self.env["omni.billing.limit"]._take("pdf", move)
         self.env.cr.execute(SQL("SELECT nextval(%s)", SEQUENCES["renders"]))
         try:
             return self.env["ir.actions.report"]._get_pdf_renderer().render(document)

@@ -13,6 +13,7 @@ from . import (
     test_dialogs,
     test_http_api,
     test_http_invoice_pdf,
+    test_http_limits,
     test_http_mailjet_webhook,
     test_http_portal,
     test_http_stripe_webhook,

@@ -136,7 +136,7 @@ export class BillingPay extends Interaction {
     }
 
     explain(error) {
-        const isForPeople = /^odoo\.exceptions\.(User|Validation|Access)Error$/.test(
+        const isForPeople = /\.(User|Validation|Access|TooManyRequests)Error$/.test(
             error.exceptionName
         );
         return isForPeople

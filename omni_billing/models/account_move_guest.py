@@ -1,0 +1,58 @@
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_list
+
+from ..const import PAYING_GRACE
+
+
+class AccountMove(models.Model):
+    """Who has the link of an invoice may pay it, and keeps nobody else from paying."""
+
+    # Cards know nothing of who has a link.
+    _inherit = "account.move"  # pylint: disable=R8180
+
+    def _billing_check_chargeable(self, attempt):
+        """Override: a guest does not give up what the customer is paying."""
+        invoices = self.sudo()  # sudo: customers pay without a right to write.
+        if not invoices._billing_is_own_of(attempt.create_uid):
+            invoices._billing_lock()
+            invoices._billing_check_customer_is_away(attempt)
+        return super()._billing_check_chargeable(attempt)
+
+    def _billing_is_own_of(self, user):
+        """Whether a user is of the customer, or of the company: not just of a link."""
+        if user._is_internal():
+            return True
+        customer = user.partner_id.commercial_partner_id
+        return not user._is_public() and customer == self.commercial_partner_id
+
+    def _billing_check_customer_is_away(self, attempt):
+        """Check that the customer, logged in, did not begin to pay just now.
+
+        :raise UserError: if so; the message says until when.
+        """
+        since = fields.Datetime.now() - PAYING_GRACE
+        begun = self.transaction_ids.filtered(
+            lambda tx: (
+                tx != attempt
+                and tx.state in ("draft", "pending")
+                and tx.operation not in ("refund", "validation")
+                and (tx.provider_reference or tx.billing_is_open)
+                and tx.create_date > since
+                and self._billing_is_own_of(tx.create_uid)
+            )
+        )
+        if begun:
+            end = max(begun.mapped("create_date")) + PAYING_GRACE
+            minutes = -((fields.Datetime.now() - end) // timedelta(minutes=1))
+            raise UserError(
+                self.env._(
+                    "The customer has begun to pay %(invoices)s in the portal. Nothing"
+                    " was charged: end it there, log in, or try again in %(minutes)s"
+                    " minutes.",
+                    invoices=format_list(self.env, self.mapped("display_name")),
+                    minutes=minutes,
+                )
+            )
