@@ -191,7 +191,9 @@ class Runner:
         seed = self._choice.seed
         say(f"The seed is {seed}; again with it: bin/test deep --seed {seed}")
         options = (
-            *("-m", "hypothesis", "--hypothesis-profile=deep", "--timeout=0"),
+            *("-m", "hypothesis", "--hypothesis-profile=deep"),
+            # It may take long, and Python 3.11 may crash when it tells where it is.
+            *("--timeout=0", "-o", "faulthandler_timeout=0"),
             *(f"--hypothesis-seed={seed}", "--hypothesis-show-statistics"),
         )
         found = self._pytest_unit("deep", *options)

@@ -1,6 +1,8 @@
 """Many invoices made together are those that Odoo makes one by one."""
 
-from hypothesis import given
+import re
+
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odoo.exceptions import UserError
@@ -49,6 +51,28 @@ IDENTITIES = {
     "payment_reference",
     "sequence_number",
     "write_date",
+}
+#: A discount for early payment, taxes of which, in another currency, Odoo does not round
+#: alike on both sides of the entry.
+UNBALANCED = {
+    "method": "round_globally",
+    "currency": "dinar",
+    "has_taxes": True,
+    "has_models": False,
+    "has_position": True,
+    "term": "mixed",
+    "invoices": [
+        [
+            (1279.04, "charge", {7}, True, None),
+            (10000.0, "charge", {4}, False, None),
+            (4438.69, "charge", {2, 4, 6}, False, 1),
+            (1844.91, "charge", set(), True, 1),
+            (13.45, "credit", {1, 3}, False, None),
+            (133.67, "credit", {3, 5, 6}, True, None),
+            (4185.88, "charge", {4, 6, 7}, False, None),
+            (6105.44, "charge", {1}, False, None),
+        ]
+    ],
 }
 
 
@@ -150,6 +174,7 @@ class TestInvoicing(BillingCommon):
     # === the same as Odoo's === #
 
     @given(book=books)
+    @example(book=UNBALANCED)
     @tried(ci=30, deep=2000)
     def test_invoices_made_together_are_those_of_odoo(self, book):
         """F53, W9: what is computed ahead changes no invoice in any field"""
@@ -177,7 +202,16 @@ class TestInvoicing(BillingCommon):
             if term:
                 options["payment_term"] = self.terms[term]
             batches.append((transactions, customer, options))
-        twins = self._make_twins(batches)
+        self.env.flush_all()
+        try:
+            with self.env.cr.savepoint(flush=False):
+                twins = self._make_twins(batches)
+        except UserError as error:
+            # Odoo cannot make some: ours are refused for the same reason.
+            self.env.cr.clear()
+            with self.assertRaisesRegex(UserError, re.escape(str(error))):
+                self.env["omni.billing.transaction"]._create_invoices(batches)
+            return
         self._check_hinted(batches)
         made = self.env["omni.billing.transaction"]._create_invoices(batches)
         self.env.flush_all()
