@@ -17,6 +17,7 @@ from . import (
     account_move_send,
     account_partial_reconcile,
     account_payment,
+    account_payment_taken,
     account_tax,
     ir_actions_report,
     ir_fields_converter,

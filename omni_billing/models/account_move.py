@@ -307,7 +307,7 @@ class AccountMove(models.Model):
         so, a credit note of today balances it.
 
         :param str reason: why, shown in the customer's file.
-        :raise UserError: if one is paid, partly paid or void already.
+        :raise UserError: if one is paid, partly paid, void already, or just being paid.
         """
         check_text(self.env, reason)
         if len(self) > 1 and not self.env.user.has_group(
@@ -319,6 +319,8 @@ class AccountMove(models.Model):
         self._billing_lock()
         for move in self:
             move._billing_check_voidable()
+            # Nor is it paid afterwards, on a page that is open still.
+            move._billing_close_other_payments()
             transactions = move.billing_transaction_ids
             voided = move.with_context(billing_void_reason=reason)
             if move._billing_needs_credit_note():

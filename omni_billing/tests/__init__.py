@@ -33,6 +33,7 @@ from . import (
     test_omni_billing_service,
     test_omni_billing_transaction,
     test_operations,
+    test_payment_taken,
     test_pdf_cache,
     test_properties,
     test_public_methods,
