@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dev import addon, core, lint, paths, server, upgrade, venv, workspace
@@ -21,6 +21,7 @@ from dev.workspace import Workspace
 UNIT_TESTS = "tests/unit"
 E2E_TESTS = "tests/e2e"
 FAULT_TESTS = "tests/faults"
+ATTACK_TESTS = "tests/attacks"
 QUEUE_TESTS = "tests/queue"
 INSTALLED = [folder.name for folder in paths.ADDONS if folder != paths.QUEUE_ADDON]
 ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
@@ -174,6 +175,13 @@ class Runner:
         limit = f"--timeout={E2E_SECONDS}"
         return self._pytest("e2e", environment, *options, limit, E2E_TESTS)
 
+    def attacks(self) -> Result:
+        """Try every door that is not ours, over HTTP, as each kind of person."""
+        template = Templates(self._space).ensure("addon")
+        environment = {**self._space.environment, "OMNI_ADDON_TEMPLATE": template}
+        options = ("-p", "no:odoo", "-p", "dev.pytest_attacks", *HARD_TIMEOUT)
+        return self._pytest("attacks", environment, *options, ATTACK_TESTS)
+
     def faults(self) -> Result:
         """Break charges and refunds in every way, on a real server."""
         return self._faults("faults")
@@ -182,6 +190,13 @@ class Runner:
         """Break those of plain payment_stripe as well, and print what comes of it."""
         template = Templates(self._space).ensure("base")
         return self._faults("compare", OMNI_BASE_TEMPLATE=template)
+
+    def peers(self) -> Result:
+        """Fail where Odoo changed what verdicts were given on; see `test_doors.py`."""
+        environment = {**self._space.environment, "OMNI_PEERS": "1"}
+        space = replace(self._space, environment=environment)
+        tests = "omni_billing/tests/test_doors.py"
+        return self._pytest_odoo("peers", tests, space=space)
 
     def deep(self) -> Result:
         """Try properties at random, thousands of times; faults with events at any time.
@@ -311,13 +326,15 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "addon": Runner.addon,
     "faults": Runner.faults,
     "queue": Runner.queue,
+    "attacks": Runner.attacks,
     "http": Runner.http,
     "own": Runner.own,
     "upgrade": Runner.upgrade,
     "compare": Runner.compare,
+    "peers": Runner.peers,
     "deep": Runner.deep,
 }
 #: Only when asked for: long, and of use when money, properties or peers change.
-ON_DEMAND = {"compare", "deep"}
+ON_DEMAND = {"compare", "peers", "deep"}
 #: Cannot choose among their tests.
 WHOLE = {"lint", "own", "upgrade"}

@@ -11,6 +11,7 @@ from . import (
     test_commit,
     test_dialog_once,
     test_dialogs,
+    test_doors,
     test_http_api,
     test_http_invoice_pdf,
     test_http_limits,

@@ -1,0 +1,146 @@
+"""Money of one payment that is to pay another: the page that one comes back to, events.
+
+An outcome is bound to its attempt: by the id that was stored when it was made.
+"""
+
+import pytest
+
+#: What an address says where the id of a payment is to stand.
+ODD_INTENTS = (
+    *("", "0", "pi_unknown", "../charges", "../customers/cus_1", "pi_1?expand[]=x"),
+    *("seti_1", "pi_\u0000", "%2e%2e%2fbalance", "a" * 5000),
+)
+#: What is posted where events are expected.
+ODD_EVENTS = (
+    *(b"", b"{}", b"null", b"[" * 100_000, b'{"type": "\\u0000"}', b"\xff\xfe"),
+)
+
+
+def test_unpaid_intent_of_ones_own(world):
+    """Come back from Stripe without having paid there"""
+    invoice = world.bill()
+    begun = world.begin(world.amy, invoice)
+    world.come_back(
+        world.amy,
+        begun["reference"],
+        begun["client_secret"].split("_secret_")[0],
+        redirect_status="succeeded",
+    )
+    world.look(world.amy)
+    assert world.state(invoice) == "unpaid"
+
+
+def test_declined_intent_of_ones_own(world):
+    """Come back from Stripe with a payment that the bank declined"""
+    invoice = world.bill()
+    begun = world.begin(world.amy, invoice)
+    id, _, _ = begun["client_secret"].partition("_secret_")
+    world.stripe.decline_next()
+    with pytest.raises(Exception, match="402"):
+        world.confirm(begun["client_secret"])
+    world.come_back(world.amy, begun["reference"], id, redirect_status="succeeded")
+    world.look(world.amy)
+    assert world.state(invoice) == "unpaid"
+
+
+def test_odd_intent(world):
+    """Come back from Stripe with something that is no id of a payment"""
+    invoice = world.bill()
+    begun = world.begin(world.amy, invoice)
+    for intent in ODD_INTENTS:
+        world.come_back(world.amy, begun["reference"], intent)
+        assert world.state(invoice) == "unpaid", intent[:12]
+
+
+def begin_to_save(world, who):
+    page = who.get("/my/payment_method").text
+    token = page.split('data-access-token="')[1].split('"')[0]
+    partner = world.ids["contacts"][repr(who)]
+    return who.post(
+        "/payment/transaction",
+        **world.form(
+            amount=None,
+            currency_id=None,
+            partner_id=partner,
+            access_token=token,
+            is_validation=True,
+            tokenization_requested=True,
+            landing_route="/my/payment_method",
+        ),
+    )
+
+
+def _save_card(world, who):
+    begun = begin_to_save(world, who)
+    intent = world.confirm(begun["client_secret"])["id"]
+    who.get("/payment/stripe/return", reference=begun["reference"], setup_intent=intent)
+    world.look(who)
+    return intent
+
+
+def _cards_of(world, customer):
+    return world.sql(
+        "SELECT t.id FROM payment_token t JOIN res_partner p ON p.id = t.partner_id"
+        " WHERE p.commercial_partner_id = %s ORDER BY t.id",
+        world.ids["partners"][customer],
+    )
+
+
+# === EVENTS === #
+
+
+def test_event_without_signature(world):
+    """Post an event that Stripe did not sign"""
+    invoice = world.bill()
+    begun = world.begin(world.amy, invoice)
+    world.confirm(begun["client_secret"])
+    event = world.stripe.events("payment_intent.succeeded")[-1]["id"]
+    for forged in ({"signed": False}, {"secret": "whsec_guess"}, {"timestamp": 1}):
+        [delivery] = world.stripe.deliver(event, **forged)
+        assert delivery["status"] == 400
+    assert world.state(invoice) == "unpaid"
+    world.stripe.deliver(event)
+    world.work()
+    assert world.state(invoice) == "paid"
+
+
+def test_event_of_another_company(world):
+    """Post an event with the secret of another company's account"""
+    invoice = world.bill()
+    begun = world.begin(world.amy, invoice)
+    world.confirm(begun["client_secret"])
+    event = world.stripe.events("payment_intent.succeeded")[-1]["id"]
+    world.stripe.deliver(event, secret="whsec_rival")
+    [[count]] = world.sql(
+        "SELECT count(*) FROM account_payment p JOIN account_move m ON m.id = p.move_id"
+        " WHERE p.company_id = %s",
+        world.ids["rival"],
+    )
+    world.work()
+    assert count == 0
+    assert world.left(invoice) in (0, invoice.amount)
+
+
+def test_event_twice(world):
+    """Send an event of a payment again and again"""
+    invoice = world.bill()
+    begun = world.begin(world.amy, invoice)
+    world.confirm(begun["client_secret"])
+    event = world.stripe.events("payment_intent.succeeded")[-1]["id"]
+    for _time in range(3):
+        world.stripe.deliver(event)
+    world.work()
+    assert world.state(invoice) == "paid"
+
+
+def test_odd_event(world):
+    """Post something that is no event"""
+    headers = {"Content-Type": "application/json", "Stripe-Signature": "t=1,v1=x"}
+    for body in ODD_EVENTS:
+        answer = world.nobody.session.post(
+            f"{world.url}/payment/stripe/webhook",
+            data=body,
+            headers=headers,
+            timeout=30,
+        )
+        assert answer.status_code == 400, body[:12]
