@@ -49,6 +49,8 @@ class MailjetWebhookController(http.Controller):
         """Return the company of the path, if the password is right too."""
         # sudo: nobody has logged in; administrators alone read the secrets.
         Company = request.env["res.company"].sudo()
+        # The database takes no NUL.
+        token = token.replace("\0", "")
         company = Company.search([("billing_mailjet_hook_token", "=", token)], limit=1)
         given = request.httprequest.authorization
         user = given.username or "" if given else ""

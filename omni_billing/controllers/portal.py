@@ -19,6 +19,8 @@ from ..tools.commit import savepoint
 OVERVIEW_ROWS = 5
 #: No id has more digits; Python refuses to read thousands of them.
 MAX_DIGITS = 10
+#: What Odoo's form does; a saved card is charged on a route of ours.
+FORM_FLOWS = ("direct", "redirect")
 #: Greater sums are nobody's; they are no numbers to compute with either.
 MAX_AMOUNT = 10**15
 
@@ -368,7 +370,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         except (AccessError, MissingError) as error:
             raise NotFound from error
         self._validate_transaction_kwargs(kwargs)
-        if kwargs.get("flow") == "token" or kwargs.get("is_validation"):
+        if kwargs.get("flow") not in FORM_FLOWS or kwargs.get("is_validation"):
             raise NotFound
         for name in ("provider_id", "payment_method_id"):
             if not isinstance(kwargs.get(name), int) or not 0 < kwargs[name] <= MAX_ID:

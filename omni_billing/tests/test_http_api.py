@@ -6,6 +6,7 @@ from unittest import skipUnless
 
 from odoo.fields import Datetime
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .common import BillingCommon
 from .http_common import PatientHttpCase
@@ -106,6 +107,14 @@ class TestApi(BillingCommon, PatientHttpCase):
         self.assertIn("6.00", other.json()["message"])
         self.env.invalidate_all()
         self.assertEqual(invoice.amount_residual, 4)
+
+    @mute_logger("odoo.http")
+    def test_json_that_is_nested_too_deeply(self):
+        deep = "[" * 100_000 + "]" * 100_000
+        for body in (deep, f'{{"fields": {deep}}}'):
+            response = self._send("omni.billing.transaction/load", body)
+            self.assertEqual(response.status_code, 400, response.text[:1000])
+            self.assertIn("nested too deeply", response.json()["message"])
 
     def test_what_is_wrong_is_told(self):
         """422 and why, never 500."""

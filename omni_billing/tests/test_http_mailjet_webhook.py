@@ -156,6 +156,8 @@ class TestMailjetWebhook(MailCommon, PatientHttpCase):
             self.assertEqual(self._post(event, auth=("mailjet", "")), 401)
             self.assertEqual(self._post(event, auth=("other", PASSWORD)), 401)
             self.assertEqual(self._post(event, token="another"), 401)
+            self.assertEqual(self._post(event, token="a%00b"), 401)
+            self.assertEqual(self._post(event, token="%00"), 401)
             self.company.sudo().billing_mailjet_hook_password = False
             self.assertEqual(self._post(event), 401)
             self.assertEqual(self._post(event, auth=("mailjet", "")), 401)

@@ -963,6 +963,15 @@ class TestPortalPayment(PortalCommon):
         answer = self.url_open(f"/my/billing/invoices/{invoice.id}/pdf")
         self.assertEqual(answer.headers["Cache-Control"], "private, no-cache")
 
+    def test_form_begins_in_no_other_way(self):
+        invoice = self._bill_one(45)
+        last = self._get_last_payment()
+        for flow in ("token", "iou", "", None, ["direct"], {}, 1):
+            with self.subTest(flow=flow):
+                answer = self._begin(invoice.id, 45, flow=flow)
+                self.assertEqual(answer["error"]["code"], 404)
+        self.assertEqual(self._get_last_payment(), last)
+
     def test_form_by_link_saves_no_card(self):
         invoice = self._bill_one(45)
         token = invoice._portal_ensure_token()
