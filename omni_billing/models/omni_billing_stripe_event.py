@@ -12,6 +12,7 @@ from odoo.tools.constants import GC_UNLINK_LIMIT
 from odoo.addons.payment_stripe import utils as stripe_utils
 from odoo.addons.payment_stripe.controllers.main import StripeController
 
+from ..exceptions import GatewayDenied
 from ..gateways.stripe import DATABASE, REFERENCE
 from ..tools.commit import (
     check_can_commit,
@@ -25,9 +26,11 @@ from ..tools.trust import trust
 _logger = logging.getLogger(__name__)
 
 #: Times that an event is tried before it is left to a person, and the first wait
-#: between them; each is twice as long as the last, so that this is after half a day.
+#: between them; each is twice as long as the last, so that this is after nine hours.
 MAX_TRIES = 10
 FIRST_WAIT = timedelta(minutes=1)
+#: How long events wait if Stripe does not accept the key: that is no fault of theirs.
+DENIED_WAIT = timedelta(minutes=10)
 #: Days that events are kept. Stripe sends one again for 3 days by itself, and for 30
 #: when asked to (https://docs.stripe.com/webhooks); what it tells twice is known then.
 KEPT_DAYS = 90
@@ -195,6 +198,11 @@ class OmniBillingStripeEvent(models.Model):
         """Have it tried again later, or leave it to a person, who is told."""
         tries = self.tries + 1
         wait = FIRST_WAIT * 2 ** (tries - 1)
+        if isinstance(error, GatewayDenied) or isinstance(
+            error.__cause__, GatewayDenied
+        ):
+            # It goes on by itself when the key is mended, however long that takes.
+            tries, wait = self.tries, DENIED_WAIT
         self.write(
             {
                 "tries": tries,

@@ -7,6 +7,7 @@ from odoo.tests import freeze_time, tagged
 from odoo.addons.omni_billing import const
 from odoo.addons.omni_billing.models import omni_billing_stripe_event as events
 
+from ..exceptions import GatewayUnknown
 from .card_common import CardCommon
 
 
@@ -365,20 +366,36 @@ class TestStripeEventQueue(OutcomeCommon):
     def test_what_fails_waits_longer_each_time(self):
         """Many events in a row must not use up all tries of one within a second."""
         _invoice, intent = self._lose_charge()
-        self.gateway.is_closed = True
-        with freeze_time("2025-02-01 12:00:00"):
-            event = self._store("payment_intent.succeeded", **intent)
-            for _time in range(5):
-                self.Event._cron_process()
+        event = self._store("payment_intent.succeeded", **intent)
+        with self._no_answer():
+            self._work_at("12:00:00", times=5)
             self.assertEqual(event.tries, 1)
             self.assertEqual(str(event.next_try), "2025-02-01 12:01:00")
-        with freeze_time("2025-02-01 12:02:00"):
-            self.Event._cron_process()
+            self._work_at("12:02:00")
             self.assertEqual(event.tries, 2)
             self.assertEqual(str(event.next_try), "2025-02-01 12:04:00")
+        self._work_at("12:05:00")
+        self.assertEqual(event.state, "done")
+
+    def _no_answer(self):
+        lost = GatewayUnknown("", "No answer")
+        return patch.object(self.gateway, "get_charge", side_effect=lost)
+
+    def _work_at(self, moment, times=1):
+        with freeze_time(f"2025-02-01 {moment}"):
+            for _time in range(times):
+                self.Event._cron_process()
+
+    def test_key_that_is_not_accepted_is_no_fault_of_an_event(self):
+        _invoice, intent = self._lose_charge()
+        event = self._store("payment_intent.succeeded", **intent)
+        self.gateway.is_closed = True
+        for hour in range(10, 24):
+            self._work_at(f"{hour}:00:00")
+        self.assertEqual((event.state, event.tries), ("new", 0))
+        self.assertIn("Invalid API Key", event.error)
         self.gateway.is_closed = False
-        with freeze_time("2025-02-01 12:05:00"):
-            self.Event._cron_process()
+        self._work_at("23:10:00")
         self.assertEqual(event.state, "done")
 
     def test_staff_are_told_of_what_failed_for_good(self):
@@ -387,13 +404,13 @@ class TestStripeEventQueue(OutcomeCommon):
             "odoo_reference": "gone",
             "odoo_database": intent["metadata"]["odoo_database"],
         }
-        self.gateway.is_closed = True
         known = self._store("payment_intent.succeeded", **intent)
         unknown = self._store("payment_intent.succeeded", id="pi_9", metadata=lost)
         odd = self._store("payment_intent.succeeded", id="pi_8", metadata=["?"])
-        for _try in range(events.MAX_TRIES):
-            self.Event.search([]).next_try = False
-            self.Event._cron_process()
+        with self._no_answer():
+            for _try in range(events.MAX_TRIES):
+                self.Event.search([]).next_try = False
+                self.Event._cron_process()
         self.assertEqual((known + unknown + odd).mapped("state"), ["failed"] * 3)
         self.assertIn("could not be worked on", self._get_todos(invoice))
         self.assertIn("gone", self._get_todos(self.company.partner_id))
