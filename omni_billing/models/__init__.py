@@ -14,6 +14,7 @@ from . import (
     account_move_card,
     account_move_guest,
     account_move_line,
+    account_move_numbered,
     account_move_send,
     account_partial_reconcile,
     account_payment,

@@ -11,6 +11,7 @@ from ..const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH
 from ..tools.periods import format_period
 from ..tools.trust import is_trusted, trust, without_defaults
 from ..tools.values import check_text
+from .account_move_numbered import COMPUTED
 
 #: Written by business methods alone: where an invoice stands, and how it was paid.
 STATE_FIELDS = {
@@ -21,17 +22,6 @@ STATE_FIELDS = {
     "billing_attempt_id",
     "billing_dispute",
     "billing_reminders_paused",
-}
-#: What nobody may change once an invoice of ours has a number.
-NUMBERED_FIELDS = {
-    "name",
-    "state",
-    "billing_title",
-    "billing_date_start",
-    "billing_date_end",
-    "invoice_date",
-    "partner_id",
-    "currency_id",
 }
 
 
@@ -230,9 +220,11 @@ class AccountMove(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         if not is_trusted(self.env):
-            self = without_defaults(self, STATE_FIELDS)  # noqa: PLW0642
+            names = STATE_FIELDS | COMPUTED | {"state"}
+            self = without_defaults(self, names)  # noqa: PLW0642
             for vals in vals_list:
                 self._billing_check_no_state_fields(vals)
+            vals_list = [self._billing_leave_computed(vals) for vals in vals_list]
         return super().create(vals_list)
 
     def write(self, vals):
@@ -248,54 +240,9 @@ class AccountMove(models.Model):
                 self.env._(
                     "These fields cannot be set by hand: %(fields)s. Void or pay"
                     " instead.",
-                    fields=format_list(
-                        self.env,
-                        [
-                            self._fields[name]._description_string(self.env)
-                            for name in sorted(names)
-                        ],
-                    ),
+                    fields=self._billing_list_labels(names),
                 )
             )
-
-    def _billing_check_not_numbered(self, vals):
-        for move in self.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES):
-            is_ours = move._billing_has_transactions() or move.billing_is_void
-            is_numbered = move.state != "draft" and is_ours
-            if is_numbered and any(
-                self._field_will_change(move, vals, name)
-                for name in NUMBERED_FIELDS & vals.keys()
-            ):
-                move._billing_raise_numbered()
-
-    @api.ondelete(at_uninstall=False)
-    def _unlink_except_billing_numbered(self):
-        """A number that was given is never used again, whatever the context (F168)."""
-        for move in self.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES):
-            is_ours = move._billing_has_transactions() or move.billing_is_void
-            if move.name and (is_ours or move._billing_balances_a_void()):
-                raise UserError(
-                    self.env._(
-                        "%(invoice)s has a number and stays in the books.",
-                        invoice=move.display_name,
-                    )
-                )
-
-    def _billing_raise_numbered(self):
-        self.ensure_one()
-        raise UserError(
-            self.env._(
-                "%(invoice)s is paid and cannot be edited. Bill a credit for what is"
-                " wrong, or add a credit note.",
-                invoice=self.display_name,
-            )
-            if self.billing_state in ("paid", "partial", "refunded")
-            else self.env._(
-                "%(invoice)s is numbered and cannot be edited. Void it and bill its"
-                " transactions again, or add a credit note.",
-                invoice=self.display_name,
-            )
-        )
 
     # === ACTION METHODS === #
 

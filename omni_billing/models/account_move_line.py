@@ -3,15 +3,19 @@ from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
 from ..tools.trust import is_trusted
+from .account_move_numbered import is_judged, will_change
 
-#: What the customer was shown: amounts and words of a line.
-SHOWN_FIELDS = {
-    "name",
-    "price_unit",
-    "quantity",
-    "discount",
-    "tax_ids",
-    "extra_tax_data",
+#: What may change on the lines of a numbered invoice; see `account_move_numbered` for
+#: the invoice itself. What the customer was shown, and what was booked, may not.
+MAY_CHANGE = {
+    # What the company counts for itself.
+    "analytic_distribution",
+    "analytic_line_ids",
+    # Reminding, by other addons.
+    "no_followup",
+    # Money that meets the invoice.
+    "matching_number",
+    "reconciled_lines_ids",
 }
 
 
@@ -60,42 +64,55 @@ class AccountMoveLine(models.Model):
     def create(self, vals_list):
         if any(vals.get("billing_transaction_id") for vals in vals_list):
             self._billing_check_link()
-        return super().create(vals_list)
+        lines = super().create(vals_list)
+        lines._billing_check_not_numbered()
+        return lines
 
-    def _billing_check_draft(self):
-        for line in self:
-            if line.parent_state == "posted":
-                line.move_id._billing_raise_numbered()
+    def write(self, vals):
+        """Override of `account`: posted is posted, for each line of the invoice.
+
+        Odoo itself lets a script change the price on a posted, unhashed invoice.
+        """
+        if "billing_transaction_id" in vals:
+            self._billing_check_link()
+        names = [
+            name
+            for name in vals
+            if name not in MAY_CHANGE
+            and name in self._fields
+            and is_judged(self._fields[name])
+        ]
+        if names:
+            self._billing_check_not_numbered(
+                lambda line: any(will_change(line, vals, name) for name in names)
+            )
+        result = super().write(vals)
+        if "move_id" in vals:
+            # Nor may a line come from elsewhere.
+            self._billing_check_not_numbered()
+        return result
+
+    def unlink(self):
+        """Override of `account`: what leaves a draft can be billed again (F34)."""
+        self._billing_check_not_numbered()
+        # sudo: who may take a line out of a draft frees its transaction.
+        if lines := self.sudo().filtered("billing_transaction_id"):
+            lines.billing_transaction_id._release()
+        return super().unlink()
 
     def _billing_check_link(self):
         if not is_trusted(self.env):
             raise UserError(self.env._("To put a transaction on an invoice, bill it."))
 
-    def write(self, vals):
-        """Override of `account`: posted is posted, for the lines that we made too.
-
-        Odoo itself lets a script change the price on a posted, unhashed invoice.
-        """
-        if SHOWN_FIELDS & vals.keys():
-            Move = self.env["account.move"]
-            for line in self:
-                if (
-                    line.billing_transaction_id
-                    and line.parent_state == "posted"
-                    and any(
-                        Move._field_will_change(line, vals, name)
-                        for name in SHOWN_FIELDS & vals.keys()
-                    )
-                ):
-                    line.move_id._billing_raise_numbered()
-        if "billing_transaction_id" in vals and not is_trusted(self.env):
-            raise UserError(self.env._("To put a transaction on an invoice, bill it."))
-        return super().write(vals)
-
-    def unlink(self):
-        """Override of `account`: what leaves a draft can be billed again (F34)."""
-        # sudo: who may take a line out of a draft frees its transaction.
-        if lines := self.sudo().filtered("billing_transaction_id"):
-            lines._billing_check_draft()
-            lines.billing_transaction_id._release()
-        return super().unlink()
+    def _billing_check_not_numbered(self, is_concerned=lambda line: True):
+        """Check that no line of a numbered invoice is added, changed or removed."""
+        if is_trusted(self.env):
+            return
+        # What a line says of its invoice can be written over; the invoice cannot.
+        for move, lines in self.grouped("move_id").items():
+            if (
+                move.state != "draft"
+                and any(is_concerned(line) for line in lines)
+                and move._billing_is_numbered()
+            ):
+                move._billing_raise_numbered()

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class AccountPayment(models.Model):
@@ -23,9 +23,49 @@ class AccountPayment(models.Model):
         help="The number of the receipt, cheque or transfer.",
     )
 
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        payments = super().create(vals_list)
+        payments._billing_check_links()
+        return payments
+
+    def write(self, vals):
+        if "move_id" not in vals:
+            return super().write(vals)
+        self._billing_check_links()
+        result = super().write(vals)
+        self._billing_check_links()
+        return result
+
+    def _billing_check_links(self):
+        """Check that no payment says that an invoice is its entry."""
+        for payment in self:
+            if payment.move_id and payment.move_id._billing_is_ours():
+                payment.move_id._billing_raise_numbered()
+
+    # === BUSINESS METHODS === #
+
     def _billing_get_reference(self):
         """Return the PaymentIntent id (F136), or the manual reference (F141)."""
         self.ensure_one()
         # sudo: the reference of an online payment is no secret to who sees the payment.
         online = self.sudo().payment_transaction_id
         return online.provider_reference or self.billing_reference or self.memo
+
+    def _billing_get_outstanding_account(self):
+        """Return where the money is booked until the bank statement tells of it.
+
+        There is always one: with a full accounting app Odoo would make no entry before
+        the statement, but here an invoice is paid when its money is received (F145).
+        Cash is in the till at once.
+        """
+        self.ensure_one()
+        journal = self.journal_id
+        in_till = journal.default_account_id if journal.type == "cash" else False
+        return (
+            self.payment_method_line_id.payment_account_id
+            or in_till
+            or self._get_outstanding_account(self.payment_type)
+        )

@@ -26,6 +26,7 @@ from . import (
     test_mail,
     test_multi_company,
     test_neutralize,
+    test_numbered,
     test_omni_billing_payment_wizard,
     test_omni_billing_proforma_wizard,
     test_omni_billing_template,

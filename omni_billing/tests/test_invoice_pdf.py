@@ -180,7 +180,7 @@ class TestInvoicePdf(BillingCommon):
         """The page that lxml read is the one that WeasyPrint's own parser reads."""
         self._create_transaction(10, name="<b>bold</b> & co", description="1 <\n2")
         invoice = self._bill(title="Ünïcode & more")
-        invoice.narration = "<p>One</p><ul><li>Two <b>three</b> four</li></ul>"
+        trust(invoice).narration = "<p>One</p><ul><li>Two <b>three</b> four</li></ul>"
         document = invoice._billing_prepare_document()
         renderer = self.env["ir.actions.report"]._get_pdf_renderer()
         quick = self._read(renderer.render(document))

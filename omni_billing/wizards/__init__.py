@@ -1,4 +1,5 @@
 from . import (
+    account_payment_register,
     omni_billing_dialog_mixin,
     omni_billing_money_mixin,
     omni_billing_attempt_wizard,

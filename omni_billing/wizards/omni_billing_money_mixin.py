@@ -64,19 +64,8 @@ class OmniBillingMoneyMixin(models.AbstractModel):
         }
 
     def _get_outstanding_account(self, payment):
-        """Return where the money is booked until the bank statement tells of it.
-
-        There is always one: with a full accounting app Odoo would make no entry before
-        the statement, but here an invoice is paid when its money is received (F145).
-        Cash is in the till at once.
-        """
-        journal = payment.journal_id
-        in_till = journal.default_account_id if journal.type == "cash" else False
-        return (
-            payment.payment_method_line_id.payment_account_id
-            or in_till
-            or payment._get_outstanding_account(payment.payment_type)
-        )
+        """Return where the money is booked. Hook."""
+        return payment._billing_get_outstanding_account()
 
     def _get_journal(self):
         journal = self.company_id._billing_get_payment_journal(self.mode)
