@@ -55,6 +55,7 @@ from . import (
     payment_token,
     payment_transaction,
     payment_transaction_collection,
+    payment_transaction_guard,
     payment_transaction_limit,
     product_template,
     res_company,

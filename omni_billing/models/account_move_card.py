@@ -320,9 +320,10 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - REFUND === #
 
-    def _billing_get_card_payments(self):
+    def _billing_get_card_payments(self, only=None):
         """Return the card payments of the invoice with what can be refunded of each.
 
+        :param only: the one `payment.transaction` to look at, if not all.
         :rtype: list[tuple[payment.transaction, float]]
         """
         self.ensure_one()
@@ -336,32 +337,35 @@ class AccountMove(models.Model):
             )
         )
         result = []
-        for payment in payments.sorted("id"):
+        for payment in (payments & only if only else payments).sorted("id"):
             # What the same charge paid on other invoices is theirs to give back.
             left = payment._billing_get_shares().get(self, 0.0)
             if self.currency_id.compare_amounts(left, 0) > 0:
                 result.append((payment, left))
         return result
 
-    def _billing_get_refundable_amount(self, note=None):
+    def _billing_get_refundable_amount(self, note=None, payment=None):
         """Return how much of the card payments can go back, taxes included.
 
         :param note: a posted credit note of the invoice that is to be given back.
+        :param payment: the one `payment.transaction` to give back, if not all.
         """
         self.ensure_one()
-        by_card = sum(left for _payment, left in self._billing_get_card_payments())
+        by_card = sum(left for _tx, left in self._billing_get_card_payments(payment))
         if note:
             return self.currency_id.round(max(0.0, min(by_card, note.amount_residual)))
         not_credited = self.amount_total - self._billing_get_reversed_amount()
         paid = self.amount_total - self.amount_residual
         return self.currency_id.round(max(0.0, min(by_card, not_credited, paid)))
 
-    def _billing_refund(self, amount=None, note=None, note_down=None):
+    def _billing_refund(self, amount=None, note=None, note_down=None, payment=None):
         """Give money back to the card it came from, and book it; commits.
 
         :param float amount: with taxes; all that can be refunded if none is given.
         :param note: a posted credit note of this invoice that the money is set
             against; without one, each refund posts its own.
+        :param payment: the one `payment.transaction` to give back; all of them, the
+            oldest first, if none is given.
         :param note_down: called with each attempt; what it writes is committed with
             it, before Stripe is asked.
         :return: the attempts, `payment.transaction` in sudo, one for each card payment.
@@ -373,7 +377,9 @@ class AccountMove(models.Model):
         attempts = self.env["payment.transaction"].sudo()  # sudo: as in charging.
         while True:
             try:
-                attempt, amount = self._billing_start_refund(amount, attempts, note)
+                attempt, amount = self._billing_start_refund(
+                    amount, attempts, note, payment
+                )
                 if attempt and note_down:
                     note_down(attempt)
                 commit(self.env)
@@ -391,7 +397,7 @@ class AccountMove(models.Model):
             if attempt.state != "done":
                 return attempts
 
-    def _billing_start_refund(self, amount, earlier, note=None):
+    def _billing_start_refund(self, amount, earlier, note=None, payment=None):
         """Write the next attempt down; return it and what is left to refund."""
         if earlier and self.currency_id.is_zero(amount):
             return self.env["payment.transaction"], 0.0
@@ -406,7 +412,7 @@ class AccountMove(models.Model):
                     invoice=self.display_name,
                 )
             )
-        available = self._billing_get_refundable_amount(note)
+        available = self._billing_get_refundable_amount(note, payment)
         if self.billing_state == "void" or self.currency_id.is_zero(available):
             raise UserError(
                 self.env._(
@@ -428,7 +434,7 @@ class AccountMove(models.Model):
                     available=format_amount(self.env, available, self.currency_id),
                 )
             )
-        payment, left = self._billing_get_card_payments()[0]
+        payment, left = self._billing_get_card_payments(payment)[0]
         part = min(amount, left)
         attempt = payment._create_child_transaction(
             part,

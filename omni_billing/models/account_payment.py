@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
 
 
 class AccountPayment(models.Model):
@@ -32,7 +33,7 @@ class AccountPayment(models.Model):
         return payments
 
     def write(self, vals):
-        if "move_id" not in vals:
+        if not {"payment_transaction_id", "move_id"} & vals.keys():
             return super().write(vals)
         self._billing_check_links()
         result = super().write(vals)
@@ -40,10 +41,39 @@ class AccountPayment(models.Model):
         return result
 
     def _billing_check_links(self):
-        """Check that no payment says that an invoice is its entry."""
+        """Check what a payment says it is: made online, or booked by an entry.
+
+        :raise UserError: if it says so of an invoice, or a person says so of money
+            that came otherwise.
+        """
         for payment in self:
             if payment.move_id and payment.move_id._billing_is_ours():
                 payment.move_id._billing_raise_numbered()
+        if self.env.su:
+            return
+        for payment in self.sudo():  # sudo: who records payments does not see those.
+            online = payment.payment_transaction_id
+            if online and online._billing_is_ours():
+                raise AccessError(
+                    self.env._(
+                        "%(payment)s was made online: what it is booked as is for the"
+                        " server alone to say.",
+                        payment=online.reference,
+                    )
+                )
+
+    # === ACTION METHODS === #
+
+    def action_refund_wizard(self):
+        """Override of `account_payment`: our dialog, for what paid one invoice."""
+        self.ensure_one()
+        # sudo: who may refund, that dialog says.
+        online = self.sudo().payment_transaction_id
+        invoice = online and online._billing_get_invoices()
+        if online.provider_code == "stripe" and len(invoice) == 1:
+            # sudo: no more of it, the dialog is the user's.
+            return invoice.sudo(False).action_billing_refund()
+        return super().action_refund_wizard()
 
     # === BUSINESS METHODS === #
 

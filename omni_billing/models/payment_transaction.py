@@ -833,6 +833,8 @@ class PaymentTransaction(models.Model):
         A charge whose call is under way still is not lost: asking for it before it has
         come to Stripe would give it up.
         """
+        # sudo: it is the server that asks; only it writes payments.
+        self = self.sudo()  # noqa: PLW0642
         before = self.env.cr.now() - const.CALL_GRACE
         attempts = self.search(
             [("billing_is_open", "=", True), ("create_date", "<=", before)]

@@ -35,6 +35,7 @@ from . import (
     test_omni_billing_service,
     test_omni_billing_transaction,
     test_operations,
+    test_payment_doors,
     test_payment_taken,
     test_pdf_cache,
     test_properties,
