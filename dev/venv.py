@@ -117,6 +117,8 @@ def _pip(home: Path, *requirements: Path, options: Sequence[str] = ()) -> None:
         [
             *(home / "bin" / "python", "-m", "pip", "install", "--quiet"),
             *("--no-input", "--disable-pip-version-check", "--prefer-binary"),
+            # A file that is not the one that was looked at is not installed.
+            "--require-hashes",
             *options,
             *files,
         ],
