@@ -14,6 +14,7 @@ from odoo.addons.portal.controllers.portal import pager as portal_pager
 
 from ..const import BILLING_MOVE_TYPES, MAX_ID
 from ..tools.commit import savepoint
+from ..tools.values import is_text
 
 #: Rows of each list on the overview.
 OVERVIEW_ROWS = 5
@@ -336,7 +337,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
         customer = request.env.user._billing_get_account()
         # sudo: attempts are internal; those on the customer's own invoices are told.
         attempt_sudo = request.env["payment.transaction"].sudo()
-        reference = str(reference).replace("\0", "")
+        if not is_text(reference):
+            raise NotFound
         attempt_sudo = attempt_sudo.search([("reference", "=", reference)])
         if not attempt_sudo or (
             attempt_sudo.invoice_ids.commercial_partner_id != customer

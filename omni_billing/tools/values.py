@@ -87,8 +87,10 @@ def check_text(env, value):
 
 
 def is_text(value):
-    """Whether the database can keep it as a text."""
-    return isinstance(value, str) and "\0" not in value
+    """Whether the database can keep it as a text: no NUL, no half of a character."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return value.encode(errors="ignore") == value.encode(errors="replace")
 
 
 def is_number(value):
