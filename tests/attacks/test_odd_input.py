@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.attacks.people import tried_by
+from tests.attacks.people import Refused, tried_by
 
 ODD = (
     *("\u0000", "a\u0000b", "'", "%00", "9" * 400, "-1", "1e308", "NaN", "null"),
@@ -21,6 +21,20 @@ CALLS = {
     "/payment/archive_token": ("token_id",),
 }
 LISTS = ("transactions", "invoices")
+
+
+@tried_by("amy")
+@pytest.mark.parametrize("path", CALLS)
+def test_odd_values_in_json(world, who, path):
+    """Post text, lists, nothing and huge numbers to each call of the portal"""
+    for name in CALLS[path]:
+        values = dict.fromkeys(CALLS[path], 1) | {"access_token": "x", "flow": "direct"}
+        values = {key: values[key] for key in CALLS[path]}
+        for odd in (*ODD, HALF, None, [], {}, [[]], True, 1e308, -1, 2**63, 2**31):
+            try:
+                who.post(path, **{**values, name: odd})
+            except Refused:
+                pass
 
 
 @tried_by("amy", "nobody")

@@ -128,6 +128,18 @@ def test_two_forms_both_confirmed(world, way):
     assert world.state(invoice) == "paid"
 
 
+def test_dialog_twice(world):
+    """Press the button of one payment dialog twice"""
+    invoice = world.bill(amount=100)
+    wizard = world.open_payment(world.sam, invoice, mode="bank", amount=10)
+    for _time in range(2):
+        try:
+            world.sam.call("omni.billing.payment.wizard", "action_pay", [wizard])
+        except Refused:
+            pass
+    assert world.left(invoice) == 90
+
+
 def test_dialog_twice_at_once(world):
     """Press the button of one payment dialog in two tabs, with a saved card"""
     invoice = world.bill(amount=100)
@@ -154,6 +166,22 @@ def test_dialog_twice_at_once(world):
         pass
     assert world.charged() == before + 10
     assert world.left(invoice) == 90
+
+
+def test_refund_dialog_twice(world):
+    """Press the button of one refund dialog twice"""
+    invoice = world.bill()
+    world.pay(world.amy, invoice)
+    before = world.charged()
+    model = "omni.billing.card.refund.wizard"
+    values = {"invoice_id": invoice.id, "amount": 10}
+    [wizard] = world.mia.call(model, "create", [values])
+    for _time in range(2):
+        try:
+            world.mia.call(model, "action_refund", [wizard])
+        except Refused:
+            pass
+    assert world.charged() == before - 10
 
 
 def test_proforma_twice(world):

@@ -1,0 +1,49 @@
+"""Who asks too often is told when to come back, and keeps nobody from paying."""
+
+import pytest
+
+from tests.attacks.people import Limited
+from tests.attacks.test_cards import ROUTES
+from tests.attacks.test_replay import begin_to_save
+
+
+@pytest.fixture
+def patient(world, monkeypatch):
+    """Have the server remember how often somebody asked."""
+    world.forget()
+    monkeypatch.setattr(type(world), "forget", lambda _self: None)
+    yield world
+    monkeypatch.undo()
+    world.forget()
+
+
+def test_many_cards(patient):
+    """Try many cards, one after the other, as thieves do"""
+    with pytest.raises(Limited, match="minutes"):
+        for _time in range(15):
+            begin_to_save(patient, patient.amy)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("login", ["amy", "nobody"])
+def test_many_payments(patient, login, route):
+    """Begin many payments, one after the other"""
+    invoice, who = patient.bill(), patient.person(login)
+    with pytest.raises(Limited, match="minutes"):
+        for _time in range(50):
+            patient.begin(who, invoice, route.format(id=invoice.id))
+
+
+def test_keep_a_customer_from_paying(patient):
+    """Keep a customer from paying, by beginning again and again with the link"""
+    invoice = patient.bill()
+    begun = patient.begin(patient.amy, invoice)
+    guest = patient.nobody
+    for _time in range(3):
+        try:
+            patient.begin(guest, invoice)
+        except Exception as error:
+            assert str(error).strip()
+    assert patient.confirm(begun["client_secret"])["status"] == "succeeded"
+    patient.hear()
+    assert patient.state(invoice) == "paid"
