@@ -52,7 +52,7 @@ IDENTITIES = {
     "sequence_number",
     "write_date",
 }
-#: A discount for early payment, taxes of which, in another currency, Odoo does not round
+#: A discount for early payment whose taxes, in another currency, Odoo does not round
 #: alike on both sides of the entry.
 UNBALANCED = {
     "method": "round_globally",
