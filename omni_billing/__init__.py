@@ -1,2 +1,2 @@
 from . import controllers, models, wizards
-from .hooks import _uninstall_hook
+from .hooks import _post_init_hook, _pre_init_hook, _uninstall_hook

@@ -64,5 +64,7 @@
         "demo/omni_billing_transaction_demo.xml",
         "demo/account_move_demo.xml",
     ],
+    "pre_init_hook": "_pre_init_hook",
+    "post_init_hook": "_post_init_hook",
     "uninstall_hook": "_uninstall_hook",
 }

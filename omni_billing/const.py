@@ -92,3 +92,6 @@ SOFT_DECLINES = {
 
 #: The database reads no greater id.
 MAX_ID = 2**31 - 1
+
+#: Providers that move no money: a transfer is a promise of the customer's.
+OFFLINE_PROVIDERS = ("none", "custom")

@@ -1,7 +1,76 @@
+import logging
+
 from odoo.tools import SQL
 
 from .models.account_move_numbered import DROP_TRIGGERS
 from .models.omni_billing_pdf_cache import SEQUENCES
+
+_logger = logging.getLogger(__name__)
+
+#: Before the id of an intent that another payment has, too.
+AGAIN = "again: "
+
+
+def _pre_init_hook(env):
+    """Make way for the rule that one intent is one payment."""
+    _set_repeated_intents_aside(env.cr)
+
+
+def _post_init_hook(env):
+    """Tell of what was in the way."""
+    _tell_of_repeated_intents(env)
+
+
+def _set_repeated_intents_aside(cr):
+    """Leave each intent of Stripe to one payment, the first that is done.
+
+    With Odoo's own return page one payment at Stripe could be shown for several here.
+    From now on the database refuses it; what it has of that keeps the id, marked.
+    """
+    cr.execute(
+        """
+        WITH shown AS (
+            SELECT id, row_number() OVER (
+                PARTITION BY provider_id, provider_reference
+                ORDER BY state = 'done' DESC, id
+            ) AS number
+            FROM payment_transaction
+            WHERE source_transaction_id IS NULL
+              AND (starts_with(provider_reference, 'pi_')
+                   OR starts_with(provider_reference, 'seti_'))
+        )
+        UPDATE payment_transaction payment
+        SET provider_reference = %s || provider_reference
+        FROM shown
+        WHERE shown.id = payment.id AND shown.number > 1
+        RETURNING payment.reference
+        """,
+        [AGAIN],
+    )
+    if references := [reference for (reference,) in cr.fetchall()]:
+        _logger.warning(
+            "The intents of these payments are of others, too: %s. Those that are done"
+            " have a to-do on their invoices.",
+            ", ".join(references),
+        )
+
+
+def _tell_of_repeated_intents(env):
+    """Have staff look at invoices that were paid with another one's payment."""
+    # sudo: the addon is being installed or upgraded.
+    payments = env["payment.transaction"].sudo()
+    for payment in payments.search(
+        [("provider_reference", "=like", f"{AGAIN}%"), ("state", "=", "done")]
+    ):
+        payment._billing_tell_staff(
+            env._(
+                "%(reference)s was booked with a payment at Stripe that is another"
+                " one's, too (%(intent)s): no money of its own came. Compare with"
+                " Stripe's dashboard, and cancel its payment in Accounting if so.",
+                reference=payment.reference,
+                intent=payment.provider_reference.removeprefix(AGAIN),
+            )
+        )
 
 
 def _uninstall_hook(env):

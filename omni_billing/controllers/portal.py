@@ -374,11 +374,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         self._validate_transaction_kwargs(kwargs)
         if kwargs.get("flow") not in FORM_FLOWS or kwargs.get("is_validation"):
             raise NotFound
-        for name in ("provider_id", "payment_method_id"):
-            if not isinstance(kwargs.get(name), int) or not 0 < kwargs[name] <= MAX_ID:
-                raise BadRequest(
-                    request.env._("Choose how to pay: %(name)s is no id.", name=name)
-                )
+        self._billing_check_ids(kwargs, "provider_id", "payment_method_id")
         self._billing_check_amount(moves_sudo, amount)
         is_public = request.env.user._is_public()
         partner = (
@@ -395,6 +391,91 @@ class BillingPortal(PortalAccount, PaymentPortal):
             ", ".join(moves_sudo.mapped("name"))[:40],
             **kwargs,
         )
+
+    # === OVERRIDES: PAYMENT === #
+
+    def _create_transaction(self, *args, flow, is_validation=False, **kwargs):
+        """Override of `payment`: what a browser sent is checked, on whichever page.
+
+        Saved cards are those of the account that is logged in. The model refuses
+        others too (`payment.transaction._billing_check_card`); here nobody learns
+        which there are.
+        """
+        is_public = request.env.user._is_public()
+        if flow == "token":
+            card = request.env["payment.token"]
+            if not is_public:
+                self._billing_check_ids(kwargs, "provider_id", "token_id")
+                card = card.browse(kwargs["token_id"])
+            card._billing_check_own()
+        else:
+            self._billing_check_ids(kwargs, "provider_id", "payment_method_id")
+        amount = kwargs.get("amount")
+        if not is_validation and not (
+            isinstance(amount, int | float)
+            and not isinstance(amount, bool)
+            and 0 < amount < MAX_AMOUNT
+        ):
+            raise BadRequest(
+                request.env._("Enter the amount to pay: a number above zero.")
+            )
+        if is_public:
+            kwargs["tokenization_requested"] = False
+        return super()._create_transaction(
+            *args, flow=flow, is_validation=is_validation, **kwargs
+        )
+
+    def _process_transaction(self, partner_id, currency_id, invoice_ids, *args, **kw):
+        """Override of `account_payment`: what is known of the invoices comes first.
+
+        It may commit, and is asked before there is a payment that would stay.
+        """
+        # sudo: the page has checked who pays.
+        request.env["account.move"].sudo().browse(
+            invoice_ids
+        )._billing_settle_attempts()
+        return super()._process_transaction(
+            partner_id, currency_id, invoice_ids, *args, **kw
+        )
+
+    @staticmethod
+    def _compute_show_tokenize_input_mapping(providers_sudo, **kwargs):
+        """Override of `payment`: a guest saves no card, and is not asked to."""
+        mapping = PaymentPortal._compute_show_tokenize_input_mapping(
+            providers_sudo, **kwargs
+        )
+        is_public = request.env.user._is_public()
+        return dict.fromkeys(mapping, False) if is_public else mapping
+
+    def _get_common_page_view_values(self, *args, **kwargs):
+        """Override of `account_payment`, which asks the class that it knows."""
+        values = super()._get_common_page_view_values(*args, **kwargs)
+        if request.env.user._is_public():
+            mapping = values["show_tokenize_input_mapping"]
+            values["show_tokenize_input_mapping"] = dict.fromkeys(mapping, False)
+        return values
+
+    @http.route()
+    def overdue_invoices_transaction(self, *args, **kwargs):
+        """Override of `account_payment`: without any there is nothing to pay."""
+        domain = self._get_overdue_invoices_domain()
+        if not request.env.user._is_public() and not (
+            request.env["account.move"].search_count(domain, limit=1)
+        ):
+            raise UserError(request.env._("There are no overdue invoices to pay."))
+        return super().overdue_invoices_transaction(*args, **kwargs)
+
+    def _billing_check_ids(self, values, *names):
+        """Check ids that a browser sent.
+
+        :raise BadRequest: if one is none.
+        """
+        for name in names:
+            value = values.get(name)
+            if type(value) is not int or not 0 < value <= MAX_ID:
+                raise BadRequest(
+                    request.env._("Choose how to pay: %(name)s is no id.", name=name)
+                )
 
     # === HOOKS: LISTS === #
 
@@ -814,7 +895,9 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "is_under_way": any(
                 attempt.billing_decline_code != "authentication_required"
                 for attempt in moves_sudo.billing_attempt_id
-            ),
+            )
+            or moves_sudo._billing_get_chargeable_amount(moves_sudo.billing_attempt_id)
+            < amount,
             "can_add": bool(form["payment_methods_sudo"]),
             "tokens_sudo": request.env["payment.token"],
             "instructions": moves_sudo.company_id.billing_payment_instructions,

@@ -1,4 +1,5 @@
 import logging
+import re
 
 from werkzeug.exceptions import BadRequest
 
@@ -13,11 +14,41 @@ from ..gateways.stripe import StripeGateway
 
 _logger = logging.getLogger(__name__)
 
+#: The id of a PaymentIntent or a SetupIntent.
+INTENT = re.compile(r"(?:pi|seti)_\w+", re.ASCII)
 #: Stripe's events are a few kilobytes.
 MAX_BYTES = 1_000_000
 
 
 class BillingStripeController(StripeController):
+    @http.route()
+    def stripe_return(self, **data):
+        """Override of `payment_stripe`: a page that anybody may open, with anything.
+
+        Stripe is asked about the intent of the payment alone; what it says of it is
+        checked again in the model.
+        """
+        # sudo: who comes back from Stripe need not be logged in.
+        payments = request.env["payment.transaction"].sudo()
+        values = {
+            name: str(data.get(name) or "").replace("\0", "")
+            for name in ("reference", "payment_intent", "setup_intent")
+        }
+        payment = payments.search(
+            [
+                ("reference", "=", values["reference"]),
+                ("provider_code", "=", "stripe"),
+                ("operation", "!=", "refund"),
+            ]
+        )
+        kind = "setup" if payment.operation == "validation" else "payment"
+        intent = values[f"{kind}_intent"]
+        known = payment.provider_reference
+        if not payment or not INTENT.fullmatch(intent) or known not in (False, intent):
+            _logger.warning("%r is not %r: not asked for", intent, payment.reference)
+            return request.redirect("/payment/status")
+        return super().stripe_return(**values)
+
     @http.route()
     def stripe_webhook(self):
         """Override of `payment_stripe`: signature first, then keep, then answer.

@@ -109,6 +109,11 @@ class Charge:
     client_secret: str
     reference: str
     decline: Decline | None
+    customer: str | None = None
+    #: Whose metadata it has, none if it was not made by billing.
+    database: str = ""
+    #: Whether it is real money.
+    is_live: bool | None = None
 
     @property
     def is_paid(self) -> bool:
@@ -524,13 +529,18 @@ def _read_charge(intent) -> Charge:
     metadata = intent.metadata.to_dict() if intent.metadata else {}
     # What is captured by hand may be less than what was asked for.
     is_paid = intent.status == "succeeded"
+    customer = intent.customer
     return Charge(
         id=intent.id,
         status=intent.status,
         amount=intent.amount_received if is_paid else intent.amount,
         currency=intent.currency,
         client_secret=intent.client_secret or "",
-        reference=metadata.get(REFERENCE, ""),
+        # What Odoo's own form makes has a description only.
+        reference=metadata.get(REFERENCE) or intent.description or "",
+        customer=getattr(customer, "id", customer),
+        database=metadata.get(DATABASE, ""),
+        is_live=intent.livemode,
         decline=error
         and Decline(
             code=getattr(error, "code", None) or "",
@@ -552,6 +562,7 @@ def _read_decline(error: stripe.CardError) -> Charge:
     if not intent:
         raise GatewayRefused(decline.code, decline.message) from error
     metadata = intent["metadata"] or {}
+    customer = intent["customer"]
     return Charge(
         id=intent["id"],
         status=intent["status"],
@@ -559,6 +570,9 @@ def _read_decline(error: stripe.CardError) -> Charge:
         currency=intent["currency"],
         client_secret=intent["client_secret"] or "",
         reference=metadata[REFERENCE] if REFERENCE in metadata else "",
+        customer=getattr(customer, "id", customer),
+        database=metadata[DATABASE] if DATABASE in metadata else "",
+        is_live=intent["livemode"],
         decline=decline,
     )
 

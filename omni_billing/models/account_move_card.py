@@ -6,7 +6,13 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount, format_list, html2plaintext, plaintext2html
 
 from ..exceptions import GatewayRefused, GatewayUnknown
-from ..tools.commit import check_can_commit, check_no_savepoint, commit, rollback
+from ..tools.commit import (
+    check_can_commit,
+    check_no_savepoint,
+    commit,
+    rollback,
+    savepoint,
+)
 from ..tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -91,6 +97,8 @@ class AccountMove(models.Model):
         # sudo: attempts are internal; staff and customers see their outcome.
         attempts = self.sudo().billing_attempt_id
         open_attempts = attempts._billing_resolve()
+        # A customer paid on Odoo's form, and closed it before it was booked.
+        attempts += self.sudo().transaction_ids._billing_book_late()  # sudo: as above
         try:
             open_attempts.filtered(
                 lambda tx: tx.billing_decline_code == "authentication_required"
@@ -104,6 +112,9 @@ class AccountMove(models.Model):
             or sum(self.mapped("amount_residual"))
         ):
             self._billing_raise_look_again()
+        self._billing_check_no_attempt()
+
+    def _billing_check_no_attempt(self):
         if blocked := self.filtered("billing_attempt_id"):
             raise UserError(
                 self.env._(
@@ -129,20 +140,12 @@ class AccountMove(models.Model):
         self._billing_check_payable()
         self._billing_check_token(token)
         currency = self.currency_id
-        due = sum(self.mapped("amount_residual"))
-        if amount is None:
-            amount = due
-        if (
-            currency.compare_amounts(amount, 0) <= 0
-            or currency.compare_amounts(amount, due) > 0
-        ):
-            raise UserError(
-                self.env._(
-                    "The amount has to be more than zero and at most the %(due)s owed.",
-                    due=format_amount(self.env, due, currency),
-                )
-            )
         self._billing_close_other_payments()
+        if amount is None:
+            amount = self._billing_get_chargeable_amount() or sum(
+                self.mapped("amount_residual")
+            )
+        self._billing_check_amount(amount)
         # sudo: attempts are internal; the rights on invoice and card were checked.
         Transaction = self.env["payment.transaction"].sudo()
         card = token.sudo()  # sudo: customers do not see providers.
@@ -150,22 +153,25 @@ class AccountMove(models.Model):
         reference = Transaction._compute_reference(
             provider.code, prefix=", ".join(self.mapped("name"))[:40]
         )
-        attempt = Transaction.create(
-            {
-                "provider_id": provider.id,
-                "payment_method_id": card.payment_method_id.id,
-                "reference": reference,
-                "amount": amount,
-                "currency_id": currency.id,
-                "partner_id": self[0].partner_id.id,
-                "token_id": token.id,
-                "operation": "online_token" if is_customer_present else "offline",
-                "invoice_ids": [Command.set(self.ids)],
-                "billing_is_customer_present": is_customer_present,
-                "billing_is_open": True,
-                "billing_key": Transaction._billing_make_key(provider, reference),
-            }
-        )
+        # A job goes on when it is refused: nothing of it stays.
+        with savepoint(self.env):
+            attempt = Transaction.create(
+                {
+                    "provider_id": provider.id,
+                    "payment_method_id": card.payment_method_id.id,
+                    "reference": reference,
+                    "amount": amount,
+                    "currency_id": currency.id,
+                    "partner_id": self[0].partner_id.id,
+                    "token_id": token.id,
+                    "operation": "online_token" if is_customer_present else "offline",
+                    "invoice_ids": [Command.set(self.ids)],
+                    "billing_customer_ref": card.provider_ref,
+                    "billing_is_customer_present": is_customer_present,
+                    "billing_is_open": True,
+                    "billing_key": Transaction._billing_make_key(provider, reference),
+                }
+            )
         # sudo: customers pay their own without a right to write.
         trust(self).sudo().billing_attempt_id = attempt
         return attempt
@@ -207,6 +213,9 @@ class AccountMove(models.Model):
                         invoice=invoice.display_name,
                     )
                 )
+        self._billing_check_together()
+
+    def _billing_check_together(self):
         if (
             len(self.company_id) > 1
             or len(self.currency_id) > 1
@@ -246,6 +255,7 @@ class AccountMove(models.Model):
             )
         # Before anything is written down: it says so if Stripe is not set up.
         card.provider_id._billing_get_gateway()
+        card.provider_id._billing_check_mode()
         if card.billing_is_expired:
             raise UserError(
                 self.env._(
@@ -254,9 +264,10 @@ class AccountMove(models.Model):
                 )
             )
 
-    def _billing_close_other_payments(self):
+    def _billing_close_other_payments(self, but=None):
         """Give up payments that customers began and did not finish (W1).
 
+        :param but: the `payment.transaction` that asks.
         :raise UserError: if one of them was paid meanwhile, is at a bank, or cannot be
             given up.
         """
@@ -270,6 +281,7 @@ class AccountMove(models.Model):
                 and tx.operation not in ("refund", "validation")
                 and tx.provider_reference
                 and not tx.billing_is_open
+                and tx != but
             )
         )
         for other in others:
@@ -297,26 +309,6 @@ class AccountMove(models.Model):
                     )
                 ) from LockError(self.env._("A payment is under way."))
             other._billing_apply(charge)
-
-    def _billing_check_chargeable(self, attempt):
-        """Check a payment that a customer begins on Odoo's own form.
-
-        :raise UserError: if it would pay more than is owed, or beside another one.
-        """
-        invoices = self.sudo()  # sudo: customers pay without a right to write.
-        invoices._billing_lock()
-        invoices._billing_settle_attempts()
-        due = sum(invoices.mapped("amount_residual"))
-        if attempt.currency_id.compare_amounts(attempt.amount, due) > 0:
-            raise UserError(
-                self.env._(
-                    "Only %(due)s are left to pay. Reload the page.",
-                    due=format_amount(self.env, due, attempt.currency_id),
-                )
-            )
-        others = invoices.transaction_ids - attempt
-        if others:
-            invoices._billing_close_other_payments()
 
     # === BUSINESS METHODS - REFUND === #
 

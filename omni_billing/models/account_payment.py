@@ -1,5 +1,5 @@
-from odoo import api, fields, models
-from odoo.exceptions import AccessError
+from odoo import Command, api, fields, models
+from odoo.exceptions import AccessError, UserError
 
 
 class AccountPayment(models.Model):
@@ -74,6 +74,50 @@ class AccountPayment(models.Model):
             # sudo: no more of it, the dialog is the user's.
             return invoice.sudo(False).action_billing_refund()
         return super().action_refund_wizard()
+
+    # === OVERRIDES OF ACCOUNT_PAYMENT === #
+
+    def action_post(self):
+        """Override of `account_payment`, which charges the card of a payment here.
+
+        What is known of the invoices comes first: it may commit. A payment whose
+        charge did not go through is no money, also if it was left as a draft.
+        """
+        # sudo: who enters payments does not read attempts.
+        charges = self.sudo().payment_transaction_id.filtered(
+            lambda tx: tx.provider_code == "stripe" and tx.operation != "refund"
+        )
+        if unpaid := charges.filtered(lambda tx: tx.state != "done"):
+            raise UserError(
+                self.env._(
+                    "Stripe has not confirmed the payment %(reference)s. It is posted"
+                    " when it does; if it failed, cancel it and enter another one.",
+                    reference=unpaid[0].reference,
+                )
+            )
+        for payment in self:
+            if payment.payment_token_id and not payment.payment_transaction_id:
+                payment._billing_get_charged_invoices()._billing_settle_attempts()
+        return super().action_post()
+
+    def _prepare_payment_transaction_vals(self, **extra_create_values):
+        """Override of `account_payment`: it is known of the invoices they are for."""
+        values = super()._prepare_payment_transaction_vals(**extra_create_values)
+        invoices = self._billing_get_charged_invoices()
+        return values | {"invoice_ids": [Command.set(invoices.ids)]}
+
+    def _billing_get_charged_invoices(self):
+        """Return what a saved card is charged for: as it was made, or as Odoo knows."""
+        self.ensure_one()
+        context = self.env.context
+        records = self.env["account.move"]
+        if self.invoice_ids:
+            return self.invoice_ids
+        if context.get("active_model") in ("account.move", "account.move.line"):
+            records = self.env[context["active_model"]].browse(
+                context.get("active_ids")
+            )
+        return records.move_id if records._name == "account.move.line" else records
 
     # === BUSINESS METHODS === #
 

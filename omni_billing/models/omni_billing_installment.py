@@ -102,7 +102,7 @@ class OmniBillingInstallment(models.Model):
                     self.env._("Each scheduled payment has to be more than zero.")
                 )
         planned = sum(invoice._billing_get_coming_payments().mapped("amount"))
-        left = invoice.amount_residual - planned
+        left = invoice._billing_get_chargeable_amount() - planned
         total = sum(amount for _day, amount in payments)
         if currency.compare_amounts(total, left) > 0:
             raise UserError(

@@ -60,6 +60,24 @@ class PaymentProvider(models.Model):
             ) from GatewayDenied("no_key", "There is no key.")
         return StripeGateway(secret_key, self._billing_get_test_url("stripe_api_base"))
 
+    def _billing_check_mode(self):
+        """Check it before money moves: an outcome of the other mode counts nowhere.
+
+        :raise UserError: if test mode has a live key, or the reverse.
+        """
+        self.ensure_one()
+        provider = self.sudo()  # sudo: administrators alone read the secret key.
+        key = provider.stripe_secret_key or ""
+        if ("_live_" if provider.state == "test" else "_test_") in key[:8]:
+            raise UserError(
+                self.env._(
+                    "Nothing was charged: %(provider)s is set to another mode (test, or"
+                    " enabled) than its secret key is made for. An administrator sets"
+                    " it right in Invoicing > Configuration > Payment Providers.",
+                    provider=provider.display_name,
+                )
+            )
+
     def _billing_get_test_url(self, name):
         """Return another address of Stripe; in test mode only (design §3)."""
         self.ensure_one()

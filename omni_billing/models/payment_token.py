@@ -122,9 +122,12 @@ class PaymentToken(models.Model):
     def _billing_is_seen(self):
         """Whether the user may see these cards in the portal, if that is where it is.
 
-        A contact sees its own; those of its company if it sees the account.
+        A guest sees none, a contact its own; those of its company if it sees the
+        account.
         """
         user = self.env.user
+        if user._is_public():
+            return False
         if not user._is_portal():
             return True
         account = user._billing_get_account()
@@ -135,13 +138,53 @@ class PaymentToken(models.Model):
         )
 
     def _billing_check_seen(self):
-        if not self._billing_is_seen():
+        """Check that the user may pay with these cards, or delete them.
+
+        :raise AccessError: if not.
+        """
+        user = self.env.user
+        if self._billing_is_seen():
+            return
+        if user._is_public():
             raise AccessError(
                 self.env._(
-                    "This card is the company's, and your login does not see its"
-                    " account. Ask a colleague who does, or the seller."
+                    "Sign in to use a saved card: a link does not open them. Nothing"
+                    " was charged. You can also enter the number of a card."
                 )
             )
+        if self._billing_get_owners() != user.commercial_partner_id:
+            self._billing_raise_foreign()
+        raise AccessError(
+            self.env._(
+                "This card is the company's, and your login does not see its"
+                " account. Ask a colleague who does, or the seller."
+            )
+        )
+
+    def _billing_check_own(self):
+        """Check cards of which anybody may have sent the id.
+
+        :raise AccessError: if they are not of the customer that the user belongs to.
+            Whether there is such a card is told to nobody else.
+        """
+        if not self.env.user._is_public() and (
+            self._billing_get_owners() != self.env.user.commercial_partner_id
+        ):
+            self._billing_raise_foreign()
+        self._billing_check_seen()
+
+    def _billing_get_owners(self):
+        """Return the customers whose these cards are."""
+        # sudo: cards name contacts of the company.
+        return self.sudo().exists().partner_id.commercial_partner_id
+
+    def _billing_raise_foreign(self):
+        raise AccessError(
+            self.env._(
+                "This card is not one of yours. Nothing was charged: choose one of your"
+                " own, or enter the number of a card."
+            )
+        )
 
     def _billing_find_siblings(self):
         """Return the other cards of the customer, at the same account."""

@@ -100,42 +100,6 @@ class PaymentTransaction(models.Model):
                     )
                 )
 
-    @api.constrains("provider_id", "token_id", "invoice_ids")
-    def _billing_check_beginning(self):
-        """Check the payment of an invoice, or the saving of a card, as it begins.
-
-        Provider and card are ids that a browser sent, on any of Odoo's pages.
-        """
-        for tx in self.sudo():  # sudo: who pays does not read providers.
-            if tx.state == "draft":
-                tx.token_id._billing_check_seen()
-            is_ours = tx.invoice_ids or tx.operation == "validation"
-            has_begun = tx.state != "draft" or tx.source_transaction_id
-            if is_ours and not has_begun and not tx._billing_is_provider_right():
-                raise UserError(
-                    self.env._(
-                        "This way to pay is not available here. Nothing was charged:"
-                        " reload the page and choose another one."
-                    )
-                )
-
-    def _billing_is_provider_right(self):
-        """Whether the provider is one that the page could have offered."""
-        provider, card, user = self.provider_id, self.token_id, self.env.user
-        if provider.state == "disabled":
-            return False
-        if card and (card.provider_id != provider or not card.active):
-            return False
-        if not card and not provider.is_published and not user._is_internal():
-            return False
-        if self.invoice_ids:
-            # A branch takes money with the providers of a company above it.
-            return all(
-                provider.company_id in company.parent_ids
-                for company in self.invoice_ids.company_id
-            )
-        return provider.company_id in (self.env.company | user.company_ids).parent_ids
-
     # === BUSINESS METHODS - CHARGE === #
 
     def _billing_send(self):
@@ -250,8 +214,10 @@ class PaymentTransaction(models.Model):
             self._billing_fail(message, code, detail=str(error))
 
     def _billing_apply_charge(self, charge):
-        expected = (self._billing_to_minor(self.amount), self.currency_id.name.lower())
-        if charge.is_paid and (charge.amount, charge.currency) != expected:
+        outcome = self._billing_read_charge(charge)
+        if not self._billing_is_own(outcome):
+            return
+        if charge.is_paid and not self._billing_is_amount_right(outcome):
             # It cannot be, and must not be lost if it is: a person has to look.
             self._billing_tell_amount(charge.amount, charge.currency, charge.id)
             self._billing_fail(self.env._("The amount differs."), "amount")
@@ -377,6 +343,8 @@ class PaymentTransaction(models.Model):
         self._billing_close()
         self.billing_decline_code = code
         self._set_error(message, extra_allowed_states=("cancel",))
+        # What Odoo's dialog made before it charged the card.
+        self.payment_id.filtered(lambda made: made.state == "draft").action_cancel()
         is_refund = self.operation == "refund"
         note = "\n".join(filter(None, (message, detail)))
         self._billing_log("refund_failed" if is_refund else "charge_failed", note)
@@ -1026,16 +994,6 @@ class PaymentTransaction(models.Model):
                 if not name.startswith("shipping[")
             }
         return sent
-
-    def _stripe_create_intent(self):
-        """Override of `payment_stripe`: one open payment for an invoice (W1)."""
-        if self.operation != "validation" and self.invoice_ids:
-            self.invoice_ids._billing_check_chargeable(self)
-        intent = super()._stripe_create_intent()
-        if intent and self.operation != "validation":
-            # Known before the customer pays, so that it can be given up.
-            self.provider_reference = intent["id"]
-        return intent
 
     def _stripe_prepare_mandate_options(self):
         """Override of `payment_stripe`: mandates of India are for its currency."""

@@ -57,10 +57,10 @@ class FakeGateway:
     def wait(self):
         self.plan.append(("status", "processing"))
 
-    def begin(self, charge_id, status, amount, currency="usd"):
+    def begin(self, charge_id, status, amount, description):
         """Have a payment that began on Odoo's own form."""
         self.charges[charge_id] = Charge(
-            charge_id, status, amount, currency, "secret", "", None
+            charge_id, status, amount, "usd", "secret", description, None
         )
 
     def settle(self, charge_id, status):
@@ -132,7 +132,7 @@ class FakeGateway:
             raise GatewayUnknown("", "No answer")
         self.detached.append(card)
 
-    def charge(self, *, key, reference, amount, currency, is_customer_present, **_kw):
+    def charge(self, *, key, reference, amount, currency, is_customer_present, **kw):
         self._replay(key)
         if key in self.keys:
             return self.charges[self.keys[key]]
@@ -154,6 +154,8 @@ class FakeGateway:
             "secret",
             reference,
             value if kind == "decline" else None,
+            kw.get("customer"),
+            kw.get("database", ""),
         )
         if is_customer_present and charge.needs_customer:
             charge = replace(charge, status="requires_action", decline=None)

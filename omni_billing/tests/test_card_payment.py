@@ -122,6 +122,8 @@ class TestCardPayment(CardCommon):
         ):
             for user in (self.portal, guest):
                 for name, provider in providers.items():
+                    if user == guest and "operation" in what:
+                        continue  # saves no card at all
                     with (
                         self.subTest(name, **what, user=user.login),
                         self.assertRaisesRegex(UserError, "not available here"),
@@ -203,7 +205,8 @@ class TestCardPayment(CardCommon):
         self.assertEqual(action["params"]["type"], "warning")
         self.assertEqual(invoice.billing_state, "unpaid")
         self.assertTrue(invoice.billing_attempt_id.billing_is_open)
-        self.env["payment.transaction"]._cron_resolve()
+        # sudo: as the job.
+        self.env["payment.transaction"].sudo()._cron_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self.assertFalse(invoice.billing_attempt_id)
         self.assertEqual(len(self.gateway.charges), 1)
@@ -271,7 +274,8 @@ class TestCardPayment(CardCommon):
         self.assertEqual(attempt.state, "pending")
         self.assertTrue(invoice.billing_attempt_id)
         self.gateway.settle("pi_0", "succeeded")
-        self.env["payment.transaction"]._cron_resolve()
+        # sudo: as the job.
+        self.env["payment.transaction"].sudo()._cron_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self._assert_agrees()
 
@@ -324,7 +328,8 @@ class TestCardPayment(CardCommon):
             # Odoo moved the entry to the next open day by itself.
             self.assertEqual(invoice.billing_state, "paid")
         self.company.fiscalyear_lock_date = False
-        self.env["payment.transaction"]._cron_resolve()
+        # sudo: as the job.
+        self.env["payment.transaction"].sudo()._cron_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self._assert_agrees()
 
@@ -518,7 +523,8 @@ class TestCardPayment(CardCommon):
                 self.gateway.lose(is_executed)
                 attempt = invoice._billing_refund()
                 self.assertTrue(attempt.billing_is_open)
-                self.env["payment.transaction"]._cron_resolve()
+                # sudo: as the job.
+                self.env["payment.transaction"].sudo()._cron_resolve()
                 self.assertEqual(invoice.billing_state, "refunded")
                 self.assertEqual(self.gateway.taken, 0)
                 self._assert_agrees()

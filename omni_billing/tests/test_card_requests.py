@@ -160,6 +160,10 @@ class TestRequests(RequestCommon):
                 )
         rupee = self.env.ref("base.INR")
         rupee.active = True
+        self.answers["setup_intents"] = lambda _data: {
+            **INTENT,
+            "id": f"seti_{len(self.sent)}",
+        }
         # Mandates of Indian banks are for rupees, which Odoo asks for none.
         for currency in (self.currency, rupee, self.env.ref("base.EUR")):
             saving = self._begin(operation="validation", currency_id=currency.id)

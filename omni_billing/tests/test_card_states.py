@@ -19,9 +19,8 @@ class TestPaymentsDecidedElsewhere(CardCommon):
         """Begin a payment on Odoo's own form that stands so at Stripe."""
         amount = invoice.amount_residual
         reference = f"pi_form_{len(self.gateway.charges)}"
-        self.gateway.begin(reference, status, round(amount * 100))
         # sudo: as Odoo's controllers.
-        return (
+        payment = (
             self.env["payment.transaction"]
             .sudo()
             .create(
@@ -38,6 +37,9 @@ class TestPaymentsDecidedElsewhere(CardCommon):
                 | values
             )
         )
+        minor = round(amount * 100)
+        self.gateway.begin(reference, status, minor, payment.reference)
+        return payment
 
     def _begin_debit(self, invoice):
         """Begin a debit of a bank account: the bank takes days."""
@@ -78,8 +80,10 @@ class TestPaymentsDecidedElsewhere(CardCommon):
             payment = self._begin(each, "requires_capture")
             payment._set_authorized()
             payment.last_state_change -= timedelta(days=6)
-            self.gateway.begin(payment.provider_reference, "succeeded", amount)
-        self.env["payment.transaction"]._cron_resolve()
+            reference = payment.provider_reference
+            self.gateway.begin(reference, "succeeded", amount, payment.reference)
+        # sudo: as the job.
+        self.env["payment.transaction"].sudo()._cron_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self.assertEqual(second.billing_state, "unpaid")
         self.assertIn("2000", second.activity_ids.note)
@@ -96,6 +100,7 @@ class TestPaymentsDecidedElsewhere(CardCommon):
                 "amount": asked,
                 "amount_received": taken,
                 "currency": "usd",
+                "description": payment.reference,
             }
             payment._process("stripe", {"payment_intent": intent})
             self.assertEqual(payment.state, "done" if asked == taken else "error")
@@ -154,7 +159,8 @@ class TestPaymentsDecidedElsewhere(CardCommon):
         paid, lost = map(self._begin_debit, (invoice, second))
         for payment in paid + lost:
             payment.last_state_change -= timedelta(days=7)
-        Transaction = self.env["payment.transaction"]
+        # sudo: as the job.
+        Transaction = self.env["payment.transaction"].sudo()
         Transaction._cron_resolve()
         self.assertEqual((paid + lost).mapped("state"), ["pending", "pending"])
         self.gateway.settle(paid.provider_reference, "succeeded")

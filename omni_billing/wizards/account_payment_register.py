@@ -1,10 +1,21 @@
-from odoo import models
+from odoo import Command, models
 
 
 class AccountPaymentRegister(models.TransientModel):
-    """Odoo's dialog *Pay*, on invoices of ours."""
+    """Odoo's dialog *Pay*, on invoices of ours; it can charge a saved card too."""
 
     _inherit = "account.payment.register"
+
+    def _create_payment_vals_from_wizard(self, batch_result):
+        """Override of `account_payment`: a card is charged for these invoices.
+
+        Odoo takes them from the context, which a program need not give.
+        """
+        values = super()._create_payment_vals_from_wizard(batch_result)
+        if values.get("payment_token_id"):
+            invoices = batch_result["lines"].move_id
+            values["invoice_ids"] = [Command.set(invoices.ids)]
+        return values
 
     def _init_payments(self, to_process, edit_mode=False):
         """Override of `account`: what is received for our invoices is booked at once.

@@ -336,6 +336,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
                 self.env._("The scheduled payment is one of another invoice.")
             )
         self._check_amount(invoices)
+        if self.mode != "stripe":
+            invoices._billing_check_amount(self.amount)
         getattr(self, f"_pay_by_{self.mode}")(invoices)
         return invoices
 

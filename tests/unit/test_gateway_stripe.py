@@ -184,6 +184,8 @@ def test_charge_and_refund(gateway, server, customer):
     paid = charge(gateway, customer)
     assert paid.is_paid
     assert (paid.amount, paid.currency, paid.reference) == (5000, "eur", "INV/1")
+    # What it is known by: another one's counts for nothing.
+    assert (paid.customer, paid.database, paid.is_live) == (customer, "db", False)
     assert gateway.get_charge(paid.id) == paid
     assert gateway.find_charge(customer, "INV/1", "db", NOW).id == paid.id
     assert gateway.find_charge(customer, "INV/2", "db", NOW) is None
@@ -220,6 +222,7 @@ def test_decline_is_an_answer(gateway, server, customer, card, code, decline_cod
     assert declined.decline.code == code
     assert declined.decline.decline_code == decline_code
     assert declined.id.startswith("pi_")
+    assert (declined.customer, declined.database) == (customer, "db")
     assert server.totals().get("eur", {}).get("charged", 0) == 0
 
 

@@ -1,0 +1,57 @@
+from unittest.mock import patch
+
+from odoo.fields import Command
+
+from .card_common import CardCommon
+from .fake_api import FakeApi
+
+
+class DoorsCommon(CardCommon):
+    """Odoo's own ways to pay, with the same Stripe behind them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.provider.is_published = True
+        # sudo: parameters are an administrator's.
+        parameters = cls.env["ir.config_parameter"].sudo()
+        parameters.set_param("account_payment.enable_portal_payment", "True")
+        cls.neighbor = cls.env["res.partner"].create(
+            {"name": "Neighbor", "is_company": True}
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.api = FakeApi(self.gateway)
+        seam = patch.object(
+            type(self.provider),
+            "_send_api_request",
+            lambda _provider, *args, **kwargs: self.api.send(*args, **kwargs),
+        )
+        seam.start()
+        self.addCleanup(seam.stop)
+
+    def _create_payment(self, invoice=None, user=None, **values):
+        """Create what Odoo's pages create."""
+        Transaction = self.env["payment.transaction"].with_user(user or self.portal)
+        return Transaction.sudo().create(  # sudo: as Odoo's controllers.
+            {
+                "provider_id": self.provider.id,
+                "payment_method_id": self.method.id,
+                "amount": invoice.amount_residual if invoice else 45,
+                "currency_id": self.currency.id,
+                "partner_id": (invoice.partner_id if invoice else self.customer).id,
+                "operation": "online_direct",
+                "invoice_ids": [Command.set(invoice.ids)] if invoice else [],
+            }
+            | values
+        )
+
+    def _open_form(self, invoice=None, **values):
+        """Have a customer open Odoo's form: the payment, and its intent at Stripe."""
+        payment = self._create_payment(invoice, **values)
+        payment._get_processing_values()
+        return payment, list(self.api.intents)[-1]
+
+    def _count_payments(self):
+        return self.env["payment.transaction"].sudo().search_count([])
