@@ -11,6 +11,24 @@ ANYBODY = ("nobody", "amy", "gus", "pat")
 
 
 @pytest.mark.parametrize("route", ROUTES)
+def test_saved_card_by_the_link(world, route):
+    """Charge each saved card with nothing but the link of an invoice"""
+    invoice = world.bill()
+    before = world.charged()
+    for name in TOKENS:
+        with refused():
+            world.begin(
+                world.nobody,
+                invoice,
+                route.format(id=invoice.id),
+                flow="token",
+                token_id=world.ids["tokens"][name],
+            )
+    assert world.charged() == before
+    assert world.state(invoice) == "unpaid"
+
+
+@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("name", ["globex", "hidden"])
 def test_card_of_a_stranger(world, route, name):
     """Pay an invoice of one's own with the card of another customer"""

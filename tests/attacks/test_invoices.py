@@ -87,6 +87,41 @@ def _picture(world, invoice):
     }
 
 
+@tried_by(*EVERYBODY)
+def test_fields_of_an_invoice(world, untouched, who):
+    """Write each field of a numbered invoice"""
+    for name, value in VALUES.items():
+        for context in ({}, {"tracking_disable": True, "skip_readonly_check": True}):
+            _try(who, "account.move", "write", [untouched.id], {name: value}, context)
+
+
+@tried_by(*EVERYBODY)
+def test_fields_of_its_lines(world, untouched, who):
+    """Write each field of a line of a numbered invoice, add one, or take one away"""
+    query = "SELECT id FROM account_move_line WHERE move_id = %s"
+    lines = [id for (id,) in world.sql(query, untouched.id)]
+    for name, value in LINE_VALUES.items():
+        for id in lines:
+            _try(who, "account.move.line", "write", [id], {name: value}, {})
+    for context in ({}, {"force_delete": True, "dynamic_unlink": True}):
+        for id in lines:
+            _try(who, "account.move.line", "unlink", [id], None, context)
+        values = {"move_id": untouched.id, "name": "More", "price_unit": 1}
+        _try(who, "account.move.line", "create", [values], None, context)
+
+
+@tried_by(*EVERYBODY)
+def test_delete_an_invoice(world, untouched, who):
+    """Delete a numbered invoice, reset it, or make another kind of entry of it"""
+    trusted = {"force_delete": True, "omni_billing_trusted": True}
+    for method in (
+        *("unlink", "button_draft", "action_switch_move_type", "button_hash"),
+        *("button_request_cancel", "action_reverse", "refresh_invoice_currency_rate"),
+    ):
+        for context in ({}, trusted):
+            _try(who, "account.move", method, [untouched.id], None, context)
+
+
 @tried_by(*CLERKS)
 def test_resequence(world, untouched, who):
     """Give numbered invoices other numbers, by Odoo's dialog"""

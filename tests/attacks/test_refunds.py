@@ -62,6 +62,82 @@ WAYS = (
 
 
 @tried_by(*STRANGERS, *CLERKS)
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_refund_without_right(world, paid, who, way):
+    """Refund a card payment without the right to, in each way that Odoo has"""
+    before = world.charged()
+    with refused():
+        way(world, who, paid)
+    assert world.charged() == before
+    assert world.state(paid[0]) == "paid"
+
+
+@pytest.mark.parametrize("way", WAYS[:3], ids=lambda way: way.__name__)
+def test_refund_by_odoo_s_ways(world, way):
+    """Refund by Odoo's own buttons as a manager: with a credit note, or not at all"""
+    invoice = world.bill()
+    intent = world.pay(world.amy, invoice)
+    [[transaction, payment]] = world.sql(
+        "SELECT id, payment_id FROM payment_transaction WHERE provider_reference = %s",
+        intent,
+    )
+    before = world.charged()
+    try:
+        way(world, world.mia, (invoice, transaction, payment))
+    except Refused:
+        pass
+    world.work()
+    back = before - world.charged()
+    [[credited]] = world.sql(
+        "SELECT coalesce(sum(amount_total), 0) FROM account_move"
+        " WHERE reversed_entry_id = %s AND state = 'posted'",
+        invoice.id,
+    )
+    assert credited == back
+    assert world.left(invoice) == 0
+
+
+@tried_by(*STRANGERS, *CLERKS, "mia")
+def test_transaction_forged(world, paid, who):
+    """Write down a payment that there was not, or change what there was"""
+    invoice = world.bill()
+    values = {
+        "provider_id": world.ids["provider"],
+        "payment_method_id": world.ids["card_method"],
+        "amount": invoice.amount,
+        "currency_id": 1,
+        "partner_id": world.ids["partners"]["acme"],
+        "operation": "online_direct",
+        "invoice_ids": [(6, 0, [invoice.id])],
+    }
+    for state in ("done", "authorized", "pending", "draft"):
+        with refused():
+            forged = {"state": state, "reference": f"{state}-{who}-{invoice.id}"}
+            who.call("payment.transaction", "create", [{**values, **forged}])
+    reference = world.begin(world.amy, invoice)["reference"]
+    [[begun]] = world.sql(
+        "SELECT id FROM payment_transaction WHERE reference = %s", reference
+    )
+    for change in (
+        {"state": "done"},
+        {"amount": 1},
+        {"provider_reference": "pi_1"},
+        {"invoice_ids": [(5,)]},
+        {"is_post_processed": True},
+        {"billing_is_open": False},
+        {"token_id": world.ids["tokens"]["globex"]},
+    ):
+        for id in (begun, paid[1]):
+            with refused():
+                who.call("payment.transaction", "write", [id], change)
+    for id in (begun, paid[1]):
+        with refused():
+            who.call("payment.transaction", "unlink", [id])
+    world.work()
+    assert world.state(invoice) == "unpaid"
+
+
+@tried_by(*STRANGERS, *CLERKS)
 def test_payment_undone(world, paid, who):
     """Take the booked payment of a card back, without the money"""
     for method in ("action_draft", "action_cancel", "action_reject", "unlink"):

@@ -90,6 +90,25 @@ WAYS = (
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_pay_again_before_it_is_booked(world, unbooked, way):
+    """Pay again, in each way, while a payment is made and not booked"""
+    before = world.charged()
+    try:
+        way(world, unbooked)
+    except Refused:
+        pass
+    assert world.charged() == before
+    world.hear()
+    assert world.state(unbooked) == "paid"
+    [[payments]] = world.sql(
+        "SELECT count(*) FROM account_partial_reconcile r"
+        " JOIN account_move_line l ON l.id = r.debit_move_id WHERE l.move_id = %s",
+        unbooked.id,
+    )
+    assert payments == 1
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_pay_while_a_saved_card_is_charged(world, way):
     """Pay again, in each way, while a saved card is charged"""
     invoice = world.bill()

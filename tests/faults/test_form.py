@@ -155,6 +155,14 @@ def test_tab_closed_at_stripe_unpaid(customer):
     assert customer.confirm() == "payment_intent_unexpected_state"
 
 
+def test_tab_closed_before_the_status(customer):
+    """Form: the tab is closed before the page of the status; staff charge the card."""
+    assert not customer.begin()
+    assert customer.confirm() == "succeeded"
+    customer.come_back().result().expect()
+    customer.case.run(by="ben")
+
+
 @pytest.mark.parametrize("step", ["outcome read", "outcome written"])
 def test_killed_coming_back(customer, step):
     """Form: killed on the way back, before the outcome is committed; then reloaded."""
@@ -162,6 +170,16 @@ def test_killed_coming_back(customer, step):
     assert customer.confirm() == "succeeded"
     customer.come_back(stop=step).wait_until_stopped().kill()
     customer.go_home()
+
+
+@pytest.mark.parametrize("step", ["unbooked", "booked"])
+def test_killed_booking(customer, step):
+    """Form: killed at the page of the status, before it is committed."""
+    assert not customer.begin()
+    assert customer.confirm() == "succeeded"
+    customer.come_back().result().expect()
+    customer.look(stop=step).wait_until_stopped().kill()
+    customer.case.run(by="ben")
 
 
 def test_stripe_down_coming_back(customer):
