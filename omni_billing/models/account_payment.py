@@ -69,7 +69,7 @@ class AccountPayment(models.Model):
         self.ensure_one()
         # sudo: who may refund, that dialog says.
         online = self.sudo().payment_transaction_id
-        invoice = online and online._billing_get_invoices()
+        invoice = online and online._billing_get_customer_invoices()
         if online.provider_code == "stripe" and len(invoice) == 1:
             # sudo: no more of it, the dialog is the user's.
             return invoice.sudo(False).action_billing_refund()
@@ -119,7 +119,7 @@ class AccountPayment(models.Model):
             )
         return records.move_id if records._name == "account.move.line" else records
 
-    # === BUSINESS METHODS === #
+    # === HELPERS === #
 
     def _billing_get_reference(self):
         """Return the PaymentIntent id (F136), or the manual reference (F141)."""

@@ -71,10 +71,10 @@ class PaymentTransaction(models.Model):
             self.provider_code == "stripe"
             or self.billing_key
             or self.billing_refund_invoice_id
-            or self._billing_get_invoices()
+            or self._billing_get_customer_invoices()
         )
 
-    def _billing_get_invoices(self):
+    def _billing_get_customer_invoices(self):
         """Return the customer's invoices that it pays, or that its source paid."""
         self.ensure_one()
         invoices = self.invoice_ids | self.source_transaction_id.invoice_ids
@@ -104,7 +104,7 @@ class PaymentTransaction(models.Model):
         :raise AccessError: if the user may not refund.
         """
         self.ensure_one()
-        invoices = self._billing_get_invoices()
+        invoices = self._billing_get_customer_invoices()
         if not invoices:
             return super()._refund(amount_to_refund=amount_to_refund)
         if not self.env.user.has_group("omni_billing.omni_billing_group_manager"):
@@ -141,7 +141,7 @@ class PaymentTransaction(models.Model):
     def _capture(self, amount_to_capture=None):
         """Override of `payment`: what is captured is owed still, and staff take it."""
         self.ensure_one()
-        if invoices := self._billing_get_invoices():
+        if invoices := self._billing_get_customer_invoices():
             self._billing_check_staff(invoices)
             invoices._billing_lock()
             for invoice in invoices.filtered("billing_attempt_id"):
@@ -152,7 +152,7 @@ class PaymentTransaction(models.Model):
                         invoice=invoice.display_name,
                     )
                 )
-            due = sum(invoices.mapped("amount_residual"))
+            due = invoices._billing_get_chargeable_amount(self)
             amount = amount_to_capture or self.amount
             if self.currency_id.compare_amounts(amount, due) > 0:
                 raise UserError(
@@ -169,7 +169,7 @@ class PaymentTransaction(models.Model):
     def _void(self, amount_to_void=None):
         """Override of `payment`: staff give up what customers authorized."""
         self.ensure_one()
-        if invoices := self._billing_get_invoices():
+        if invoices := self._billing_get_customer_invoices():
             self._billing_check_staff(invoices)
         return super()._void(amount_to_void=amount_to_void)
 

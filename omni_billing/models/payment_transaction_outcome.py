@@ -2,7 +2,6 @@ import logging
 from dataclasses import dataclass
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
 from odoo.fields import Domain
 
 from .. import const
@@ -11,8 +10,6 @@ from ..tools.commit import check_can_commit, commit
 
 _logger = logging.getLogger(__name__)
 
-#: What somebody without the superuser's rights may write: that it is booked.
-WRITABLE = {"is_post_processed", "payment_id"}
 #: Stripe's words for money that was taken, or is held for us.
 PAID = ("succeeded", "requires_capture")
 
@@ -58,33 +55,6 @@ class PaymentTransaction(models.Model):
         " OR starts_with(provider_reference, 'seti_'))",
         "This is the payment of another transaction already.",
     )
-
-    # === CRUD METHODS === #
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        """Override of `payment`: Odoo lets whoever makes invoices write payments."""
-        if not self.env.su:
-            ids = [values.get("provider_id") for values in vals_list]
-            # sudo: providers are an administrator's.
-            self._billing_check_hand(self.env["payment.provider"].sudo().browse(ids))
-        return super().create(vals_list)
-
-    def write(self, vals):
-        """Override of `payment`: as `create`."""
-        if not self.env.su and not vals.keys() <= WRITABLE:
-            self._billing_check_hand(self.sudo().provider_id)  # sudo: as above
-        return super().write(vals)
-
-    def _billing_check_hand(self, providers):
-        if "stripe" in providers.mapped("code"):
-            raise AccessError(
-                self.env._(
-                    "Payments at Stripe are not changed by hand: what Stripe says of"
-                    " them is what counts. Refund one on its invoice, or cancel its"
-                    " payment in Accounting."
-                )
-            )
 
     # === OVERRIDES OF PAYMENT === #
 

@@ -7,6 +7,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing import const
+from odoo.addons.omni_billing.tools.trust import trust
 
 from .card_common import CardCommon
 
@@ -126,7 +127,7 @@ class TestPaymentsDecidedElsewhere(CardCommon):
     def test_debit_pauses_reminders_and_late_fees(self):
         """Until it is decided, or nothing will be heard of it any more."""
         invoice = self._bill_amounts(45)
-        invoice.invoice_date_due = self.today - timedelta(days=40)
+        trust(invoice).invoice_date_due = self.today - timedelta(days=40)
         self.assertTrue(self._is_remindable(invoice))
         payment = self._begin_debit(invoice)
         self.assertFalse(self._is_remindable(invoice))

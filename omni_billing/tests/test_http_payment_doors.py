@@ -2,6 +2,7 @@ from urllib.parse import urlencode, urlsplit
 
 from odoo.tests import new_test_user, tagged
 
+from odoo.addons.omni_billing.tools.trust import trust
 from odoo.addons.payment import utils as payment_utils
 
 from .doors_common import DoorsCommon
@@ -152,7 +153,7 @@ class TestSavedCardsByAnyPage(PagesCommon):
         self.assertIn("overdue", self._begin(path, payment_reference="All"))
         self.portal.partner_id = self.customer
         self.env.registry.clear_cache()
-        self._bill_one(45).invoice_date_due = "2020-01-01"
+        trust(self._bill_one(45)).invoice_date_due = "2020-01-01"
         foreign = self._save_card("1881", partner=self.stranger)
         values = {"payment_reference": "All"}
         message = self._pay_with_card(path, foreign, **values)

@@ -12,6 +12,7 @@ from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.omni_billing.controllers.portal import BillingPortal
+from odoo.addons.omni_billing.tools.trust import trust
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
 from .card_common import CardCommon
@@ -305,7 +306,7 @@ class TestPortalLists(PortalCommon):
         """F19, F69: overdue is unpaid and late."""
         late, paid, note = self._bill_amounts(10, 20, 30)
         self._pay(paid, mode="cash")
-        late.invoice_date_due = self.today - timedelta(days=3)
+        trust(late).invoice_date_due = self.today - timedelta(days=3)
         self._create_credit(5)
         credit = self._bill()
         for query, expected in {
