@@ -96,10 +96,10 @@ def stop_at(registry, step, stop):
     elif step == "before the next refund":
         start = moves._billing_start_refund
 
-        def start_refund(self, amount, earlier, note=None):
+        def start_refund(self, amount, earlier, *values, **options):
             if earlier:
                 pause_with_snapshot(self)
-            return start(self, amount, earlier, note)
+            return start(self, amount, earlier, *values, **options)
 
         moves._billing_start_refund = start_refund
     elif step == "cash booked":
