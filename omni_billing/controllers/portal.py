@@ -431,9 +431,9 @@ class BillingPortal(PortalAccount, PaymentPortal):
         It may commit, and is asked before there is a payment that would stay.
         """
         # sudo: the page has checked who pays.
-        request.env["account.move"].sudo().browse(
-            invoice_ids
-        )._billing_settle_attempts()
+        moves_sudo = request.env["account.move"].sudo().browse(invoice_ids)
+        moves_sudo._billing_check_guest(request.env.user)
+        moves_sudo._billing_settle_attempts()
         return super()._process_transaction(
             partner_id, currency_id, invoice_ids, *args, **kw
         )

@@ -15,11 +15,23 @@ class AccountMove(models.Model):
 
     def _billing_check_chargeable(self, attempt):
         """Override: a guest does not give up what the customer is paying."""
-        invoices = self.sudo()  # sudo: customers pay without a right to write.
-        if not invoices._billing_is_own_of(attempt.create_uid):
-            invoices._billing_lock()
-            invoices._billing_check_customer_is_away(attempt)
+        # sudo: customers pay without a right to write.
+        self.sudo()._billing_check_guest(attempt.create_uid, attempt)
         return super()._billing_check_chargeable(attempt)
+
+    def _billing_check_guest(self, user, attempt=None):
+        """Check that a guest who begins to pay keeps the customer from nothing.
+
+        Before anything is given up, and once more under the lock.
+
+        :param attempt: the `payment.transaction` that begins, if there is one yet.
+        :raise UserError: if the customer is paying; the message says until when.
+        """
+        if not self._billing_is_own_of(user):
+            self._billing_lock()
+            self._billing_check_customer_is_away(
+                attempt or self.env["payment.transaction"]
+            )
 
     def _billing_is_own_of(self, user):
         """Whether a user is of the customer, or of the company: not just of a link."""

@@ -1,3 +1,4 @@
+from datetime import date
 from typing import NamedTuple
 
 from odoo import api, models
@@ -137,6 +138,9 @@ class OmniBillingTransaction(models.Model):
             return "1"
         if isinstance(cell, int | float) and is_number(cell):
             return f"{cell:.15g}" if isinstance(cell, float) else str(cell)
+        if isinstance(cell, date):
+            # As Odoo reads a workbook.
+            return str(cell)
         field = self._fields.get(name)
         is_amount = field is not None and field.type in ("float", "monetary")
         if is_text(cell) and not (is_amount and _is_no_amount(cell)):
