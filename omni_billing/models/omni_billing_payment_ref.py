@@ -22,7 +22,12 @@ class OmniBillingPaymentRef(models.Model):
     partner_id = fields.Many2one(
         "res.partner", string="Customer", required=True, readonly=True
     )
-    invoice_ids = fields.Many2many("account.move", string="Invoices", readonly=True)
+    invoice_ids = fields.Many2many(
+        "account.move",
+        "omni_billing_payment_ref_move_rel",
+        string="Invoices",
+        readonly=True,
+    )
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     amount = fields.Monetary(required=True, readonly=True)
     mode = fields.Selection(

@@ -1,5 +1,6 @@
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .common import BillingCommon
 
@@ -231,7 +232,9 @@ class TestImport(BillingCommon):
         columns = [*COLUMNS, "company_id/.id"]
         [row] = self._make_rows(1)
         row[3] = "7"
-        result = Transaction.load(columns, [[*row, str(self.company.id)]])
+        # The database has the last word.
+        with mute_logger("odoo.sql_db"):
+            result = Transaction.load(columns, [[*row, str(self.company.id)]])
         self.assertNotIn("1.25", str(result))
 
     def test_same_amount_written_otherwise_is_the_same(self):
