@@ -22,6 +22,7 @@
         "security/omni_billing_security.xml",
         "data/omni_billing_credit_type_data.xml",
         "data/ir_cron_data.xml",
+        "data/mail_activity_type_data.xml",
         "data/mail_template_data.xml",
         "data/omni_billing_template_data.xml",
         "data/mail_template_invoice_data.xml",

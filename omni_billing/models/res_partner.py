@@ -263,8 +263,7 @@ class ResPartner(models.Model):
         )
         staff = customer.user_id or self.env.ref("base.user_admin")
         self.activity_schedule(
-            "mail.mail_activity_data_warning",
-            summary=self.env._("Confirm the address for invoices"),
+            "omni_billing.mail_activity_confirm_address",
             note=plaintext2html(text),
             user_id=staff.id,
         )
@@ -281,7 +280,7 @@ class ResPartner(models.Model):
         # sudo: customers do not write contacts; who may confirm was checked.
         addresses = self.sudo().filtered("billing_is_unconfirmed")
         addresses.billing_is_unconfirmed = False
-        addresses.activity_unlink(["mail.mail_activity_data_warning"])
+        addresses.activity_unlink(["omni_billing.mail_activity_confirm_address"])
         for address in addresses:
             address._message_log(
                 body=self.env._(

@@ -97,6 +97,29 @@ def test_declined_intent_of_ones_own(world):
     assert world.state(invoice) == "unpaid"
 
 
+@pytest.mark.parametrize(("amount", "currency"), [(100, "usd"), (10000, "eur")])
+def test_cheaper_intent_of_ones_own(world, api, amount, currency):
+    """Come back from Stripe with a payment of another amount or currency"""
+    invoice = world.bill()
+    begun = world.begin(world.amy, invoice)
+    intent = api.payment_intents.create(
+        {
+            "amount": amount,
+            "currency": currency,
+            "confirm": True,
+            "payment_method": "pm_card_visa",
+            "description": begun["reference"],
+            "automatic_payment_methods": {
+                "enabled": True,
+                "allow_redirects": "never",
+            },
+        }
+    )
+    world.come_back(world.amy, begun["reference"], intent.id)
+    world.look(world.amy)
+    assert world.state(invoice) == "unpaid"
+
+
 def test_attempt_of_the_dialog_with_another_payment(world):
     """Come back from Stripe with a stranger's payment, for one that staff made"""
     used = world.pay(world.gus, world.bill("globex"))
