@@ -170,15 +170,17 @@ def test_dialog_twice_at_once(world):
         model = "omni.billing.payment.wizard"
         return world.sam.call(model, "action_pay", [wizard])
 
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
         first = pool.submit(press)
         hold.wait()
-        try:
-            press()
-        except Refused:
-            pass
+        second = pool.submit(press)
+        world.wait_for_a_turn()
         hold.release()
         first.result()
+        try:
+            second.result()
+        except Refused:
+            pass
     try:
         press()
     except Refused:

@@ -51,6 +51,7 @@ class World:
         self.stripe = stripe
         self.ids = ids
         self._databases = databases
+        self._jobs: list[int] = []
         self._people: dict[str, Person] = {}
         #: Events of Stripe that came.
         self._heard: set[str] = set()
@@ -106,6 +107,18 @@ class World:
         with self._databases.cursor(self.database) as cursor:
             cursor.execute(query, values)
             return cursor.fetchall() if cursor.description else []
+
+    def wait_for_a_turn(self) -> None:
+        """Wait until somebody at a dialog waits for who was there before."""
+        waiting = (
+            "SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE datname = current_database() AND locktype = 'advisory'"
+            " AND NOT granted"
+        )
+        end = time.monotonic() + SECONDS
+        while not self.sql(waiting):
+            assert time.monotonic() < end, "nobody waits"
+            time.sleep(0.02)
 
     def read(self, record: Invoice | int, *names: str, model="account.move") -> Any:
         """Read a record as it is now, with an administrator's rights."""
@@ -213,12 +226,17 @@ class World:
 
     def work(self) -> None:
         """Run the jobs, as Odoo does every few minutes."""
-        for name in JOBS:
-            module, _dot, name = name.partition(".")
-            [[job]] = self.sql(
-                "SELECT res_id FROM ir_model_data WHERE module = %s AND name = %s",
-                *(module, name),
-            )
+        if not self._jobs:
+            self._jobs = [
+                job
+                for name in JOBS
+                for [job] in self.sql(
+                    "SELECT res_id FROM ir_model_data"
+                    " WHERE module || '.' || name = %s",
+                    name,
+                )
+            ]
+        for job in self._jobs:
             done = self.admin.call("ir.cron", "method_direct_trigger", [job])
             assert done is True, done
 
@@ -275,15 +293,13 @@ class World:
         for intent in intents.values():
             if intent["status"] == "succeeded" and intent["description"] in invoices:
                 taken[invoices[intent["description"]]] += intent["amount_received"]
+        found = self.sql("SELECT id, name, amount_total FROM account_move")
+        moves = {id: (name, total) for id, name, total in found}
         for ids in taken:
-            [[total, names]] = self.sql(
-                "SELECT sum(amount_total), string_agg(name, ', ') FROM account_move"
-                " WHERE id IN %s",
-                tuple(ids),
-            )
+            names, totals = zip(*(moves[id] for id in sorted(ids)), strict=True)
             sum_of_all = sum(taken[part] for part in taken if part <= ids)
-            if sum_of_all > total * 100:
-                yield f"{names}: {sum_of_all} taken for {total}"
+            if sum_of_all > sum(totals) * 100:
+                yield f"{', '.join(names)}: {sum_of_all} taken for {sum(totals)}"
 
     def _find_done(self) -> list[tuple]:
         return self.sql(
