@@ -53,6 +53,8 @@
         "views/payment_views.xml",
         "views/omni_billing_menus.xml",
         "views/portal_templates.xml",
+        "views/portal_list_templates.xml",
+        "views/portal_pay_templates.xml",
     ],
     "assets": {
         "web.assets_backend": ["omni_billing/static/src/backend/**/*"],

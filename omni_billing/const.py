@@ -16,6 +16,12 @@ MAX_TITLE_LENGTH = 512
 #: Move types shown in our screens.
 BILLING_MOVE_TYPES = ("out_invoice", "out_refund")
 
+#: Values of ``billing_state`` of an invoice that something is owed of.
+UNPAID_STATES = ("unpaid", "partial")
+
+#: Values of ``charge_state`` of a payment that is still to come.
+COMING_STATES = ("due", "open", "retry")
+
 #: How long an answer of a mail server may be under way, and Mailjet may take to know a
 #: message.
 MAIL_GRACE = timedelta(minutes=5)
@@ -31,9 +37,6 @@ KEY_LIFE = timedelta(hours=23)
 #: Codes of ours, beside those of banks and Stripe: why an attempt was closed.
 NO_ACCESS = "no_access"
 CLOSED_BY_HAND = "closed_by_hand"
-
-#: How often what came of a call is written again, if others write at the same time.
-MAX_TRIES = 10
 
 #: Days in which a bank decides on a debit, or an authorization ends by itself.
 BANK_DAYS = 30
@@ -89,6 +92,13 @@ SOFT_DECLINES = {
     "try_again_later",
     "withdrawal_count_limit_exceeded",
 }
+
+#: The name that Mailjet logs in with to tell events.
+HOOK_USER = "mailjet"
+
+#: How long stored PDFs are kept, in days, and how much of them (F110); a size of 0 is
+#: no limit. The names of system parameters, after ``omni_billing.``.
+PURGE_DEFAULTS = {"pdf_max_days": 90, "pdf_max_idle_days": 30, "pdf_max_mb": 0}
 
 #: The database reads no greater id.
 MAX_ID = 2**31 - 1

@@ -2,8 +2,8 @@ import logging
 
 from odoo.tools import SQL
 
-from .models.account_move_numbered import DROP_TRIGGERS
-from .models.omni_billing_pdf_cache import SEQUENCES
+from .models.documents.omni_billing_pdf_cache import SEQUENCES
+from .models.invoicing.account_move_numbered import DROP_TRIGGERS
 
 _logger = logging.getLogger(__name__)
 

@@ -1,1 +1,10 @@
-from . import bulk_download, invoice_pdf, mailjet_webhook, portal, stripe_webhook
+from . import (
+    bulk_download,
+    invoice_pdf,
+    mailjet_webhook,
+    portal,
+    portal_cards,
+    portal_lists,
+    portal_pay,
+    stripe_webhook,
+)

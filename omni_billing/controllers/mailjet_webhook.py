@@ -7,7 +7,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, Unauthorized
 from odoo import http
 from odoo.http import request
 
-from ..models.mail_company_mixin import HOOK_USER
+from ..const import HOOK_USER
 
 _logger = logging.getLogger(__name__)
 

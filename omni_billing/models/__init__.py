@@ -1,67 +1,12 @@
-from . import (  # isort: skip
-    collection_mixin,
-    credit_move_mixin,
-    mail_company_mixin,
-    mail_move_mixin,
-    omni_billing_pdf_mixin,
-    omni_billing_stats,
-    plan_move_mixin,
-    reminder_move_mixin,
-)
-from . import (
-    account_fiscal_position,
-    account_move,
-    account_move_card,
-    account_move_chargeable,
-    account_move_guest,
-    account_move_line,
-    account_move_numbered,
-    account_move_send,
-    account_partial_reconcile,
-    account_payment,
-    account_payment_taken,
-    account_tax,
-    ir_actions_report,
-    ir_fields_converter,
-    ir_http,
-    mail_thread,
-    omni_billing_activity_log,
-    omni_billing_credit_type,
-    omni_billing_installment,
-    omni_billing_late_fee,
-    omni_billing_limit,
-    omni_billing_mail,
-    omni_billing_mail_delivery,
-    omni_billing_mail_event,
-    omni_billing_mail_recipient,
-    omni_billing_payment_ref,
-    omni_billing_pdf_cache,
-    omni_billing_reminder,
-    omni_billing_run_selection,
-    omni_billing_run,
-    omni_billing_run_billing,
-    omni_billing_run_line,
-    omni_billing_run_line_collection,
-    omni_billing_run_schedule,
-    omni_billing_service,
-    omni_billing_service_change,
-    omni_billing_service_charge,
-    omni_billing_stripe_event,
-    omni_billing_template,
-    omni_billing_transaction,
-    omni_billing_transaction_import,
-    omni_billing_transaction_invoice,
-    payment_method,
-    payment_provider,
-    payment_token,
-    payment_transaction,
-    payment_transaction_begin,
-    payment_transaction_collection,
-    payment_transaction_guard,
-    payment_transaction_limit,
-    payment_transaction_outcome,
-    product_template,
-    res_company,
-    res_partner,
-    res_users,
-)
+# In the order of the rooms: what comes later extends what came before.
+from . import base  # isort: skip
+from . import ledger  # isort: skip
+from . import invoicing  # isort: skip
+from . import payments  # isort: skip
+from . import cards  # isort: skip
+from . import documents  # isort: skip
+from . import mail  # isort: skip
+from . import collection  # isort: skip
+from . import services  # isort: skip
+from . import runs  # isort: skip
+from . import customers  # isort: skip

@@ -11,9 +11,7 @@ from .fake_gateway import FakeGateway
 
 MODELS = "odoo.addons.omni_billing.models"
 LOGGERS = (
-    f"{MODELS}.omni_billing_stripe_event",
-    f"{MODELS}.payment_token",
-    f"{MODELS}.payment_transaction",
+    f"{MODELS}.cards",
     "odoo.addons.payment.models.payment_transaction",
     "odoo.http",
 )

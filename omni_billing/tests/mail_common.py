@@ -12,10 +12,7 @@ from odoo.addons.omni_billing.gateways.mailjet import Receipt
 from .common import BillingCommon
 
 MODELS = "odoo.addons.omni_billing.models"
-MAIL_LOGGERS = (
-    f"{MODELS}.omni_billing_mail",
-    f"{MODELS}.omni_billing_mail_delivery",
-)
+MAIL_LOGGERS = (f"{MODELS}.mail",)
 
 
 class FakeMailjet:

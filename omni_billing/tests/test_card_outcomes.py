@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import freeze_time, tagged
 
 from odoo.addons.omni_billing import const
-from odoo.addons.omni_billing.models import omni_billing_stripe_event as events
+from odoo.addons.omni_billing.models.cards import omni_billing_stripe_event as events
 
 from ..exceptions import GatewayUnknown
 from .card_common import CardCommon
@@ -121,7 +121,7 @@ class TestCardOutcomes(OutcomeCommon):
         steps = []
         Transaction = type(self.env["payment.transaction"])
         book, send = Transaction._post_process, Transaction._billing_send_template
-        module = "odoo.addons.omni_billing.models.payment_transaction"
+        module = "odoo.addons.omni_billing.models.cards.payment_transaction"
 
         def note(step, call):
             def noted(records, *args):

@@ -16,12 +16,8 @@ from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.gateways.stripe import DATABASE, REFERENCE
-from odoo.addons.omni_billing.models import (
-    account_move_card,
-    omni_billing_stripe_event,
-    payment_token,
-    payment_transaction,
-)
+from odoo.addons.omni_billing.models import cards
+from odoo.addons.omni_billing.tools import commit as tools_commit
 from odoo.addons.omni_billing.tools.commit import commit
 
 from .card_common import CardCommon
@@ -29,12 +25,8 @@ from .fake_gateway import FakeGateway
 from .properties import tried
 
 LAST_COMMIT = "billing_last_commit"
-MODULES = (
-    account_move_card,
-    omni_billing_stripe_event,
-    payment_token,
-    payment_transaction,
-)
+MODULES = [module for module in vars(cards).values() if hasattr(module, "commit")]
+MODULES.append(tools_commit)
 MONEY = ["pay", "pay_part", "refund", "refund_part"]
 STEPS = [*MONEY, *MONEY, "cash", "void", "event", "event", "dashboard", "ask", "settle"]
 STEPS += ["cancel_items", "refund_note"]
@@ -109,7 +101,9 @@ class TestCardProperties(CardCommon):
         self.invoices = self._bill_amounts(45, 30)
         for module in MODULES:
             self._patch(module, "commit", self._commit)
-        self._patch(omni_billing_stripe_event, "rollback", lambda env: self._undo())
+        self._patch(
+            cards.omni_billing_stripe_event, "rollback", lambda env: self._undo()
+        )
         Transaction = type(self.env["payment.transaction"])
         book, close = Transaction._post_process, Transaction._billing_close
 

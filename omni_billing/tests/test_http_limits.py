@@ -11,7 +11,7 @@ from odoo.addons.payment import utils as payment_utils
 
 from .test_http_portal import PortalCommon
 
-LIMIT = "odoo.addons.omni_billing.models.omni_billing_limit"
+LIMIT = "odoo.addons.omni_billing.models.base.omni_billing_limit"
 
 
 class LimitCommon(PortalCommon):

@@ -11,7 +11,7 @@ from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 
-from odoo.addons.omni_billing.controllers.portal import BillingPortal
+from odoo.addons.omni_billing.controllers.portal_lists import BillingPortalLists
 from odoo.addons.omni_billing.tools.trust import trust
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
@@ -407,7 +407,7 @@ class TestPortalLists(PortalCommon):
         """A replica may answer: Odoo complains where a page has to write after all."""
         self._bill_one()
         for name in ("transactions", "invoices", "activity"):
-            page = getattr(BillingPortal, f"billing_{name}")
+            page = getattr(BillingPortalLists, f"billing_{name}")
             self.assertTrue(page.original_routing["readonly"])
             with self.assertNoLogs("odoo.http", "WARNING"):
                 self._open(f"/my/billing/{name}")

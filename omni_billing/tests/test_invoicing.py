@@ -10,7 +10,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.base.tests.common import DISABLED_MAIL_CONTEXT
-from odoo.addons.omni_billing.models.omni_billing_transaction_invoice import QUIET
+from odoo.addons.omni_billing.models.invoicing.omni_billing_transaction import QUIET
 from odoo.addons.omni_billing.tools.trust import trust
 
 from .common import BillingCommon

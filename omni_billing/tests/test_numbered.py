@@ -11,7 +11,10 @@ from odoo.service.model import call_kw
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.omni_billing.models import account_move_line, account_move_numbered
+from odoo.addons.omni_billing.models.invoicing import (
+    account_move_line,
+    account_move_numbered,
+)
 
 from .card_common import CardCommon
 

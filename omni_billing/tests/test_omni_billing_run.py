@@ -8,11 +8,11 @@ from odoo.fields import Domain
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.omni_billing.models import omni_billing_run_billing
+from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
 
 from .common import BillingCommon
 
-BILLING = "odoo.addons.omni_billing.models.omni_billing_run_billing"
+BILLING = "odoo.addons.omni_billing.models.runs.omni_billing_run_billing"
 
 
 class RunCommon(BillingCommon):
@@ -357,7 +357,7 @@ class TestRun(RunCommon):
         self.assertEqual(parked.partner_id, self.customer)
         self.assertIn("No such tax", parked.reason)
 
-    @mute_logger("odoo.addons.omni_billing.models.omni_billing_run_billing")
+    @mute_logger("odoo.addons.omni_billing.models.runs.omni_billing_run_billing")
     def test_check_that_breaks_is_no_check(self):
         self._charge_all()
         run = self._create_run()
@@ -602,7 +602,7 @@ class TestRun(RunCommon):
         self.assertEqual(set(late.mapped("state")), {"unbilled"})
         self.assertEqual(schedule.next_date, date(2025, 3, 1))
 
-    @mute_logger("odoo.addons.omni_billing.models.omni_billing_run_schedule")
+    @mute_logger("odoo.addons.omni_billing.models.runs.omni_billing_run_schedule")
     def test_schedule_that_is_broken_holds_up_no_other(self):
         broken = self._create_schedule()
         good = self._create_schedule()

@@ -12,8 +12,8 @@ from odoo.addons.omni_billing.tools.trust import trust
 from .card_common import CardCommon
 from .test_omni_billing_run import RunCommon
 
-COLLECTION = "odoo.addons.omni_billing.models.omni_billing_run_line_collection"
-CHARGING = "odoo.addons.omni_billing.models.collection_mixin"
+COLLECTION = "odoo.addons.omni_billing.models.runs.omni_billing_run_line_collection"
+CHARGING = "odoo.addons.omni_billing.models.collection.omni_billing_collection_mixin"
 
 
 @tagged("post_install", "-at_install")

@@ -12,7 +12,7 @@ from odoo.addons.omni_billing.tools.trust import trust
 
 from .common import BillingCommon
 
-SERVICE = "odoo.addons.omni_billing.models.omni_billing_service_charge"
+SERVICE = "odoo.addons.omni_billing.models.services.omni_billing_service_charge"
 
 
 @tagged("post_install", "-at_install")

@@ -7,12 +7,14 @@ from odoo.fields import Date, Datetime
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.omni_billing.models.omni_billing_pdf_cache import OmniBillingPdfCache
+from odoo.addons.omni_billing.models.documents.omni_billing_pdf_cache import (
+    OmniBillingPdfCache,
+)
 from odoo.addons.omni_billing.tools.trust import trust
 
 from .common import BillingCommon
 
-CACHE_LOGGER = "odoo.addons.omni_billing.models.omni_billing_pdf_cache"
+CACHE_LOGGER = "odoo.addons.omni_billing.models.documents.omni_billing_pdf_cache"
 
 #: What Odoo keeps in memory and announces itself, or what shows nowhere.
 ANNOUNCED = {

@@ -7,7 +7,10 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.omni_billing.models import omni_billing_late_fee, omni_billing_reminder
+from odoo.addons.omni_billing.models.collection import (
+    omni_billing_late_fee,
+    omni_billing_reminder,
+)
 from odoo.addons.omni_billing.tools.trust import trust
 
 from .mail_common import MAIL_LOGGERS, MailCommon

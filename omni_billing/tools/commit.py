@@ -26,6 +26,8 @@ from odoo.service.model import (
 
 _logger = logging.getLogger(__name__)
 
+#: How often what came of a call is written again, if others write at the same time.
+MAX_TRIES = 10
 #: How many of our savepoints are open, by cursor.
 _open = WeakKeyDictionary()
 
@@ -150,3 +152,24 @@ def retry(env, step):
             _logger.info("Done again after a conflict: %s", error)
             rollback(env)
     return None
+
+
+def insist(env, write):
+    """Write what came of a call outside, and commit it, whoever else is writing.
+
+    Odoo runs a request again after a conflict. One that has charged a card or sent a
+    message must not be: only what came of it is written again, or else it is left for
+    the job that asks for lost answers.
+
+    :param write: may be called several times; everything since the last commit is
+        undone before.
+    """
+    for _number in range(MAX_TRIES):
+        try:
+            write()
+            commit(env)
+            return
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
+            rollback(env)
+            _logger.info("Written again after a conflict: %s", error)
+    _logger.warning("Too many conflicts: what came of a call is left for later")

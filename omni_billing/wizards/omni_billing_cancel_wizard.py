@@ -1,6 +1,7 @@
 from odoo import Command, api, fields, models
 from odoo.tools import format_amount
 
+from ..const import UNPAID_STATES
 from .omni_billing_dialog_mixin import once
 
 
@@ -157,7 +158,7 @@ class OmniBillingCancelWizard(models.TransientModel):
         invoice = self.invoice_id
         invoice._billing_settle_attempts()
         invoice._billing_lock()
-        if invoice.billing_state in ("unpaid", "partial"):
+        if invoice.billing_state in UNPAID_STATES:
             invoice._billing_close_other_payments()
         self.invalidate_recordset()
         self.note_id = invoice._billing_cancel_items(

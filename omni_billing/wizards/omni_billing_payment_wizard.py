@@ -4,6 +4,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import float_round, format_amount, format_list
 
+from ..tools.commit import insist
 from ..tools.money import has_excess_decimals
 from ..tools.recurrence import Recurrence
 from .omni_billing_dialog_mixin import once
@@ -367,7 +368,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
                     installment._apply_outcome(attempt)
 
             # Written again after a conflict, or else Odoo would run the request again.
-            attempt._billing_insist(tell)
+            insist(self.env, tell)
         if attempt.state != "done" and not attempt.billing_is_open:
             raise UserError(attempt.state_message)
 

@@ -1,6 +1,6 @@
 from odoo import fields, models
 
-from ..models.omni_billing_pdf_cache import PURGE_DEFAULTS
+from ..const import PURGE_DEFAULTS
 
 
 class ResConfigSettings(models.TransientModel):

@@ -1,7 +1,7 @@
 from odoo import models
 from odoo.tools import split_every
 
-from odoo.addons.omni_billing.models.omni_billing_run_billing import CHUNK
+from odoo.addons.omni_billing.models.runs.omni_billing_run_billing import CHUNK
 from odoo.addons.omni_billing.tools.commit import commit_progress
 
 #: Customers whose cards are charged in one job.

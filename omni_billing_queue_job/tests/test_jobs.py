@@ -2,7 +2,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from odoo.addons.omni_billing.models import omni_billing_run_billing
+from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
 from odoo.addons.omni_billing.tests.common import BillingCommon
 from odoo.addons.omni_billing_queue_job.models import omni_billing_run
 

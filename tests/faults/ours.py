@@ -14,7 +14,7 @@ from odoo.fields import Command
 from odoo.addons.omni_billing import const
 from odoo.addons.omni_billing.gateways import stripe as gateway
 from odoo.addons.omni_billing.gateways.stripe import StripeGateway
-from odoo.addons.omni_billing.models import omni_billing_stripe_event
+from odoo.addons.omni_billing.models.cards import omni_billing_stripe_event
 
 from tests.faults import shared
 from tests.faults.worker import wrap

@@ -11,10 +11,8 @@ from freezegun import freeze_time
 from odoo import sql_db
 from odoo.fields import Command
 
-from odoo.addons.omni_billing.models import (
-    omni_billing_run_billing,
-    omni_billing_service_charge,
-)
+from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
+from odoo.addons.omni_billing.models.services import omni_billing_service_charge
 
 from tests.faults import ours, shared
 from tests.faults.worker import wrap

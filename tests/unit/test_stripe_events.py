@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import stripe
 
-SOURCE = Path("omni_billing/models/omni_billing_stripe_event.py")
+SOURCE = Path("omni_billing/models/cards/omni_billing_stripe_event.py")
 #: The objects that each handler gets, and what it may read of them. The names are in
 #: the SDK's classes, and were in the documentation of 2019-05-16, or came later to all
 #: versions (https://docs.stripe.com/changelog).

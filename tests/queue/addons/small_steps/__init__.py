@@ -4,7 +4,7 @@ The server loads this before any database (``--load``), as it loads ``queue_job`
 """
 
 from odoo.addons.omni_billing.gateways import stripe
-from odoo.addons.omni_billing.models import omni_billing_run_billing
+from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
 from odoo.addons.omni_billing_queue_job.models import omni_billing_run
 
 from tests.queue import steps

@@ -1,0 +1,8 @@
+from . import (
+    ir_http,
+    omni_billing_activity_log,
+    omni_billing_limit,
+    omni_billing_stats,
+    res_company,
+    res_users,
+)

@@ -1,0 +1,179 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+#: What can be done, and what that is called.
+ACTIONS = [
+    ("transaction_added", "Transaction Added"),
+    ("transaction_edited", "Transaction Edited"),
+    ("transaction_voided", "Transaction Voided"),
+    ("transaction_free", "Transaction Marked Free"),
+    ("transaction_deleted", "Transaction Deleted"),
+    ("invoice_generated", "Invoice Generated"),
+    ("invoice_voided", "Invoice Voided"),
+    ("items_canceled", "Items Canceled"),
+    ("payment_planned", "Payments Planned"),
+    ("paid", "Payment Received"),
+    ("payment_canceled", "Payment Canceled"),
+    ("charged", "Card Charged"),
+    ("charge_failed", "Card Payment Failed"),
+    ("charge_closed", "Card Payment Closed by Hand"),
+    ("refunded", "Refunded"),
+    ("card_refunded", "Refunded to the Card"),
+    ("refund_failed", "Card Refund Failed"),
+    ("refund_closed", "Card Refund Closed by Hand"),
+    ("mailed", "Invoice Sent by E-mail"),
+    ("reminded", "Reminder Sent"),
+    ("mail_failed", "E-mail Failed"),
+    ("reminders_paused", "Reminders Paused"),
+    ("reminders_resumed", "Reminders Resumed"),
+    ("card_added", "Card Added"),
+    ("card_removed", "Card Removed"),
+    ("card_default", "Card Made the Default"),
+]
+#: What the address for notices is told of (F122, F123).
+NOTICES = (
+    "invoice_generated",
+    "invoice_voided",
+    "transaction_voided",
+    "items_canceled",
+    "paid",
+    "charge_failed",
+    "refunded",
+)
+#: Columns of a row: what each is called in a call, and its type in the database.
+COLUMNS = {
+    "company_id": ("company", SQL("integer[]")),
+    "commercial_partner_id": ("customer", SQL("integer[]")),
+    "move_id": ("move", SQL("integer[]")),
+    "transaction_id": ("transaction", SQL("integer[]")),
+    "currency_id": ("currency", SQL("integer[]")),
+    "amount": ("amount", SQL("numeric[]")),
+    "action": ("action", SQL("varchar[]")),
+    "name": ("name", SQL("varchar[]")),
+    "note": ("note", SQL("text[]")),
+}
+
+
+class OmniBillingActivityLog(models.Model):
+    """Who did what, when: of a customer, of an invoice, and of all (F10, F166).
+
+    Rows are written by business methods alone, many in one statement, and nobody edits
+    or deletes them.
+    """
+
+    _name = "omni.billing.activity.log"
+    _description = "Billing Activity"
+    _order = "id desc"
+
+    create_date = fields.Datetime(string="Date", readonly=True)
+    create_uid = fields.Many2one(
+        "res.users", string="By", readonly=True, groups="base.group_user"
+    )
+    company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
+    commercial_partner_id = fields.Many2one(
+        "res.partner", string="Customer", ondelete="set null"
+    )
+    move_id = fields.Many2one(
+        "account.move",
+        string="Invoice",
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    transaction_id = fields.Many2one(
+        "omni.billing.transaction", index="btree_not_null", ondelete="set null"
+    )
+    action = fields.Selection(ACTIONS, required=True)
+    name = fields.Char(string="What")
+    amount = fields.Monetary(aggregator=None)
+    currency_id = fields.Many2one("res.currency")
+    note = fields.Text(string="Details", groups="base.group_user")
+    to_tell = fields.Boolean(groups="base.group_system")
+
+    _list_idx = models.Index("(company_id, id DESC)")
+    _customer_idx = models.Index("(commercial_partner_id, company_id, id DESC)")
+    _to_tell_idx = models.Index("(id) WHERE to_tell")
+
+    @api.model
+    def _log(self, rows):
+        """Write rows, all in one statement.
+
+        :param rows: dicts with ``action``, ``company``, and what is known of
+            ``customer``, ``move``, ``transaction``, ``currency`` (records), ``amount``,
+            ``name``, ``note``.
+        """
+        if not rows:
+            return
+        told = [
+            company.id
+            for company in {row["company"] for row in rows}
+            # sudo: whether anybody wants to be told is no secret.
+            if company.sudo().billing_notice_email
+        ]
+        columns = SQL(", ").join(map(SQL.identifier, COLUMNS))
+        arrays = SQL(", ").join(
+            SQL("%s::%s", [_get_value(row.get(name)) for row in rows], kind)
+            for name, kind in COLUMNS.values()
+        )
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO omni_billing_activity_log (%(columns)s, to_tell,"
+                " create_date, create_uid) SELECT %(columns)s,"
+                " action = ANY(%(notices)s) AND company_id = ANY(%(told)s),"
+                " now() at time zone 'UTC', %(user)s"
+                " FROM unnest(%(arrays)s) AS row(%(columns)s)",
+                columns=columns,
+                arrays=arrays,
+                notices=list(NOTICES),
+                told=told,
+                user=self.env.uid,
+            )
+        )
+
+    @api.model
+    def _log_transactions(self, action, transactions, note=None):
+        """Write that something was done to transactions.
+
+        :param action: for all, or a function that returns it for each.
+        """
+        self._log(
+            [
+                {
+                    "action": action(transaction) if callable(action) else action,
+                    "company": transaction.company_id,
+                    "customer": transaction.commercial_partner_id,
+                    "move": transaction.invoice_id,
+                    "transaction": transaction,
+                    "currency": transaction.currency_id,
+                    "amount": transaction.amount_total,
+                    "name": transaction.name,
+                    "note": note,
+                }
+                for transaction in transactions
+            ]
+        )
+
+    @api.model
+    def _log_cards(self, action, tokens):
+        """Write that something was done to saved cards."""
+        self._log(
+            [
+                {
+                    "action": action,
+                    "company": token.company_id,
+                    "customer": token.partner_id.commercial_partner_id,
+                    "name": token.display_name,
+                }
+                for token in tokens
+            ]
+        )
+
+    def action_open_invoice(self):
+        self.ensure_one()
+        return self.move_id.action_open_billing_detail()
+
+
+def _get_value(value):
+    """Return what the database keeps of a value."""
+    if isinstance(value, models.BaseModel):
+        return value.id or None
+    return None if value is False or value == "" else value

@@ -1,0 +1,145 @@
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL, format_amount
+
+from ...tools.trends import compute_trend
+
+#: Conditions of a list's search that its cards follow: whose, not which.
+CUSTOMER_FIELDS = {"partner_id", "commercial_partner_id"}
+
+#: Name, filter of the search view, and what it is compared with, of each card.
+CARDS = (
+    ("total", None, None),
+    ("open", None, None),
+    ("this_month", "this_month", "last_month"),
+    ("last_month", "last_month", "month_before"),
+)
+
+
+class OmniBillingStats(models.AbstractModel):
+    """Cards above a list: all, open, this month and last month (F18, F69-F71).
+
+    A model that inherits says what its cards sum up. All of them come from one grouped
+    query, under the access rules of the user.
+    """
+
+    _name = "omni.billing.stats"
+    _description = "Statistics above a Billing List"
+
+    #: The filter of the search view that a click on the second card applies.
+    _billing_open_filter = None
+
+    @api.model
+    @api.readonly
+    def billing_retrieve_stats(self, domain=None):
+        """Return the cards for the customer, if any, that a list is about.
+
+        :param list domain: the domain of the list; conditions on the customer count,
+            those on state, date or text do not.
+        :return: ``currency_id``, ``note`` and ``cards``; each card has ``name``,
+            ``label``, ``filter`` (of the search view, or none), ``amount`` in the
+            currency of the company, ``exact`` (the amount, formatted), ``count`` and
+            ``trend`` (see :func:`~..tools.trends.compute_trend`).
+        """
+        self.browse().check_access("read")
+        company = self.env.company
+        first = fields.Date.context_today(self).replace(day=1)
+        months = [first + relativedelta(months=offset) for offset in (1, 0, -1, -2)]
+        sums, foreign = self._billing_read_stats(
+            Domain("company_id", "=", company.id)
+            & self._billing_keep_customer(domain)
+            & self._billing_get_stats_domain(),
+            months,
+        )
+        labels = self._billing_get_card_labels()
+        cards = [
+            {
+                "name": name,
+                "label": labels[name],
+                "filter": self._billing_open_filter if name == "open" else filter_name,
+                "amount": sums[name][0],
+                "exact": format_amount(self.env, sums[name][0], company.currency_id),
+                "count": sums[name][1],
+                "trend": before and compute_trend(sums[name][0], sums[before][0]),
+            }
+            for name, filter_name, before in CARDS
+        ]
+        note = (
+            self.env._(
+                "Amounts in %(currency)s, at today's rate where they were in another"
+                " currency.",
+                currency=company.currency_id.name,
+            )
+            if foreign
+            else ""
+        )
+        return {"currency_id": company.currency_id.id, "note": note, "cards": cards}
+
+    # === HOOKS === #
+
+    def _billing_get_stats_domain(self):
+        """Return which records count at all."""
+        raise NotImplementedError
+
+    def _billing_get_stats_columns(self):
+        """Return SQL: the amount, the open amount, what is open, date and currency."""
+        raise NotImplementedError
+
+    def _billing_get_card_labels(self):
+        """Return the label of each card by its name."""
+        return {
+            "total": self.env._("Total"),
+            "open": self.env._("Open"),
+            "this_month": self.env._("This Month"),
+            "last_month": self.env._("Last Month"),
+        }
+
+    # === HELPERS === #
+
+    @api.model
+    def _billing_keep_customer(self, domain):
+        domain = Domain(domain or Domain.TRUE).optimize(self)
+        parts = getattr(domain, "children", [domain])
+        if getattr(domain, "OPERATOR", "&") != "&":
+            parts = [domain]
+        return Domain.AND(
+            part
+            for part in parts
+            if (names := {c.field_expr.split(".")[0] for c in part.iter_conditions()})
+            and names <= CUSTOMER_FIELDS
+        )
+
+    @api.model
+    def _billing_read_stats(self, domain, months):
+        """Return amount and count by card, and whether other currencies are in them."""
+        amount, open_amount, is_open, date, currency = self._billing_get_stats_columns()
+        after, this, last, before = months
+        conditions = {
+            "total": SQL("TRUE"),
+            "open": is_open,
+            "this_month": SQL("%s >= %s AND %s < %s", date, this, date, after),
+            "last_month": SQL("%s >= %s AND %s < %s", date, last, date, this),
+            "month_before": SQL("%s >= %s AND %s < %s", date, before, date, last),
+        }
+        columns = []
+        for name, condition in conditions.items():
+            value = open_amount if name == "open" else amount
+            columns += [
+                SQL("COALESCE(SUM(%s) FILTER (WHERE %s), 0)", value, condition),
+                SQL("COUNT(*) FILTER (WHERE %s)", condition),
+            ]
+        query = self._search(domain)
+        query.groupby = currency
+        rows = self.env.execute_query(query.select(currency, *columns))
+        company = self.env.company
+        own = company.currency_id
+        sums = {name: [0.0, 0] for name in conditions}
+        for currency_id, *values in rows:
+            unit = self.env["res.currency"].browse(currency_id) or own
+            for index, name in enumerate(conditions):
+                sums[name][0] += unit._convert(float(values[2 * index]), own, company)
+                sums[name][1] += values[2 * index + 1]
+        foreign = any(currency_id not in (own.id, None) for currency_id, *_v in rows)
+        return sums, foreign

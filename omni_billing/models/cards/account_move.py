@@ -1,0 +1,277 @@
+import logging
+
+from odoo import Command, fields, models
+from odoo.exceptions import LockError, UserError
+from odoo.tools import format_list
+
+from ...exceptions import GatewayRefused, GatewayUnknown
+from ...tools.commit import (
+    check_can_commit,
+    check_no_savepoint,
+    commit,
+    savepoint,
+)
+from ...tools.trust import trust
+
+_logger = logging.getLogger(__name__)
+
+
+class AccountMove(models.Model):
+    """Charging cards for invoices, and giving the money back (design §5.1)."""
+
+    _inherit = "account.move"
+
+    billing_attempt_id = fields.Many2one(
+        "payment.transaction",
+        string="Card Payment under Way",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="Nothing else is charged or refunded before its outcome is known.",
+    )
+    billing_dispute = fields.Selection(
+        [("open", "Disputed"), ("won", "Dispute Won"), ("lost", "Dispute Lost")],
+        string="Dispute",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The customer's bank wants the money of a card payment back.",
+    )
+
+    # === BUSINESS METHODS - CHARGE === #
+
+    def _billing_charge(
+        self, token, amount=None, is_customer_present=False, note_down=None
+    ):
+        """Charge a saved card for these invoices, the oldest first; commits.
+
+        :param token: `payment.token`, a card at Stripe.
+        :param float amount: with taxes, in the currency of the invoices; what is owed
+            if none is given, never more.
+        :param bool is_customer_present: whether the customer is there to confirm.
+        :param note_down: called with the attempt; what it writes is committed with it,
+            before Stripe is asked.
+        :return: the attempt, a `payment.transaction` in sudo: paid, declined, or open
+            if Stripe gave no answer.
+        :raise UserError: if nothing was tried; the message says why.
+        """
+        check_can_commit(self.env)
+        self._billing_settle_attempts()
+        attempt = self._billing_start_charge(token, amount, is_customer_present)
+        if note_down:
+            note_down(attempt)
+        commit(self.env)
+        attempt._billing_send()
+        self.invalidate_recordset()
+        return attempt
+
+    def _billing_settle_attempts(self):
+        """Learn what became of earlier attempts before a new one may start; commits.
+
+        :raise UserError: if that is not to be learnt now.
+        """
+        check_no_savepoint(self.env)
+        # sudo: attempts are internal; staff and customers see their outcome.
+        attempts = self.sudo().billing_attempt_id
+        open_attempts = attempts._billing_resolve()
+        # A customer paid on Odoo's form, and closed it before it was booked.
+        attempts += self.sudo().transaction_ids._billing_book_late()  # sudo: as above
+        try:
+            open_attempts.filtered(
+                lambda tx: tx.billing_decline_code == "authentication_required"
+            )._billing_give_up()
+        except (GatewayRefused, GatewayUnknown) as error:
+            _logger.info("An attempt stays open: %s", error)
+        self.invalidate_recordset()
+        # Whoever asks did not know of it yet, so it may be the same wish again.
+        if attempts.filtered(lambda tx: tx.state == "done") and (
+            "refund" in attempts.mapped("operation")
+            or sum(self.mapped("amount_residual"))
+        ):
+            self._billing_raise_look_again()
+        self._billing_check_no_attempt()
+
+    def _billing_check_no_attempt(self):
+        if blocked := self.filtered("billing_attempt_id"):
+            raise UserError(
+                self.env._(
+                    "A card payment of %(invoices)s is under way and its outcome is"
+                    " not known yet. Nothing else was charged. Stripe is asked again"
+                    " every few minutes: look again then.",
+                    invoices=format_list(self.env, blocked.mapped("display_name")),
+                )
+            )
+
+    def _billing_raise_look_again(self):
+        raise UserError(
+            self.env._(
+                "Stripe has just confirmed what was under way for %(invoices)s. Nothing"
+                " else was done: look at what is left, then go on.",
+                invoices=format_list(self.env, self.mapped("display_name")),
+            )
+        )
+
+    def _billing_start_charge(self, token, amount, is_customer_present):
+        """Check, lock, and write the attempt down; see `_billing_charge`."""
+        self._billing_lock_for_money()
+        self._billing_check_payable()
+        self._billing_check_token(token)
+        currency = self.currency_id
+        self._billing_close_other_payments()
+        if amount is None:
+            amount = self._billing_get_chargeable_amount() or sum(
+                self.mapped("amount_residual")
+            )
+        self._billing_check_amount(amount)
+        # sudo: attempts are internal; the rights on invoice and card were checked.
+        Transaction = self.env["payment.transaction"].sudo()
+        card = token.sudo()  # sudo: customers do not see providers.
+        provider = card.provider_id
+        reference = Transaction._compute_reference(
+            provider.code, prefix=", ".join(self.mapped("name"))[:40]
+        )
+        # A job goes on when it is refused: nothing of it stays.
+        with savepoint(self.env):
+            attempt = Transaction.create(
+                {
+                    "provider_id": provider.id,
+                    "payment_method_id": card.payment_method_id.id,
+                    "reference": reference,
+                    "amount": amount,
+                    "currency_id": currency.id,
+                    "partner_id": self[0].partner_id.id,
+                    "token_id": token.id,
+                    "operation": "online_token" if is_customer_present else "offline",
+                    "invoice_ids": [Command.set(self.ids)],
+                    "billing_customer_ref": card.provider_ref,
+                    "billing_is_customer_present": is_customer_present,
+                    "billing_is_open": True,
+                    "billing_key": Transaction._billing_make_key(provider, reference),
+                }
+            )
+        # sudo: customers pay their own without a right to write.
+        trust(self).sudo().billing_attempt_id = attempt
+        return attempt
+
+    def _billing_check_token(self, token):
+        token.check_access("read")
+        # sudo: customers do not see providers.
+        card = token.sudo()
+        if not card or not card.active:
+            raise UserError(
+                self.env._("No payment method found. Add a card first, then pay.")
+            )
+        if card.partner_id.commercial_partner_id != self.commercial_partner_id:
+            raise UserError(self.env._("This card belongs to another customer."))
+        # sudo: a branch charges cards saved with a company above it.
+        if card.company_id not in self.company_id.sudo().parent_ids:
+            raise UserError(
+                self.env._("This card is saved with another company. Add it again.")
+            )
+        card._billing_check_card()
+        if card.provider_id.state == "disabled":
+            raise UserError(
+                self.env._(
+                    "%(card)s is saved with a Stripe account that is switched off."
+                    " Choose another card, or have an administrator switch it on in"
+                    " Invoicing > Configuration > Payment Providers.",
+                    card=card.display_name,
+                )
+            )
+        # Before anything is written down: it says so if Stripe is not set up.
+        card.provider_id._billing_get_gateway()
+        card.provider_id._billing_check_mode()
+        if card.billing_is_expired:
+            raise UserError(
+                self.env._(
+                    "Card expired: %(card)s. Add a new card, or choose another one.",
+                    card=card.display_name,
+                )
+            )
+
+    def _billing_before_void(self):
+        """Override: nor is it paid afterwards, on a page that is open still."""
+        self._billing_close_other_payments()
+        return super()._billing_before_void()
+
+    def _billing_has_money_under_way(self):
+        """Override: a card payment that is open, at a bank, held or done."""
+        move = self.sudo()  # sudo: staff see card payments through billing only.
+        under_way = move.billing_attempt_id + move.transaction_ids.filtered(
+            lambda tx: (
+                tx.state in ("pending", "authorized", "done")
+                and tx.operation != "validation"
+            )
+        )
+        return bool(under_way) or super()._billing_has_money_under_way()
+
+    def _billing_check_payable(self):
+        """Override: one card payment at a time."""
+        super()._billing_check_payable()
+        for invoice in self.filtered("billing_attempt_id"):
+            raise UserError(
+                self.env._(
+                    "A card payment of %(invoice)s is under way. Wait for its outcome.",
+                    invoice=invoice.display_name,
+                )
+            )
+
+    def _billing_close_other_payments(self, but=None):
+        """Give up payments that customers began and did not finish (W1).
+
+        :param but: the `payment.transaction` that asks.
+        :raise UserError: if one of them was paid meanwhile, is at a bank, or cannot be
+            given up.
+        """
+        # sudo: see `_billing_start_charge`.
+        payments = self.sudo().transaction_ids
+        payments._billing_check_none_authorized()
+        others = payments.filtered(
+            lambda tx: (
+                tx.provider_code == "stripe"
+                and tx.state in ("draft", "pending")
+                and tx.operation not in ("refund", "validation")
+                and tx.provider_reference
+                and not tx.billing_is_open
+                and tx != but
+            )
+        )
+        for other in others:
+            try:
+                charge = other._billing_stop()
+            except (GatewayRefused, GatewayUnknown) as error:
+                raise UserError(
+                    self.env._(
+                        "The customer began to pay by card, and Stripe cannot be asked"
+                        " how that ended. Nothing was changed: try again in a minute."
+                    )
+                ) from error
+            if charge.is_under_way:
+                # It passes, or is booked by the webhook or the job that asks.
+                raise UserError(other._billing_explain_under_way()) from LockError(
+                    self.env._("A payment is under way.")
+                )
+            if charge.is_paid:
+                # The webhook books it, or the job that asks for lost answers.
+                raise UserError(
+                    self.env._(
+                        "The customer is paying %(invoices)s by card right now. Look"
+                        " again in a minute.",
+                        invoices=format_list(self.env, self.mapped("display_name")),
+                    )
+                ) from LockError(self.env._("A payment is under way."))
+            other._billing_apply(charge)
+
+    # === ACTION METHODS === #
+
+    def action_billing_close_attempt(self):
+        """Open the dialog that closes a card payment of unknown outcome."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Close a Card Payment"),
+            "res_model": "omni.billing.attempt.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_invoice_id": self.id},
+        }

@@ -1,0 +1,154 @@
+from odoo import api, models
+from odoo.exceptions import AccessError, UserError
+
+from ... import const
+from ...tools.commit import commit
+from ...tools.trust import trust
+
+
+class PaymentTransaction(models.Model):
+    """How a payment begins: on any page, in any dialog, by any program.
+
+    What it begins with are ids that somebody sent. They are checked here, where no page
+    can forget it (W22).
+    """
+
+    _inherit = "payment.transaction"
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains("provider_id", "token_id", "partner_id", "invoice_ids")
+    def _billing_check_beginning(self):
+        """Check the payment of an invoice, or the saving of a card, as it begins.
+
+        Provider and card are ids that a browser sent, on any of Odoo's pages.
+        """
+        for tx in self.sudo():  # sudo: who pays does not read providers.
+            if tx.state == "draft":
+                tx._billing_check_card()
+            is_ours = tx.invoice_ids or tx.operation == "validation"
+            has_begun = tx.state != "draft" or tx.source_transaction_id
+            if is_ours and not has_begun and not tx._billing_is_provider_right():
+                raise UserError(
+                    self.env._(
+                        "This way to pay is not available here. Nothing was charged:"
+                        " reload the page and choose another one."
+                    )
+                )
+
+    def _billing_is_provider_right(self):
+        """Whether the provider is one that the page could have offered."""
+        provider, card, user = self.provider_id, self.token_id, self.env.user
+        if provider.state == "disabled":
+            return False
+        if card and (card.provider_id != provider or not card.active):
+            return False
+        if not card and not provider.is_published and not user._is_internal():
+            return False
+        if self.invoice_ids:
+            # A branch takes money with the providers of a company above it.
+            return all(
+                provider.company_id in company.parent_ids
+                for company in self.invoice_ids.company_id
+            )
+        return provider.company_id in (self.env.company | user.company_ids).parent_ids
+
+    def _billing_check_card(self):
+        """Check that who pays may use the saved card, and for whom.
+
+        A guest uses none, and a customer those of its own account that it sees. Whoever
+        asks, a card pays for the customer whose it is.
+
+        :raise UserError: if not; the message says what helps.
+        """
+        self.ensure_one()
+        card = self.token_id
+        if not card or card == self.source_transaction_id.token_id:
+            # A refund, or a capture, is of what was charged.
+            return
+        card._billing_check_seen()
+        customers = self.partner_id.commercial_partner_id
+        customers |= self.invoice_ids.commercial_partner_id
+        if card.partner_id.commercial_partner_id != customers:
+            raise UserError(
+                self.env._(
+                    "This card belongs to another customer. Nothing was charged: choose"
+                    " a card of the customer who is billed, or enter one."
+                )
+            )
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `payment`: a guest's card is not saved for the customer.
+
+        It would be charged for the customer's other invoices from then on.
+        """
+        if self.env.user._is_public():
+            for values in vals_list:
+                if values.get("operation") == "validation":
+                    raise AccessError(
+                        self.env._("Sign in to save a card. Nothing was saved.")
+                    )
+            vals_list = [
+                values | {"tokenize": False} if values.get("invoice_ids") else values
+                for values in vals_list
+            ]
+        return super().create(vals_list)
+
+    # === OVERRIDES OF PAYMENT === #
+
+    def _stripe_create_intent(self):
+        """Override of `payment_stripe`: one open payment for an invoice (W1)."""
+        if self.operation != "validation" and self.invoice_ids:
+            self.invoice_ids._billing_check_chargeable(self)
+        return super()._stripe_create_intent()
+
+    def _get_processing_values(self):
+        """Override of `payment`: other providers' forms ask what is left to pay, too.
+
+        With Stripe that is where the intent is made. A transfer is a promise.
+        """
+        begins = self.state == "draft" and self.operation not in (
+            "validation",
+            "online_token",
+        )
+        if (
+            begins
+            and self.invoice_ids
+            and self.provider_code not in ("stripe", *const.OFFLINE_PROVIDERS)
+        ):
+            self.invoice_ids._billing_check_chargeable(self)
+        return super()._get_processing_values()
+
+    def _charge_with_token(self):
+        """Override of `payment`: asked for under the lock, written down, then charged.
+
+        Odoo calls Stripe in the transaction that creates the payment: nobody knows of
+        an answer that is lost, or of a charge whose request fails after. For an
+        invoice it is an attempt like any other. Commits.
+        """
+        self.ensure_one()
+        payment = self.sudo()  # sudo: as Odoo does in each place that calls this.
+        payment._billing_check_card()
+        if not payment.invoice_ids:
+            return super()._charge_with_token()
+        payment._ensure_provider_is_not_disabled()
+        payment.invoice_ids._billing_check_chargeable(payment)
+        if payment.provider_code != "stripe" or not payment.token_id.billing_is_card:
+            return super()._charge_with_token()
+        payment._log_sent_message()
+        payment.write(
+            {
+                "billing_key": payment._billing_make_key(
+                    payment.provider_id, payment.reference
+                ),
+                "billing_customer_ref": payment.token_id.provider_ref,
+                "billing_is_open": True,
+            }
+        )
+        trust(payment.invoice_ids).billing_attempt_id = payment
+        commit(self.env)
+        payment._billing_send()
+        return None

@@ -1,0 +1,265 @@
+import logging
+from datetime import timedelta
+from functools import partial
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+from odoo.tools import plaintext2html
+
+from ... import const
+from ...exceptions import GatewayRefused, GatewayUnknown
+from ...tools.commit import check_can_commit, commit, insist, rollback
+
+_logger = logging.getLogger(__name__)
+
+
+class PaymentTransaction(models.Model):
+    """Payments that nothing is heard of: asked for, given up, closed by hand."""
+
+    _inherit = "payment.transaction"
+
+    # === JOB === #
+
+    @api.model
+    def _cron_resolve(self):
+        """Ask for lost answers; give up what customers left unconfirmed for an hour.
+
+        A charge whose call is under way still is not lost: asking for it before it has
+        come to Stripe would give it up.
+        """
+        # sudo: it is the server that asks; only it writes payments.
+        self = self.sudo()  # noqa: PLW0642
+        before = self.env.cr.now() - const.CALL_GRACE
+        attempts = self.search(
+            [("billing_is_open", "=", True), ("create_date", "<=", before)]
+        )
+        hour_ago = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
+        for attempt in attempts:
+            attempt._billing_try(attempt._billing_resolve)
+        for attempt in attempts.filtered("billing_is_open"):
+            waits = attempt.billing_decline_code == "authentication_required"
+            if waits and attempt.create_date < hour_ago:
+                attempt._billing_try(attempt._billing_give_up)
+        for payment in self._billing_find_lost_payments():
+            payment._billing_try(payment._billing_take_over)
+        for payment in self._billing_find_unfinished(before):
+            payment._billing_try(payment._billing_go_on)
+        attempts.filtered(lambda tx: not tx.billing_is_open)._billing_tell_waiting()
+
+    def _billing_try(self, step):
+        """Do a step of the job; what breaks it does not hold up the others."""
+        try:
+            insist(self.env, step)
+        except (GatewayUnknown, GatewayRefused, UserError) as error:
+            rollback(self.env)
+            _logger.warning("%s: not now: %s", self.reference, error)
+        except Exception:  # whatever is wrong with this one
+            rollback(self.env)
+            _logger.exception("Payment %s could not be worked on", self.id)
+
+    @api.model
+    def _billing_find_lost_payments(self):
+        """Return payments of Odoo's own form that nothing was heard of for a while."""
+        now = fields.Datetime.now()
+        begun = Domain("state", "=", "draft") & Domain(
+            "last_state_change", ">", now - timedelta(days=4)
+        )
+        return self.search(
+            Domain("provider_code", "=", "stripe")
+            & Domain("provider_id.state", "!=", "disabled")
+            & Domain("invoice_ids", "!=", False)
+            & (begun | self._billing_get_under_way_domain())
+            & Domain("operation", "in", ("online_direct", "online_token", "offline"))
+            & Domain("provider_reference", "=like", "pi_%")
+            & Domain("billing_is_open", "=", False)
+            & Domain("last_state_change", "<", now - timedelta(minutes=10))
+        )
+
+    @api.model
+    def _billing_get_under_way_domain(self):
+        """Return payments that are decided elsewhere: the customer has done their part.
+
+        A bank debit takes days, and what is authorized waits to be captured. Banks
+        decide within `const.BANK_DAYS`: of what is older, nothing will be heard.
+        """
+        oldest = fields.Datetime.subtract(fields.Datetime.now(), days=const.BANK_DAYS)
+        return (
+            Domain("provider_code", "=", "stripe")
+            & Domain("state", "in", ("pending", "authorized"))
+            & Domain("operation", "not in", ("refund", "validation"))
+            & Domain("last_state_change", ">", oldest)
+        )
+
+    @api.model
+    def _billing_find_unfinished(self, before):
+        """Return what was paid and is not booked, or whose e-mail is not written.
+
+        That is what a process was at when it died, and what books could not take. Odoo
+        tries to book for four days, and tells nobody why it cannot.
+        """
+        return self.search(
+            Domain("provider_code", "=", "stripe")
+            & Domain("billing_is_open", "=", False)
+            & Domain("create_date", "<=", before)
+            & (
+                Domain("billing_mail_due", "!=", False)
+                | (
+                    Domain("state", "=", "done")
+                    & Domain("is_post_processed", "=", False)
+                    & Domain("invoice_ids", "!=", False)
+                )
+            )
+        )
+
+    def _billing_take_over(self):
+        """Book what was paid, and close what came to nothing.
+
+        What the customer only began may still be paid.
+        """
+        self.ensure_one()
+        gateway = self.provider_id._billing_get_gateway()
+        charge = gateway.get_charge(self.provider_reference)
+        is_lost = self.state != "draft" and charge.status == "requires_payment_method"
+        if charge.is_paid or charge.status == "canceled" or is_lost:
+            self._billing_apply(charge)
+
+    def _billing_go_on(self):
+        self._billing_lock()
+        self._billing_finish()
+
+    def _billing_tell_waiting(self):
+        """Have those go on who wait for the outcome of these attempts. Hook."""
+        return None
+
+    # === GIVING UP === #
+
+    def _billing_give_up(self):
+        """Give up a charge that waits for the customer; what is paid stays paid.
+
+        It commits after each.
+        """
+        attempts = self.filtered("billing_is_open")
+        if attempts:
+            check_can_commit(self.env)
+        for attempt in attempts:
+            if attempt.state != "done" and attempt.provider_reference:
+                gateway = attempt.provider_id._billing_get_gateway()
+                charge = gateway.cancel(attempt.provider_reference)
+                insist(self.env, partial(attempt._billing_apply, charge))
+
+    def _billing_stop(self):
+        """Give up what a customer began; what is at the bank already stays there.
+
+        :return: the `Charge` as it stands then.
+        """
+        self.ensure_one()
+        gateway = self.provider_id._billing_get_gateway()
+        if self.state == "pending":
+            # Stripe can call some debits back, and the customer wanted this one.
+            charge = gateway.get_charge(self.provider_reference)
+            if charge.is_under_way:
+                return charge
+        return gateway.cancel(self.provider_reference)
+
+    def _billing_check_none_authorized(self):
+        """Check that no bank holds money for what is to be paid now.
+
+        :raise UserError: if one does: it is captured or voided first, by a person.
+        """
+        for tx in self.filtered(lambda tx: tx.state == "authorized"):
+            raise UserError(
+                self.env._(
+                    "The payment %(reference)s of %(amount)s is authorized: the bank"
+                    " holds the money until the seller captures it. Nothing else was"
+                    " taken. In Accounting, capture that payment or void it first.",
+                    reference=tx.reference,
+                    amount=tx.currency_id.format(tx.amount),
+                )
+            )
+
+    # === BY HAND === #
+
+    def _billing_close_by_hand(self, reason):
+        """Close an attempt of which Stripe cannot tell what became; commits.
+
+        Stripe is asked once more: what it knows counts, and not what a person thinks.
+        Who decided, why, and what Stripe said stays with the invoice and in the log.
+
+        :param str reason: why it is sure enough that no money moved.
+        :raise UserError: if Stripe tells, or if that is not to be decided by this user.
+        """
+        self.ensure_one()
+        attempt = self.sudo()  # sudo: attempts are internal.
+        if not self.env.user.has_group("omni_billing.omni_billing_group_manager"):
+            raise AccessError(
+                self.env._("A billing manager decides that a payment never happened.")
+            )
+        moves = attempt._billing_get_moves().with_env(self.env)
+        moves.check_access("write")
+        if not reason or not reason.strip():
+            raise UserError(self.env._("Say why it is sure that no money moved."))
+        said = attempt._billing_ask_again()
+        attempt._billing_lock()
+        if not attempt.billing_is_open:
+            states = dict(self._fields["state"]._description_selection(self.env))
+            raise UserError(
+                self.env._(
+                    "Stripe has just told what became of %(reference)s: %(state)s."
+                    " %(message)s Nothing was closed by hand: look at the invoice.",
+                    reference=attempt.reference,
+                    state=states[attempt.state],
+                    message=attempt.state_message or "",
+                )
+            )
+        if not said:
+            raise UserError(
+                self.env._(
+                    "Stripe knows of %(reference)s, and it is not over: %(state)s"
+                    " Nothing was changed: wait for its outcome.",
+                    reference=attempt.reference,
+                    state=attempt.state_message or "",
+                )
+            )
+        is_refund = attempt.operation == "refund"
+        attempt._billing_close()
+        attempt.billing_decline_code = const.CLOSED_BY_HAND
+        message = self.env._("Closed by hand: no money moved.")
+        attempt._set_error(message, extra_allowed_states=("cancel",))
+        note = self.env._(
+            "%(user)s closed the card payment %(reference)s (%(amount)s), whose outcome"
+            " was unknown: no money moved.\nWhy: %(reason)s\nStripe said: %(said)s",
+            user=self.env.user.name,
+            reference=attempt.reference,
+            amount=attempt.currency_id.format(attempt.amount),
+            reason=reason.strip(),
+            said=said,
+        )
+        attempt._billing_log("refund_closed" if is_refund else "charge_closed", note)
+        for move in moves.sudo():  # sudo: the right to write was checked.
+            move.message_post(body=plaintext2html(note))
+        attempt._billing_tell_waiting()
+
+    def _billing_ask_again(self):
+        """Ask Stripe what became of it; commits what it tells.
+
+        :return: why it does not tell, a text; empty if it does.
+        """
+        check_can_commit(self.env)
+        if self.create_date > self.env.cr.now() - const.CALL_GRACE:
+            raise UserError(
+                self.env._("The call to Stripe is under way still. Wait a minute.")
+            )
+        known = self.provider_reference
+        try:
+            self._billing_resolve_one()
+        except GatewayUnknown as error:
+            said = self.env._("No answer (%(error)s)", error=error)
+        except (GatewayRefused, UserError) as error:
+            said = str(error)
+        else:
+            said = ""
+        commit(self.env)
+        if not said and self.billing_is_open and not (known or self.provider_reference):
+            said = self.env._("The call came to Stripe, and nothing came of it.")
+        return said

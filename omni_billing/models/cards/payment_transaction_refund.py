@@ -1,0 +1,108 @@
+from collections import Counter
+
+from odoo import models
+
+from ...tools.money import split
+
+
+class PaymentTransaction(models.Model):
+    """What of a payment was given back, and to which invoices (W18)."""
+
+    _inherit = "payment.transaction"
+
+    def _billing_get_shares(self):
+        """Return what each invoice got of this payment and did not give back.
+
+        :return: amounts with taxes, in the currency of the payment, by invoice.
+        :rtype: dict[account.move, float]
+        """
+        self.ensure_one()
+        got = Counter()
+        if self.payment_id:
+            lines = self.payment_id.move_id.line_ids
+            for partial in lines.matched_debit_ids:
+                invoice = partial.debit_move_id.move_id
+                if invoice in self.invoice_ids:
+                    got[invoice] += partial.debit_amount_currency
+        else:
+            # Not booked yet: the oldest is paid first.
+            left = self.amount
+            for invoice in self.invoice_ids.sorted(lambda move: (move.date, move.id)):
+                got[invoice] = min(left, invoice.amount_residual)
+                left -= got[invoice]
+        for refund in self._billing_get_refunds():
+            if refund.billing_refund_invoice_id in got:
+                got[refund.billing_refund_invoice_id] += refund.amount
+        return {
+            invoice: self.currency_id.round(max(0.0, amount))
+            for invoice, amount in got.items()
+        }
+
+    def _billing_get_refunds(self):
+        """Return the refunds of a payment that were made or may be on their way."""
+        return self.child_transaction_ids.filtered(
+            lambda tx: tx.operation == "refund" and tx.state not in ("error", "cancel")
+        )
+
+    def _billing_split_refund(self, amount):
+        """Split a refund over the invoices by what each got of the payment.
+
+        :param float amount: with taxes, in the currency of the payment.
+        :return: invoices, their credit notes (none where one is still to be made) and
+            parts; what no invoice can take has no invoice either.
+        :rtype: list[tuple[account.move, account.move, float]]
+        """
+        shares = {
+            invoice: min(share, invoice._billing_get_creditable_amount())
+            for invoice, share in self._billing_get_shares().items()
+        }
+        parts = split(
+            min(amount, sum(shares.values())), shares.values(), self.currency_id.round
+        )
+        nothing = self.invoice_ids.browse()
+        found = [
+            (invoice, note, part)
+            for invoice, share in zip(shares, parts, strict=True)
+            for note, part in invoice._billing_spread_refund(share)
+        ]
+        found.append((nothing, nothing, self.currency_id.round(amount - sum(parts))))
+        return [one for one in found if not self.currency_id.is_zero(one[-1])]
+
+    def _billing_create_foreign_refunds(self, refund):
+        """Write down a refund that was made at Stripe itself (W18).
+
+        :param refund: a `Refund` of the gateway.
+        :return: an attempt for each credit note that there is or will be, and one
+            without an invoice for what no credit note can be made for.
+        """
+        self.ensure_one()
+        amount = self._billing_to_major(refund.amount)
+        attempts = self.browse()
+        for invoice, note, part in self._billing_split_refund(amount):
+            attempts += self._create_child_transaction(
+                part,
+                is_refund=True,
+                provider_reference=refund.id,
+                billing_is_open=True,
+                billing_refund_invoice_id=invoice.id,
+                billing_refund_note_id=note.id,
+            )
+        return attempts
+
+    def _billing_book_rest(self):
+        """Set what no invoice gives back against what is left of the payment."""
+        payments = self.payment_id + self.source_transaction_id.payment_id
+        lines = payments.move_id.line_ids.filtered(
+            lambda line: line.account_type == "asset_receivable" and not line.reconciled
+        )
+        lines.reconcile()
+        if not all(self.payment_id.move_id.line_ids.mapped("reconciled")):
+            self._billing_tell_staff(
+                self.env._(
+                    "%(amount)s were refunded in Stripe's dashboard that no invoice of"
+                    " the payment %(reference)s can give back: the customer owes them"
+                    " now. Make a credit note, or ask the customer.",
+                    amount=self.currency_id.format(-self.amount),
+                    reference=self.source_transaction_id.reference,
+                )
+            )

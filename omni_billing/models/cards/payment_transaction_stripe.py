@@ -1,0 +1,186 @@
+import logging
+
+from odoo import api, models
+from odoo.exceptions import UserError, ValidationError
+
+from odoo.addons.payment import utils as payment_utils
+from odoo.addons.payment_stripe import const as stripe_const
+
+from ...exceptions import GatewayRefused, GatewayUnknown
+from ...gateways.stripe import Decline, round_down
+
+_logger = logging.getLogger(__name__)
+
+
+class PaymentTransaction(models.Model):
+    """What is said to Stripe, and read from it, by `payment_stripe`."""
+
+    _inherit = "payment.transaction"
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains("amount", "currency_id", "provider_id")
+    def _billing_check_step(self):
+        """Check that Stripe can charge or refund the amount to its last digit."""
+        for tx in self.sudo():  # sudo: who pays does not read providers.
+            # What has been made at Stripe already is possible, as a whole.
+            is_made = tx.state != "draft" or tx.provider_reference
+            if tx.provider_code != "stripe" or is_made:
+                continue
+            amount = tx._billing_to_minor(abs(tx.amount))
+            possible = round_down(amount, tx.currency_id.name)
+            if possible != amount:
+                raise UserError(
+                    self.env._(
+                        "Of this currency Stripe takes two decimals only: not"
+                        " %(amount)s, but %(possible)s. Nothing was moved. Choose that"
+                        " amount, and settle the rest in another way.",
+                        amount=tx.currency_id.format(abs(tx.amount)),
+                        possible=tx.currency_id.format(tx._billing_to_major(possible)),
+                    )
+                )
+
+    # === OVERRIDES OF PAYMENT_STRIPE === #
+
+    def _send_api_request(self, method, endpoint, **kwargs):
+        """Override of `payment`: what Stripe says of it is read by who pays."""
+        tx = self.with_context(billing_explains=True)
+        return super(PaymentTransaction, tx)._send_api_request(
+            method, endpoint, **kwargs
+        )
+
+    def _stripe_create_customer(self):
+        """Override of `payment_stripe`: one customer for each partner (W4).
+
+        :raise ValidationError: if there is none; the caller closes the payment.
+        """
+        try:
+            return {"id": self.provider_id._billing_get_customer(self.partner_id)}
+        except GatewayUnknown as error:
+            _logger.warning("%s: no answer from Stripe: %s", self.reference, error)
+            raise ValidationError(
+                self.env._(
+                    "Stripe gives no answer. Nothing was charged: try again in a"
+                    " minute."
+                )
+            ) from error
+        except GatewayRefused as error:
+            _logger.warning("%s: refused by Stripe: %s", self.reference, error)
+            message = self._billing_explain_refusal(error)
+            raise ValidationError(message) from error
+
+    def _stripe_prepare_payment_intent_payload(self):
+        """Override of `payment_stripe`: no parts of an address that are empty.
+
+        An empty text asks Stripe to remove something, which a new payment does not
+        have, and of an address that is sent at all Stripe checks name and street
+        (https://docs.stripe.com/api/payment_intents/create#create_payment_intent-shipping).
+        """
+        payload = super()._stripe_prepare_payment_intent_payload()
+        if self.provider_code != "stripe":
+            return payload
+        sent = {name: value for name, value in payload.items() if value != ""}
+        if not {"shipping[name]", "shipping[address][line1]"} <= set(sent):
+            sent = {
+                name: value
+                for name, value in sent.items()
+                if not name.startswith("shipping[")
+            }
+        return sent
+
+    def _stripe_prepare_mandate_options(self):
+        """Override of `payment_stripe`: mandates of India are for its currency."""
+        if self.currency_id.name != "INR":
+            return {}
+        return super()._stripe_prepare_mandate_options()
+
+    def _send_refund_request(self):
+        """Override of `payment_stripe`: a refund has a key too.
+
+        Odoo repeats a request after a serialization failure, and staff after an
+        error: what was refunded before tells one refund from the next.
+        """
+        if self.provider_code != "stripe":
+            return super()._send_refund_request()
+        source = self.source_transaction_id
+        earlier = source.child_transaction_ids.filtered(
+            lambda tx: tx.operation == "refund" and tx.state == "done"
+        )
+        refunded = self._billing_to_minor(-sum(earlier.mapped("amount")))
+        values = self._billing_prepare_refund()
+        values["key"] = f"{values['database']}-refund-{source.id}-{refunded}"
+        try:
+            refund = self.provider_id._billing_get_gateway().refund(**values)
+        except (GatewayRefused, GatewayUnknown) as error:
+            raise UserError(
+                self.env._("Stripe did not refund: %(error)s", error=error)
+            ) from error
+        self._billing_apply_refund(refund)
+        return None
+
+    def _validate_amount(self, payment_data):
+        """Override of `payment`: what was taken counts, not what was asked for.
+
+        One may capture less in Stripe's dashboard. Odoo does not book what differs; but
+        the money has moved, so staff are told.
+        """
+        intent = payment_data.get("payment_intent") or {}
+        taken = intent.get("amount_received")
+        if self.provider_code != "stripe" or intent.get("status") != "succeeded":
+            return super()._validate_amount(payment_data)
+        if taken is not None:
+            payment_data = {
+                **payment_data,
+                "payment_intent": intent | {"amount": taken},
+            }
+        before = self.state
+        result = super()._validate_amount(payment_data)
+        if self.state == "error" and before != "error":
+            currency = intent.get("currency") or ""
+            self._billing_tell_amount(taken or 0, currency, intent.get("id"))
+        return result
+
+    def _apply_updates(self, payment_data):
+        """Override of `payment_stripe`: why a bank said no is said in our words."""
+        intent = payment_data.get("payment_intent") or {}
+        error = intent.get("last_payment_error")
+        if self.provider_code == "stripe" and error:
+            codes = (error.get("code") or "", error.get("decline_code") or "")
+            message = self._billing_explain_decline(Decline(*codes, ""))
+            error = {**error, "message": message}
+            intent = {**intent, "last_payment_error": error}
+            payment_data = {**payment_data, "payment_intent": intent}
+        return super()._apply_updates(payment_data)
+
+    def _extract_token_values(self, payment_data):
+        """Override of `payment_stripe`: what the card tells (F125)."""
+        values = super()._extract_token_values(payment_data)
+        method = payment_data.get("payment_method")
+        card = method.get("card") if isinstance(method, dict) else None
+        if self.provider_code == "stripe" and values and card:
+            values.update(
+                billing_brand=card.get("brand"),
+                billing_last4=card.get("last4"),
+                billing_exp_month=card.get("exp_month") or 0,
+                billing_exp_year=card.get("exp_year") or 0,
+                billing_fingerprint=card.get("fingerprint"),
+            )
+        return values
+
+    # === HELPERS === #
+
+    def _billing_to_minor(self, amount):
+        currency = self.currency_id
+        return payment_utils.to_minor_currency_units(
+            amount,
+            currency,
+            arbitrary_decimal_number=stripe_const.CURRENCY_DECIMALS.get(currency.name),
+        )
+
+    def _billing_to_major(self, amount):
+        currency = self.currency_id
+        return payment_utils.to_major_currency_units(
+            amount,
+            currency,
+            arbitrary_decimal_number=stripe_const.CURRENCY_DECIMALS.get(currency.name),
+        )

@@ -1,0 +1,147 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ...const import COMING_STATES, UNPAID_STATES
+from ...tools.trust import trust
+
+
+class AccountMove(models.Model):
+    """Reminding customers of invoices (F187, F191, W15)."""
+
+    _inherit = "account.move"
+
+    billing_reminder_ids = fields.One2many(
+        "omni.billing.reminder",
+        "move_id",
+        string="Reminders",
+        readonly=True,
+        copy=False,
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
+    billing_reminders_paused = fields.Boolean(
+        string="Reminders Paused",
+        copy=False,
+        groups="account.group_account_invoice,account.group_account_readonly",
+        help="Neither reminded of, nor charged a late fee, until it is resumed.",
+    )
+
+    # === ACTION METHODS === #
+
+    def action_billing_remind(self):
+        """Remind the customer now, with the PDF; several in steps (F191).
+
+        :return: a notice of what came of it.
+        :raise UserError: if an invoice is not waiting to be paid.
+        """
+        if len(self) > 1:
+            return self.env["omni.billing.bulk"]._start("remind", self)
+        return self._billing_send_at_once("reminder")
+
+    def action_billing_pause_reminders(self):
+        """Pause the scheduled reminders of invoices, or resume them."""
+        self.check_access("write")
+        Log = self.env["omni.billing.activity.log"]
+        for move in trust(self):
+            move.billing_reminders_paused = not move.billing_reminders_paused
+            paused = move.billing_reminders_paused
+            Log._log_moves("reminders_paused" if paused else "reminders_resumed", move)
+        return True
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _billing_get_remindable_domain(self, company):
+        """Return the invoices that wait to be paid, and are not to be left alone.
+
+        Hook: narrow it.
+        """
+        return (
+            Domain("company_id", "=", company.id)
+            & Domain("move_type", "=", "out_invoice")
+            & Domain("state", "=", "posted")
+            & Domain("billing_state", "in", UNPAID_STATES)
+            & Domain("billing_dispute", "in", (False, "won"))
+            & Domain("billing_attempt_id", "=", False)
+            # The customer has paid; the bank takes its time, or we do.
+            & Domain(
+                "transaction_ids",
+                "not any!",
+                self.env["payment.transaction"]._billing_get_under_way_domain(),
+            )
+            & Domain("billing_reminders_paused", "!=", True)
+            & Domain("commercial_partner_id.billing_reminders_paused", "!=", True)
+            # It is paid as planned, on other days.
+            & Domain(
+                "billing_installment_ids",
+                "not any",
+                [("charge_state", "in", COMING_STATES)],
+            )
+        )
+
+    def _billing_reach_level(self, level):
+        """Have invoices come to a level, and remind of those that are past no other.
+
+        What the customer's credit covers waits: nothing is owed.
+        """
+        self.invalidate_recordset()
+        moves = self.filtered_domain(
+            self._billing_get_remindable_domain(self.env.company)
+        )
+        owed = moves._billing_get_amounts_owed()
+        reached = moves.filtered(lambda move: owed.get(move.id))
+        past = reached.filtered(
+            lambda move: any(r.days >= level.days for r in move.billing_reminder_ids)
+        )
+        mails = (reached - past)._billing_queue_mail(
+            "reminder", level_id=level.id, is_scheduled=True
+        )
+        # Where another reminder still waits, this one is for the next run.
+        by_move = {mail.move_id: mail for mail in mails if mail.level_id == level}
+        reached = reached.filtered(lambda move: move in past or move in by_move)
+        self.env["omni.billing.reminder"].create(
+            [
+                {
+                    "move_id": move.id,
+                    "level_id": level.id,
+                    "days": level.days,
+                    "state": "passed" if move in past else "sent",
+                    "mail_id": by_move[move].id if move in by_move else False,
+                }
+                for move in reached
+            ]
+        )
+
+    def _billing_get_mail_obstacle(self, kind):
+        """Override: nobody is reminded of what is paid or disputed."""
+        obstacle = super()._billing_get_mail_obstacle(kind)
+        if not obstacle and kind == "reminder":
+            return self._billing_get_reminder_obstacle()
+        return obstacle
+
+    def _billing_get_reminder_obstacle(self):
+        """Return why the customer is not to be reminded, or nothing (F191)."""
+        self.ensure_one()
+        if self.move_type != "out_invoice" or self.billing_state not in UNPAID_STATES:
+            return self.env._(
+                "%(invoice)s is not waiting to be paid: there is nothing to be"
+                " reminded of.",
+                invoice=self.display_name,
+            )
+        if self.billing_dispute in ("open", "lost"):
+            return self.env._(
+                "%(invoice)s is disputed: the customer is not reminded of it.",
+                invoice=self.display_name,
+            )
+        return None
+
+    def _billing_is_paused(self):
+        self.ensure_one()
+        return (
+            self.billing_reminders_paused
+            or self.commercial_partner_id.billing_reminders_paused
+        )
+
+    def _billing_is_overdue(self):
+        """Whether the due date is over."""
+        self.ensure_one()
+        return self.invoice_date_due < fields.Date.context_today(self)

@@ -1,0 +1,139 @@
+from datetime import timedelta
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import Command, api, fields, models
+from odoo.fields import Domain
+from odoo.tools import split_every
+
+from ...tools.commit import commit_progress
+
+BATCH = 100
+
+
+class OmniBillingLateFee(models.Model):
+    """A fee for a month that an invoice is late: an ordinary charge, once.
+
+    A month that was missed is not charged later, and a fee that was voided or deleted
+    does not come back.
+    """
+
+    _name = "omni.billing.late.fee"
+    _description = "Late Fee"
+    _order = "id desc"
+
+    move_id = fields.Many2one(
+        "account.move", string="Invoice", required=True, index=True, ondelete="cascade"
+    )
+    month = fields.Integer(required=True, help="Whole months that it was late before.")
+    transaction_id = fields.Many2one(
+        "omni.billing.transaction", index="btree_not_null", ondelete="set null"
+    )
+
+    _month_uniq = models.Constraint(
+        "UNIQUE(move_id, month)", "A month is charged once."
+    )
+
+    @api.model
+    def _cron_charge(self):
+        """Charge the fees of today, in all companies that have them."""
+        companies = self.env["res.company"].search([("billing_late_fee", "!=", "none")])
+        Move = self.env["account.move"]
+        late = {
+            company: Move.search(
+                self.with_company(company)._get_late_domain(company)
+            ).ids
+            for company in companies
+        }
+        # Odoo goes on with the job at once as long as something is left.
+        commit_progress(self.env, remaining=sum(map(len, late.values())))
+        for company, late_ids in late.items():
+            fees = self.with_company(company)
+            for ids in split_every(BATCH, late_ids):
+                moves = Move.browse(ids)
+                # Whoever takes a payment right now comes first.
+                fees._charge(moves.try_lock_for_update(), company)
+                if not commit_progress(self.env, len(ids)):
+                    return
+
+    @api.model
+    def _get_late_domain(self, company):
+        today = fields.Date.context_today(self)
+        last = today - timedelta(days=company.billing_late_fee_grace + 1)
+        return self.env["account.move"]._billing_get_remindable_domain(
+            company
+        ) & Domain("invoice_date_due", "<=", last)
+
+    @api.model
+    def _charge(self, moves, company):
+        """Charge the month that each invoice is in, unless that was done."""
+        moves.invalidate_recordset()
+        moves = moves.filtered_domain(self._get_late_domain(company))
+        owed = moves._billing_get_amounts_owed()
+        known = {
+            (fee.move_id, fee.month)
+            for fee in self.search([("move_id", "in", moves.ids)])
+        }
+        due = [
+            (move, month, amount)
+            for move in moves
+            if (move, month := self._get_month(move, company)) not in known
+            and (amount := self._get_amount(move, owed.get(move.id, 0.0), company)) > 0
+        ]
+        transactions = self.env["omni.billing.transaction"].create(
+            [
+                self._prepare_transaction_values(move, month, amount)
+                for move, month, amount in due
+            ]
+        )
+        self.create(
+            [
+                {"move_id": move.id, "month": month, "transaction_id": transaction.id}
+                for (move, month, _amount), transaction in zip(
+                    due, transactions, strict=True
+                )
+            ]
+        )
+
+    @api.model
+    def _get_month(self, move, company):
+        """Return how many whole months an invoice has been late."""
+        start = move.invoice_date_due + timedelta(
+            days=company.billing_late_fee_grace + 1
+        )
+        late = relativedelta(fields.Date.context_today(self), start)
+        return 12 * late.years + late.months
+
+    @api.model
+    def _get_amount(self, move, owed, company):
+        """Return the fee, in the currency of the invoice. There is none on fees."""
+        currency = move.currency_id
+        if company.billing_late_fee == "fixed":
+            amount = company.currency_id._convert(
+                company.billing_late_fee_amount, currency, company
+            )
+            return amount if owed > 0 else 0.0
+        own = self.search(
+            [("transaction_id", "in", move.billing_transaction_ids.ids)]
+        ).transaction_id
+        base = max(0.0, owed - sum(own.mapped("amount_total")))
+        return currency.round(base * company.billing_late_fee_percent / 100)
+
+    @api.model
+    def _prepare_transaction_values(self, move, month, amount):
+        """Return the values of the charge. Hook."""
+        return {
+            "name": move._billing_translate(
+                lambda env: env._(
+                    "Late fee for %(invoice)s, month %(month)s",
+                    invoice=move.name,
+                    month=month + 1,
+                )
+            ),
+            "transaction_type": "charge",
+            "company_id": move.company_id.id,
+            "partner_id": move.commercial_partner_id.id,
+            "currency_id": move.currency_id.id,
+            "retail_cost": amount,
+            "tax_ids": [Command.clear()],
+        }

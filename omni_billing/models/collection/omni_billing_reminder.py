@@ -1,0 +1,131 @@
+import logging
+from datetime import timedelta
+
+from psycopg2.errors import UniqueViolation
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import split_every
+
+from ...tools.commit import commit_progress, savepoint
+
+_logger = logging.getLogger(__name__)
+
+#: Invoices that are worked on in one database transaction.
+BATCH = 100
+
+
+class OmniBillingReminderLevel(models.Model):
+    """When customers are reminded of what they owe, and how (F187, W15)."""
+
+    _name = "omni.billing.reminder.level"
+    _description = "Reminder Level"
+    _order = "days, id"
+
+    name = fields.Char(required=True, translate=True)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one(
+        "res.company", help="Empty: for all companies that send reminders."
+    )
+    days = fields.Integer(
+        string="Days after Due Date",
+        required=True,
+        help="Less than zero: before the due date.",
+    )
+    mail_template_id = fields.Many2one(
+        "mail.template",
+        string="E-mail Template",
+        domain="[('model', '=', 'account.move')]",
+        help="Empty: the reminder of billing.",
+    )
+    mailjet_template = fields.Char(
+        help="Id or name of a template at Mailjet. Empty: the text of Odoo's template."
+    )
+    to_customer = fields.Boolean(string="To the Customer", default=True)
+    to_salesperson = fields.Boolean(string="To the Salesperson")
+
+    _has_recipient = models.Constraint(
+        "CHECK(to_customer OR to_salesperson)", "A reminder has to be for somebody."
+    )
+
+
+class OmniBillingReminder(models.Model):
+    """A level that an invoice has come to: each once, the database sees to it."""
+
+    _name = "omni.billing.reminder"
+    _description = "Reminder of an Invoice"
+    _order = "id desc"
+
+    move_id = fields.Many2one(
+        "account.move", string="Invoice", required=True, index=True, ondelete="cascade"
+    )
+    level_id = fields.Many2one(
+        "omni.billing.reminder.level", required=True, ondelete="cascade"
+    )
+    days = fields.Integer(required=True, help="Of the level, when it was reached.")
+    date = fields.Date(required=True, default=fields.Date.context_today)
+    state = fields.Selection(
+        [("sent", "Reminded"), ("passed", "Passed over")],
+        string="Status",
+        required=True,
+        help="Passed over: a later level was due as well, and one mail is enough.",
+    )
+    mail_id = fields.Many2one("omni.billing.mail", string="E-mail", ondelete="set null")
+
+    _level_uniq = models.Constraint(
+        "UNIQUE(move_id, level_id)", "An invoice comes to each level once."
+    )
+
+    @api.model
+    def _cron_remind(self):
+        """Remind customers of all companies that want it."""
+        Move = self.env["account.move"]
+        companies = self.env["res.company"].search([("billing_reminders", "=", True)])
+        todo = [
+            (company, level, self.with_company(company)._get_due_domain(level, company))
+            for company in companies
+            for level in self._find_levels(company)
+        ]
+        # Odoo goes on with the job at once as long as something is left.
+        left = sum(Move.search_count(domain) for *_which, domain in todo)
+        commit_progress(self.env, remaining=left)
+        for company, level, domain in todo:
+            reminders = self.with_company(company)
+            for ids in split_every(BATCH, Move.search(domain).ids):
+                reminders._reach_level(level, ids)
+                if not commit_progress(self.env, len(ids)):
+                    return
+        commit_progress(self.env, remaining=0)
+
+    @api.model
+    def _find_levels(self, company):
+        """Return the levels of a company, the highest first.
+
+        An invoice that has come to a high one is past the others, whatever days were
+        missed.
+        """
+        Level = self.env["omni.billing.reminder.level"]
+        levels = Level.search([("company_id", "in", (False, company.id))])
+        return levels.sorted("days", reverse=True)
+
+    @api.model
+    def _reach_level(self, level, ids):
+        """Have these invoices come to a level."""
+        moves = self.env["account.move"].browse(ids)
+        try:
+            with savepoint(self.env):
+                # Whoever takes a payment right now comes first; it is for later then.
+                moves.try_lock_for_update()._billing_reach_level(level)
+        except UniqueViolation as error:
+            # Somebody rang the bell this very moment: the next run sees it.
+            _logger.info("Reminders are left for later: %s", error)
+
+    @api.model
+    def _get_due_domain(self, level, company):
+        """Return the invoices that have come to a level, but were not told. Hook."""
+        today = fields.Date.context_today(self)
+        return (
+            self.env["account.move"]._billing_get_remindable_domain(company)
+            & Domain("invoice_date_due", "<=", today - timedelta(days=level.days))
+            & Domain("billing_reminder_ids", "not any", [("level_id", "=", level.id)])
+        )

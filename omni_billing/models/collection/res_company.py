@@ -1,0 +1,62 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+
+class ResCompany(models.Model):
+    """How unpaid invoices are followed up."""
+
+    _inherit = "res.company"
+
+    billing_reminders = fields.Boolean(
+        string="Send Reminders",
+        help="Customers are reminded of unpaid invoices, level by level.",
+    )
+    billing_late_fee = fields.Selection(
+        [
+            ("none", "No late fee"),
+            ("percent", "Percent of what is owed, each month"),
+            ("fixed", "A fixed amount, each month"),
+        ],
+        string="Late Fee",
+        required=True,
+        default="none",
+        help="A charge on the customer's next invoice, for each month that is begun.",
+    )
+    billing_late_fee_percent = fields.Float(string="Percent a Month")
+    billing_late_fee_amount = fields.Monetary(
+        string="Amount a Month", currency_field="currency_id"
+    )
+    billing_late_fee_grace = fields.Integer(
+        string="Grace Days", help="Days after the due date without a fee."
+    )
+    _billing_late_fee_positive = models.Constraint(
+        "CHECK(billing_late_fee_percent >= 0 AND billing_late_fee_percent <= 100"
+        " AND billing_late_fee_amount >= 0 AND billing_late_fee_grace >= 0)",
+        "A late fee is at most 100 %, and neither it nor the days are less than zero.",
+    )
+    billing_retry_days = fields.Char(
+        string="Retry Failed Charges",
+        default="1, 3, 7",
+        help="How many days after the first failed charge of a billing run a card is"
+        " charged again. Empty: it is left to staff at once.",
+    )
+
+    @api.constrains("billing_retry_days")
+    def _check_billing_retry_days(self):
+        for company in self:
+            try:
+                days = company._billing_get_retry_days()
+            except ValueError:
+                days = [0]
+            if days != sorted(set(days)) or any(not 0 < day < 366 for day in days):
+                raise ValidationError(
+                    self.env._(
+                        "Enter the days of retries as rising numbers, like 1, 3, 7."
+                    )
+                )
+
+    def _billing_get_retry_days(self):
+        """Return the days after a first failure on which a card is charged again."""
+        self.ensure_one()
+        text = (self.billing_retry_days or "").strip()
+        return [int(day) for day in text.split(",")] if text else []

@@ -1,0 +1,282 @@
+from odoo import Command, api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import format_amount, format_list
+
+from ...const import UNPAID_STATES
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    billing_transaction_ids = fields.One2many(
+        "omni.billing.transaction",
+        "commercial_partner_id",
+        string="Billing Transactions",
+        groups="omni_billing.omni_billing_group_user",
+    )
+    billing_invoice_ids = fields.One2many(
+        "account.move",
+        "commercial_partner_id",
+        string="Billing Invoices",
+        domain=[("move_type", "in", ("out_invoice", "out_refund"))],
+        groups="omni_billing.omni_billing_group_user",
+    )
+    billing_currency_id = fields.Many2one(
+        "res.currency",
+        compute="_compute_billing_amounts",
+        groups="omni_billing.omni_billing_group_user",
+    )
+    billing_unbilled_amount = fields.Monetary(
+        string="Unbilled",
+        currency_field="billing_currency_id",
+        compute="_compute_billing_amounts",
+        groups="omni_billing.omni_billing_group_user",
+        help="Charges less credits that are on no invoice yet, taxes included.",
+    )
+    billing_due_amount = fields.Monetary(
+        string="Unpaid",
+        currency_field="billing_currency_id",
+        compute="_compute_billing_amounts",
+        groups="omni_billing.omni_billing_group_user",
+        help="What is left to pay on invoices.",
+    )
+    billing_credit_amount = fields.Monetary(
+        string="Credit on File",
+        currency_field="billing_currency_id",
+        compute="_compute_billing_amounts",
+        groups="omni_billing.omni_billing_group_user",
+        help="Credit notes and payments that are not used yet.",
+    )
+
+    billing_paid_amount = fields.Monetary(
+        string="Billed and Paid",
+        currency_field="billing_currency_id",
+        compute="_compute_billing_paid_amount",
+        groups="omni_billing.omni_billing_group_user",
+        help="The invoices that are paid.",
+    )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `base`: who adds an address does not divert the invoices."""
+        partners = super().create(vals_list)
+        partners._billing_hold_addresses({})
+        return partners
+
+    def write(self, vals):
+        """Override of `base`: whose reminders are paused is in the history."""
+        before = {}
+        if {"email", "type", "parent_id"} & set(vals) and self.env.user._is_portal():
+            # sudo: customers do not read each contact of theirs.
+            before = {partner: partner.email_normalized for partner in self.sudo()}
+        result = super().write(vals)
+        if before:
+            self._billing_hold_addresses(before)
+        if {"type", "parent_id"} & set(vals) and self.user_ids:
+            # Access rules, which ask who is an invoice contact, are kept in memory.
+            self.env.registry.clear_cache()
+        if "billing_reminders_paused" in vals:
+            paused = vals["billing_reminders_paused"]
+            self.env["omni.billing.activity.log"]._log(
+                [
+                    {
+                        "action": "reminders_paused" if paused else "reminders_resumed",
+                        "company": self.env.company,
+                        "customer": partner.commercial_partner_id,
+                        "name": partner.display_name,
+                    }
+                    for partner in self
+                ]
+            )
+        return result
+
+    @api.depends_context("company")
+    def _compute_billing_paid_amount(self):
+        company = self.env.company
+        customers = self.commercial_partner_id
+        paid = dict(
+            self.env["account.move"]._read_group(
+                Domain("commercial_partner_id", "in", customers.ids)
+                & Domain("company_id", "=", company.id)
+                & Domain("move_type", "=", "out_invoice")
+                & Domain("billing_state", "=", "paid"),
+                ["commercial_partner_id"],
+                ["amount_total_signed:sum"],
+            )
+        )
+        for partner in self:
+            customer = partner.commercial_partner_id
+            partner.billing_paid_amount = paid.get(customer, 0.0)
+
+    @api.depends_context("company")
+    def _compute_billing_amounts(self):
+        """Compute the balances of whole customers: all contacts of a company count.
+
+        Amounts are in the company's currency; those in other currencies are converted
+        at today's rate.
+        """
+        company = self.env.company
+        currency = company.currency_id
+        customers = self.commercial_partner_id
+        unbilled = dict.fromkeys(customers, 0.0)
+        for customer, unit, amount in self.env["omni.billing.transaction"]._read_group(
+            Domain("state", "=", "unbilled")
+            & Domain("company_id", "=", company.id)
+            & Domain("commercial_partner_id", "in", customers.ids),
+            ["commercial_partner_id", "currency_id"],
+            ["amount_total:sum"],
+        ):
+            unbilled[customer] += unit._convert(amount, currency, company)
+        due, credit = dict.fromkeys(customers, 0.0), dict.fromkeys(customers, 0.0)
+        for customer, is_due, amount in self._billing_read_open_amounts(customers):
+            (due if is_due else credit)[customer] += amount
+        for partner in self:
+            customer = partner.commercial_partner_id
+            partner.billing_currency_id = currency
+            partner.billing_unbilled_amount = unbilled.get(customer, 0.0)
+            partner.billing_due_amount = due.get(customer, 0.0)
+            partner.billing_credit_amount = -credit.get(customer, 0.0)
+
+    @api.model
+    def _billing_read_open_amounts(self, customers):
+        """Yield (customer, whether owed, signed amount) of open receivable lines."""
+        Line = self.env["account.move.line"]
+        domain = (
+            Domain("company_id", "=", self.env.company.id)
+            & Domain("partner_id", "in", customers.ids)
+            & Domain("account_type", "=", "asset_receivable")
+            & Domain("parent_state", "=", "posted")
+            & Domain("reconciled", "=", False)
+        )
+        for is_due in (True, False):
+            for customer, amount in Line._read_group(
+                domain & Domain("balance", ">" if is_due else "<", 0),
+                ["partner_id"],
+                ["amount_residual:sum"],
+            ):
+                yield customer, is_due, amount
+
+    # === BUSINESS METHODS - ADDRESSES === #
+
+    def action_billing_add_transaction(self):
+        """Open the dialog that adds a charge or a credit (F13)."""
+        self.ensure_one()
+        kind = self.env.context.get("billing_transaction_type", "charge")
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Create a Credit")
+            if kind == "credit"
+            else self.env._("Add a Transaction"),
+            "res_model": "omni.billing.transaction",
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {
+                "default_partner_id": self.id,
+                "default_transaction_type": kind,
+            },
+        }
+
+    def action_billing_pay_all(self):
+        """Open the payment dialog on all unpaid invoices of the customer (F152)."""
+        return self._billing_find_unpaid().action_billing_pay()
+
+    def action_billing_refund_credit(self):
+        """Open the dialog that gives credit on file back (F176)."""
+        self.ensure_one()
+        if self.billing_credit_amount <= 0:
+            raise UserError(
+                self.env._(
+                    "There is no credit on file to give back. Create a credit first,"
+                    " and put it on a credit note."
+                )
+            )
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Record a Refund"),
+            "res_model": "omni.billing.refund.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_partner_id": self.commercial_partner_id.id},
+        }
+
+    def action_billing_reconcile(self):
+        """Use the customer's credit for unpaid invoices, the oldest first (F152).
+
+        :return: a notice of what was used on which invoices.
+        """
+        self.ensure_one()
+        used = []
+        unpaid = self._billing_find_unpaid()
+        for currency, invoices in unpaid.grouped("currency_id").items():
+            wizard = self.env["omni.billing.payment.wizard"].create(
+                {"invoice_ids": [Command.set(invoices.ids)], "mode": "credit"}
+            )
+            if currency.compare_amounts(wizard.amount, 0) > 0:
+                used.append(format_amount(self.env, wizard.amount, currency))
+                wizard._pay()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success" if used else "info",
+                "message": self.env._(
+                    "Credit used for unpaid invoices: %(amounts)s.",
+                    amounts=format_list(self.env, used),
+                )
+                if used
+                else self.env._("There is no credit that an unpaid invoice can use."),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    def _billing_find_unpaid(self):
+        self.ensure_one()
+        return self.env["account.move"].search(
+            Domain("commercial_partner_id", "=", self.commercial_partner_id.id)
+            & Domain("company_id", "=", self.env.company.id)
+            & Domain("move_type", "=", "out_invoice")
+            & Domain("billing_state", "in", UNPAID_STATES)
+        )
+
+    def action_billing_activity(self):
+        """Open the history of the customer (F10)."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.omni_billing_activity_log_action"
+        )
+        action["domain"] = [
+            ("commercial_partner_id", "=", self.commercial_partner_id.id)
+        ]
+        return action
+
+    def action_billing_transactions(self):
+        """Open all transactions of the customer; the filter is in the context."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.omni_billing_transaction_action"
+        )
+        action["domain"] = [
+            ("commercial_partner_id", "=", self.commercial_partner_id.id)
+        ]
+        action["context"] = self._billing_get_list_context()
+        return action
+
+    def action_billing_invoices(self):
+        """Open all invoices of the customer."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.account_move_action_billing"
+        )
+        action["domain"] = [
+            ("move_type", "in", ("out_invoice", "out_refund")),
+            ("commercial_partner_id", "=", self.commercial_partner_id.id),
+        ]
+        action["context"] = self._billing_get_list_context()
+        return action
+
+    def _billing_get_list_context(self):
+        context = {"default_partner_id": self.id}
+        if name := self.env.context.get("billing_filter"):
+            context[f"search_default_{name}"] = 1
+        return context

@@ -1,0 +1,7 @@
+from . import (
+    account_move,
+    ir_actions_report,
+    omni_billing_pdf_cache,
+    omni_billing_template,
+    res_partner,
+)

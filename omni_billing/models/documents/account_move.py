@@ -1,0 +1,371 @@
+from functools import cache
+from urllib.parse import urljoin
+
+from odoo import fields, models
+from odoo.tools import format_date, html2plaintext
+from odoo.tools.image import image_data_uri
+
+from ...const import BILLING_MOVE_TYPES, UNPAID_STATES
+from ...tools.qr import make_qr
+
+
+class AccountMove(models.Model):
+    """The PDF of an invoice, and what it shows."""
+
+    _inherit = "account.move"
+
+    billing_template_id = fields.Many2one(
+        "omni.billing.template",
+        string="Invoice Template",
+        check_company=True,
+        index="btree_not_null",
+        help="How the invoice looks. Empty: as set for the customer or the language.",
+    )
+
+    # === ACTION METHODS === #
+
+    def action_billing_pdf(self):
+        """Show the PDF (F81: always possible, of a void invoice too)."""
+        return self.env.ref("omni_billing.report_invoice").report_action(
+            self, config=False
+        )
+
+    def action_billing_clear_pdf(self):
+        """Forget the stored PDFs of these invoices (F112)."""
+        # Each is made again when it is asked for: seconds of work.
+        self.env["omni.billing.payment.wizard"].check_access("create")
+        self.check_access("write")
+        # sudo: stored files belong to no user, and the invoices were checked above.
+        cache = self.env["omni.billing.pdf.cache"].sudo()
+        cache.search([("move_id", "in", self.ids)]).unlink()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._(
+                    "The PDF will be made again when it is asked for."
+                ),
+            },
+        }
+
+    # === BUSINESS METHODS - FILE === #
+
+    def billing_have_own_pdf(self):
+        """Whether all of these print with our PDF; asked by the web client."""
+        return all(move._billing_has_own_pdf() for move in self)
+
+    def _billing_has_own_pdf(self):
+        """Whether our PDF replaces Odoo's wherever Odoo prints the invoice. Hook."""
+        self.ensure_one()
+        return self.move_type in BILLING_MOVE_TYPES and bool(
+            self.billing_title
+            or self._billing_has_transactions()
+            or (
+                self.reversed_entry_id and self.reversed_entry_id._billing_has_own_pdf()
+            )
+        )
+
+    def _billing_get_filename(self):
+        """Return the name of the PDF file, like Invoice_01234.pdf (F103)."""
+        self.ensure_one()
+        return f"Invoice_{self.id:05d}.pdf"
+
+    def _billing_get_pdf(self):
+        """Return the PDF of one invoice, as bytes: the same for everybody (F111).
+
+        :raise UserError: if it cannot be made; the message says why.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        # sudo: templates and stored files belong to no user; the invoice was checked.
+        return self.env["omni.billing.pdf.cache"].sudo()._get(self)
+
+    # === BUSINESS METHODS - DOCUMENT === #
+
+    def _billing_prepare_document(self):
+        """Return what the PDF is made of, with all that shows on it. Hook.
+
+        :rtype: odoo.addons.omni_billing.gateways.pdf.Document
+        """
+        self.ensure_one()
+        return self.env["omni.billing.template"]._select_for(self)._fill(self)
+
+    def _billing_get_pdf_dependencies(self):
+        """Return the records that show on the page. Hook.
+
+        The stored PDF is looked at again when one of them is written. What Odoo caches
+        (views, languages, parameters) need not be named, and a change that does not
+        show costs no new PDF.
+
+        :rtype: list[odoo.models.BaseModel]
+        """
+        self.ensure_one()
+        partners = (
+            self.partner_id
+            | self.commercial_partner_id
+            | self.company_id.partner_id
+            | self.invoice_user_id.partner_id
+        )
+        taxes = self.line_ids.tax_ids | self.line_ids.tax_line_id
+        taxes |= taxes.children_tax_ids
+        origin = self.reversed_entry_id
+        return [
+            self | origin,
+            self.line_ids,
+            partners,
+            partners.country_id,
+            partners.state_id,
+            self.company_id,
+            self.invoice_user_id,
+            self.partner_bank_id,
+            self.partner_bank_id.bank_id,
+            self.currency_id | self.company_id.currency_id,
+            self.journal_id,
+            taxes,
+            taxes.tax_group_id,
+            taxes.repartition_line_ids,
+            self.env["omni.billing.template"]._select_for(self),
+        ]
+
+    def _prepare_pdf_context(self):
+        """Return the values that the invoice template shows. Hook."""
+        self.ensure_one()
+        company = self.company_id
+        # Of all lines in one query, where the tax engine would ask for some at a time.
+        self.line_ids.fetch(["tax_ids"])
+        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
+        # As in `tax_totals`, which would compute the taxes once more.
+        totals = self.env["account.tax"]._get_tax_totals_summary(
+            base_lines=base_lines,
+            currency=self.currency_id,
+            company=company,
+            cash_rounding=self.invoice_cash_rounding_id,
+        )
+        seller = [
+            *_list_address(company.partner_id)[1:],
+            company.phone,
+            company.email,
+            self._billing_get_tax_number(company.partner_id),
+        ]
+        buyer = [
+            *_list_address(self.partner_id),
+            self._billing_get_tax_number(self.partner_id),
+        ]
+        return {
+            # Texts of many lines: see the style sheet.
+            "seller": "\n".join(filter(None, seller)),
+            "buyer": "\n".join(filter(None, buyer)),
+            "lines": self._billing_get_lines(base_lines),
+            "tax_groups": [
+                group
+                for subtotal in totals["subtotals"]
+                for group in subtotal["tax_groups"]
+            ],
+            "mark": self._billing_get_mark(),
+            # Each is called for each line, with few different values.
+            "format_amount": cache(self.currency_id.format),
+            "format_date": cache(lambda date: format_date(self.env, date)),
+            "format_percentage": cache(self._billing_format_percentage),
+            "instructions": company.billing_payment_instructions,
+            "bank": self.partner_bank_id
+            if self.move_type == "out_invoice"
+            else self.env["res.partner.bank"],
+        }
+
+    def _billing_get_tax_number(self, partner):
+        """Return the tax number of a party, by the name that its country gives it."""
+        label = partner.country_id.vat_label or self.env._("Tax ID")
+        return f"{label} {partner.vat}" if partner.vat else ""
+
+    def _prepare_template_variables(self):
+        """Return the plain values that an HTML template may use (F84-F88). Hook.
+
+        :return: dates in ISO format, amounts as numbers in the invoice's currency,
+            ``total_amount`` before tax and ``total_due`` what is left to pay; images as
+            ``data:`` URLs. Empty is ``""``.
+        """
+        self.ensure_one()
+        company = self.company_id
+        bank = self.partner_bank_id
+        lines = self._billing_get_lines()
+        return {
+            "invoice_number": self.name or "",
+            "title": self.billing_title or "",
+            "is_credit_note": self.move_type == "out_refund",
+            "status": self._billing_get_mark(),
+            "date": _format_datetime(self.invoice_date),
+            "due_date": _format_date(self.invoice_date_due),
+            "start_date": _format_date(self.billing_date_start),
+            "end_date": _format_date(self.billing_date_end),
+            "total_amount": self.amount_untaxed,
+            "total_tax": self.amount_tax,
+            "total": self.amount_total,
+            "total_due": self.amount_residual,
+            "currency": {
+                "name": self.currency_id.name,
+                "symbol": self.currency_id.symbol,
+                "decimal_places": self.currency_id.decimal_places,
+            },
+            "language": (self.env.lang or "en_US")[:2],
+            "client": _prepare_party(self.partner_id),
+            "company": _prepare_party(company.partner_id)
+            | {
+                "website": company.website or "",
+                "logo": ""
+                if company.uses_default_logo
+                else image_data_uri(company.logo),
+            },
+            "bank": {
+                "name": bank.bank_name or "",
+                "holder": bank.acc_holder_name or bank.partner_id.name or "",
+                "number": bank.acc_number or "",
+                "bic": bank.bank_bic or "",
+            },
+            "payment_reference": self.payment_reference or self.name or "",
+            "payment_instructions": company.billing_payment_instructions or "",
+            "terms": _to_text(self.narration),
+            "author": self.invoice_user_id.name or "",
+            "transactions": [_prepare_line(line) for line in lines],
+        }
+
+    # === BUSINESS METHODS - PAYING === #
+
+    def _billing_get_payment_url(self):
+        """Return the link that pays the invoice, or nothing when nothing is due."""
+        self.ensure_one()
+        is_due = self.move_type == "out_invoice" and self.billing_state in UNPAID_STATES
+        if not is_due:
+            return ""
+        return urljoin(self.get_base_url(), self._billing_get_pay_url())
+
+    def _billing_get_payment_qr(self):
+        """Return a QR code of the payment link, as a ``data:`` URL (F94)."""
+        url = self._billing_get_payment_url()
+        return make_qr(url) if url else ""
+
+    def _billing_get_bank_qr(self):
+        """Return a QR code of the bank transfer, as a ``data:`` URL (in EUR: EPC).
+
+        What it says comes from Odoo's addons, in the first of their standards that
+        fits.
+        """
+        bank = self.partner_bank_id
+        if not (bank and self._billing_get_payment_url()):
+            return ""
+        reference = self.payment_reference or self.name
+        for method, _name in bank.get_available_qr_methods_in_sequence():
+            arguments = (self.currency_id, self.partner_id, reference, reference)
+            if bank._get_error_messages_for_qr(
+                method, self.partner_id, self.currency_id
+            ) or bank._check_for_qr_code_errors(
+                method, self.amount_residual, *arguments
+            ):
+                continue
+            code = bank._get_qr_code_generation_params(
+                method, self.amount_residual, *arguments
+            )
+            # One with a mask, as in Switzerland, is drawn by its addon's own page.
+            if code and code.get("barcode_type") == "QR" and not code.get("mask"):
+                return make_qr(code["value"])
+        return ""
+
+    def action_billing_download(self):
+        """Download the PDFs of these invoices in one file (F7)."""
+        if len(self) > 1:
+            return self.env["omni.billing.bulk"]._start("download", self)
+        return self.action_billing_pdf()
+
+    # === BUSINESS METHODS - DOCUMENT === #
+
+    def _compute_access_url(self):
+        """Override of `account`: links to our invoices lead to our page (F119)."""
+        result = super()._compute_access_url()
+        for move in self:
+            if move._billing_has_own_pdf():
+                move.access_url = f"/my/billing/invoices/{move.id}"
+        return result
+
+    def _billing_get_mark(self):
+        """Return what is written across the page: void, paid, or nothing (W17)."""
+        self.ensure_one()
+        if self.billing_state == "void":
+            return "void"
+        is_paid = self.billing_state == "paid" and self.move_type == "out_invoice"
+        return "paid" if is_paid else ""
+
+    def _billing_get_pay_url(self):
+        """Return the path of the page that pays this invoice, without a login."""
+        self.ensure_one()
+        token = self._portal_ensure_token()
+        return f"/my/billing/invoices/{self.id}/pay?access_token={token}"
+
+    def _get_invoice_legal_documents(self, filetype, allow_fallback=False):
+        """Override of `account`: a stored PDF does not know of later payments (W13)."""
+        if filetype == "pdf" and self.state != "draft" and self._billing_has_own_pdf():
+            return self._billing_prepare_legal_pdf()
+        return super()._get_invoice_legal_documents(filetype, allow_fallback)
+
+    def _get_invoice_legal_documents_all(self, allow_fallback=False):
+        """Override of `account`: as above, beside the other files."""
+        documents = super()._get_invoice_legal_documents_all(allow_fallback)
+        if self.state == "draft" or not self._billing_has_own_pdf():
+            return documents
+        others = [file for file in documents or [] if "pdf" not in file["filetype"]]
+        return [self._billing_prepare_legal_pdf(), *others]
+
+    def _billing_prepare_legal_pdf(self):
+        return {
+            "filename": self._billing_get_filename(),
+            "filetype": "pdf",
+            "content": self._billing_get_pdf(),
+        }
+
+
+def _format_date(date):
+    return date.isoformat() if date else ""
+
+
+def _format_datetime(date):
+    return f"{date.isoformat()}T00:00:00" if date else ""
+
+
+def _list_address(partner):
+    """Return the name and the address as their country writes them, line by line."""
+    text = partner.with_context(show_address=True).display_name or ""
+    return [line.strip() for line in text.splitlines()]
+
+
+def _to_text(html):
+    return html2plaintext(html).strip() if html else ""
+
+
+def _prepare_party(partner):
+    return {
+        "name": partner.name or partner.commercial_partner_id.name or "",
+        "email": partner.email or "",
+        "phone": partner.phone or "",
+        "tax_id": partner.vat or "",
+        "address": {
+            "address_line_1": partner.street or "",
+            "address_line_2": partner.street2 or "",
+            "city": partner.city or "",
+            "state": partner.state_id.name or "",
+            "zip_code": partner.zip or "",
+            "country": partner.country_id.name or "",
+        },
+    }
+
+
+def _prepare_line(line):
+    transaction = line["record"].billing_transaction_id
+    return {
+        "transaction_id": transaction.id or line["record"].id,
+        "created": _format_datetime(line["date"]),
+        "title": line["title"],
+        "description": line["description"],
+        "retail_cost": line["amount_untaxed"],
+        "tax_percentage": line["tax_percentage"],
+        "tax_amount": line["tax_amount"],
+        "total": line["amount_total"],
+    }

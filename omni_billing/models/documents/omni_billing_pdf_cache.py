@@ -1,0 +1,396 @@
+import hashlib
+import logging
+from contextlib import nullcontext
+from functools import lru_cache
+from pathlib import Path
+
+from odoo import SUPERUSER_ID, api, fields, models, modules
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from ...const import PURGE_DEFAULTS
+from ...exceptions import RenderError
+from ...gateways.pdf import TemplateError
+from ...tools.stack import call_with_room
+
+_logger = logging.getLogger(__name__)
+
+#: Space of our advisory locks; the second half of each is the invoice.
+LOCK_SPACE = 0x0B111
+
+#: Reading notes that a file is in use at most so often.
+ACCESS_SECONDS = 3600
+
+SEQUENCES = {"reads": "omni_billing_pdf_reads", "renders": "omni_billing_pdf_renders"}
+
+
+class OmniBillingPdfCache(models.Model):
+    """The PDF of an invoice, kept as long as it shows what it would show anew (§5.6).
+
+    Two questions are asked of a stored file. The quick one: has any row that it was
+    made from been written since (``stamp``)? If so, the whole one: would it be made of
+    anything else now (``key``)? Only then is it made again.
+    """
+
+    _name = "omni.billing.pdf.cache"
+    _description = "Stored Invoice PDF"
+    _order = "last_access DESC, id DESC"
+    _rec_name = "move_id"
+
+    move_id = fields.Many2one(
+        "account.move",
+        string="Invoice",
+        required=True,
+        readonly=True,
+        ondelete="cascade",
+    )
+    company_id = fields.Many2one(
+        related="move_id.company_id", store=True, precompute=True
+    )
+    partner_id = fields.Many2one(related="move_id.partner_id", string="Customer")
+    attachment_id = fields.Many2one("ir.attachment", readonly=True)
+    size = fields.Integer(string="Size (kB)", readonly=True, aggregator="sum")
+    checksum = fields.Char(string="SHA-256", readonly=True)
+    key = fields.Char(readonly=True, help="SHA-256 of all that shows on the page.")
+    stamp = fields.Char(readonly=True, help="Versions of the rows it was made from.")
+    dependencies = fields.Json(readonly=True)
+    rendered_at = fields.Datetime(string="Made on", readonly=True)
+    last_access = fields.Datetime(string="Last Used", readonly=True, index=True)
+
+    _move_unique = models.UniqueIndex("(move_id)")
+
+    @api.private
+    def init(self):
+        """Count reads and renders where nobody waits for anybody."""
+        for name in SEQUENCES.values():
+            self.env.cr.execute(
+                SQL("CREATE SEQUENCE IF NOT EXISTS %s", SQL.identifier(name))
+            )
+
+    # === ACTION METHODS === #
+
+    def action_open(self):
+        """Show the file."""
+        self.ensure_one()
+        return self.move_id.action_billing_pdf()
+
+    # === BUSINESS METHODS - READING === #
+
+    @api.model
+    def _get(self, move):
+        """Return the PDF of an invoice, from the store if it is still right.
+
+        :param move: `account.move` that the user may read; a draft is never stored.
+        :rtype: bytes
+        :raise UserError: if it cannot be made.
+        """
+        cache = self.with_env(self.env(user=SUPERUSER_ID, su=True))
+        cache.env.flush_all()
+        if content := cache._read(move):
+            return content
+        # The page is made from the database, not from what this transaction believes: a
+        # name that shows an address does not follow it in Odoo's memory.
+        self.env.invalidate_all()
+        # One page of many: the others are not read along each time.
+        move = move.with_env(cache.env).with_prefetch()
+        # Whoever asks gets the same: language of the customer, rights of nobody.
+        parties = move.partner_id | move.company_id.partner_id
+        lang = next(filter(None, parties.mapped("lang")), None)
+        context = {"allowed_company_ids": move.company_id.ids}
+        if lang:
+            context["lang"] = lang
+        env = self.env(user=SUPERUSER_ID, su=True, context=context)
+        move, cache = move.with_env(env), self.with_env(env)
+        if move.state == "draft":
+            return cache._render(move, move._billing_prepare_document())
+        return call_with_room(cache._refresh, move)
+
+    def _read(self, move):
+        """Return the stored PDF if no row that it was made from was written since."""
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT c.id, c.stamp, c.dependencies, c.checksum, a.store_fname,
+                       c.last_access < now() AT TIME ZONE 'UTC' - %(age)s
+                  FROM (SELECT nextval(%(reads)s)) AS counted
+                  LEFT JOIN omni_billing_pdf_cache c ON c.move_id = %(move)s
+                  LEFT JOIN ir_attachment a ON a.id = c.attachment_id
+                """,
+                age=SQL("make_interval(secs => %s)", ACCESS_SECONDS),
+                reads=SEQUENCES["reads"],
+                move=move.id,
+            )
+        )
+        entry_id, stamp, dependencies, checksum, file_name, is_old = (
+            self.env.cr.fetchone()
+        )
+        if not stamp or stamp != self._get_stamp(dependencies):
+            return None
+        content = self._read_file(self.browse(entry_id), file_name, checksum)
+        if content and is_old:
+            self._note_access(entry_id)
+        return content
+
+    def _read_file(self, entry, file_name, checksum):
+        """Return the bytes, if they are those that were stored."""
+        if file_name:
+            content = self.env["ir.attachment"]._file_read(file_name)
+        else:
+            content = entry.attachment_id.raw or b""
+        if hashlib.sha256(content).hexdigest() == checksum:
+            return content
+        _logger.warning(
+            "The stored PDF of invoice %s is damaged; it is made again.",
+            entry.move_id.id,
+        )
+        if file_name:
+            # Odoo would not write the right content beside it: same name.
+            Path(self.env["ir.attachment"]._full_path(file_name)).unlink(True)
+        return None
+
+    def _note_access(self, entry_id):
+        # Two who read at once do not wait for each other.
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE omni_billing_pdf_cache SET last_access = now() AT TIME ZONE 'UTC'
+                 WHERE id IN (SELECT id FROM omni_billing_pdf_cache WHERE id = %s
+                                 FOR NO KEY UPDATE SKIP LOCKED)
+                """,
+                entry_id,
+            )
+        )
+        self.browse(entry_id).invalidate_recordset(["last_access"])
+
+    def _get_stamp(self, dependencies):
+        """Return a hash of the versions of rows, or nothing if it cannot be told.
+
+        PostgreSQL writes a new version for each change: `xmin` is the transaction that
+        wrote it, `ctid` its place. What Odoo keeps in memory is told by its own
+        signals, of which this transaction may have some that it did not send yet.
+        """
+        registry = self.env.registry
+        if registry.cache_invalidated or not dependencies:
+            return None
+        rows = SQL(" UNION ALL ").join(
+            SQL(
+                "SELECT %s || ' ' || id || ' ' || xmin || ctid AS row"
+                " FROM %s WHERE id = ANY(%s)",
+                table,
+                SQL.identifier(table),
+                ids,
+            )
+            for table, ids in dependencies.items()
+        )
+        self.env.cr.execute(
+            SQL("SELECT string_agg(row, ',' ORDER BY row) FROM (%s) AS rows", rows)
+        )
+        versions = self.env.cr.fetchone()[0]
+        signals = (registry.registry_sequence, sorted(registry.cache_sequences.items()))
+        return hashlib.sha256(f"{signals} {versions}".encode()).hexdigest()
+
+    # === BUSINESS METHODS - MAKING === #
+
+    def _refresh(self, move):
+        """Return the PDF after the whole question, made again if need be, and store it.
+
+        Who comes second, while the first still makes it, waits and takes that one.
+        """
+        if not self._lock(move):
+            with self._look_again() as cr:
+                # A transaction sees what was there when it began.
+                cache = self.with_env(self.env(cr=cr)) if cr else self
+                if content := cache._read(move.with_env(cache.env)):
+                    return content
+        document = move._billing_prepare_document()
+        key = document.digest(self._get_static_digest())
+        entry = self.search([("move_id", "=", move.id)])
+        content = None
+        if entry.key == key:
+            attachment = entry.attachment_id
+            content = self._read_file(entry, attachment.store_fname, entry.checksum)
+        values = {"key": key}
+        if not content:
+            content = self._render(move, document)
+            values |= self._prepare_file(move, entry, content)
+        self._store(move, entry, values)
+        return content
+
+    def _lock(self, move):
+        """Be the one who makes the PDF; tell whether nobody else was at it."""
+        self.env.cr.execute(
+            SQL("SELECT pg_try_advisory_xact_lock(%s, %s)", LOCK_SPACE, move.id)
+        )
+        if self.env.cr.fetchone()[0]:
+            return True
+        self.env.cr.execute(
+            SQL("SELECT pg_advisory_xact_lock(%s, %s)", LOCK_SPACE, move.id)
+        )
+        return False
+
+    def _look_again(self):
+        if modules.module.current_test:
+            # A test's own transaction holds everything there is.
+            return nullcontext()
+        return self.env.registry.cursor()
+
+    def _render(self, move, document):
+        """Return a new PDF.
+
+        :raise UserError: naming the line of the template that is wrong (F101, F104).
+        :raise TooManyRequestsError: if a customer asks for too many.
+        """
+        self.env["omni.billing.limit"]._take("pdf", move)
+        self.env.cr.execute(SQL("SELECT nextval(%s)", SEQUENCES["renders"]))
+        try:
+            return self.env["ir.actions.report"]._get_pdf_renderer().render(document)
+        except TemplateError as error:
+            template = self.env["omni.billing.template"]._select_for(move)
+            raise UserError(template._explain(error)) from error
+        except RenderError as error:
+            raise UserError(
+                self.env._(
+                    "The PDF of %(document)s could not be made: %(error)s",
+                    document=move.display_name,
+                    error=error,
+                )
+            ) from error
+
+    def _prepare_file(self, move, entry, content):
+        values = {
+            "name": move._billing_get_filename(),
+            "raw": content,
+            "mimetype": "application/pdf",
+        }
+        if attachment := entry.attachment_id:
+            attachment.write(values)
+        else:
+            attachment = self.env["ir.attachment"].create(
+                # Access to the file is access to its entry here.
+                values | {"res_model": self._name, "res_id": entry.id}
+            )
+        return {
+            "attachment_id": attachment.id,
+            "size": -(-len(content) // 1024),
+            "checksum": hashlib.sha256(content).hexdigest(),
+            "rendered_at": fields.Datetime.now(),
+        }
+
+    def _store(self, move, entry, values):
+        tables = {}
+        for records in move._billing_get_pdf_dependencies():
+            tables.setdefault(records._table, set()).update(records.ids)
+        values["dependencies"] = {
+            table: sorted(ids) for table, ids in sorted(tables.items()) if ids
+        }
+        self.env.flush_all()
+        values["stamp"] = self._get_stamp(values["dependencies"])
+        values["last_access"] = fields.Datetime.now()
+        if entry:
+            entry.write(values)
+        else:
+            entry = self.create(values | {"move_id": move.id})
+            entry.attachment_id.res_id = entry.id
+        self.env.flush_all()
+
+    @api.model
+    def _find_made_from(self, records):
+        """Return what is stored, of one's companies, and was made from a record."""
+        self.flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT id FROM omni_billing_pdf_cache
+                 WHERE company_id = ANY(%s)
+                   AND EXISTS (SELECT FROM jsonb_array_elements(dependencies->%s) made
+                                WHERE made::int = ANY(%s))
+                """,
+                self.env.companies.ids,
+                records._table,
+                records.ids,
+            )
+        )
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    @api.model
+    def _get_static_digest(self):
+        """Return a hash of the styles and fonts that pages use: they come with code."""
+        return _digest_static()
+
+    # === BUSINESS METHODS - PURGE === #
+
+    @api.autovacuum
+    def _gc_pdf_cache(self):
+        """Remove what is old, unused, or too much (F110)."""
+        limits = self._get_purge_limits()
+        now = fields.Datetime.now()
+        for name, field in (
+            ("pdf_max_days", "rendered_at"),
+            ("pdf_max_idle_days", "last_access"),
+        ):
+            if days := limits[name]:
+                limit = fields.Datetime.subtract(now, days=days)
+                self.search([(field, "<", limit)]).unlink()
+        if limits["pdf_max_mb"]:
+            self._purge_to(limits["pdf_max_mb"] * 1024)
+
+    def _purge_to(self, kilobytes):
+        """Remove the files that were used longest ago, down to a size in all."""
+        self.flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT id FROM (
+                    SELECT id, sum(size) OVER (ORDER BY last_access DESC, id DESC) kept
+                      FROM omni_billing_pdf_cache
+                ) sizes WHERE kept > %s
+                """,
+                kilobytes,
+            )
+        )
+        self.browse(row[0] for row in self.env.cr.fetchall()).unlink()
+
+    @api.model
+    def _get_purge_limits(self):
+        # sudo: parameters are the administrator's; these are no secrets.
+        parameters = self.env["ir.config_parameter"].sudo()
+        return {
+            name: int(parameters.get_param(f"omni_billing.{name}", default))
+            for name, default in PURGE_DEFAULTS.items()
+        }
+
+    @api.model
+    def _get_usage(self):
+        """Return how the store does.
+
+        :return: ``count``, ``size`` (kB), ``reads``, ``renders``: of all companies,
+            since the addon was installed.
+        """
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT (SELECT count(*) FROM omni_billing_pdf_cache),
+                       (SELECT coalesce(sum(size), 0) FROM omni_billing_pdf_cache),
+                       (SELECT last_value - (NOT is_called)::int FROM %s),
+                       (SELECT last_value - (NOT is_called)::int FROM %s)
+                """,
+                SQL.identifier(SEQUENCES["reads"]),
+                SQL.identifier(SEQUENCES["renders"]),
+            )
+        )
+        return dict(
+            zip(
+                ("count", "size", "reads", "renders"),
+                self.env.cr.fetchone(),
+                strict=True,
+            )
+        )
+
+
+@lru_cache(maxsize=1)
+def _digest_static():
+    digest = hashlib.sha256()
+    folder = Path(__file__).parents[1] / "static" / "src" / "pdf"
+    for file in sorted(folder.iterdir()):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,118 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_amount
+
+from ...tools.trust import is_trusted
+from .account_move_numbered import is_judged, will_change
+
+#: What may change on the lines of a numbered invoice; see `account_move_numbered` for
+#: the invoice itself. What the customer was shown, and what was booked, may not.
+MAY_CHANGE = {
+    # What the company counts for itself.
+    "analytic_distribution",
+    "analytic_line_ids",
+    # Reminding, by other addons.
+    "no_followup",
+    # Money that meets the invoice.
+    "matching_number",
+    "reconciled_lines_ids",
+}
+
+
+class AccountMoveLine(models.Model):
+    _inherit = "account.move.line"
+
+    # The company is checked where the transaction names the invoice: each line would
+    # cost as much as an account does.
+    billing_transaction_id = fields.Many2one(
+        "omni.billing.transaction",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
+    )
+    billing_date = fields.Date(readonly=True)
+    billing_tax_label = fields.Char(string="Tax", compute="_compute_billing_amounts")
+    billing_total = fields.Monetary(
+        string="Total with Tax",
+        compute="_compute_billing_amounts",
+        currency_field="currency_id",
+    )
+
+    # Two people at once cannot put a transaction on two invoices (design §5.2).
+    _billing_transaction_unique = models.UniqueIndex(
+        "(billing_transaction_id) WHERE billing_transaction_id IS NOT NULL",
+        "This transaction is on an invoice already.",
+    )
+
+    @api.depends("price_subtotal", "tax_ids", "move_id.amount_tax")
+    @api.depends_context("lang")
+    def _compute_billing_amounts(self):
+        """Write the tax of a line like "$10.00 (10%)" (F79), "-" if there is none."""
+        self.billing_tax_label, self.billing_total = "-", 0.0
+        for move in self.move_id:
+            for line in move._billing_get_lines():
+                record = line["record"]
+                record.billing_total = line["amount_total"]
+                if line["tax_amount"]:
+                    amount = format_amount(
+                        self.env, line["tax_amount"], move.currency_id
+                    )
+                    percentage = move._billing_format_percentage(line["tax_percentage"])
+                    record.billing_tax_label = f"{amount} ({percentage})"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        if any(vals.get("billing_transaction_id") for vals in vals_list):
+            self._billing_check_link()
+        lines = super().create(vals_list)
+        lines._billing_check_not_numbered()
+        return lines
+
+    def write(self, vals):
+        """Override of `account`: posted is posted, for each line of the invoice.
+
+        Odoo itself lets a script change the price on a posted, unhashed invoice.
+        """
+        if "billing_transaction_id" in vals:
+            self._billing_check_link()
+        names = [
+            name
+            for name in vals
+            if name not in MAY_CHANGE
+            and name in self._fields
+            and is_judged(self._fields[name])
+        ]
+        if names:
+            self._billing_check_not_numbered(
+                lambda line: any(will_change(line, vals, name) for name in names)
+            )
+        result = super().write(vals)
+        if "move_id" in vals:
+            # Nor may a line come from elsewhere.
+            self._billing_check_not_numbered()
+        return result
+
+    def unlink(self):
+        """Override of `account`: what leaves a draft can be billed again (F34)."""
+        self._billing_check_not_numbered()
+        # sudo: who may take a line out of a draft frees its transaction.
+        if lines := self.sudo().filtered("billing_transaction_id"):
+            lines.billing_transaction_id._release()
+        return super().unlink()
+
+    def _billing_check_link(self):
+        if not is_trusted(self.env):
+            raise UserError(self.env._("To put a transaction on an invoice, bill it."))
+
+    def _billing_check_not_numbered(self, is_concerned=lambda line: True):
+        """Check that no line of a numbered invoice is added, changed or removed."""
+        if is_trusted(self.env):
+            return
+        # What a line says of its invoice can be written over; the invoice cannot.
+        for move, lines in self.grouped("move_id").items():
+            if (
+                move.state != "draft"
+                and any(is_concerned(line) for line in lines)
+                and move._billing_is_numbered()
+            ):
+                move._billing_raise_numbered()

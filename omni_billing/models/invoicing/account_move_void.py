@@ -1,0 +1,229 @@
+from odoo import fields, models
+from odoo.exceptions import AccessError, UserError
+
+from ...const import BILLING_MOVE_TYPES
+from ...tools.trust import is_trusted, trust
+from ...tools.values import check_text
+
+
+class AccountMove(models.Model):
+    """Voiding: the transactions of an invoice can be billed again (F159-F168)."""
+
+    _inherit = "account.move"
+
+    # === COMPUTE METHODS === #
+
+    def _compute_show_reset_to_draft_button(self):
+        """Override of `account`: the button would only be refused."""
+        result = super()._compute_show_reset_to_draft_button()
+        for move in self.filtered("show_reset_to_draft_button"):
+            move.show_reset_to_draft_button = not (
+                move.move_type in BILLING_MOVE_TYPES
+                and (
+                    move.billing_is_void
+                    or move._billing_has_transactions()
+                    or move._billing_balances_a_void()
+                )
+            )
+        return result
+
+    # === ACTION METHODS === #
+
+    def action_billing_void(self, reason=None):
+        """Void unpaid invoices: their transactions can be billed again (F159-F168).
+
+        The numbered invoice stays, its number is never used again. Where it cannot be
+        cancelled any more (inalterable journal, closed period) or the company wants
+        so, a credit note of today balances it.
+
+        :param str reason: why, shown in the customer's file.
+        :raise UserError: if one is paid, partly paid, void already, or just being paid.
+        """
+        check_text(self.env, reason)
+        if len(self) > 1 and not self.env.user.has_group(
+            "omni_billing.omni_billing_group_manager"
+        ):
+            raise AccessError(
+                self.env._("Only billing managers can void several invoices at once.")
+            )
+        self._billing_lock()
+        for move in self:
+            move._billing_check_voidable()
+            move._billing_before_void()
+            transactions = move.billing_transaction_ids
+            voided = move.with_context(billing_void_reason=reason)
+            if move._billing_needs_credit_note():
+                voided._billing_void_by_credit_note(reason)
+            else:
+                trust(voided).button_cancel()
+            move._message_log(
+                body=self.env._(
+                    "Void: %(reason)s. Transactions that are unbilled again: %(count)s",
+                    reason=reason or self.env._("no reason given"),
+                    count=len(transactions),
+                )
+            )
+        return True
+
+    def action_open_billing_void_wizard(self):
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Void Invoice")
+            if len(self) == 1
+            else self.env._("Void Invoices"),
+            "res_model": "omni.billing.void.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_invoice_ids": self.ids},
+        }
+
+    def button_draft(self):
+        """Override of `account`: nothing edits a numbered invoice (design §5.3)."""
+        if not is_trusted(self.env):
+            self.check_access("write")
+            for move in self.filtered(
+                lambda move: move.move_type in BILLING_MOVE_TYPES
+            ):
+                if move.billing_is_void:
+                    raise UserError(
+                        self.env._(
+                            "%(invoice)s is void and cannot be opened again. Bill its"
+                            " transactions on a new invoice.",
+                            invoice=move.display_name,
+                        )
+                    )
+                if move._billing_has_transactions():
+                    move._billing_raise_numbered()
+                if move._billing_balances_a_void():
+                    raise UserError(
+                        self.env._(
+                            "%(note)s balances the void invoice %(invoice)s and stays"
+                            " as it is.",
+                            note=move.display_name,
+                            invoice=move.reversed_entry_id.display_name,
+                        )
+                    )
+        return super(AccountMove, trust(self)).button_draft()
+
+    def button_cancel(self):
+        """Override of `account` to release the transactions, whoever cancels."""
+        ours = self.filtered(
+            lambda move: (
+                move.move_type in BILLING_MOVE_TYPES
+                and (move._billing_has_transactions() or move.billing_title)
+            )
+        )
+        if not is_trusted(self.env):
+            ours.filtered(lambda move: move.state == "posted").button_draft()
+        result = super(AccountMove, trust(self)).button_cancel()
+        ours._billing_set_void()
+        return result
+
+    def _billing_has_transactions(self):
+        self.ensure_one()
+        # sudo: who works on the invoice need not see transactions.
+        return bool(self.sudo().billing_transaction_ids)
+
+    def _billing_balances_a_void(self):
+        self.ensure_one()
+        return self.move_type == "out_refund" and self.reversed_entry_id.billing_is_void
+
+    # === BUSINESS METHODS === #
+
+    def _billing_before_void(self):
+        """Give up what would still pay the invoice. Hook.
+
+        :raise UserError: if that is not possible, and the invoice cannot be void.
+        """
+
+    def _billing_has_money_under_way(self):
+        """Whether money of the customer is, or may be, on its way. Hook."""
+        self.ensure_one()
+        return False
+
+    def _billing_check_voidable(self):
+        self.ensure_one()
+        if self.billing_state == "void":
+            raise UserError(
+                self.env._("%(invoice)s is void already.", invoice=self.display_name)
+            )
+        if self.move_type not in BILLING_MOVE_TYPES:
+            raise UserError(
+                self.env._(
+                    "%(entry)s is not a customer invoice.", entry=self.display_name
+                )
+            )
+        is_zero = self.currency_id.is_zero(self.amount_total)
+        if self._billing_has_money_under_way() or (
+            self.state == "posted"
+            and not is_zero
+            and (
+                self.payment_state != "not_paid"
+                or self.currency_id.compare_amounts(
+                    self.amount_residual, self.amount_total
+                )
+            )
+        ):
+            raise UserError(
+                self.env._(
+                    "%(invoice)s cannot be voided, because money was received or a"
+                    " credit was used for it. Refund the card payment, cancel the"
+                    " manual payment first, or add a credit for the wrong amount.",
+                    invoice=self.display_name,
+                )
+            )
+
+    def _billing_needs_credit_note(self):
+        """Whether cancelling is impossible, or not the company's way (features §2)."""
+        self.ensure_one()
+        if self.state == "draft":
+            return False
+        return bool(
+            self.company_id.billing_void_method == "credit_note"
+            or self.inalterable_hash
+            or self.journal_id.restrict_mode_hash_table
+            or self.need_cancel_request
+            or self._get_violated_lock_dates(self.date, self._affect_tax_report())
+        )
+
+    def _billing_void_by_credit_note(self, reason):
+        self.ensure_one()
+        today = fields.Date.context_today(self)
+        self.company_id._billing_check_open(today, self.journal_id)
+        trust(self)._reverse_moves(
+            [
+                {
+                    "invoice_date": today,
+                    "date": today,
+                    "ref": self.env._(
+                        "Void of %(invoice)s: %(reason)s",
+                        invoice=self.name,
+                        reason=reason or self.env._("no reason given"),
+                    ),
+                    "billing_title": self._billing_translate(
+                        lambda env: env._("Void of %(invoice)s", invoice=self.name)
+                    ),
+                    "billing_date_start": self.billing_date_start,
+                    "billing_date_end": self.billing_date_end,
+                }
+            ],
+            cancel=True,
+        )
+        self._billing_set_void()
+
+    def _billing_set_void(self):
+        for move in trust(self):
+            self.env["omni.billing.activity.log"]._log_moves(
+                "invoice_voided", move, note=self.env.context.get("billing_void_reason")
+            )
+            # sudo: whoever may cancel the invoice frees its transactions.
+            move.sudo().billing_transaction_ids._release()
+            title = move.billing_title or move.name or ""
+            move.write(
+                {
+                    "billing_is_void": True,
+                    "billing_title": move._billing_translate(
+                        lambda env, title=title: env._("Void: %(title)s", title=title)
+                    ),
+                }
+            )

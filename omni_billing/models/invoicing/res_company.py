@@ -1,0 +1,74 @@
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
+
+
+class ResCompany(models.Model):
+    """Where invoices of transactions go, and how they are numbered and voided."""
+
+    _inherit = "res.company"
+
+    billing_journal_id = fields.Many2one(
+        "account.journal",
+        check_company=True,
+        domain="[('type', '=', 'sale')]",
+        help="Where invoices of transactions go. Empty: the first sales journal.",
+    )
+    billing_number_dashed = fields.Boolean(
+        string="Numbers like INV-2025-001234",
+        help="Number customer invoices with dashes and six digits.",
+    )
+    billing_void_method = fields.Selection(
+        [("cancel", "Cancel the invoice"), ("credit_note", "Balance by a credit note")],
+        string="Voiding an Invoice",
+        required=True,
+        default="cancel",
+        help="Inalterable journals and closed periods always need a credit note.",
+    )
+
+    # === Unpaid invoices === #
+
+    def _billing_get_journal(self):
+        """Return the sales journal of billing.
+
+        :raise UserError: if the company has none.
+        """
+        self.ensure_one()
+        journal = self.billing_journal_id or self._billing_find_journal(["sale"])
+        if not journal:
+            raise UserError(
+                self.env._(
+                    "%(company)s has no sales journal. Create one in Accounting, or"
+                    " install a chart of accounts.",
+                    company=self.name,
+                )
+            )
+        return journal
+
+    def _billing_find_journal(self, types):
+        Journal = self.env["account.journal"]
+        return Journal.search(
+            [*Journal._check_company_domain(self), ("type", "in", types)], limit=1
+        )
+
+    def _billing_check_open(self, date, journal):
+        """Raise if the books are closed on a date.
+
+        Odoo would move the entry behind the closed period without a word; a person
+        who bills or takes money is told instead.
+
+        :raise UserError: naming the lock and where to change it.
+        """
+        self.ensure_one()
+        if locks := self._get_violated_lock_dates(date, True, journal):
+            raise UserError(
+                self.env._(
+                    "The books of %(company)s are closed up to %(date)s"
+                    " (%(locks)s), so nothing can be posted on %(day)s. Ask an"
+                    " accountant to open the period, or choose a later date.",
+                    company=self.name,
+                    date=format_date(self.env, locks[-1][0]),
+                    locks=self._format_lock_dates(locks),
+                    day=format_date(self.env, date),
+                )
+            )

@@ -1,0 +1,52 @@
+from odoo import models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
+
+from ...tools.periods import format_period
+
+
+class ResPartner(models.Model):
+    """Billing a customer."""
+
+    _inherit = "res.partner"
+
+    # === ACTION METHODS === #
+
+    def action_billing_proforma(self):
+        """Open the proforma wizard on this customer, or on none (F40, F41)."""
+        self.check_access("read")
+        partner = self[:1]
+        if partner and not partner.active:
+            raise UserError(
+                self.env._(
+                    "%(customer)s is archived. Unarchive the customer to bill.",
+                    customer=partner.display_name,
+                )
+            )
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Generate a Proforma Invoice"),
+            "res_model": "omni.billing.proforma.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {
+                "default_partner_id": partner.id,
+                "billing_partner_fixed": bool(partner),
+            },
+        }
+
+    # === HELPERS === #
+
+    def _billing_propose_title(self, start, end):
+        """Write a title of an invoice in the customer's language: it is printed there.
+
+        :param start: first day of the period, if any.
+        :param end: last day of the period, if any.
+        """
+        env = self.with_context(lang=self.lang or self.env.lang).env
+        period = format_period(start, end, lambda day: format_date(env, day))
+        if not period:
+            return env._("Invoice")
+        if start and end and start != end:
+            return env._("Invoice for %(period)s", period=period)
+        return env._("Invoice of %(date)s", date=period)

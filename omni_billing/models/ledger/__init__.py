@@ -1,0 +1,11 @@
+from . import (
+    account_fiscal_position,
+    account_tax,
+    ir_fields_converter,
+    omni_billing_credit_type,
+    omni_billing_transaction,
+    omni_billing_transaction_amounts,
+    omni_billing_transaction_guard,
+    omni_billing_transaction_import,
+    omni_billing_transaction_state,
+)

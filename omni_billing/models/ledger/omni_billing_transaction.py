@@ -1,0 +1,463 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.fields import Domain
+from odoo.tools import SQL, format_amount, format_list
+
+from ...const import MAX_AMOUNT, MAX_TITLE_LENGTH
+
+
+class OmniBillingTransaction(models.Model):
+    """A charge or a credit of a customer, unbilled until it is put on an invoice.
+
+    Payments have an entry here too (F135), so that the transactions of a customer
+    read as a ledger: what was charged and credited (revenue), and what money came in
+    (receipts, F25). All three amounts are signed: credits and payments are negative.
+    """
+
+    _name = "omni.billing.transaction"
+    _inherit = ["omni.billing.stats"]
+    _description = "Billing Transaction"
+    _order = "date desc, id desc"
+    _billing_open_filter = "unbilled"
+    _check_company_auto = True
+
+    # Who entered it is not the customer's to read.
+    create_uid = fields.Many2one(
+        "res.users", string="Created by", readonly=True, groups="base.group_user"
+    )
+    write_uid = fields.Many2one(
+        "res.users", string="Last Updated by", readonly=True, groups="base.group_user"
+    )
+    name = fields.Char(
+        string="Title",
+        compute="_compute_name",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    description = fields.Text()
+    transaction_type = fields.Selection(
+        [("charge", "Charge"), ("credit", "Credit"), ("payment", "Payment")],
+        string="Type",
+        required=True,
+        default="charge",
+    )
+    credit_type_id = fields.Many2one("omni.billing.credit.type", ondelete="restrict")
+    company_id = fields.Many2one(
+        "res.company",
+        required=True,
+        default=lambda self: self.env.company,
+    )
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        required=True,
+        index=True,
+        check_company=True,
+        ondelete="restrict",
+    )
+    commercial_partner_id = fields.Many2one(
+        related="partner_id.commercial_partner_id",
+        string="Main Customer",
+        store=True,
+        precompute=True,
+    )
+    date = fields.Date(
+        string="Billing Date", required=True, default=fields.Date.context_today
+    )
+    product_id = fields.Many2one(
+        "product.product",
+        check_company=True,
+        ondelete="restrict",
+        domain="[('sale_ok', '=', True)]",
+    )
+    service_id = fields.Many2one(
+        "omni.billing.service",
+        check_company=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        domain="[('commercial_partner_id', '=', commercial_partner_id)]",
+    )
+    site_id = fields.Many2one(
+        "res.partner",
+        check_company=True,
+        domain="[('id', 'child_of', commercial_partner_id)]",
+    )
+    period_start = fields.Date(readonly=True, copy=False)
+    period_end = fields.Date(readonly=True, copy=False)
+    service_part = fields.Integer(
+        default=0,
+        readonly=True,
+        copy=False,
+        aggregator=None,
+        groups="base.group_user",
+        help="Of a recurring service: 0 is the charge of the period, 1 and up are its"
+        " adjustments, -1 is the set-up fee.",
+    )
+    external_ref = fields.Char(
+        string="External Reference",
+        copy=False,
+        help="Identifies the transaction in the system that it comes from. Unique in"
+        " a company: importing the same row twice creates nothing.",
+        groups="base.group_user",
+    )
+
+    # === Amounts, in the currency of the transaction === #
+    currency_id = fields.Many2one(
+        "res.currency",
+        compute="_compute_currency_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    retail_cost = fields.Monetary(
+        compute="_compute_retail_cost",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+        help="Always positive: the type says whether it is charged or credited.",
+    )
+    tax_included = fields.Boolean(
+        string="Taxes Included",
+        help="The retail cost is what the customer pays, taxes included.",
+    )
+    tax_ids = fields.Many2many(
+        "account.tax",
+        string="Taxes",
+        compute="_compute_tax_ids",
+        store=True,
+        readonly=False,
+        precompute=True,
+        check_company=True,
+        domain="[('type_tax_use', '=', 'sale')]",
+    )
+    tax_percentage = fields.Float(
+        string="Tax %",
+        compute="_compute_amounts",
+        store=True,
+        precompute=True,
+        aggregator=None,
+        help="Tax on the amount before tax, in percent.",
+    )
+    amount_untaxed = fields.Monetary(
+        string="Amount", compute="_compute_amounts", store=True, precompute=True
+    )
+    tax_amount = fields.Monetary(
+        string="Tax", compute="_compute_amounts", store=True, precompute=True
+    )
+    amount_total = fields.Monetary(
+        string="Total", compute="_compute_amounts", store=True, precompute=True
+    )
+    amount_revenue = fields.Monetary(
+        string="Revenue", compute="_compute_ledger_columns"
+    )
+    amount_receipt = fields.Monetary(
+        string="Receipts", compute="_compute_ledger_columns"
+    )
+
+    # === Where it stands === #
+    state = fields.Selection(
+        [("unbilled", "Unbilled"), ("invoiced", "Invoiced"), ("void", "Void")],
+        string="Status",
+        required=True,
+        readonly=True,
+        default="unbilled",
+        copy=False,
+    )
+    invoice_id = fields.Many2one(
+        "account.move",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        check_company=True,
+        ondelete="restrict",
+    )
+    invoice_line_ids = fields.One2many(
+        "account.move.line", "billing_transaction_id", readonly=True
+    )
+    is_free = fields.Boolean(
+        string="Free",
+        readonly=True,
+        copy=False,
+        help="Given to the customer: it left the balance for good.",
+    )
+    cancels_id = fields.Many2one(
+        "omni.billing.transaction",
+        readonly=True,
+        copy=False,
+        check_company=True,
+        ondelete="restrict",
+        groups="base.group_user",
+        help="The item of an invoice that this credit takes back.",
+    )
+    canceled_by_ids = fields.One2many(
+        "omni.billing.transaction",
+        "cancels_id",
+        string="Canceled by",
+        readonly=True,
+        domain=[("state", "!=", "void")],
+        groups="base.group_user",
+    )
+    is_canceled = fields.Boolean(
+        string="Canceled", compute="_compute_is_canceled", groups="base.group_user"
+    )
+    void_reason = fields.Char(readonly=True, copy=False, groups="base.group_user")
+    void_date = fields.Datetime(
+        string="Voided on", readonly=True, copy=False, groups="base.group_user"
+    )
+    void_user_id = fields.Many2one(
+        "res.users",
+        string="Voided by",
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+    )
+
+    # === Payment entries === #
+    payment_id = fields.Many2one(
+        "account.payment",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        groups="base.group_user",
+    )
+    partial_id = fields.Many2one(
+        "account.partial.reconcile",
+        string="Reconciliation",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        groups="base.group_user",
+        help="What this entry records.",
+    )
+    payment_reference = fields.Char(readonly=True, copy=False)
+    is_refund = fields.Boolean(
+        readonly=True, copy=False, help="Money that went back to the customer."
+    )
+
+    _retail_cost_positive = models.Constraint(
+        "CHECK(retail_cost > 0)", "The retail cost must be more than zero."
+    )
+    _state_invoice = models.Constraint(
+        "CHECK((state = 'invoiced' AND invoice_id IS NOT NULL)"
+        " OR (state = 'unbilled' AND invoice_id IS NULL) OR state = 'void')",
+        "A transaction is invoiced when, and only when, it is on an invoice.",
+    )
+    _payment_never_unbilled = models.Constraint(
+        "CHECK(transaction_type != 'payment' OR state != 'unbilled')",
+        "A payment entry can never be billed.",
+    )
+    _external_ref_unique = models.UniqueIndex(
+        "(company_id, external_ref) WHERE external_ref IS NOT NULL",
+        "A transaction with this external reference exists already.",
+    )
+    # Two people at once cannot cancel an item twice (F170).
+    _cancels_unique = models.UniqueIndex(
+        "(cancels_id) WHERE cancels_id IS NOT NULL AND state != 'void'",
+        "This item is canceled already.",
+    )
+    # A period of a service is charged once, even if its charge was voided (W8).
+    _service_period_unique = models.UniqueIndex(
+        "(service_id, period_start, service_part) WHERE period_start IS NOT NULL",
+        "This period of the service is charged already.",
+    )
+    # The default order of the system list, alone and with its filter, and of one
+    # customer's list.
+    _date_idx = models.Index("(date DESC, id DESC)")
+    _unbilled_date_idx = models.Index("(date DESC, id DESC) WHERE state = 'unbilled'")
+    _customer_date_idx = models.Index(
+        "(commercial_partner_id, company_id, date DESC, id DESC)"
+    )
+    # What previews, batch runs and unbilled totals look for.
+    _unbilled_idx = models.Index(
+        "(company_id, commercial_partner_id, date) WHERE state = 'unbilled'"
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("product_id")
+    def _compute_name(self):
+        for transaction in self:
+            # F24: in the language of the user at creation, and never changed after.
+            transaction.name = transaction.name or transaction.product_id.name
+
+    @api.depends("company_id")
+    def _compute_currency_id(self):
+        for transaction in self:
+            transaction.currency_id = (
+                transaction.currency_id or transaction.company_id.currency_id
+            )
+
+    @api.depends("product_id")
+    def _compute_retail_cost(self):
+        for transaction in self:
+            product = transaction.product_id
+            if transaction.retail_cost or not product:
+                continue
+            company = transaction.company_id
+            price = product.with_company(company)._get_tax_included_unit_price(
+                company,
+                transaction.currency_id,
+                transaction.date or fields.Date.context_today(self),
+                "sale",
+                product_price_unit=product.lst_price,
+                product_currency=product.currency_id,
+                fiscal_position=transaction._get_fiscal_position(),
+            )
+            transaction.retail_cost = transaction.currency_id.round(price)
+
+    @api.depends("product_id", "company_id")
+    def _compute_tax_ids(self):
+        """Take the product's taxes as the fiscal position maps them (F21).
+
+        Without a product the taxes are those that were entered, none by default.
+        """
+        positions = {}
+        for transaction in self:
+            if not transaction.product_id or transaction.state != "unbilled":
+                transaction.tax_ids = transaction.tax_ids
+                continue
+            key = transaction.company_id, transaction.partner_id
+            if key not in positions:
+                positions[key] = transaction._get_fiscal_position()
+            taxes = transaction._get_product_taxes()
+            transaction.tax_ids = positions[key].map_tax(taxes)
+
+    @api.onchange("partner_id")
+    def _onchange_partner_id(self):
+        """Map the product's taxes for the customer; entered ones stay."""
+        if self.product_id:
+            self.tax_ids = self._get_fiscal_position().map_tax(
+                self._get_product_taxes()
+            )
+
+    @api.depends("canceled_by_ids")
+    def _compute_is_canceled(self):
+        for transaction in self:
+            transaction.is_canceled = bool(transaction.canceled_by_ids)
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains("retail_cost", "currency_id")
+    def _check_retail_cost(self):
+        for transaction in self:
+            # Money that was received is a fact, whatever its size.
+            if transaction.transaction_type == "payment":
+                continue
+            if transaction.retail_cost >= MAX_AMOUNT:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: the retail cost must be below %(maximum)s.",
+                        title=transaction.name,
+                        maximum=format_amount(
+                            self.env, MAX_AMOUNT, transaction.currency_id
+                        ),
+                    )
+                )
+
+    @api.constrains("name")
+    def _check_name(self):
+        for transaction in self:
+            if not transaction.name.strip():
+                raise ValidationError(self.env._("A transaction needs a title."))
+            if len(transaction.name) > MAX_TITLE_LENGTH:
+                raise ValidationError(
+                    self.env._(
+                        "The title “%(start)s…” has %(length)s characters, more than"
+                        " the %(maximum)s allowed. Put the rest in the description.",
+                        start=transaction.name[:40],
+                        length=len(transaction.name),
+                        maximum=MAX_TITLE_LENGTH,
+                    )
+                )
+
+    @api.constrains("transaction_type", "credit_type_id")
+    def _check_credit_type(self):
+        for transaction in self:
+            is_credit = transaction.transaction_type == "credit"
+            if is_credit and not transaction.credit_type_id:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: choose a credit type, it says why the credit"
+                        " was given.",
+                        title=transaction.name,
+                    )
+                )
+            if not is_credit and transaction.credit_type_id:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s” is not a credit, so it has no credit type.",
+                        title=transaction.name,
+                    )
+                )
+
+    @api.constrains("tax_ids", "company_id")
+    def _check_tax_ids(self):
+        for transaction in self:
+            if wrong := transaction.tax_ids.filtered(
+                lambda tax: tax.type_tax_use == "purchase"
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: %(taxes)s cannot be used on a sale.",
+                        title=transaction.name,
+                        taxes=format_list(self.env, wrong.mapped("name")),
+                    )
+                )
+
+    # === ACTION METHODS === #
+
+    def action_open_detail(self):
+        """Show the transaction in a dialog (F6)."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Transaction"),
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(False, "form")],
+            "target": "new",
+        }
+
+    def action_open_invoice(self):
+        self.ensure_one()
+        return self.invoice_id.action_open_billing_detail()
+
+    # === BUSINESS METHODS - STATISTICS === #
+
+    def _billing_get_stats_domain(self):
+        """Override: revenue only; void, free and payments are none (F25)."""
+        return Domain("state", "!=", "void") & Domain(
+            "transaction_type", "!=", "payment"
+        )
+
+    def _billing_get_stats_columns(self):
+        table = SQL.identifier(self._table)
+        return (
+            SQL("%s.amount_total", table),
+            SQL("%s.amount_total", table),
+            SQL("%s.state = 'unbilled'", table),
+            SQL("%s.date", table),
+            SQL("%s.currency_id", table),
+        )
+
+    def _billing_get_card_labels(self):
+        return super()._billing_get_card_labels() | {"open": self.env._("Unbilled")}
+
+    # === HELPERS === #
+
+    def _get_product_taxes(self):
+        self.ensure_one()
+        return self.product_id.taxes_id.filtered_domain(
+            self.env["account.tax"]._check_company_domain(self.company_id)
+        )
+
+    def _get_fiscal_position(self):
+        self.ensure_one()
+        Position = self.env["account.fiscal.position"].with_company(self.company_id)
+        return Position._get_fiscal_position(self.partner_id)

@@ -1,0 +1,272 @@
+from odoo import api, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import format_list
+
+from ...tools.money import has_excess_decimals
+from ...tools.trust import is_trusted, without_defaults
+from ...tools.values import check_new, check_values
+
+#: Written by business methods alone: they say where a transaction stands.
+STATE_FIELDS = {
+    "state",
+    "invoice_id",
+    "is_free",
+    "is_refund",
+    "payment_id",
+    "partial_id",
+    "payment_reference",
+    "cancels_id",
+    "void_reason",
+    "void_date",
+    "void_user_id",
+    "tax_percentage",
+    "amount_untaxed",
+    "tax_amount",
+    "amount_total",
+    "commercial_partner_id",
+    "period_start",
+    "period_end",
+    "service_part",
+}
+#: What a person may edit while the transaction is unbilled.
+ENTERED_FIELDS = {
+    "name",
+    "description",
+    "transaction_type",
+    "credit_type_id",
+    "partner_id",
+    "company_id",
+    "currency_id",
+    "date",
+    "retail_cost",
+    "tax_included",
+    "tax_ids",
+    "product_id",
+    "service_id",
+    "site_id",
+    "external_ref",
+}
+#: What stays editable on an unbilled credit: a wrong credit is voided, or balanced by
+#: another one, so that its history can be read (F28).
+CREDIT_EDITABLE_FIELDS = {"name", "description", "date", "service_id", "site_id"}
+#: What is no matter of money, and may be told after the invoice (F183).
+ALWAYS_EDITABLE_FIELDS = {"site_id"}
+
+
+class OmniBillingTransaction(models.Model):
+    """What may be entered, edited and deleted, and what never by hand."""
+
+    _inherit = "omni.billing.transaction"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        protected = set(STATE_FIELDS)
+        if self.env.context.get("default_transaction_type") == "payment":
+            protected.add("transaction_type")
+        # Also when it is trusted: a dialog on an invoice has it as a default.
+        self = without_defaults(self, protected)  # noqa: PLW0642
+        if not is_trusted(self.env):
+            check_new(self, vals_list)
+            self._check_create_values(vals_list)
+            self._check_amounts(vals_list)
+        transactions = super().create(vals_list)
+        transactions._mark_customers()
+        self.env["omni.billing.activity.log"]._log_transactions(
+            lambda transaction: transaction._get_added_action(), transactions
+        )
+        return transactions
+
+    def write(self, vals):
+        if not is_trusted(self.env):
+            check_values(self, vals)
+            self._check_write_values(vals)
+        if "retail_cost" in vals:
+            self._check_amounts(
+                [{"name": t.name, "currency_id": t.currency_id.id} | vals for t in self]
+            )
+        entered = ENTERED_FIELDS & vals.keys()
+        before = self._describe_entered(entered)
+        result = super().write(vals)
+        if entered:
+            self._log_edited(before, self._describe_entered(entered))
+        return result
+
+    def unlink(self):
+        self.env["omni.billing.activity.log"]._log_transactions(
+            "transaction_deleted", self
+        )
+        return super().unlink()
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_billed(self):
+        for transaction in self:
+            if transaction.transaction_type == "payment":
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” records money that was received. Cancel the"
+                        " payment instead.",
+                        title=transaction.name,
+                    )
+                )
+            if transaction.state != "unbilled":
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” is %(state)s and stays in the customer's file.",
+                        title=transaction.name,
+                        state=transaction._get_state_label().lower(),
+                    )
+                )
+            if transaction.transaction_type == "credit":
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” is a credit: void it, or balance it with a"
+                        " charge, so that the customer's file stays complete.",
+                        title=transaction.name,
+                    )
+                )
+
+    def _get_added_action(self):
+        self.ensure_one()
+        if self.transaction_type != "payment":
+            return "transaction_added"
+        return "refunded" if self.is_refund else "paid"
+
+    def _describe_entered(self, names):
+        """Return what was entered, by the label of the field, for each transaction."""
+        descriptions = {}
+        for transaction in self if names else ():
+            descriptions[transaction] = {
+                name: ", ".join(transaction[name].mapped("display_name"))
+                if transaction._fields[name].relational
+                else transaction[name]
+                for name in sorted(names)
+            }
+        return descriptions
+
+    def _log_edited(self, before, after):
+        """Write what was changed, and from what to what (F10)."""
+        Log = self.env["omni.billing.activity.log"]
+        for changes, transactions in self.grouped(
+            lambda t: tuple(
+                self.env._(
+                    "%(field)s: %(old)s → %(new)s",
+                    field=self._fields[name]._description_string(self.env),
+                    old=old or "",
+                    new=after[t][name] or "",
+                )
+                for name, old in before[t].items()
+                if old != after[t][name]
+            )
+        ).items():
+            if changes:
+                Log._log_transactions(
+                    "transaction_edited", transactions, note="\n".join(changes)
+                )
+
+    def _mark_customers(self):
+        """Who has a transaction is a customer, for Odoo's lists of customers too."""
+        # sudo: staff enter transactions of partners they may not edit.
+        partners = (self.partner_id | self.commercial_partner_id).sudo()
+        if new := partners.filtered(lambda partner: not partner.customer_rank):
+            new.customer_rank = 1
+
+    # === CHECKS === #
+
+    def _check_create_values(self, vals_list):
+        for vals in vals_list:
+            if vals.get("transaction_type") == "payment":
+                raise UserError(
+                    self.env._(
+                        "Payments are entered on invoices: open the invoice and press"
+                        " Pay Invoice."
+                    )
+                )
+            forced = {
+                name
+                for name in STATE_FIELDS & vals.keys()
+                if vals[name] and (name, vals[name]) != ("state", "unbilled")
+            }
+            self._check_no_state_fields(forced)
+
+    def _check_write_values(self, vals):
+        self._check_no_state_fields(STATE_FIELDS & vals.keys())
+        entered = ENTERED_FIELDS & vals.keys()
+        if not entered:
+            return
+        if vals.get("transaction_type") == "payment":
+            raise UserError(
+                self.env._("A charge or a credit cannot be turned into a payment.")
+            )
+        for transaction in self:
+            if transaction.state != "unbilled" and entered - ALWAYS_EDITABLE_FIELDS:
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” is %(state)s and can no longer be edited. To"
+                        " correct it, void its invoice first, or add a credit.",
+                        title=transaction.name,
+                        state=transaction._get_state_label().lower(),
+                    )
+                )
+            if transaction.transaction_type == "credit" and (
+                locked := entered - CREDIT_EDITABLE_FIELDS
+            ):
+                raise UserError(
+                    self.env._(
+                        "“%(title)s” is a credit: its %(fields)s cannot be edited."
+                        " Void it and enter a new one.",
+                        title=transaction.name,
+                        fields=format_list(
+                            self.env,
+                            [
+                                self._fields[name]._description_string(self.env)
+                                for name in sorted(locked)
+                            ],
+                        ),
+                    )
+                )
+
+    def _check_no_state_fields(self, names):
+        if names:
+            raise AccessError(
+                self.env._(
+                    "%(fields)s cannot be set by hand: bill, void or pay instead.",
+                    fields=format_list(
+                        self.env,
+                        [
+                            self._fields[name]._description_string(self.env)
+                            for name in sorted(names)
+                        ],
+                    ),
+                )
+            )
+
+    def _check_amounts(self, vals_list):
+        """Refuse what the database would refuse with fewer words, or round away."""
+        for vals in vals_list:
+            amount = vals.get("retail_cost")
+            if amount is None:
+                continue
+            amount = float(amount or 0)
+            if amount <= 0:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: the retail cost must be more than zero. To lower"
+                        " what the customer owes, enter a positive credit.",
+                        title=vals.get("name") or "",
+                    )
+                )
+            currency = self.env["res.currency"].browse(vals.get("currency_id"))
+            if not currency:
+                company = self.env["res.company"].browse(vals.get("company_id"))
+                currency = (company or self.env.company).currency_id
+            if has_excess_decimals(amount, currency.decimal_places):
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: %(amount)s has more decimals than %(currency)s"
+                        " allows (%(decimals)s).",
+                        title=vals.get("name") or "",
+                        amount=amount,
+                        currency=currency.name,
+                        decimals=currency.decimal_places,
+                    )
+                )

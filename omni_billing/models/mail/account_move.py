@@ -1,0 +1,346 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_amount, format_date, format_list
+
+from ...const import BILLING_MOVE_TYPES, UNPAID_STATES
+from ...tools.commit import commit
+from .omni_billing_mail import STATES
+
+PDF_TYPE = "application/pdf"
+
+
+class AccountMove(models.Model):
+    """Sending invoices and reminders by e-mail (F113-F120)."""
+
+    _inherit = "account.move"
+
+    billing_mail_ids = fields.One2many(
+        "omni.billing.mail",
+        "move_id",
+        string="Billing E-mails",
+        readonly=True,
+        copy=False,
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
+    billing_mail_state = fields.Selection(
+        STATES,
+        string="E-mail",
+        compute="_compute_billing_mail_state",
+        compute_sudo=True,
+        groups="account.group_account_invoice,account.group_account_readonly",
+        help="What became of the latest e-mail with this invoice.",
+    )
+    billing_mail_error = fields.Char(
+        string="E-mail: Reason",
+        compute="_compute_billing_mail_state",
+        compute_sudo=True,
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
+
+    @api.depends("billing_mail_ids.state", "billing_mail_ids.error")
+    def _compute_billing_mail_state(self):
+        latest = dict(
+            self.env["omni.billing.mail"]._read_group(
+                [("move_id", "in", self.ids)], ["move_id"], ["id:max"]
+            )
+        )
+        # Browsed together, so that they are read together.
+        mails = {
+            mail.move_id: mail
+            for mail in self.env["omni.billing.mail"].browse(latest.values())
+        }
+        for move in self:
+            mail = mails.get(move._origin, self.env["omni.billing.mail"])
+            move.billing_mail_state = mail.state
+            move.billing_mail_error = mail.error
+
+    # === ACTION METHODS === #
+
+    def action_billing_email(self):
+        """Send by e-mail, with the PDF attached; several in steps (F113, F120).
+
+        :return: a notice of what came of it (F117).
+        """
+        if len(self) > 1:
+            return self.env["omni.billing.bulk"]._start("email", self)
+        return self._billing_send_at_once("invoice")
+
+    def action_billing_email_compose(self):
+        """Open Odoo's dialog, to send one invoice with a message of one's own."""
+        self._billing_check_sendable()
+        # Our page has its own layout: there is none of Odoo's to choose first.
+        return self.with_context(discard_logo_check=True).action_invoice_sent()
+
+    def _billing_send_at_once(self, kind):
+        """Send one message now, and tell what came of it; commits.
+
+        :raise UserError: if the invoice is none to send.
+        """
+        self.ensure_one()
+        self._billing_check_mailable(kind)
+        mail = self._billing_queue_mail(kind)
+        # What is sent must not be sent again by a request that is run again.
+        commit(self.env)
+        mail._deliver()
+        return mail._get_notice()
+
+    # === BUSINESS METHODS - SENDING === #
+
+    def _billing_send_mail(self, kind="invoice"):
+        """Put one message for each invoice in the outbox, which sends it at once.
+
+        :param str kind: ``invoice`` or ``reminder``.
+        :return: the `omni.billing.mail` records.
+        :raise UserError: if one cannot be sent: it is void or a draft, the customer
+            has no address, or what sends it is not set up.
+        """
+        for move in self:
+            move._billing_check_mailable(kind)
+            if problem := move._billing_get_mail_problem():
+                raise UserError(problem[1])
+        return self._billing_queue_mail(kind)
+
+    def _billing_queue_mail(self, kind, **values):
+        """Put messages in the outbox; what cannot be sent is there too, with why.
+
+        One that waits already is not put there twice.
+        """
+        # sudo: staff send, and do not write what became of messages.
+        Mail = self.env["omni.billing.mail"].sudo()
+        waiting = Mail.search(
+            [
+                ("move_id", "in", self.ids),
+                ("kind", "=", kind),
+                ("state", "=", "queued"),
+            ]
+        )
+        mails = waiting
+        for move in self - waiting.move_id:
+            mail = Mail.create(
+                {
+                    "company_id": move.company_id.id,
+                    "move_id": move.id,
+                    "kind": kind,
+                    "user_id": self.env.uid,
+                    **values,
+                }
+            )
+            # This one is about what earlier ones did not achieve.
+            move.sudo().billing_mail_ids.filtered(  # sudo: as above
+                lambda other, mail=mail: other != mail and other.kind == kind
+            ).needs_action = False
+            if problem := move._billing_get_mail_problem(mail.level_id):
+                mail._set_failed(*problem)
+            mails += mail
+        # sudo: anyone who sends wants it sent now.
+        self.env.ref("omni_billing.ir_cron_send_mails").sudo()._trigger()
+        return mails.sudo(False)
+
+    def _billing_check_mailable(self, kind):
+        """Check one invoice before a person sends it.
+
+        :raise UserError: if it is not to be sent; the message says why.
+        """
+        self.check_access("write")
+        self._billing_check_sendable()
+        if obstacle := self._billing_get_mail_obstacle(kind):
+            raise UserError(obstacle)
+
+    def _billing_get_mail_obstacle(self, kind):
+        """Return why a message is not wanted (any more), or nothing. Hook."""
+        self.ensure_one()
+        if self.move_type not in BILLING_MOVE_TYPES:
+            return self.env._(
+                "%(entry)s is not a customer invoice.", entry=self.display_name
+            )
+        if self.billing_state in ("void", "draft"):
+            return self.env._(
+                "%(invoice)s is void or a draft, and is not sent.",
+                invoice=self.display_name,
+            )
+        return None
+
+    def _billing_get_mail_problem(self, level=None):
+        """Return code and text of what keeps a message from being sent, or nothing.
+
+        :param level: the `omni.billing.reminder.level` of a reminder, if it has one.
+        """
+        self.ensure_one()
+        if level and not level.to_customer:
+            if not self._billing_get_salesperson():
+                return "no_address", self.env._(
+                    "%(invoice)s has no salesperson with an e-mail address.",
+                    invoice=self.display_name,
+                )
+        elif not self._billing_get_recipients():
+            return "no_address", self.env._(
+                "%(customer)s has no e-mail address. Add one to the customer.",
+                customer=self.partner_id.display_name,
+            )
+        # sudo: staff do not see the keys.
+        return self.company_id.sudo()._billing_get_mail_problem()
+
+    def _billing_get_recipients(self):
+        """Return who gets the mail: all billing contacts, or the main one. Hook (F116).
+
+        Contacts of the type *Invoice* are billing contacts; those without an address
+        do not count. Everybody is named once.
+        """
+        self.ensure_one()
+        # sudo: whoever may send an invoice may reach its contacts.
+        customer = self.commercial_partner_id.sudo()
+        contacts = customer.search(
+            [
+                # Not of a subsidiary, which is a customer of its own.
+                ("commercial_partner_id", "=", customer.id),
+                ("type", "=", "invoice"),
+                # Entered in the portal, and nobody said that it is right.
+                ("billing_is_unconfirmed", "!=", True),
+                ("email_normalized", "!=", False),
+                ("company_id", "in", (False, *self.company_id.parent_ids.ids)),
+            ],
+            order="id",
+        )
+        if not contacts:
+            # sudo: as above
+            main = self.partner_id.sudo()
+            if main.type == "invoice" and (
+                customer.email_normalized or main.billing_is_unconfirmed
+            ):
+                main = customer
+            contacts = (main + customer).filtered("email_normalized")[:1]
+        unique = {}
+        for contact in contacts:
+            unique.setdefault(contact.email_normalized, contact)
+        return self.env["res.partner"].browse(c.id for c in unique.values())
+
+    def _billing_get_salesperson(self):
+        """Return the partner of the salesperson, if there is an address."""
+        self.ensure_one()
+        # sudo: partners of users are not for everybody.
+        partner = self.sudo().invoice_user_id.partner_id
+        return partner.filtered("email_normalized")
+
+    def _billing_prepare_mail(self, kind, level=None):
+        """Return what a message says, in the language of the customer.
+
+        :param str kind: ``invoice`` or ``reminder``.
+        :param level: the `omni.billing.reminder.level` of a reminder, if it has one.
+        :return: ``to``, ``cc`` (partners), ``email_from``, ``reply_to``, ``subject``,
+            ``body``, ``files`` (name, bytes, type), ``mailjet_template``,
+            ``variables``.
+        """
+        self.ensure_one()
+        template = self._billing_get_mail_template(kind, level)
+        rendered = template._generate_template(
+            self.ids, ("subject", "body_html", "email_from", "reply_to")
+        )[self.id]
+        company = self.company_id
+        sender = company.billing_mail_sender or rendered.get("email_from")
+        if not sender:
+            raise UserError(
+                self.env._(
+                    "%(company)s has no e-mail address to send from. An administrator"
+                    " adds one in Billing > Configuration > Settings.",
+                    company=company.name,
+                )
+            )
+        lang = template._render_lang(self.ids)[self.id] or self.env.lang
+        move = self.with_context(lang=lang)
+        to, cc = self._billing_get_recipients(), self.env["res.partner"]
+        if level and level.to_salesperson:
+            cc = self._billing_get_salesperson()
+        if level and not level.to_customer:
+            to, cc = cc, to.browse()
+        return {
+            "to": to,
+            "cc": cc,
+            "email_from": sender,
+            "reply_to": rendered.get("reply_to") or "",
+            "subject": rendered["subject"],
+            "body": rendered["body_html"],
+            "files": [
+                (move._billing_get_filename(), move._billing_get_pdf(), PDF_TYPE)
+            ],
+            "mailjet_template": self._billing_get_mailjet_template(kind, level),
+            "variables": move._prepare_mailjet_variables(),
+        }
+
+    def _billing_get_mail_template(self, kind, level=None):
+        """Return the `mail.template` of a kind of message."""
+        if kind == "reminder":
+            own = level and level.mail_template_id
+            return own or self.env.ref("omni_billing.mail_template_reminder")
+        own = self.company_id.billing_mail_template_id
+        return own or self.env.ref("omni_billing.mail_template_invoice")
+
+    def _billing_get_mailjet_template(self, kind, level=None):
+        """Return id or name of Mailjet's template; empty to use the text of Odoo's."""
+        if kind == "reminder":
+            return level and level.mailjet_template or ""
+        return self.company_id.billing_mailjet_template or ""
+
+    def _prepare_mailjet_variables(self):
+        """Return the variables of Mailjet's template (F115). Hook."""
+        self.ensure_one()
+        return {
+            "customer_name": self.commercial_partner_id.name or "",
+            "invoice_number": self.name or "",
+            "invoice_date": format_date(self.env, self.invoice_date),
+            "due_date": format_date(self.env, self.invoice_date_due),
+            "total_amount": format_amount(
+                self.env, self.amount_total, self.currency_id
+            ),
+            "amount_due": format_amount(
+                self.env, self._billing_get_amount_owed(), self.currency_id
+            ),
+            "title": self.billing_title or "",
+            "company_name": self.company_id.name,
+            "invoice_url": self._billing_get_view_link(),
+            "pay_url": self._billing_get_pay_link(),
+        }
+
+    def _billing_get_view_link(self):
+        """Return the address at which the invoice is seen and downloaded."""
+        self.ensure_one()
+        return self.get_base_url() + self.get_portal_url()
+
+    def _billing_get_pay_link(self):
+        """Return the address at which the invoice is paid, empty if it is not to be."""
+        self.ensure_one()
+        if self.move_type != "out_invoice" or self.billing_state not in UNPAID_STATES:
+            return ""
+        return self.get_base_url() + self._billing_get_pay_url()
+
+    def _billing_note_sent(self, mail):
+        """Keep on the invoice that a message went out."""
+        self.ensure_one()
+        if mail.kind == "invoice":
+            self.is_move_sent = True
+        if mail.transport == "mailjet":
+            # Odoo's own message is in the history already.
+            self._message_log(
+                body=self.env._(
+                    "%(subject)s, sent by e-mail to %(recipients)s.",
+                    subject=mail.subject,
+                    recipients=format_list(
+                        self.env, mail.recipient_ids.mapped("email")
+                    ),
+                )
+            )
+
+    def _billing_check_sendable(self):
+        self.ensure_one()
+        if self.billing_state == "void":
+            raise UserError(
+                self.env._(
+                    "%(invoice)s is void and is not sent.", invoice=self.display_name
+                )
+            )
+        if self.state != "posted":
+            raise UserError(
+                self.env._(
+                    "%(invoice)s is a draft and is not sent before it is confirmed.",
+                    invoice=self.display_name,
+                )
+            )

@@ -1,0 +1,307 @@
+import logging
+import uuid
+from functools import partial
+
+from odoo import Command, api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import format_list
+
+from ...const import MAIL_GRACE
+from ...tools.commit import check_can_commit, commit, commit_progress, insist, rollback
+
+_logger = logging.getLogger(__name__)
+
+#: Times that a message is begun whose making ends the process.
+MAX_STARTS = 5
+
+STATES = [
+    ("queued", "Queued"),
+    ("sent", "Sent"),
+    ("delivered", "Delivered"),
+    ("opened", "Opened"),
+    ("bounced", "Bounced"),
+    ("blocked", "Blocked"),
+    ("failed", "Failed"),
+    ("canceled", "Canceled"),
+]
+
+
+class OmniBillingMail(models.Model):
+    """One billing e-mail, and what became of it (W12).
+
+    It goes out in three steps, each a database transaction of its own: the attempt is
+    written down, the message is handed over, the outcome is recorded. A process that
+    dies in between leaves an attempt whose outcome is unknown: Mailjet is asked before
+    anything is sent again, and where nobody can be asked a person decides.
+    """
+
+    _name = "omni.billing.mail"
+    _description = "Billing E-mail"
+    _order = "id desc"
+
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
+    move_id = fields.Many2one(
+        "account.move",
+        string="Invoice",
+        required=True,
+        readonly=True,
+        index=True,
+        ondelete="cascade",
+    )
+    commercial_partner_id = fields.Many2one(
+        related="move_id.commercial_partner_id", string="Customer", store=True
+    )
+    kind = fields.Selection(
+        [("invoice", "Invoice"), ("reminder", "Reminder")],
+        required=True,
+        readonly=True,
+    )
+    level_id = fields.Many2one(
+        "omni.billing.reminder.level", readonly=True, ondelete="set null"
+    )
+    is_scheduled = fields.Boolean(
+        readonly=True, help="A reminder that the job sends, and nobody asked for."
+    )
+    state = fields.Selection(
+        STATES,
+        string="Status",
+        required=True,
+        readonly=True,
+        default="queued",
+        help="Sent: the mail server has it. Delivered and opened: the mail server of"
+        " the recipient said so; some mail programs open messages by themselves.",
+    )
+    needs_action = fields.Boolean(
+        string="To Do", readonly=True, help="It did not arrive, and nobody saw to it."
+    )
+    error = fields.Char(string="Reason", readonly=True)
+    error_code = fields.Char(readonly=True)
+    email_to = fields.Char(string="To", readonly=True)
+    subject = fields.Char(readonly=True)
+    recipient_ids = fields.One2many(
+        "omni.billing.mail.recipient", "mail_id", string="Recipients", readonly=True
+    )
+    user_id = fields.Many2one("res.users", string="By", readonly=True)
+    sent_date = fields.Datetime(string="Sent on", readonly=True)
+
+    # === Outbox === #
+    key = fields.Char(
+        required=True,
+        readonly=True,
+        copy=False,
+        default=lambda self: uuid.uuid4().hex,
+        help="Names the message at Mailjet.",
+    )
+    transport = fields.Selection(
+        [("odoo", "Odoo"), ("mailjet", "Mailjet")], string="Sent by", readonly=True
+    )
+    attempt_date = fields.Datetime(
+        readonly=True, help="When it was handed over, as long as nobody knows more."
+    )
+    tries = fields.Integer(readonly=True)
+    starts = fields.Integer(
+        readonly=True, help="How often it was begun, and the process ended before."
+    )
+    next_try = fields.Datetime(readonly=True, default=fields.Datetime.now)
+    mail_id = fields.Many2one(
+        "mail.mail",
+        string="Odoo's Message",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+
+    _key_uniq = models.Constraint("UNIQUE(key)", "A key names one message.")
+    _queued_uniq = models.UniqueIndex(
+        "(move_id, kind) WHERE state = 'queued'", "This e-mail is being sent already."
+    )
+    _queued_idx = models.Index("(next_try, id) WHERE state = 'queued'")
+    _todo_idx = models.Index("(company_id, id DESC) WHERE needs_action")
+    _customer_idx = models.Index("(commercial_partner_id, id DESC)")
+
+    @api.depends("move_id", "kind")
+    def _compute_display_name(self):
+        labels = dict(self._fields["kind"]._description_selection(self.env))
+        for mail in self:
+            mail.display_name = f"{labels[mail.kind]}: {mail.move_id.display_name}"
+
+    # === ACTION METHODS === #
+
+    def action_send_again(self):
+        """Send messages that did not arrive once more, as they would be now."""
+        self.check_access("read")
+        self.move_id.check_access("write")
+        mails = self.browse()
+        for mail in self.filtered(lambda mail: mail.state != "queued"):
+            mails |= mail.move_id._billing_queue_mail(
+                mail.kind, level_id=mail.level_id.id
+            )
+        if len(mails) != 1:
+            # The job sends them, one after the other.
+            return True
+        commit(self.env)
+        mails._deliver()
+        return mails._get_notice()
+
+    def action_dismiss(self):
+        """Take messages off the work list: somebody saw to it."""
+        self.check_access("read")
+        self.move_id.check_access("write")
+        # sudo: staff see to it, and do not write what became of messages.
+        self.sudo().needs_action = False
+        return True
+
+    def action_open_invoice(self):
+        self.ensure_one()
+        return self.move_id.action_open_billing_detail()
+
+    # === BUSINESS METHODS - OUTBOX === #
+
+    @api.model
+    def _cron_send(self, limit=100):
+        """Hand over what is due, the oldest first; each for itself."""
+        domain = self._get_due_domain()
+        mails = self.search(domain, order="next_try, id", limit=limit)
+        commit_progress(self.env, remaining=self.search_count(domain))
+        for mail in mails:
+            mail._deliver()
+            if not commit_progress(self.env, 1):
+                return
+
+    @api.model
+    def _get_due_domain(self):
+        return Domain("state", "=", "queued") & Domain(
+            "next_try", "<=", fields.Datetime.now()
+        )
+
+    def _deliver(self):
+        """Hand one message over, and record what comes of it; commits.
+
+        Harmless if it is not due, or somebody else is at it.
+        """
+        self.ensure_one()
+        check_can_commit(self.env)
+        # sudo: staff send; keys and messages are not theirs to read or write.
+        mail = self.sudo().with_company(self.company_id)
+        try:
+            if not mail._lease():
+                return
+            commit(self.env)
+            hand_over = mail._begin()
+            commit(self.env)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            rollback(self.env)
+            insist(self.env, mail._let_go)
+            return
+        except Exception as error:  # one message must not hold up all others
+            rollback(self.env)
+            if not isinstance(error, UserError):
+                _logger.exception("E-mail %s could not be made", self.id)
+            mail._set_failed("content", str(error))
+            commit(self.env)
+            return
+        if hand_over:
+            record = hand_over()
+            # What is sent must not be sent again by a request that is run again.
+            insist(self.env, record)
+        self.invalidate_recordset()
+
+    def _lease(self):
+        """Write down that it is begun: a page may be what ends the process.
+
+        :return: whether it is due, and nobody else is at it.
+        """
+        now = fields.Datetime.now()
+        if not self.try_lock_for_update(allow_referencing=True):
+            return False
+        self.invalidate_recordset()
+        if self.state != "queued" or self.next_try > now:
+            return False
+        if self.starts >= MAX_STARTS:
+            self._set_failed(
+                "content",
+                self.env._(
+                    "Each time that it was made, the process ended. Look at the invoice"
+                    " template, then send it again."
+                ),
+            )
+            commit(self.env)
+            return False
+        self.write({"starts": self.starts + 1, "next_try": now + MAIL_GRACE})
+        return True
+
+    def _let_go(self):
+        """It was not its fault: begin again, as if it had not been begun."""
+        self._lock()
+        if self.state == "queued" and not self.attempt_date:
+            self.write({"starts": 0, "next_try": fields.Datetime.now()})
+
+    def _begin(self):
+        """Write the attempt down; return what hands the message over, or None."""
+        # Events of Mailjet may refer to it meanwhile.
+        if not self.try_lock_for_update(allow_referencing=True):
+            return None
+        self.invalidate_recordset()
+        if self.state != "queued":
+            return None
+        if self.attempt_date and not self._find_out():
+            return None
+        if self._is_tried_enough():
+            self._give_up()
+            return None
+        if reason := self._find_obstacle():
+            self.write({"state": "canceled", "error": reason, "attempt_date": False})
+            return None
+        if problem := self.move_id._billing_get_mail_problem(self.level_id):
+            self._set_failed(*problem)
+            return None
+        content = self.move_id._billing_prepare_mail(self.kind, self.level_id)
+        self._set_attempted(content)
+        if self.transport == "mailjet":
+            return partial(self._send_by_mailjet, content)
+        self._create_odoo_mail(content)
+        return self._send_by_odoo
+
+    def _find_obstacle(self):
+        """Return why it is not wanted any more, or nothing: it may have waited.
+
+        Hook.
+        """
+        return self.move_id._billing_get_mail_obstacle(self.kind)
+
+    def _set_attempted(self, content):
+        now = fields.Datetime.now()
+        addresses = [
+            *((partner, False) for partner in content["to"]),
+            *((partner, True) for partner in content["cc"]),
+        ]
+        self.write(
+            {
+                "transport": self.company_id.billing_mail_provider,
+                "subject": content["subject"],
+                "email_to": format_list(
+                    self.env, [partner.email_normalized for partner, _cc in addresses]
+                ),
+                "recipient_ids": [
+                    Command.clear(),
+                    *(
+                        Command.create(
+                            {
+                                "partner_id": partner.id,
+                                "email": partner.email_normalized,
+                                "is_copy": is_copy,
+                            }
+                        )
+                        for partner, is_copy in addresses
+                    ),
+                ],
+                "attempt_date": now,
+                "tries": self.tries + 1,
+                "starts": 0,
+                "next_try": now + MAIL_GRACE,
+                "error": False,
+                "error_code": False,
+            }
+        )

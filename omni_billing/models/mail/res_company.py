@@ -1,0 +1,139 @@
+import secrets
+from urllib.parse import urlsplit
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import email_normalize
+
+from ...const import HOOK_USER
+from ...exceptions import GatewayRefused, GatewayUnknown
+from ...gateways.mailjet import MailjetGateway
+
+
+class ResCompany(models.Model):
+    """How a company sends its billing e-mail."""
+
+    _inherit = "res.company"
+
+    billing_mail_provider = fields.Selection(
+        [("odoo", "Odoo's outgoing mail server"), ("mailjet", "Mailjet")],
+        string="Billing E-mail",
+        required=True,
+        default="odoo",
+    )
+    billing_mail_sender = fields.Char(
+        string="Sender",
+        help="Who billing e-mail is from, like: Omni <billing@example.com>. Empty: the"
+        " salesperson or the company.",
+    )
+    billing_mail_template_id = fields.Many2one(
+        "mail.template",
+        string="E-mail Template",
+        domain="[('model', '=', 'account.move')]",
+        help="The text of the e-mail with an invoice. Empty: the one of billing.",
+    )
+    billing_mailjet_api_key = fields.Char(
+        string="API Key", groups="base.group_system", copy=False
+    )
+    billing_mailjet_secret_key = fields.Char(
+        string="Secret Key", groups="base.group_system", copy=False
+    )
+    billing_mailjet_sandbox = fields.Boolean(
+        string="Sandbox", help="Mailjet checks the messages and delivers none."
+    )
+    billing_mailjet_template = fields.Char(
+        string="Mailjet Template",
+        help="Id or name of a template at Mailjet, like"
+        " api_crmCommunicationCustomerInvoice. Empty: the text of Odoo's template.",
+    )
+    billing_mailjet_hook_token = fields.Char(
+        groups="base.group_system", copy=False, index="btree_not_null"
+    )
+    billing_mailjet_hook_password = fields.Char(groups="base.group_system", copy=False)
+
+    @api.constrains("billing_mail_sender", "billing_notice_email")
+    def _check_billing_mail_addresses(self):
+        for company in self:
+            for address in (company.billing_mail_sender, company.billing_notice_email):
+                if address and not email_normalize(address):
+                    raise UserError(
+                        self.env._(
+                            "“%(address)s” is no e-mail address.", address=address
+                        )
+                    )
+
+    def _billing_get_mailjet_gateway(self):
+        """Return the gateway to the account of the company. The one seam for tests.
+
+        :raise UserError: if Mailjet is not set up.
+        """
+        self.ensure_one()
+        if problem := self._billing_get_mail_problem():
+            raise UserError(problem[1])
+        # sudo: staff send, administrators alone read the keys.
+        company = self.sudo()
+        return MailjetGateway(
+            company.billing_mailjet_api_key,
+            company.billing_mailjet_secret_key,
+            sandbox=company.billing_mailjet_sandbox,
+            api_base=company._billing_get_mailjet_test_url(),
+        )
+
+    def _billing_get_mailjet_test_url(self):
+        """Return another address of Mailjet; in sandbox mode only (design §3)."""
+        self.ensure_one()
+        if not self.billing_mailjet_sandbox:
+            return ""
+        # sudo: system parameters are for administrators.
+        parameters = self.env["ir.config_parameter"].sudo()
+        return parameters.get_param("omni_billing.mailjet_api_base") or ""
+
+    def _billing_get_mail_problem(self):
+        """Return code and text of what keeps all mail from being sent, or nothing."""
+        self.ensure_one()
+        company = self.sudo()  # sudo: whether there are keys, not what they are.
+        if company.billing_mail_provider == "mailjet" and not (
+            company.billing_mailjet_api_key and company.billing_mailjet_secret_key
+        ):
+            return "not_configured", self.env._(
+                "Mailjet is not set up for %(company)s. An administrator enters its API"
+                " keys in Billing > Configuration > Settings.",
+                company=company.name,
+            )
+        return None
+
+    # === EVENTS === #
+
+    def _billing_get_mailjet_hook_url(self):
+        """Return where Mailjet tells events: a path and a password nobody can guess."""
+        self.ensure_one()
+        if not self.billing_mailjet_hook_token:
+            self.billing_mailjet_hook_token = secrets.token_urlsafe(24)
+            self.billing_mailjet_hook_password = secrets.token_urlsafe(24)
+        base = urlsplit(self.get_base_url())
+        user = f"{HOOK_USER}:{self.billing_mailjet_hook_password}"
+        path = f"/omni_billing/mailjet/{self.billing_mailjet_hook_token}"
+        return f"{base.scheme}://{user}@{base.netloc}{path}"
+
+    def action_billing_mailjet_listen(self):
+        """Have Mailjet tell what becomes of messages.
+
+        :raise UserError: if Mailjet refuses.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        url = self._billing_get_mailjet_hook_url()
+        try:
+            self._billing_get_mailjet_gateway().listen(url)
+        except (GatewayRefused, GatewayUnknown) as error:
+            raise UserError(
+                self.env._("Mailjet did not take it: %(error)s", error=error)
+            ) from error
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._("Mailjet tells what becomes of messages now."),
+            },
+        }

@@ -1,0 +1,8 @@
+from . import (
+    account_move,
+    account_move_chargeable,
+    account_partial_reconcile,
+    account_payment,
+    omni_billing_payment_ref,
+    res_company,
+)

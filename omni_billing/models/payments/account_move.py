@@ -1,0 +1,184 @@
+from collections import defaultdict
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+
+from ...const import UNPAID_STATES
+from ...tools.trust import is_trusted, trust
+
+
+class AccountMove(models.Model):
+    """Paying invoices, and what was received for them."""
+
+    _inherit = "account.move"
+
+    billing_receipt_ids = fields.One2many(
+        "omni.billing.transaction",
+        "invoice_id",
+        string="Billing Receipts",
+        readonly=True,
+        copy=False,
+        domain=[("transaction_type", "=", "payment"), ("state", "!=", "void")],
+    )
+    billing_payment_reference = fields.Char(
+        string="Reference of the Payment",
+        readonly=True,
+        copy=False,
+        help="The receipt or card payment that paid the invoice.",
+    )
+
+    # === ACTION METHODS === #
+
+    def action_billing_pay(self):
+        """Open the payment dialog on these invoices (F132)."""
+        payable = self.filtered(lambda move: move.billing_state in UNPAID_STATES)
+        if not payable:
+            raise UserError(
+                self.env._("There is nothing to pay: select an unpaid invoice.")
+            )
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Pay Invoice")
+            if len(payable) == 1
+            else self.env._("Pay %(count)s Invoices", count=len(payable)),
+            "res_model": "omni.billing.payment.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_invoice_ids": payable.ids},
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _billing_update_payment_reference(self):
+        """Keep the references of what paid each invoice, in the order received."""
+        for move in self:
+            references = move.billing_receipt_ids.sorted("id").mapped(
+                "payment_reference"
+            )
+            trust(move).billing_payment_reference = (
+                ", ".join(dict.fromkeys(filter(None, references))) or False
+            )
+
+    def _billing_lock_for_money(self):
+        """Lock the invoices; customers pay their own without a right to write."""
+        self.check_access("read")
+        # sudo: the lock needs a right to write that customers do not have.
+        self.sudo()._billing_lock()
+        self.invalidate_recordset()
+
+    def _billing_settle_attempts(self):
+        """Learn what became of earlier payments before a new one starts. Hook; commits.
+
+        :raise UserError: if that is not to be learnt now.
+        """
+        return None
+
+    def _billing_close_other_payments(self, but=None):
+        """Give up payments that customers began and did not finish. Hook.
+
+        :param but: the `payment.transaction` that asks, if it is one.
+        :raise UserError: if one of them was paid meanwhile, or cannot be given up.
+        """
+        return None
+
+    def _billing_check_payable(self):
+        """Check that these invoices can be paid now, together. Hook.
+
+        :raise UserError: if not; the message says what is in the way.
+        """
+        if not self:
+            raise UserError(self.env._("Select at least one invoice to pay."))
+        for invoice in self:
+            if (
+                invoice.move_type != "out_invoice"
+                or invoice.state != "posted"
+                or invoice.billing_state not in UNPAID_STATES
+            ):
+                labels = dict(
+                    invoice._fields["billing_state"]._description_selection(self.env)
+                )
+                raise UserError(
+                    self.env._(
+                        "%(invoice)s cannot be paid: it is %(state)s. Nothing was"
+                        " changed.",
+                        invoice=invoice.display_name,
+                        state=labels.get(
+                            invoice.billing_state, self.env._("not an invoice")
+                        ).lower(),
+                    )
+                )
+        self._billing_check_together()
+
+    def _billing_check_together(self):
+        if (
+            len(self.company_id) > 1
+            or len(self.currency_id) > 1
+            or len(self.commercial_partner_id) > 1
+        ):
+            raise UserError(
+                self.env._(
+                    "Invoices paid together must belong to one customer, one company"
+                    " and one currency. Select fewer."
+                )
+            )
+
+    def button_draft(self):
+        """Override of `account`: nor is its entry opened again."""
+        self._billing_check_not_taken()
+        return super().button_draft()
+
+    def button_cancel(self):
+        """Override of `account`: nor canceled."""
+        self._billing_check_not_taken()
+        return super().button_cancel()
+
+    def _billing_check_not_taken(self):
+        for payment in () if is_trusted(self.env) else self.origin_payment_id:
+            if payment._billing_is_taken():
+                payment._billing_raise_taken()
+
+    def _billing_get_amount_owed(self):
+        """Return what is really owed of one invoice: see `_billing_get_amounts_owed`"""
+        self.ensure_one()
+        return self._billing_get_amounts_owed().get(self.id, self.amount_residual)
+
+    def _billing_get_amounts_owed(self):
+        """Return what is left of unpaid invoices when credit on file is used (W15).
+
+        As where it is used: the invoice that is due first gets it first.
+
+        :return: the amount by the id of the invoice, for those that are unpaid.
+        """
+        # sudo: whoever may see the invoice may know what is owed.
+        customers = self.commercial_partner_id.sudo()
+        credit = defaultdict(float)
+        for company, customer, currency, amount in (
+            self.env["account.move.line"]
+            .sudo()  # sudo: as above
+            ._read_group(
+                Domain("partner_id", "in", customers.ids)
+                & Domain("company_id", "in", self.company_id.ids)
+                & Domain("account_type", "=", "asset_receivable")
+                & Domain("parent_state", "=", "posted")
+                & Domain("reconciled", "=", False)
+                & Domain("amount_residual_currency", "<", 0),
+                ["company_id", "partner_id", "currency_id"],
+                ["amount_residual_currency:sum"],
+            )
+        ):
+            credit[company, customer, currency] = -amount
+        owed = {}
+        # sudo: as above
+        for invoice in self.sudo().search(
+            Domain("commercial_partner_id", "in", customers.ids)
+            & Domain("company_id", "in", self.company_id.ids)
+            & Domain("move_type", "=", "out_invoice")
+            & Domain("billing_state", "in", UNPAID_STATES),
+            order="invoice_date_due, id",
+        ):
+            key = invoice.company_id, invoice.commercial_partner_id, invoice.currency_id
+            used = min(credit[key], invoice.amount_residual)
+            credit[key] -= used
+            owed[invoice.id] = invoice.currency_id.round(invoice.amount_residual - used)
+        return {move.id: owed[move.id] for move in self if move.id in owed}

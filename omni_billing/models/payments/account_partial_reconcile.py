@@ -1,0 +1,191 @@
+from odoo import api, models
+from odoo.exceptions import UserError
+
+from ...const import BILLING_MOVE_TYPES
+from ...tools.trust import is_trusted, trust
+
+#: What a reconciliation is; Odoo notes other things on it later.
+FACTS = {
+    "amount",
+    "company_id",
+    "credit_amount_currency",
+    "credit_move_id",
+    "debit_amount_currency",
+    "debit_move_id",
+}
+
+
+class AccountPartialReconcile(models.Model):
+    """Money meets invoice here, whichever screen it came from: the payment dialog, an
+    accountant's bank statement, a card. So the ledger entry of a payment (F135) is
+    written here, once, and goes when the reconciliation goes.
+    """
+
+    _inherit = "account.partial.reconcile"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        partials = super().create(vals_list)
+        partials._billing_check_possible()
+        partials._billing_create_receipts()
+        return partials
+
+    def write(self, vals):
+        """Override of `account`: it is undone and done again, and never rewritten."""
+        if FACTS & vals.keys() and not is_trusted(self.env):
+            for partial in self:
+                partial._billing_check_not_of_ours()
+        return super().write(vals)
+
+    def unlink(self):
+        self._billing_check_void_balance()
+        # sudo: whoever undoes the reconciliation undoes its entry.
+        Transaction = self.env["omni.billing.transaction"].sudo()
+        receipts = Transaction.search([("partial_id", "in", self.ids)])
+        invoices = receipts.invoice_id
+        trust(receipts)._set_void(reason=self.env._("The payment was unreconciled"))
+        # Odoo may delete the invoice after this.
+        trust(receipts).invoice_id = False
+        result = super().unlink()
+        invoices._billing_update_payment_reference()
+        return result
+
+    def _billing_check_not_of_ours(self):
+        """Check that what a reconciliation says of an invoice of ours stays said."""
+        self.ensure_one()
+        for line in self.debit_move_id + self.credit_move_id:
+            if line.move_id._billing_is_ours():
+                raise UserError(
+                    self.env._(
+                        "The reconciliation of %(invoice)s cannot be edited. Undo it,"
+                        " and reconcile again.",
+                        invoice=line.move_id.display_name,
+                    )
+                )
+
+    def _billing_check_possible(self):
+        """Check that an invoice of a customer is set against what can pay it.
+
+        Odoo's own screens see to it; a script could name any two lines, and any amount.
+        """
+        for partial in self:
+            if partial._billing_is_possible():
+                continue
+            debit, credit = (
+                partial.debit_move_id.move_id,
+                partial.credit_move_id.move_id,
+            )
+            if debit._billing_is_ours() or credit._billing_is_ours():
+                raise UserError(
+                    self.env._(
+                        "%(debit)s and %(credit)s cannot be set against each other like"
+                        " this: nothing was reconciled. Use the reconciliation of"
+                        " Invoicing.",
+                        debit=debit.display_name,
+                        credit=credit.display_name,
+                    )
+                )
+
+    def _billing_is_possible(self):
+        """Whether both items are of one account, and neither is used up twice."""
+        self.ensure_one()
+        debit, credit = self.debit_move_id, self.credit_move_id
+        company_currency = self.company_currency_id
+        left = [
+            (company_currency, debit.amount_residual),
+            (company_currency, -credit.amount_residual),
+            (debit.currency_id, debit.amount_residual_currency),
+            (credit.currency_id, -credit.amount_residual_currency),
+        ]
+        # In one currency an amount is the same from both sides.
+        sides = [
+            (debit.currency_id, self.debit_amount_currency),
+            (credit.currency_id, self.credit_amount_currency),
+            (company_currency, self.amount),
+        ]
+        return (
+            debit.account_id == credit.account_id
+            and all(
+                currency.compare_amounts(amount, 0) >= 0 for currency, amount in left
+            )
+            and not any(
+                currency == other and currency.compare_amounts(amount, same)
+                for currency, amount in sides
+                for other, same in sides
+            )
+        )
+
+    def _billing_check_void_balance(self):
+        """A void invoice and the credit note that balances it stay together."""
+        if is_trusted(self.env):
+            return
+        for partial in self:
+            invoice = partial.debit_move_id.move_id
+            note = partial.credit_move_id.move_id
+            if invoice.billing_is_void and note.reversed_entry_id == invoice:
+                raise UserError(
+                    self.env._(
+                        "%(invoice)s is void: %(note)s balances it, and they stay"
+                        " reconciled.",
+                        invoice=invoice.display_name,
+                        note=note.display_name,
+                    )
+                )
+
+    def _billing_create_receipts(self):
+        values = [
+            values for partial in self if (values := partial._prepare_receipt_values())
+        ]
+        if not values:
+            return
+        # sudo: an accountant who reconciles may have no rights on transactions.
+        receipts = trust(self.env["omni.billing.transaction"].sudo()).create(values)
+        receipts.invoice_id._billing_update_payment_reference()
+
+    def _prepare_receipt_values(self):
+        """Return the ledger entry of this reconciliation, none if no money moved.
+
+        Money is a payment, or a line of a bank statement. A credit note set against
+        an invoice moves none.
+        """
+        self.ensure_one()
+        debit, credit = self.debit_move_id, self.credit_move_id
+        for line, other, amount in (
+            (debit, credit, self.debit_amount_currency),
+            (credit, debit, self.credit_amount_currency),
+        ):
+            invoice, source = line.move_id, other.move_id
+            payment = source.origin_payment_id
+            if (
+                invoice.move_type not in BILLING_MOVE_TYPES
+                or line.account_id.account_type != "asset_receivable"
+                or not (payment or source.statement_line_id)
+                or not amount
+            ):
+                continue
+            return {
+                "transaction_type": "payment",
+                "is_refund": invoice.move_type == "out_refund",
+                "name": invoice._billing_translate(
+                    lambda env, invoice=invoice: (
+                        env._("Refund of credit note %(number)s", number=invoice.name)
+                        if invoice.move_type == "out_refund"
+                        else env._(
+                            "Payment for invoice %(number)s", number=invoice.name
+                        )
+                    )
+                ),
+                "company_id": invoice.company_id.id,
+                "partner_id": invoice.partner_id.id,
+                "currency_id": line.currency_id.id,
+                "date": source.date,
+                "retail_cost": amount,
+                "state": "invoiced",
+                "invoice_id": invoice.id,
+                "partial_id": self.id,
+                "payment_id": payment.id,
+                "payment_reference": payment._billing_get_reference()
+                if payment
+                else source.statement_line_id.payment_ref,
+            }
+        return None

@@ -1,0 +1,108 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ...tools.trust import is_trusted
+
+#: What says how much moved, whose it is and whether it did.
+MONEY_FIELDS = {
+    *("amount", "company_id", "currency_id", "journal_id", "move_id", "partner_id"),
+    *("partner_type", "payment_method_line_id", "payment_transaction_id"),
+    *("payment_type", "state"),
+}
+#: Odoo tells by these whether the bank statement has it yet.
+BOOKED = ("in_process", "paid")
+
+
+class AccountPayment(models.Model):
+    """How money came; and that what Stripe moved stays booked, by whatever button."""
+
+    _inherit = "account.payment"
+
+    billing_mode = fields.Selection(
+        [
+            ("stripe", "Card"),
+            ("cash", "Cash"),
+            ("pos", "POS Terminal"),
+            ("bank", "Bank Transfer"),
+        ],
+        string="Payment Mode",
+        readonly=True,
+        copy=False,
+    )
+    billing_reference = fields.Char(
+        string="Receipt Reference",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The number of the receipt, cheque or transfer.",
+    )
+
+    # === HELPERS === #
+
+    def _billing_get_reference(self):
+        """Return the PaymentIntent id (F136), or the manual reference (F141)."""
+        self.ensure_one()
+        # sudo: the reference of an online payment is no secret to who sees the payment.
+        online = self.sudo().payment_transaction_id
+        return online.provider_reference or self.billing_reference or self.memo
+
+    def _billing_get_outstanding_account(self):
+        """Return where the money is booked until the bank statement tells of it.
+
+        There is always one: with a full accounting app Odoo would make no entry before
+        the statement, but here an invoice is paid when its money is received (F145).
+        Cash is in the till at once.
+        """
+        self.ensure_one()
+        journal = self.journal_id
+        in_till = journal.default_account_id if journal.type == "cash" else False
+        return (
+            self.payment_method_line_id.payment_account_id
+            or in_till
+            or self._get_outstanding_account(self.payment_type)
+        )
+
+    # === WHAT STRIPE MOVED === #
+
+    def write(self, vals):
+        """Override of `account`: draft, cancel and reject are written as well.
+
+        :raise UserError: if the books would tell something else than Stripe.
+        """
+        names = MONEY_FIELDS & vals.keys()
+        for payment in self if names and not is_trusted(self.env) else ():
+            if payment.state in BOOKED and payment._billing_is_taken():
+                payment._billing_check_kept(vals, names)
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_taken(self):
+        """What Stripe moved is not deleted either."""
+        for payment in self:
+            if payment._billing_is_taken() and not is_trusted(self.env):
+                payment._billing_raise_taken()
+
+    def _billing_check_kept(self, vals, names):
+        for name in names:
+            if name == "state" and vals[name] in BOOKED:
+                continue
+            field = self._fields[name]
+            value = field.convert_to_cache(vals[name], self)
+            if value != field.convert_to_cache(self[name], self):
+                self._billing_raise_taken()
+
+    def _billing_is_taken(self):
+        """Whether Stripe confirmed that this money moved."""
+        self.ensure_one()
+        # sudo: who keeps the books need not read attempts.
+        attempt = self.sudo().payment_transaction_id
+        return attempt.provider_code == "stripe" and attempt.state == "done"
+
+    def _billing_raise_taken(self):
+        raise UserError(
+            self.env._(
+                "%(payment)s was moved by Stripe, and stays booked. To give money back,"
+                " refund the invoice; what a bank took back is an entry of its own.",
+                payment=self.display_name,
+            )
+        )

@@ -1,0 +1,10 @@
+from . import omni_billing_run_selection  # isort: skip
+from . import (
+    account_move,
+    omni_billing_run,
+    omni_billing_run_billing,
+    omni_billing_run_line,
+    omni_billing_run_line_collection,
+    omni_billing_run_schedule,
+    payment_transaction,
+)

@@ -1,0 +1,148 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from ...tools.commit import savepoint
+
+_logger = logging.getLogger(__name__)
+
+
+class OmniBillingRunLine(models.Model):
+    """Charging the card of a customer, and sending the invoice (W11, F155)."""
+
+    _name = "omni.billing.run.line"
+    _inherit = ["omni.billing.run.line", "omni.billing.collection.mixin"]
+
+    email_state = fields.Selection(
+        [("todo", "To Send"), ("queued", "In the Outbox"), ("failed", "Not Sent")],
+        string="E-mail",
+        readonly=True,
+        copy=False,
+    )
+    email_error = fields.Char(string="Why Not Sent", readonly=True, copy=False)
+
+    _charge_idx = models.Index(
+        "(charge_state, charge_date) WHERE charge_state IN ('due', 'open', 'retry',"
+        " 'failed')"
+    )
+    _email_idx = models.Index("(run_id) WHERE email_state = 'todo'")
+
+    # === BUSINESS METHODS - WHAT IS TO DO === #
+
+    @api.model
+    def _get_collecting_domain(self):
+        """Return what is to be charged or sent in the run itself."""
+        return Domain("charge_state", "=", "due") | (
+            Domain("email_state", "=", "todo")
+            & Domain("charge_state", "not in", ("due", "open"))
+        )
+
+    def _prepare_collecting_values(self, invoice):
+        """Return what is to come for an invoice that was just made."""
+        run = self.run_id
+        is_owed = (
+            invoice.move_type == "out_invoice"
+            and invoice.currency_id.compare_amounts(invoice.amount_residual, 0) > 0
+        )
+        return {
+            "charge_state": "due" if run.is_charge and is_owed else False,
+            "email_state": "todo" if run.is_email else False,
+        }
+
+    def _stop_collecting(self):
+        """Leave what was not charged or sent yet as it is."""
+        self.filtered(lambda line: line.charge_state in ("due", "retry")).write(
+            {"charge_state": False}
+        )
+        self.filtered(lambda line: line.email_state == "todo").write(
+            {"email_state": False}
+        )
+
+    def _find_warning(self):
+        """Return what would go wrong after billing, for a check."""
+        self.ensure_one()
+        warnings = []
+        if self.run_id.is_email:
+            address = self.partner_id.address_get(["invoice"])["invoice"]
+            if not self.env["res.partner"].browse(address).email:
+                warnings.append(self.env._("There is no e-mail address."))
+        if self.run_id.is_charge:
+            card = self._get_card()
+            if not card:
+                warnings.append(self.env._("No card is saved."))
+            elif card.billing_is_expired:
+                warnings.append(self.env._("The card is expired."))
+        return " ".join(warnings) or False
+
+    # === BUSINESS METHODS - CHARGE === #
+
+    def _check_staff(self):
+        self.run_id.check_access("write")
+
+    def _trigger_job(self):
+        self.env["omni.billing.run"]._trigger_job()
+
+    def _get_job_record(self):
+        return self.with_env(self.run_id._as_responsible().env)
+
+    @api.model
+    def _get_due_domain(self):
+        """Return what finished runs left: what failed, and what was not answered."""
+        return Domain("charge_state", "=", "open") | (
+            # Staff may charge again what a canceled run left, too.
+            Domain("run_id.state", "in", ("done", "cancelled"))
+            & (
+                self._get_collecting_domain()
+                | (
+                    Domain("charge_state", "=", "retry")
+                    & Domain("charge_date", "<=", self._get_latest_day())
+                )
+            )
+        )
+
+    def _collect_step(self):
+        """Override: then send the invoice."""
+        result = super()._collect_step()
+        line = self._get_job_record()
+        if line.email_state == "todo" and line.charge_state not in ("due", "open"):
+            line._email()
+        return result
+
+    def _is_settled(self):
+        """Override: what is paid by a plan is not charged at once (F148)."""
+        if self.invoice_id._billing_has_plan():
+            reason = self.env._("It is paid as planned, on other days.")
+            self.write(
+                {
+                    "charge_state": "given_up",
+                    "charge_error": reason,
+                    "charge_date": False,
+                }
+            )
+            return True
+        return super()._is_settled()
+
+    # === BUSINESS METHODS - E-MAIL === #
+
+    def _email(self):
+        """Send the invoice; why it cannot be sent stays with the line."""
+        try:
+            with savepoint(self.env):
+                self._send_email(self.invoice_id)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            # A full disk, a broken template: whatever it is, the others are sent.
+            if not isinstance(error, UserError):
+                _logger.warning("%s is not sent: %r", self.invoice_id, error)
+            self.write(
+                {"email_state": "failed", "email_error": self.run_id._explain(error)}
+            )
+        else:
+            self.write({"email_state": "queued", "email_error": False})
+
+    def _send_email(self, move):
+        move._billing_send_mail()

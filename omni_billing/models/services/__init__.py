@@ -1,0 +1,8 @@
+from . import (
+    omni_billing_service,
+    omni_billing_service_change,
+    omni_billing_service_charge,
+    omni_billing_service_guard,
+    omni_billing_service_preview,
+    product_template,
+)

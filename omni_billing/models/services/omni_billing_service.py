@@ -1,0 +1,465 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ...const import PERIOD_UNITS, SERVICE_TIMINGS
+from ...tools.recurrence import (
+    Recurrence,
+    get_today,
+    iterate_periods,
+    to_price,
+)
+
+
+class OmniBillingService(models.Model):
+    """A service that a customer uses, at a site; charged period by period (F16, F185).
+
+    A service without a unit of time is only what charges are about.
+    """
+
+    _name = "omni.billing.service"
+    _description = "Billing Service"
+    _order = "partner_id, name"
+    _check_company_auto = True
+
+    # Who entered it is not the customer's to read.
+    create_uid = fields.Many2one(
+        "res.users", string="Created by", readonly=True, groups="base.group_user"
+    )
+    write_uid = fields.Many2one(
+        "res.users", string="Last Updated by", readonly=True, groups="base.group_user"
+    )
+    name = fields.Char(
+        compute="_compute_name",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one(
+        "res.company",
+        required=True,
+        index=True,
+        default=lambda self: self.env.company,
+    )
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        required=True,
+        index=True,
+        check_company=True,
+        ondelete="restrict",
+    )
+    commercial_partner_id = fields.Many2one(
+        related="partner_id.commercial_partner_id", store=True, index=True
+    )
+    site_id = fields.Many2one(
+        "res.partner",
+        check_company=True,
+        domain="[('id', 'child_of', commercial_partner_id)]",
+        help="Where the service is used: an address of the customer.",
+    )
+    product_id = fields.Many2one(
+        "product.product",
+        check_company=True,
+        ondelete="restrict",
+        domain="[('sale_ok', '=', True)]",
+        help="Its recurring price and period are proposed.",
+    )
+    transaction_ids = fields.One2many(
+        "omni.billing.transaction",
+        "service_id",
+        readonly=True,
+        groups="base.group_user",
+    )
+
+    # === Price === #
+    currency_id = fields.Many2one(
+        "res.currency",
+        compute="_compute_currency_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    quantity = fields.Float(default=1.0, required=True, digits="Product Unit")
+    price_unit = fields.Float(
+        string="Price",
+        compute="_compute_from_product",
+        store=True,
+        readonly=False,
+        precompute=True,
+        digits="Product Price",
+        help="What one costs in a whole period.",
+    )
+    setup_price = fields.Float(
+        string="Set-up Fee",
+        compute="_compute_from_product",
+        store=True,
+        readonly=False,
+        precompute=True,
+        digits="Product Price",
+        help="Charged once, on the day of the start.",
+    )
+    tax_ids = fields.Many2many(
+        "account.tax",
+        string="Taxes",
+        compute="_compute_tax_ids",
+        store=True,
+        readonly=False,
+        precompute=True,
+        check_company=True,
+        domain="[('type_tax_use', '=', 'sale')]",
+    )
+    tax_included = fields.Boolean(
+        string="Taxes Included",
+        help="The price is what the customer pays, taxes included.",
+    )
+    change_ids = fields.One2many(
+        "omni.billing.service.change",
+        "service_id",
+        string="Changes",
+        copy=False,
+        groups="base.group_user",
+    )
+
+    # === Periods === #
+    unit = fields.Selection(
+        PERIOD_UNITS,
+        string="Period Unit",
+        compute="_compute_from_product",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="Empty: it is not charged by itself.",
+    )
+    interval = fields.Integer(
+        string="Every",
+        compute="_compute_from_product",
+        store=True,
+        readonly=False,
+        precompute=True,
+    )
+    timing = fields.Selection(
+        SERVICE_TIMINGS,
+        string="Charged",
+        compute="_compute_from_product",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="In advance: on the first day of a period. In arrears: on its last.",
+    )
+    anchor_day = fields.Integer(
+        string="Day of the Month",
+        help="On which periods begin, 31 for the last day. 0: the day of the start.",
+    )
+    anchor_weekday = fields.Selection(
+        [
+            ("0", "Monday"),
+            ("1", "Tuesday"),
+            ("2", "Wednesday"),
+            ("3", "Thursday"),
+            ("4", "Friday"),
+            ("5", "Saturday"),
+            ("6", "Sunday"),
+        ],
+        string="Weekday",
+        help="On which periods begin. Empty: that of the start.",
+    )
+    anchor_month = fields.Selection(
+        [
+            ("1", "January"),
+            ("2", "February"),
+            ("3", "March"),
+            ("4", "April"),
+            ("5", "May"),
+            ("6", "June"),
+            ("7", "July"),
+            ("8", "August"),
+            ("9", "September"),
+            ("10", "October"),
+            ("11", "November"),
+            ("12", "December"),
+        ],
+        string="Month",
+        help="In which years, or quarters, begin. Empty: that of the start.",
+    )
+    date_start = fields.Date(string="Start", default=fields.Date.context_today)
+    date_end = fields.Date(string="End", copy=False, help="The last day of use.")
+    suspended_from = fields.Date(copy=False, help="The first day that is not charged.")
+    suspended_to = fields.Date(
+        copy=False,
+        help="The last day that is not charged. Empty: until further notice.",
+    )
+
+    # === Where it stands === #
+    state = fields.Selection(
+        [
+            ("none", "Not Recurring"),
+            ("upcoming", "Upcoming"),
+            ("running", "Running"),
+            ("suspended", "Suspended"),
+            ("ended", "Ended"),
+        ],
+        string="Status",
+        compute="_compute_state",
+    )
+    charged_until = fields.Date(
+        copy=False, help="The last day of the periods that are dealt with."
+    )
+    is_setup_charged = fields.Boolean(readonly=True, copy=False)
+    next_date = fields.Date(
+        string="Next Charge",
+        compute="_compute_next_date",
+        store=True,
+        help="The billing date of the next charge.",
+    )
+    problem = fields.Char(
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+        help="Why the last charge could not be written.",
+    )
+    adjustment = fields.Monetary(
+        compute="_compute_adjustment",
+        groups="base.group_user",
+        help="What periods that were charged would cost more, or less, today.",
+    )
+
+    _interval_positive = models.Constraint(
+        "CHECK(unit IS NULL OR interval BETWEEN 1 AND 366)",
+        "A period has 1 to 366 days, weeks, months or years.",
+    )
+    _anchor_day_valid = models.Constraint(
+        "CHECK(anchor_day BETWEEN 0 AND 31)",
+        "The day of the month is from 1 to 31, or 0 for the day of the start.",
+    )
+    _start_required = models.Constraint(
+        "CHECK(unit IS NULL OR date_start IS NOT NULL)",
+        "A recurring service needs a start.",
+    )
+    _end_after_start = models.Constraint(
+        "CHECK(date_end >= date_start)", "A service cannot end before it starts."
+    )
+    _suspension_valid = models.Constraint(
+        "CHECK(suspended_to IS NULL OR suspended_from <= suspended_to)",
+        "A suspension has a first day, which is not after its last.",
+    )
+    _amounts_not_negative = models.Constraint(
+        "CHECK(price_unit >= 0 AND setup_price >= 0 AND quantity >= 0)",
+        "Prices and quantities cannot be negative.",
+    )
+    _next_date_idx = models.Index("(next_date, id) WHERE active")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("product_id")
+    def _compute_name(self):
+        for service in self.filtered("product_id"):
+            service.name = service.name or service.product_id.name
+
+    @api.depends("company_id")
+    def _compute_currency_id(self):
+        for service in self:
+            service.currency_id = service.currency_id or service.company_id.currency_id
+
+    @api.depends("product_id")
+    def _compute_from_product(self):
+        """Propose what the product says; what was entered stays (F185)."""
+        for service in self:
+            product = service.product_id
+            has_unit = bool(service.unit)
+            service.unit = service.unit or product.billing_unit
+            service.interval = (
+                (has_unit and service.interval) or product.billing_interval or 1
+            )
+            service.timing = (
+                (has_unit and service.timing) or product.billing_timing or "advance"
+            )
+            for name, default in (
+                ("price_unit", product.billing_recurring_price),
+                ("setup_price", product.billing_setup_price),
+            ):
+                service[name] = service[name] or service._convert_price(default)
+
+    def _convert_price(self, price):
+        company, currency = self.company_id, self.currency_id
+        source = self.product_id.currency_id
+        if not price or not source or source == currency:
+            return price or 0.0
+        today = fields.Date.context_today(self)
+        return source._convert(price, currency, company, today)
+
+    @api.depends("product_id", "company_id", "partner_id")
+    def _compute_tax_ids(self):
+        Position = self.env["account.fiscal.position"]
+        for service in self:
+            if not service.product_id:
+                service.tax_ids = service.tax_ids
+                continue
+            company = service.company_id
+            position = Position.with_company(company)._get_fiscal_position(
+                service.partner_id
+            )
+            taxes = service.product_id.taxes_id.filtered_domain(
+                self.env["account.tax"]._check_company_domain(company)
+            )
+            service.tax_ids = position.map_tax(taxes)
+
+    @api.depends(
+        "unit", "date_start", "date_end", "suspended_from", "suspended_to", "partner_id"
+    )
+    def _compute_state(self):
+        now = fields.Datetime.now()
+        for service in self:
+            today = service._get_today(now)
+            if not service.unit or not service.date_start:
+                service.state = "none"
+            elif service.date_end and service.date_end < today:
+                service.state = "ended"
+            elif service.date_start > today:
+                service.state = "upcoming"
+            elif (
+                service.suspended_from
+                and service.suspended_from <= today
+                and not (service.suspended_to and service.suspended_to < today)
+            ):
+                service.state = "suspended"
+            else:
+                service.state = "running"
+
+    @api.depends(
+        "unit",
+        "interval",
+        "timing",
+        "anchor_day",
+        "anchor_weekday",
+        "anchor_month",
+        "date_start",
+        "date_end",
+        "suspended_from",
+        "suspended_to",
+        "setup_price",
+        "is_setup_charged",
+        "charged_until",
+    )
+    def _compute_next_date(self):
+        for service in self:
+            period = next(service._iterate_periods(), None)
+            dates = [period.get_due_date(service.timing == "advance")] if period else []
+            if service._has_setup_to_charge():
+                dates.append(service.date_start)
+            service.next_date = min(dates, default=False)
+
+    @api.depends(
+        "charged_until", "date_end", "suspended_from", "suspended_to", "change_ids"
+    )
+    def _compute_adjustment(self):
+        for service in self:
+            service.adjustment = sum(
+                amount for _period, amount in service._origin._find_adjustments()
+            )
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains("suspended_from", "suspended_to")
+    def _check_suspension(self):
+        if self.filtered(lambda s: s.suspended_to and not s.suspended_from):
+            raise ValidationError(
+                self.env._("Enter the first day of the suspension as well.")
+            )
+
+    # === ACTION METHODS === #
+
+    def action_suspend(self):
+        """Suspend from tomorrow on, until further notice (F192)."""
+        self.check_access("write")
+        for service in self:
+            service.write(
+                {
+                    "suspended_from": service._get_today() + timedelta(days=1),
+                    "suspended_to": False,
+                }
+            )
+        return True
+
+    def action_resume(self):
+        """Charge again, from today on."""
+        self.check_access("write")
+        for service in self.filtered("suspended_from"):
+            last = service._get_today() - timedelta(days=1)
+            is_over = last >= service.suspended_from
+            service.write(
+                {"suspended_to": last}
+                if is_over
+                else {"suspended_from": False, "suspended_to": False}
+            )
+        return True
+
+    def action_open_transactions(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.omni_billing_transaction_action"
+        )
+        action["domain"] = [("service_id", "=", self.id)]
+        action["context"] = {
+            "default_service_id": self.id,
+            "default_partner_id": self.partner_id.id,
+        }
+        return action
+
+    # === BUSINESS METHODS - PERIODS === #
+
+    def _get_today(self, now=None):
+        """Return the date where the customer is, or else the company."""
+        self.ensure_one()
+        # sudo: customers see their services, and need not see the company's address.
+        zones = self.partner_id.tz, self.company_id.sudo().partner_id.tz
+        return get_today(now or fields.Datetime.now(), *zones)
+
+    def _get_recurrence(self):
+        self.ensure_one()
+        return Recurrence(
+            self.date_start,
+            self.unit,
+            self.interval,
+            self.anchor_day,
+            int(self.anchor_weekday) if self.anchor_weekday else None,
+            int(self.anchor_month or 0),
+        )
+
+    def _iterate_periods(self, after=None):
+        """Give the periods after those that are dealt with."""
+        self.ensure_one()
+        is_complete = self.unit and self.date_start and self.interval > 0
+        if not is_complete or not 0 <= self.anchor_day <= 31:
+            return iter(())
+        return iterate_periods(
+            self._get_recurrence(),
+            after or self.charged_until or None,
+            self.date_end or None,
+            (self.suspended_from or None, self.suspended_to or None),
+        )
+
+    def _get_prices(self):
+        """Return what a whole period costs, by the day from which on it does."""
+        self.ensure_one()
+        decimals = self.currency_id.decimal_places
+        return [
+            (self.date_start, to_price(self.price_unit, self.quantity, decimals)),
+            *(
+                (change.date, to_price(change.price_unit, change.quantity, decimals))
+                for change in self.change_ids
+                if change.date
+            ),
+        ]
+
+    def _has_setup_to_charge(self):
+        return bool(
+            self.unit
+            and self.date_start
+            and self.setup_price
+            and not self.is_setup_charged
+        )

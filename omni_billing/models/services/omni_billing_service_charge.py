@@ -1,0 +1,297 @@
+import logging
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.fields import Command, Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import format_amount, format_date
+
+from ...const import MAX_TITLE_LENGTH
+from ...tools.commit import commit_progress, retry, savepoint
+from ...tools.periods import format_period
+from ...tools.recurrence import compute_amount, iterate_periods, to_price
+from ...tools.trust import trust
+
+_logger = logging.getLogger(__name__)
+
+#: Services whose charges are written in one database transaction.
+CHUNK = 500
+#: Missed periods of one service that are written in one step.
+MAX_PERIODS = 100
+#: The part of a service that is its set-up fee.
+SETUP_PART = -1
+
+
+class OmniBillingService(models.Model):
+    """Writing the charges of recurring services: each period once (W8, W10)."""
+
+    _inherit = "omni.billing.service"
+
+    # === ACTION METHODS === #
+
+    def action_write_due(self):
+        """Write the charges that are due now, without waiting for the job."""
+        self.check_access("write")
+        now = fields.Datetime.now()
+        self.lock_for_update(allow_referencing=True)
+        left = self
+        while left:
+            left = left._write_due(now)
+        return True
+
+    def action_adjust(self):
+        """Charge or credit what charged periods cost differently by now (W10)."""
+        self.ensure_one()
+        self.check_access("write")
+        self.lock_for_update(allow_referencing=True)
+        Transaction = self.env["omni.billing.transaction"]
+        parts = dict(
+            Transaction._read_group(
+                [("service_id", "=", self.id), ("period_start", "!=", False)],
+                ["period_start:day"],
+                ["service_part:max"],
+            )
+        )
+        trust(Transaction).create(
+            [
+                self._prepare_adjustment_values(
+                    period, amount, parts.get(period.span.first, 0) + 1
+                )
+                for period, amount in self._find_adjustments()
+            ]
+        )
+        self.invalidate_recordset(["adjustment"])
+        return True
+
+    # === BUSINESS METHODS - CHARGES === #
+
+    @api.model
+    def _cron_write_due(self):
+        """Write the charges that are due; a job (F185, W8, W10)."""
+        now = fields.Datetime.now()
+        commit_progress(
+            self.env, remaining=self.search_count(self._get_due_domain(now))
+        )
+        self._write_all_due(now)
+
+    @api.model
+    def _write_all_due(self, now, company=None):
+        """Write the due charges, of one company or all; commits after each chunk.
+
+        :return: whether there was time for all of them.
+        """
+        domain = self._get_due_domain(now, company)
+        last_id = 0
+        while services := self.search(
+            domain & Domain("id", ">", last_id), order="id", limit=CHUNK
+        ):
+            last_id, left = services[-1].id, services
+            while left:
+                left = retry(self.env, lambda left=left: left._try_write_due(now))
+                if not commit_progress(self.env, 0 if left else len(services)):
+                    return False
+        return True
+
+    @api.model
+    def _get_due_domain(self, now, company=None):
+        """Return what may be due: the day begins earlier in other time zones."""
+        tomorrow = (now + timedelta(days=1)).date()
+        domain = Domain("next_date", "<=", tomorrow)
+        if company:
+            domain &= Domain("company_id", "=", company.id)
+        return domain
+
+    def _try_write_due(self, now):
+        """Write what is due; what is wrong with one service stays with it.
+
+        :return: those that have more missed periods.
+        """
+        services = self.try_lock_for_update(allow_referencing=True)
+        try:
+            with savepoint(self.env):
+                return services._write_due(now)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            if len(services) == 1:
+                _logger.warning("Service %s is not charged: %s", services.id, error)
+                trust(services).problem = str(error)
+                return self.browse()
+        half = len(services) // 2
+        return services[:half]._try_write_due(now) | services[half:]._try_write_due(now)
+
+    def _write_due(self, now):
+        """Write the due charges of many services at once.
+
+        :return: those that have more missed periods.
+        """
+        Transaction = self.env["omni.billing.transaction"]
+        values, left = [], self.browse()
+        charged, setup = {}, self.browse()
+        for service in self:
+            today = service._get_today(now)
+            if service._has_setup_to_charge() and service.date_start <= today:
+                values.append(service._prepare_setup_values())
+                setup += service
+            periods, has_more = service._find_due_periods(today)
+            values += service._prepare_period_values(periods)
+            if periods:
+                charged.setdefault(periods[-1].span.last, []).append(service.id)
+            if has_more:
+                left += service
+        trust(Transaction).create(values)
+        trusted = trust(self)
+        for last, ids in charged.items():
+            trusted.browse(ids).charged_until = last
+        trusted.browse(setup.ids).is_setup_charged = True
+        trusted.filtered("problem").problem = False
+        return left
+
+    def _find_due_periods(self, today):
+        """Return the periods that are due, and whether there are more."""
+        periods = []
+        in_advance = self.timing == "advance"
+        for period in self._iterate_periods():
+            if period.get_due_date(in_advance) > today:
+                return periods, False
+            if len(periods) == MAX_PERIODS:
+                return periods, True
+            periods.append(period)
+        return periods, False
+
+    def _prepare_period_values(self, periods):
+        prices = periods and self._get_prices()
+        decimals = self.currency_id.decimal_places
+        values = []
+        for period in periods:
+            if amount := compute_amount(period, prices, decimals):
+                values.append(self._prepare_transaction_values(period, amount))
+        return values
+
+    def _prepare_transaction_values(self, period, amount):
+        """Return the values of the charge of a period. Hook."""
+        self.ensure_one()
+        lang = self.partner_id.lang or self.env.lang
+        env = self.with_context(lang=lang).env
+        span = self._format_span(env, period.span)
+        used = sum(part.days for part in period.used)
+        notes = []
+        if self.quantity != 1 and not self.change_ids:
+            price = format_amount(env, self.price_unit, self.currency_id)
+            notes.append(f"{self.quantity:g} × {price}")
+        if used != period.whole.days:
+            notes.append(
+                env._("%(used)s of %(days)s days", used=used, days=period.whole.days)
+            )
+        return self._prepare_common_values(amount) | {
+            "name": f"{self.name}, {span}"[:MAX_TITLE_LENGTH],
+            "description": "\n".join(notes) or False,
+            "date": period.get_due_date(self.timing == "advance"),
+            "period_start": period.span.first,
+            "period_end": period.span.last,
+            "service_part": 0,
+        }
+
+    def _prepare_setup_values(self):
+        """Return the values of the set-up fee. Hook."""
+        self.ensure_one()
+        env = self.with_context(lang=self.partner_id.lang or self.env.lang).env
+        decimals = self.currency_id.decimal_places
+        name = env._("%(service)s, set-up fee", service=self.name)
+        return self._prepare_common_values(to_price(self.setup_price, 1, decimals)) | {
+            "name": name[:MAX_TITLE_LENGTH],
+            "description": False,
+            "date": self.date_start,
+            "period_start": self.date_start,
+            "period_end": self.date_start,
+            "service_part": SETUP_PART,
+        }
+
+    def _prepare_common_values(self, amount):
+        return {
+            "transaction_type": "charge",
+            "credit_type_id": False,
+            "partner_id": self.partner_id.id,
+            "company_id": self.company_id.id,
+            "currency_id": self.currency_id.id,
+            "product_id": self.product_id.id,
+            "service_id": self.id,
+            "site_id": self.site_id.id,
+            "retail_cost": float(amount),
+            "tax_ids": [Command.set(self.tax_ids.ids)],
+            "tax_included": self.tax_included,
+        }
+
+    # === BUSINESS METHODS - ADJUSTMENTS === #
+
+    def _find_adjustments(self):
+        """Return the charged periods that cost something else by now, and how much.
+
+        :rtype: list[tuple[Period, float]]
+        """
+        if not self.id or not self.charged_until or not self.unit:
+            return []
+        charged = self._read_charged()
+        if not charged:
+            return []
+        currency, prices = self.currency_id, self._get_prices()
+        suspension = self.suspended_from or None, self.suspended_to or None
+        found = []
+        for period in iterate_periods(
+            self._get_recurrence(), None, self.charged_until, suspension
+        ):
+            span = period.span
+            parts = [
+                amount
+                for first, amount in charged.items()
+                if span.first <= first <= span.last
+            ]
+            if not parts:
+                continue
+            due = compute_amount(
+                period.shorten(self.date_end or None), prices, currency.decimal_places
+            )
+            if difference := currency.round(float(due) - sum(parts)):
+                found.append((period, difference))
+        return found
+
+    def _read_charged(self):
+        """Return what was charged, by the first day of the period.
+
+        A charge that was voided or given away counts, so that it does not come back.
+        """
+        charged = {}
+        for first, kind, amount in self.env["omni.billing.transaction"]._read_group(
+            Domain("service_id", "=", self.id)
+            & Domain("period_start", "!=", False)
+            & Domain("service_part", "!=", SETUP_PART),
+            ["period_start:day", "transaction_type"],
+            ["retail_cost:sum"],
+        ):
+            sign = -1 if kind == "credit" else 1
+            charged[first] = charged.get(first, 0) + sign * amount
+        return charged
+
+    def _prepare_adjustment_values(self, period, amount, part):
+        """Return the values of the charge or credit that corrects a period. Hook."""
+        env = self.with_context(lang=self.partner_id.lang or self.env.lang).env
+        name = env._(
+            "%(service)s, adjustment of %(period)s",
+            service=self.name,
+            period=self._format_span(env, period.span),
+        )
+        values = self._prepare_common_values(abs(amount)) | {
+            "name": name[:MAX_TITLE_LENGTH],
+            "description": False,
+            "date": self._get_today(),
+            "period_start": period.span.first,
+            "period_end": period.span.last,
+            "service_part": part,
+        }
+        if amount < 0:
+            kind = self.env.ref("omni_billing.credit_type_correction")
+            values |= {"transaction_type": "credit", "credit_type_id": kind.id}
+        return values
+
+    def _format_span(self, env, span):
+        return format_period(span.first, span.last, lambda day: format_date(env, day))
