@@ -231,8 +231,7 @@ class World:
                 job
                 for name in JOBS
                 for [job] in self.sql(
-                    "SELECT res_id FROM ir_model_data"
-                    " WHERE module || '.' || name = %s",
+                    "SELECT res_id FROM ir_model_data WHERE module || '.' || name = %s",
                     name,
                 )
             ]

@@ -207,7 +207,7 @@ class AccountMove(models.Model):
 
     def _billing_check_payable(self):
         """Override: one card payment at a time."""
-        super()._billing_check_payable()
+        result = super()._billing_check_payable()
         for invoice in self.filtered("billing_attempt_id"):
             raise UserError(
                 self.env._(
@@ -215,6 +215,7 @@ class AccountMove(models.Model):
                     invoice=invoice.display_name,
                 )
             )
+        return result
 
     def _billing_close_other_payments(self, but=None):
         """Give up payments that customers began and did not finish (W1).
