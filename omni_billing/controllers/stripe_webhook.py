@@ -1,7 +1,7 @@
 import logging
 import re
 
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, ServiceUnavailable
 
 from odoo import http
 from odoo.http import request
@@ -9,8 +9,8 @@ from odoo.http import request
 from odoo.addons.payment_stripe import utils as stripe_utils
 from odoo.addons.payment_stripe.controllers.main import StripeController
 
-from ..exceptions import GatewayRefused
-from ..gateways.stripe import StripeGateway
+from .. import gateways
+from ..exceptions import GatewayDenied, GatewayRefused
 
 _logger = logging.getLogger(__name__)
 
@@ -75,6 +75,12 @@ class BillingStripeController(StripeController):
 
     def _billing_read_event(self, payload, signature):
         """Find the account whose secret signed the event."""
+        try:
+            gateway = gateways.load("stripe").StripeGateway
+        except GatewayDenied as error:
+            _logger.error("Stripe's SDK does not work: %s", error)
+            # Nothing is lost: Stripe sends it again for days.
+            raise ServiceUnavailable from error
         Provider = request.env["payment.provider"].sudo()  # sudo: nobody asks yet.
         providers = Provider.search(
             [("code", "=", "stripe"), ("state", "in", ("enabled", "test"))]
@@ -82,7 +88,7 @@ class BillingStripeController(StripeController):
         for provider in providers:
             secret = stripe_utils.get_webhook_secret(provider) or ""
             try:
-                return provider, StripeGateway.read_event(payload, signature, secret)
+                return provider, gateway.read_event(payload, signature, secret)
             except GatewayRefused:
                 continue
         return providers[:0], None

@@ -11,8 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import requests
 import urllib3
@@ -20,6 +19,7 @@ from mailjet_rest import Client, errors
 from requests.adapters import HTTPAdapter
 
 from ..exceptions import GatewayRefused, GatewayUnknown
+from .mailjet_messages import Address, Message, Receipt
 
 #: Seconds to connect, and to wait for an answer.
 TIMEOUT = (3, 20)
@@ -31,8 +31,6 @@ MAX_SUBJECT = 255
 #: Rows of one page of a list.
 PAGE = 1000
 
-#: Refusals that pass: the same message is taken later.
-TEMPORARY = ("rate_limit", "unreachable")
 #: What billing wants to hear of.
 EVENTS = ("sent", "open", "bounce", "blocked", "spam", "unsub")
 
@@ -44,53 +42,6 @@ CODES = {
 
 # The client logs the traceback of each time-out; who calls it decides what to say.
 logging.getLogger("mailjet_rest.client").setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True)
-class Address:
-    """Whom a message is from, or for."""
-
-    email: str
-    name: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """Return it as Mailjet wants it."""
-        return {"Email": self.email, **({"Name": self.name} if self.name else {})}
-
-
-@dataclass(frozen=True)
-class File:
-    """A file that goes with a message."""
-
-    name: str
-    content: bytes
-    mimetype: str = "application/pdf"
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message; with ``template`` (id or name) its text is Mailjet's."""
-
-    key: str
-    sender: Address
-    to: tuple[Address, ...]
-    cc: tuple[Address, ...] = ()
-    reply_to: Address | None = None
-    subject: str = ""
-    html: str = ""
-    text: str = ""
-    template: str = ""
-    variables: Mapping[str, str] | None = None
-    files: tuple[File, ...] = ()
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What Mailjet calls the message to one recipient."""
-
-    email: str
-    message: str
-    uuid: str
 
 
 class MailjetGateway:

@@ -13,12 +13,22 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import stripe
 
 from ..exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
+from .stripe_answers import (
+    DATABASE,
+    REFERENCE,
+    Card,
+    Charge,
+    Refund,
+    read_card,
+    read_charge,
+    read_decline,
+    read_refund,
+)
 
 #: What Stripe takes and answers depends on it, so an upgrade of the SDK must not change
 #: it unseen (https://docs.stripe.com/api/versioning).
@@ -48,8 +58,6 @@ AT_THE_DOOR = (
 #: How far from its attempt a charge is looked for, if its customer is gone: clocks
 #: differ, and the call is made at once or never.
 WINDOW = timedelta(hours=1)
-#: Statuses in which nothing is to be confirmed any more, or not yet.
-DECIDED = ("succeeded", "canceled", "processing", "requires_capture")
 
 #: The longest name of a customer (https://docs.stripe.com/api/customers/create).
 MAX_NAME = 256
@@ -58,106 +66,6 @@ MAX_KEY = 255
 
 #: Seconds that the time of an event may differ from ours.
 TOLERANCE = 300
-
-#: Of three decimals Stripe takes two (https://docs.stripe.com/currencies#three-decimal).
-STEPS = dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10)
-
-REFERENCE = "odoo_reference"
-DATABASE = "odoo_database"
-
-
-@dataclass(frozen=True)
-class Card:
-    """A saved card; ``id`` is the PaymentMethod's.
-
-    What is saved may be a bank account (``type`` says which kind): then it has the
-    last digits only, no brand and no expiry.
-    """
-
-    id: str
-    customer: str | None
-    brand: str
-    last4: str
-    exp_month: int
-    exp_year: int
-    fingerprint: str
-    type: str = "card"
-
-    @property
-    def is_card(self) -> bool:
-        """Whether it can be charged as a card."""
-        return self.type == "card"
-
-
-@dataclass(frozen=True)
-class Decline:
-    """Why a bank said no: Stripe's code, the bank's, and Stripe's English sentence."""
-
-    code: str
-    decline_code: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Charge:
-    """A PaymentIntent as it stands; ``status`` is Stripe's word."""
-
-    id: str
-    status: str
-    amount: int
-    currency: str
-    client_secret: str
-    reference: str
-    decline: Decline | None
-    customer: str | None = None
-    #: Whose metadata it has, none if it was not made by billing.
-    database: str = ""
-    #: Whether it is real money.
-    is_live: bool | None = None
-
-    @property
-    def is_paid(self) -> bool:
-        """Whether the money was taken."""
-        return self.status == "succeeded"
-
-    @property
-    def is_under_way(self) -> bool:
-        """Whether the bank has not decided yet."""
-        return self.status == "processing"
-
-    @property
-    def is_authorized(self) -> bool:
-        """Whether the bank holds the amount until somebody captures it."""
-        return self.status == "requires_capture"
-
-    @property
-    def needs_customer(self) -> bool:
-        """Whether the customer has to confirm it first (SCA)."""
-        if self.status in DECIDED:
-            # Why an earlier try failed is told for ever, even once it is given up.
-            return False
-        code = self.decline.code if self.decline else ""
-        return self.status in ("requires_action", "requires_confirmation") or (
-            code == "authentication_required"
-        )
-
-
-@dataclass(frozen=True)
-class Refund:
-    """A Refund as it stands; ``status`` is Stripe's word."""
-
-    id: str
-    status: str
-    amount: int
-    currency: str
-    reference: str
-    charge: str
-    failure: str
-
-
-def round_down(amount: int, currency: str) -> int:
-    """Return the largest amount that can be charged, or refunded, of this one."""
-    return amount - amount % STEPS.get(currency.lower(), 1)
 
 
 class StripeGateway:
@@ -223,7 +131,7 @@ class StripeGateway:
         _check_id(card)
         try:
             with _typed_failures():
-                return _read_card(self._api.payment_methods.retrieve(card))
+                return read_card(self._api.payment_methods.retrieve(card))
         except GatewayRefused as error:
             if error.code == "resource_missing":
                 return None
@@ -233,7 +141,7 @@ class StripeGateway:
         """Give a new card to a customer."""
         _check_id(card, customer)
         with _typed_failures():
-            return _read_card(
+            return read_card(
                 self._api.payment_methods.attach(card, {"customer": customer})
             )
 
@@ -274,8 +182,8 @@ class StripeGateway:
             with _typed_failures(but=stripe.CardError, client=self._client):
                 intent = self._api.payment_intents.create(values, _with_key(key))
         except stripe.CardError as error:
-            return _read_decline(error)
-        return _read_charge(intent)
+            return read_decline(error)
+        return read_charge(intent)
 
     def fence(
         self, *, amount: int, currency: str, reference: str, key: str, **_who: str
@@ -323,7 +231,7 @@ class StripeGateway:
         """Return a PaymentIntent as it stands."""
         _check_id(intent)
         with _typed_failures():
-            return _read_charge(self._api.payment_intents.retrieve(intent))
+            return read_charge(self._api.payment_intents.retrieve(intent))
 
     def find_charge(
         self, customer: str, reference: str, database: str, since: datetime
@@ -357,7 +265,7 @@ class StripeGateway:
                     database,
                 ) and intent.status not in ("canceled", "requires_confirmation"):
                     # A charge is confirmed at once.
-                    return _read_charge(intent)
+                    return read_charge(intent)
         return None
 
     def cancel(self, intent: str) -> Charge:
@@ -365,7 +273,7 @@ class StripeGateway:
         _check_id(intent)
         try:
             with _typed_failures():
-                return _read_charge(self._api.payment_intents.cancel(intent))
+                return read_charge(self._api.payment_intents.cancel(intent))
         except GatewayRefused as error:
             if error.code != "payment_intent_unexpected_state":
                 raise
@@ -384,20 +292,20 @@ class StripeGateway:
         }
         _check_id(intent)
         with _typed_failures(client=self._client):
-            return _read_refund(self._api.refunds.create(values, _with_key(key)))
+            return read_refund(self._api.refunds.create(values, _with_key(key)))
 
     def get_refund(self, refund: str) -> Refund:
         """Return a refund as it stands."""
         _check_id(refund)
         with _typed_failures():
-            return _read_refund(self._api.refunds.retrieve(refund))
+            return read_refund(self._api.refunds.retrieve(refund))
 
     def list_refunds(self, intent: str) -> list[Refund]:
         """Return all refunds of a charge."""
         _check_id(intent)
         with _typed_failures():
             refunds = self._list(self._api.refunds, {"payment_intent": intent})
-            return [_read_refund(refund) for refund in refunds]
+            return [read_refund(refund) for refund in refunds]
 
     # === Events === #
 
@@ -506,86 +414,3 @@ def _is_replayed(created) -> bool:
     """Whether Stripe answered as it had answered the same key before."""
     headers = created.last_response.headers
     return headers.get("Idempotent-Replayed") == "true"
-
-
-def _read_card(method) -> Card:
-    customer = method.customer
-    # A method has its details under the name of its type; a wallet may have none.
-    details = getattr(method, method.type, None)
-    return Card(
-        id=method.id,
-        customer=getattr(customer, "id", customer),
-        brand=getattr(details, "brand", None) or "",
-        last4=getattr(details, "last4", None) or "",
-        exp_month=getattr(details, "exp_month", None) or 0,
-        exp_year=getattr(details, "exp_year", None) or 0,
-        fingerprint=getattr(details, "fingerprint", None) or "",
-        type=method.type,
-    )
-
-
-def _read_charge(intent) -> Charge:
-    error = intent.last_payment_error
-    metadata = intent.metadata.to_dict() if intent.metadata else {}
-    # What is captured by hand may be less than what was asked for.
-    is_paid = intent.status == "succeeded"
-    customer = intent.customer
-    return Charge(
-        id=intent.id,
-        status=intent.status,
-        amount=intent.amount_received if is_paid else intent.amount,
-        currency=intent.currency,
-        client_secret=intent.client_secret or "",
-        # What Odoo's own form makes has a description only.
-        reference=metadata.get(REFERENCE) or intent.description or "",
-        customer=getattr(customer, "id", customer),
-        database=metadata.get(DATABASE, ""),
-        is_live=intent.livemode,
-        decline=error
-        and Decline(
-            code=getattr(error, "code", None) or "",
-            decline_code=getattr(error, "decline_code", None) or "",
-            message=getattr(error, "message", None) or "",
-        ),
-    )
-
-
-def _read_decline(error: stripe.CardError) -> Charge:
-    """Read the PaymentIntent that comes with a decline."""
-    details = error.error
-    intent = details.payment_intent
-    decline = Decline(
-        code=error.code or "",
-        decline_code=getattr(details, "decline_code", None) or "",
-        message=error.user_message or "",
-    )
-    if not intent:
-        raise GatewayRefused(decline.code, decline.message) from error
-    metadata = intent["metadata"] or {}
-    customer = intent["customer"]
-    return Charge(
-        id=intent["id"],
-        status=intent["status"],
-        amount=intent["amount"],
-        currency=intent["currency"],
-        client_secret=intent["client_secret"] or "",
-        reference=metadata[REFERENCE] if REFERENCE in metadata else "",
-        customer=getattr(customer, "id", customer),
-        database=metadata[DATABASE] if DATABASE in metadata else "",
-        is_live=intent["livemode"],
-        decline=decline,
-    )
-
-
-def _read_refund(refund) -> Refund:
-    metadata = refund.metadata.to_dict() if refund.metadata else {}
-    intent = refund.payment_intent
-    return Refund(
-        id=refund.id,
-        status=refund.status or "pending",
-        amount=refund.amount,
-        currency=refund.currency,
-        reference=metadata.get(REFERENCE, ""),
-        charge=getattr(intent, "id", intent) or "",
-        failure=getattr(refund, "failure_reason", None) or "",
-    )

@@ -28,6 +28,7 @@ from . import (
     test_invoicing,
     test_invoice_pdf,
     test_mail,
+    test_missing_sdk,
     test_multi_company,
     test_neutralize,
     test_numbered,

@@ -6,7 +6,7 @@ gateway; both see the same payments here.
 
 from odoo.exceptions import ValidationError
 
-from ..gateways.stripe import Charge
+from ..gateways.stripe_answers import Charge
 
 CARD = {
     "id": "pm_4242",

@@ -7,7 +7,7 @@ test says what comes back.
 from dataclasses import replace
 
 from ..exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
-from ..gateways.stripe import Card, Charge, Decline, Refund
+from ..gateways.stripe_answers import Card, Charge, Decline, Refund
 
 
 class FakeGateway:

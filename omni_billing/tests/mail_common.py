@@ -7,7 +7,7 @@ from aiosmtpd.controller import Controller
 
 from odoo.tools import mute_logger
 
-from odoo.addons.omni_billing.gateways.mailjet import Receipt
+from odoo.addons.omni_billing.gateways.mailjet_messages import Receipt
 
 from .common import BillingCommon
 

@@ -15,7 +15,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from odoo.addons.omni_billing.gateways.stripe import DATABASE, REFERENCE
+from odoo.addons.omni_billing.gateways.stripe_answers import DATABASE, REFERENCE
 from odoo.addons.omni_billing.models import cards
 from odoo.addons.omni_billing.tools import commit as tools_commit
 from odoo.addons.omni_billing.tools.commit import commit

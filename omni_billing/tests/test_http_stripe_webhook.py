@@ -8,6 +8,9 @@ from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.omni_billing import gateways
+from odoo.addons.omni_billing.exceptions import GatewayDenied
+
 from .card_common import CardCommon
 from .http_common import PatientHttpCase
 
@@ -62,6 +65,15 @@ class TestStripeWebhook(CardCommon, PatientHttpCase):
                 }
             ],
         )
+
+    @mute_logger(CONTROLLER)
+    def test_without_the_sdk_stripe_is_asked_to_come_again(self):
+        missing = GatewayDenied("no_sdk", "stripe>=16 (missing)")
+        with patch.object(gateways, "load", side_effect=missing):
+            self.assertEqual(self._send(self._make_event()).status_code, 503)
+        self.assertFalse(self._find_events())
+        self.assertEqual(self._send(self._make_event()).status_code, 200)
+        self.assertTrue(self._find_events())
 
     @mute_logger("odoo.addons.omni_billing.controllers.stripe_webhook")
     def test_everything_else_is_refused(self):

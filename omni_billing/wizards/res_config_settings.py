@@ -105,6 +105,7 @@ class ResConfigSettings(models.TransientModel):
     billing_mailjet_secret_key = fields.Char(
         related="company_id.billing_mailjet_secret_key", readonly=False
     )
+    billing_mailjet_problem = fields.Char(related="company_id.billing_mailjet_problem")
     billing_mailjet_sandbox = fields.Boolean(
         related="company_id.billing_mailjet_sandbox", readonly=False
     )

@@ -8,12 +8,9 @@ import pytest
 
 from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
 from odoo.addons.omni_billing.gateways import mailjet as module
-from odoo.addons.omni_billing.gateways.mailjet import (
-    Address,
-    File,
-    MailjetGateway,
-    Message,
-)
+from odoo.addons.omni_billing.gateways import mailjet_messages
+from odoo.addons.omni_billing.gateways.mailjet import MailjetGateway
+from odoo.addons.omni_billing.gateways.mailjet_messages import Address, File, Message
 
 from tests.fakes.mailjet_server import API_KEY, SECRET_KEY, SENDER, MailjetServer
 
@@ -148,7 +145,7 @@ def test_busy_server_refuses_and_is_asked_once(server, gateway):
     server.fail(status=429, left=9)
     assert refusal(gateway) == "rate_limit"
     assert len(server.requests) == 1
-    assert "rate_limit" in module.TEMPORARY
+    assert "rate_limit" in mailjet_messages.TEMPORARY
 
 
 def test_too_big_for_the_server(server, gateway):

@@ -12,11 +12,9 @@ from odoo.addons.omni_billing.exceptions import (
     GatewayUnknown,
 )
 from odoo.addons.omni_billing.gateways import stripe as module
-from odoo.addons.omni_billing.gateways.stripe import (
-    DATABASE,
-    REFERENCE,
-    StripeGateway,
-)
+from odoo.addons.omni_billing.gateways import stripe_answers
+from odoo.addons.omni_billing.gateways.stripe import StripeGateway
+from odoo.addons.omni_billing.gateways.stripe_answers import DATABASE, REFERENCE
 
 from tests.fakes.stripe_server import StripeServer
 
@@ -123,13 +121,13 @@ def test_bank_account_is_no_card():
         "type": "sepa_debit",
         "sepa_debit": {**account, "fingerprint": "f"},
     }
-    read = module._read_card(stripe.PaymentMethod.construct_from(method, "sk"))
+    read = stripe_answers.read_card(stripe.PaymentMethod.construct_from(method, "sk"))
     assert not read.is_card
     assert (read.id, read.customer, read.last4) == ("pm_sepa", "cus_1", "3000")
     assert (read.brand, read.exp_year, read.fingerprint) == ("", 0, "f")
     # One that this SDK does not know.
     later = {**method, "type": "brain_wave", "brain_wave": {}}
-    assert not module._read_card(
+    assert not stripe_answers.read_card(
         stripe.PaymentMethod.construct_from(later, "sk")
     ).is_card
 
@@ -158,9 +156,9 @@ def test_amount_is_what_was_taken(gateway, server, customer):
 
 
 def test_three_decimals_end_in_zero():
-    assert module.round_down(1234, "KWD") == 1230
-    assert module.round_down(1230, "kwd") == 1230
-    assert module.round_down(1234, "EUR") == 1234
+    assert stripe_answers.round_down(1234, "KWD") == 1230
+    assert stripe_answers.round_down(1230, "kwd") == 1230
+    assert stripe_answers.round_down(1234, "EUR") == 1234
 
 
 def test_card_tells_brand_and_expiry(gateway, customer):

@@ -13,7 +13,7 @@ from odoo.addons.payment_stripe import utils as stripe_utils
 from odoo.addons.payment_stripe.controllers.main import StripeController
 
 from ...exceptions import GatewayDenied
-from ...gateways.stripe import DATABASE, REFERENCE
+from ...gateways.stripe_answers import DATABASE, REFERENCE
 from ...tools.commit import (
     check_can_commit,
     commit,

@@ -8,8 +8,9 @@ from odoo.tools import SQL, email_normalize
 
 from odoo.addons.payment_stripe import utils as stripe_utils
 
+from ... import gateways
 from ...exceptions import GatewayDenied, GatewayRefused
-from ...gateways.stripe import Decline, StripeGateway
+from ...gateways.stripe_answers import Decline
 
 _logger = logging.getLogger(__name__)
 
@@ -40,10 +41,19 @@ STRIPE_JS_URL = "https://js.stripe.com/v3/"
 class PaymentProvider(models.Model):
     _inherit = "payment.provider"
 
+    billing_sdk_problem = fields.Char(compute="_compute_billing_sdk_problem")
+
+    @api.depends("code")
+    def _compute_billing_sdk_problem(self):
+        for provider in self:
+            is_stripe = provider.code == "stripe"
+            problem = gateways.find_problem("stripe") if is_stripe else ""
+            provider.billing_sdk_problem = problem
+
     def _billing_get_gateway(self):
         """Return the gateway to the account. The one seam for tests.
 
-        :raise UserError: if Stripe is not set up.
+        :raise UserError: if Stripe is not set up, or the server lacks its SDK.
         """
         self.ensure_one()
         # sudo: staff charge cards, administrators alone read the secret key.
@@ -58,7 +68,19 @@ class PaymentProvider(models.Model):
                     company=provider.company_id.name,
                 )
             ) from GatewayDenied("no_key", "There is no key.")
-        return StripeGateway(secret_key, self._billing_get_test_url("stripe_api_base"))
+        try:
+            stripe = gateways.load("stripe")
+        except GatewayDenied as error:
+            _logger.error("Stripe's SDK does not work: %s", error)
+            raise UserError(
+                self.env._(
+                    "Cards cannot be charged: the server's Python package for Stripe is"
+                    " missing, broken or too old. An administrator reads what to do in"
+                    " Invoicing > Configuration > Payment Providers."
+                )
+            ) from error
+        api_base = self._billing_get_test_url("stripe_api_base")
+        return stripe.StripeGateway(secret_key, api_base)
 
     def _billing_check_mode(self):
         """Check it before money moves: an outcome of the other mode counts nowhere.

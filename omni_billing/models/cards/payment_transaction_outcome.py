@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ... import const
-from ...gateways.stripe import DATABASE, REFERENCE
+from ...gateways.stripe_answers import DATABASE, REFERENCE
 from ...tools.commit import check_can_commit, commit, insist
 
 _logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
 
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...gateways.stripe import Decline, round_down
+from ...gateways.stripe_answers import Decline, round_down
 
 _logger = logging.getLogger(__name__)
 

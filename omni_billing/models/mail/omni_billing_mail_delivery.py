@@ -8,7 +8,7 @@ from odoo.tools import SQL, email_normalize, formataddr, html2plaintext
 
 from ...const import MAIL_GRACE
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...gateways import mailjet
+from ...gateways import mailjet_messages as mailjet
 from ...tools.commit import commit, rollback
 from ...tools.mail_states import BAD, follow, sum_up
 

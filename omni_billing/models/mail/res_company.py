@@ -1,3 +1,4 @@
+import logging
 import secrets
 from urllib.parse import urlsplit
 
@@ -5,9 +6,11 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import email_normalize
 
+from ... import gateways
 from ...const import HOOK_USER
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...gateways.mailjet import MailjetGateway
+
+_logger = logging.getLogger(__name__)
 
 
 class ResCompany(models.Model):
@@ -46,10 +49,20 @@ class ResCompany(models.Model):
         help="Id or name of a template at Mailjet, like"
         " api_crmCommunicationCustomerInvoice. Empty: the text of Odoo's template.",
     )
+    billing_mailjet_problem = fields.Char(
+        compute="_compute_billing_mailjet_problem", groups="base.group_system"
+    )
     billing_mailjet_hook_token = fields.Char(
         groups="base.group_system", copy=False, index="btree_not_null"
     )
     billing_mailjet_hook_password = fields.Char(groups="base.group_system", copy=False)
+
+    @api.depends("billing_mail_provider")
+    def _compute_billing_mailjet_problem(self):
+        for company in self:
+            is_mailjet = company.billing_mail_provider == "mailjet"
+            problem = gateways.find_problem("mailjet") if is_mailjet else ""
+            company.billing_mailjet_problem = problem
 
     @api.constrains("billing_mail_sender", "billing_notice_email")
     def _check_billing_mail_addresses(self):
@@ -72,7 +85,7 @@ class ResCompany(models.Model):
             raise UserError(problem[1])
         # sudo: staff send, administrators alone read the keys.
         company = self.sudo()
-        return MailjetGateway(
+        return gateways.load("mailjet").MailjetGateway(
             company.billing_mailjet_api_key,
             company.billing_mailjet_secret_key,
             sandbox=company.billing_mailjet_sandbox,
@@ -99,6 +112,13 @@ class ResCompany(models.Model):
                 "Mailjet is not set up for %(company)s. An administrator enters its API"
                 " keys in Billing > Configuration > Settings.",
                 company=company.name,
+            )
+        if company.billing_mailjet_problem:
+            _logger.error("Mailjet does not work: %s", company.billing_mailjet_problem)
+            return "no_sdk", self.env._(
+                "Mailjet cannot be used: the server's Python package for it is missing,"
+                " broken or too old. An administrator reads what to do in Billing >"
+                " Configuration > Settings."
             )
         return None
 

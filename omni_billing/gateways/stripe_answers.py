@@ -1,0 +1,198 @@
+"""What Stripe answers, typed. No SDK is needed here, so models may import it.
+
+Amounts are integers in the currency's minor unit, as Stripe has them. The functions
+read the SDK's objects by the names of their properties.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..exceptions import GatewayRefused
+
+#: Statuses in which nothing is to be confirmed any more, or not yet.
+DECIDED = ("succeeded", "canceled", "processing", "requires_capture")
+
+#: Of three decimals Stripe takes two (https://docs.stripe.com/currencies#three-decimal).
+STEPS = dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10)
+
+#: Of the metadata: the attempt, and the database that it is of.
+REFERENCE = "odoo_reference"
+DATABASE = "odoo_database"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A saved card; ``id`` is the PaymentMethod's.
+
+    What is saved may be a bank account (``type`` says which kind): then it has the
+    last digits only, no brand and no expiry.
+    """
+
+    id: str
+    customer: str | None
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+    fingerprint: str
+    type: str = "card"
+
+    @property
+    def is_card(self) -> bool:
+        """Whether it can be charged as a card."""
+        return self.type == "card"
+
+
+@dataclass(frozen=True)
+class Decline:
+    """Why a bank said no: Stripe's code, the bank's, and Stripe's English sentence."""
+
+    code: str
+    decline_code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Charge:
+    """A PaymentIntent as it stands; ``status`` is Stripe's word."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    client_secret: str
+    reference: str
+    decline: Decline | None
+    customer: str | None = None
+    #: Whose metadata it has, none if it was not made by billing.
+    database: str = ""
+    #: Whether it is real money.
+    is_live: bool | None = None
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the money was taken."""
+        return self.status == "succeeded"
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the bank has not decided yet."""
+        return self.status == "processing"
+
+    @property
+    def is_authorized(self) -> bool:
+        """Whether the bank holds the amount until somebody captures it."""
+        return self.status == "requires_capture"
+
+    @property
+    def needs_customer(self) -> bool:
+        """Whether the customer has to confirm it first (SCA)."""
+        if self.status in DECIDED:
+            # Why an earlier try failed is told for ever, even once it is given up.
+            return False
+        code = self.decline.code if self.decline else ""
+        return self.status in ("requires_action", "requires_confirmation") or (
+            code == "authentication_required"
+        )
+
+
+@dataclass(frozen=True)
+class Refund:
+    """A Refund as it stands; ``status`` is Stripe's word."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    reference: str
+    charge: str
+    failure: str
+
+
+def round_down(amount: int, currency: str) -> int:
+    """Return the largest amount that can be charged, or refunded, of this one."""
+    return amount - amount % STEPS.get(currency.lower(), 1)
+
+
+def read_card(method) -> Card:
+    customer = method.customer
+    # A method has its details under the name of its type; a wallet may have none.
+    details = getattr(method, method.type, None)
+    return Card(
+        id=method.id,
+        customer=getattr(customer, "id", customer),
+        brand=getattr(details, "brand", None) or "",
+        last4=getattr(details, "last4", None) or "",
+        exp_month=getattr(details, "exp_month", None) or 0,
+        exp_year=getattr(details, "exp_year", None) or 0,
+        fingerprint=getattr(details, "fingerprint", None) or "",
+        type=method.type,
+    )
+
+
+def read_charge(intent) -> Charge:
+    error = intent.last_payment_error
+    metadata = intent.metadata.to_dict() if intent.metadata else {}
+    # What is captured by hand may be less than what was asked for.
+    is_paid = intent.status == "succeeded"
+    customer = intent.customer
+    return Charge(
+        id=intent.id,
+        status=intent.status,
+        amount=intent.amount_received if is_paid else intent.amount,
+        currency=intent.currency,
+        client_secret=intent.client_secret or "",
+        # What Odoo's own form makes has a description only.
+        reference=metadata.get(REFERENCE) or intent.description or "",
+        customer=getattr(customer, "id", customer),
+        database=metadata.get(DATABASE, ""),
+        is_live=intent.livemode,
+        decline=error
+        and Decline(
+            code=getattr(error, "code", None) or "",
+            decline_code=getattr(error, "decline_code", None) or "",
+            message=getattr(error, "message", None) or "",
+        ),
+    )
+
+
+def read_decline(error) -> Charge:
+    """Read the PaymentIntent that comes with a decline."""
+    details = error.error
+    intent = details.payment_intent
+    decline = Decline(
+        code=error.code or "",
+        decline_code=getattr(details, "decline_code", None) or "",
+        message=error.user_message or "",
+    )
+    if not intent:
+        raise GatewayRefused(decline.code, decline.message) from error
+    metadata = intent["metadata"] or {}
+    customer = intent["customer"]
+    return Charge(
+        id=intent["id"],
+        status=intent["status"],
+        amount=intent["amount"],
+        currency=intent["currency"],
+        client_secret=intent["client_secret"] or "",
+        reference=metadata[REFERENCE] if REFERENCE in metadata else "",
+        customer=getattr(customer, "id", customer),
+        database=metadata[DATABASE] if DATABASE in metadata else "",
+        is_live=intent["livemode"],
+        decline=decline,
+    )
+
+
+def read_refund(refund) -> Refund:
+    metadata = refund.metadata.to_dict() if refund.metadata else {}
+    intent = refund.payment_intent
+    return Refund(
+        id=refund.id,
+        status=refund.status or "pending",
+        amount=refund.amount,
+        currency=refund.currency,
+        reference=metadata.get(REFERENCE, ""),
+        charge=getattr(intent, "id", intent) or "",
+        failure=getattr(refund, "failure_reason", None) or "",
+    )
