@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dev import paths
+from dev import pages, paths
 from dev.console import say
 
 TESTS = True
@@ -59,6 +59,7 @@ def fix() -> None:
         text = file.read_text()
         if text != _trimmed(text):
             file.write_text(_trimmed(text))
+    pages.write()
 
 
 def check() -> dict[str, bool]:

@@ -180,6 +180,14 @@ class TestTransactionAmounts(BillingCommon):
         self.assertEqual(charge.tax_amount, 2)
         self.assertEqual(charge.tax_percentage, 2)
 
+    def test_tax_of_a_transaction_is_used(self):
+        """So Odoo lets nobody turn it into another tax."""
+        tax = self._create_tax(7)
+        self.assertFalse(tax.is_used)
+        self._create_transaction(100, tax_ids=tax)
+        tax.invalidate_recordset(["is_used"])
+        self.assertTrue(tax.is_used)
+
     def test_title_keeps_the_language_of_its_creation(self):
         """F24"""
         self.env["res.lang"]._activate_lang("fr_FR")
