@@ -42,6 +42,7 @@ from . import (
     test_operations,
     test_payment_doors,
     test_payment_taken,
+    test_payments,
     test_pdf_cache,
     test_properties,
     test_public_methods,

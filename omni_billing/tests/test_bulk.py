@@ -135,10 +135,10 @@ class TestBulk(BulkCommon):
         )
         bulk = self._start(wizard.action_pay())
 
-        def refuse(wizard, _lines, _invoices):
-            raise UserError(wizard.env._("Select at least one invoice to pay."))
+        def refuse(invoices, _money):
+            raise UserError(invoices.env._("Select at least one invoice to pay."))
 
-        with patch.object(type(wizard), "_reconcile_oldest_first", refuse):
+        with patch.object(type(invoices), "_billing_reconcile_oldest_first", refuse):
             results = bulk.run_step(invoices[:1].ids)
         self.assertIn("Select at least", results[0]["error"])
         self.assertFalse(

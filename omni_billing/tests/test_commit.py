@@ -115,16 +115,10 @@ class TestCommit(CardCommon):
     def test_what_was_settled_is_paid_in_a_savepoint(self):
         """A card payment that began meanwhile is left alone."""
         invoices = self._bill_amounts(45, 30)
-        wizards = [
-            self.env["omni.billing.payment.wizard"].create(
-                {"invoice_ids": invoice.ids, "mode": "cash"}
-            )
-            for invoice in invoices
-        ]
         self.gateway.lose(is_executed=True)
         invoices[0]._billing_charge(self.card)
         with self.assertRaisesRegex(UserError, "under way"), savepoint(self.env):
-            wizards[0]._pay_settled()
+            invoices[0]._billing_pay("cash")
         with savepoint(self.env):
-            wizards[1]._pay_settled()
+            invoices[1]._billing_pay("cash")
         self.assertEqual(invoices.mapped("billing_state"), ["unpaid", "paid"])

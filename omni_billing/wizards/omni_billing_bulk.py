@@ -32,7 +32,9 @@ class OmniBillingBulk(models.TransientModel):
     )
     done_ids = fields.Many2many("account.move", "omni_billing_bulk_done_rel")
     reason = fields.Char()
-    mode = fields.Char()
+    mode = fields.Selection(
+        lambda self: self.env["omni.billing.payment.ref"]._list_modes()
+    )
     reference = fields.Char()
     date = fields.Date()
 
@@ -130,7 +132,9 @@ class OmniBillingBulk(models.TransientModel):
     def _charge_one(self, invoice):
         """Charge a card; commits, so that the next one undoes nothing of this one."""
         try:
-            self._run_pay(invoice)
+            card = invoice.commercial_partner_id._billing_get_cards()[:1]
+            attempt = invoice._billing_charge(card, invoice.amount_residual)
+            attempt._billing_check_not_declined()
             self.done_ids = [Command.link(invoice.id)]
         except UserError as refusal:
             rollback(self.env)
@@ -154,15 +158,10 @@ class OmniBillingBulk(models.TransientModel):
         return mail.error if mail.state == "failed" else False
 
     def _run_pay(self, invoice):
-        wizard = self.env["omni.billing.payment.wizard"].create(
-            {
-                "invoice_ids": [Command.set(invoice.ids)],
-                "mode": self.mode,
-                "reference": self.reference,
-                "date": self.date,
-            }
-        )
-        wizard._pay_settled()
+        if self.mode == "credit":
+            invoice._billing_use_credit()
+        else:
+            invoice._billing_pay(self.mode, date=self.date, reference=self.reference)
 
     def _run_download(self, invoice):
         self.env["ir.attachment"].create(

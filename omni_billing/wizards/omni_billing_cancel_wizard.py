@@ -1,7 +1,6 @@
 from odoo import Command, api, fields, models
 from odoo.tools import format_amount
 
-from ..const import UNPAID_STATES
 from .omni_billing_dialog_mixin import once
 
 
@@ -155,13 +154,8 @@ class OmniBillingCancelWizard(models.TransientModel):
 
     def _cancel_items(self):
         """Post the credit note."""
-        invoice = self.invoice_id
-        invoice._billing_settle_attempts()
-        invoice._billing_lock()
-        if invoice.billing_state in UNPAID_STATES:
-            invoice._billing_close_other_payments()
-        self.invalidate_recordset()
-        self.note_id = invoice._billing_cancel_items(
+        self.invoice_id._billing_settle_attempts()
+        self.note_id = self.invoice_id._billing_cancel_items(
             self._get_items(), penalty=self.penalty, reason=self.reason
         )
 
@@ -182,7 +176,7 @@ class OmniBillingCancelWizard(models.TransientModel):
             )
         names = {"note": note.name, "amount": format_amount(self.env, amount, currency)}
         if self.mode != "stripe":
-            self._pay_out()
+            note._billing_pay_out(self.mode, self.date, self.reference)
             return "success", self.env._(
                 "Credit note %(note)s: %(amount)s given back.", **names
             )
@@ -208,26 +202,6 @@ class OmniBillingCancelWizard(models.TransientModel):
             " Stripe has not confirmed it yet. It is booked when it is.",
             note=self.note_id.name,
             amount=format_amount(self.env, amount, self.currency_id),
-        )
-
-    def _pay_out(self):
-        """Record money that is given back by hand, and set it against the note."""
-        money = self._create_payment("outbound")
-        credit = self.note_id.line_ids.filtered(
-            lambda line: line.account_type == "asset_receivable" and not line.reconciled
-        )
-        (credit + money).reconcile()
-
-    def _prepare_payment_values(self, direction):
-        """Override: what the credit note leaves, after what was owed."""
-        return super()._prepare_payment_values(direction) | {
-            "amount": self.note_id.amount_residual,
-            "memo": self.reference or self.note_id.name,
-        }
-
-    def _get_receivable_accounts(self):
-        return self.invoice_id.line_ids.account_id.filtered(
-            lambda account: account.account_type == "asset_receivable"
         )
 
     # === HELPERS === #

@@ -1,11 +1,11 @@
+from functools import partial
+
 from dateutil.relativedelta import relativedelta
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import float_round, format_amount, format_list
 
-from ..tools.commit import insist
-from ..tools.money import has_excess_decimals
 from ..tools.recurrence import Recurrence
 from .omni_billing_dialog_mixin import once
 
@@ -118,15 +118,13 @@ class OmniBillingPaymentWizard(models.TransientModel):
             wizard.partner_id = invoices.commercial_partner_id[:1]
             wizard.currency_id = invoices.currency_id[:1]
             wizard.amount_due = sum(invoices.mapped("amount_residual"))
-            wizard.credit_available = -sum(
-                wizard._find_credit_lines().mapped("amount_residual_currency")
-            )
+            wizard.credit_available = invoices._billing_get_credit()
 
     @api.depends("invoice_ids", "mode", "is_post_dated")
     def _compute_amount(self):
         for wizard in self:
             wizard.amount = (
-                min(wizard.amount_due, wizard.credit_available)
+                wizard.invoice_ids._origin._billing_get_usable_credit()
                 if wizard.mode == "credit"
                 else wizard.amount_due - wizard._get_planned_amount()
                 if wizard.is_post_dated
@@ -192,13 +190,14 @@ class OmniBillingPaymentWizard(models.TransientModel):
             return self._start_bulk()
         known = self._find_known()
         if known:
-            known._check_same(self)
+            known._check_same(self.invoice_ids, self.amount, self.mode)
             if known.result:
                 return known.result
             # The answer was lost; what became of the charge is asked for.
             # sudo: attempts are internal.
             self.sudo().attempt_id = known.attempt_id
-        result = self._describe(self._pay())
+        self._pay()
+        result = self._describe()
         if not self._is_under_way():
             # sudo: it is written by payments alone.
             self._find_known().sudo().result = result
@@ -214,15 +213,16 @@ class OmniBillingPaymentWizard(models.TransientModel):
             )
         return self.env["omni.billing.bulk"]._start(
             "pay",
-            self._get_invoices_oldest_first(),
+            self.invoice_ids._billing_sort_by_due(),
             mode=self.mode,
             reference=self.reference,
             date=self.date,
         )
 
-    def _describe(self, invoices):
+    def _describe(self):
         """Return the action that tells what was paid."""
         is_open = self._is_under_way()
+        invoices = self.invoice_ids._billing_sort_by_due()
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -306,137 +306,82 @@ class OmniBillingPaymentWizard(models.TransientModel):
         )
 
     def _pay(self):
-        """Pay, see `action_pay`; return the invoices, oldest first; commits."""
+        """Pay, see `action_pay`; commits."""
         # sudo: attempts are internal.
         attempt = self.sudo().attempt_id
         if attempt and attempt.state not in ("error", "cancel"):
             # This dialog has charged the card, and its answer was lost.
             attempt._billing_resolve()
             self._take_outcome(attempt)
-            return self._get_invoices_oldest_first()
-        if self.mode != "stripe":
-            # A charge does it by itself.
-            self.invoice_ids._billing_settle_attempts()
-        return self._pay_settled()
+            return
+        if self.installment_id:
+            self.installment_id._check_is_of(self.invoice_ids)
+        if self.mode == "stripe":
+            self._charge()
+            return
+        self.invoice_ids._billing_settle_attempts()
+        if self.mode == "credit":
+            self.invoice_ids._billing_use_credit(self.amount)
+            self._keep_ref()
+            return
+        self.invoice_ids._billing_pay(
+            self.mode,
+            self.amount,
+            self.date,
+            self.reference,
+            note_down=self._note_payment,
+            prepare=partial(self._prepare_payment_values, "inbound"),
+        )
 
-    def _pay_settled(self):
-        """Pay what no card payment is under way for, else refuse; as `_pay`.
-
-        Only a charge commits: other money can be taken in a savepoint.
-        """
-        invoices = self._get_invoices_oldest_first()
-        if self.mode != "stripe":
-            # Credit may be used by somebody else too, on another invoice.
-            credits = self.mode == "credit" and self._find_credit_lines().move_id
-            (invoices | credits if credits else invoices)._billing_lock()
-            self.invalidate_recordset()
-            invoices._billing_check_payable()
-            invoices._billing_close_other_payments()
-        if self.installment_id and self.installment_id.invoice_id != invoices:
-            raise UserError(
-                self.env._("The scheduled payment is one of another invoice.")
-            )
-        self._check_amount(invoices)
-        if self.mode != "stripe":
-            invoices._billing_check_amount(self.amount)
-        getattr(self, f"_pay_by_{self.mode}")(invoices)
-        return invoices
-
-    def _pay_by_stripe(self, invoices):
+    def _charge(self):
         """Charge the card; commits (see `account.move._billing_charge`).
 
         :raise UserError: if the card was declined; the message says what helps.
         """
+        invoices = self.invoice_ids._billing_sort_by_due()
+        invoices._billing_check_entered(self.amount)
         # sudo: attempts and scheduled payments are internal.
         attempt = invoices._billing_charge(
-            self.token_id, self.amount, note_down=self.sudo()._note_down
+            self.token_id, self.amount, note_down=self.sudo()._note_attempt
         )
         self._take_outcome(attempt)
 
     def _take_outcome(self, attempt):
-        """Tell who waits for it, and commit that; refuse what was declined.
-
-        :raise UserError: if the card was declined; the message says what helps.
-        """
+        """Tell who waits for it; refuse what was declined."""
         # sudo: scheduled payments are internal.
         if installment := self.sudo().installment_id:
+            installment._take_outcome(attempt)
+        attempt._billing_check_not_declined()
 
-            def tell():
-                # The job may have been faster.
-                is_open = installment.charge_state == "open"
-                if is_open and installment.charge_attempt_id == attempt:
-                    installment._apply_outcome(attempt)
-
-            # Written again after a conflict, or else Odoo would run the request again.
-            insist(self.env, tell)
-        if attempt.state != "done" and not attempt.billing_is_open:
-            raise UserError(attempt.state_message)
-
-    def _note_down(self, attempt):
+    def _note_attempt(self, attempt):
         """Write that this dialog has its attempt; it is committed with it."""
         self.attempt_id = attempt
         self._keep_ref(attempt_id=attempt.id)
         if self.installment_id:
             self.installment_id._note_down(attempt)
 
-    def _keep_ref(self, **values):
-        """Keep what this dialog pays under its external reference, if it has one."""
-        self.env["omni.billing.payment.ref"]._keep(self, **values)
-
-    def _pay_by_cash(self, invoices):
-        self._pay_manually(invoices)
-
-    def _pay_by_pos(self, invoices):
-        self._pay_manually(invoices)
-
-    def _pay_by_bank(self, invoices):
-        self._pay_manually(invoices)
-
-    def _pay_by_credit(self, invoices):
-        """Set the customer's credit against the invoices; no money moves.
-
-        Odoo uses as much of each credit as fits, so the amount is not free.
-        """
-        usable = min(self.amount_due, self.credit_available)
-        if self.currency_id.is_zero(usable):
-            raise UserError(self.env._("There is no credit on file to use."))
-        if self.currency_id.compare_amounts(self.amount, usable):
-            raise UserError(
-                self.env._(
-                    "The credit used must be the most that fits: %(amount)s.",
-                    amount=format_amount(self.env, usable, self.currency_id),
-                )
-            )
-        self._reconcile_oldest_first(self._find_credit_lines(), invoices)
-        self._keep_ref()
-
-    def _pay_manually(self, invoices):
-        """Record money that was received outside of Odoo (F139-F141)."""
-        money = self._create_payment("inbound")
-        self._reconcile_oldest_first(money, invoices)
-        self._keep_ref(payment_id=money.payment_id.id)
+    def _note_payment(self, payment):
+        """Write what the money was for; it is committed with the payment."""
+        self._keep_ref(payment_id=payment.id)
         if self.installment_id:
             self.installment_id._set_paid()
 
+    def _keep_ref(self, **links):
+        """Keep what this dialog pays under its external reference, if it has one."""
+        self.env["omni.billing.payment.ref"]._keep(
+            self.external_ref, self.invoice_ids, self.amount, self.mode, **links
+        )
+
     def _prepare_payment_values(self, direction):
-        """Override: the numbers of the invoices, where there is no receipt number."""
-        return super()._prepare_payment_values(direction) | {
-            "memo": self.reference or ", ".join(self.invoice_ids.mapped("name"))
-        }
+        """Return the values of the payment. Hook, by its former name.
 
-    def _reconcile_oldest_first(self, money_lines, invoices):
-        """Reconcile one line after the other, so that the order is ours, not Odoo's."""
-        for invoice in invoices:
-            for line in invoice.line_ids.filtered(
-                lambda line: line.account_type == "asset_receivable"
-            ).sorted("date_maturity"):
-                for money in money_lines:
-                    if not line.reconciled and not money.reconciled:
-                        (line + money).reconcile()
+        It is of what is paid in the dialog. `account.payment._billing_prepare_values`
+        is of all money by hand: extend that.
 
-    def _get_receivable_accounts(self):
-        return self.invoice_ids.line_ids.account_id.filtered(
-            lambda account: account.account_type == "asset_receivable"
+        :param str direction: ``inbound``.
+        """
+        return self.invoice_ids._billing_prepare_payment_values(
+            self.mode, self.amount, self.date, self.reference
         )
 
     # === HELPERS === #
@@ -465,40 +410,6 @@ class OmniBillingPaymentWizard(models.TransientModel):
             or len(invoices.currency_id) > 1
             or len(invoices.commercial_partner_id) > 1
         )
-
-    def _get_invoices_oldest_first(self):
-        return self.invoice_ids.sorted(
-            lambda move: (move.invoice_date_due or move.date, move.date, move.id)
-        )
-
-    def _check_amount(self, invoices):
-        currency = self.currency_id
-        due = sum(invoices.mapped("amount_residual"))
-        if currency.compare_amounts(self.amount, 0) <= 0:
-            raise UserError(
-                self.env._("There is no credit on file to use.")
-                if self.mode == "credit"
-                else self.env._("Enter the amount that was received.")
-            )
-        if has_excess_decimals(self.amount, currency.decimal_places):
-            raise UserError(
-                self.env._(
-                    "%(amount)s has more decimals than %(currency)s allows"
-                    " (%(decimals)s).",
-                    amount=self.amount,
-                    currency=currency.name,
-                    decimals=currency.decimal_places,
-                )
-            )
-        if currency.compare_amounts(self.amount, due) > 0:
-            raise UserError(
-                self.env._(
-                    "%(amount)s is more than the %(due)s owed. Take %(due)s here;"
-                    " enter an advance payment in Accounting.",
-                    amount=format_amount(self.env, self.amount, currency),
-                    due=format_amount(self.env, due, currency),
-                )
-            )
 
 
 class OmniBillingPlanLine(models.TransientModel):

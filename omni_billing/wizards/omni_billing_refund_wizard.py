@@ -1,5 +1,4 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
 from .omni_billing_dialog_mixin import once
@@ -40,8 +39,8 @@ class OmniBillingRefundWizard(models.TransientModel):
     @api.depends("partner_id", "company_id", "currency_id")
     def _compute_credit_available(self):
         for wizard in self:
-            wizard.credit_available = -sum(
-                wizard._find_credit_lines().mapped("amount_residual_currency")
+            wizard.credit_available = wizard.partner_id._billing_get_credit(
+                wizard.company_id, wizard.currency_id
             )
 
     @api.depends("credit_available")
@@ -57,14 +56,14 @@ class OmniBillingRefundWizard(models.TransientModel):
 
         :raise UserError: if the amount is not within the credit on file (F177).
         """
-        credits = self._find_credit_lines()
-        credits.move_id._billing_lock()
-        self.invalidate_recordset()
-        self._check_amount()
-        money = self._create_payment("outbound")
-        for credit in self._find_credit_lines():
-            if not money.reconciled:
-                (credit + money).reconcile()
+        self.partner_id._billing_pay_back(
+            self.mode,
+            self.amount,
+            self.company_id,
+            self.currency_id,
+            date=self.date,
+            reference=self.reference,
+        )
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -78,23 +77,3 @@ class OmniBillingRefundWizard(models.TransientModel):
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }
-
-    # === HELPERS === #
-
-    def _get_receivable_accounts(self):
-        partner = self.partner_id.with_company(self.company_id)
-        return partner.property_account_receivable_id
-
-    def _check_amount(self):
-        currency = self.currency_id
-        if currency.compare_amounts(self.amount, 0) <= 0:
-            raise UserError(self.env._("Enter the amount that is given back."))
-        if currency.compare_amounts(self.amount, self.credit_available) > 0:
-            raise UserError(
-                self.env._(
-                    "%(amount)s is more than the credit on file, %(credit)s. Create a"
-                    " credit first, and put it on a credit note.",
-                    amount=format_amount(self.env, self.amount, currency),
-                    credit=format_amount(self.env, self.credit_available, currency),
-                )
-            )

@@ -103,9 +103,8 @@ def stop_at(registry, step, stop):
 
         moves._billing_start_refund = start_refund
     elif step == "cash booked":
-        wizards = registry["omni.billing.payment.wizard"]
-        wrap(wizards, "_pay_by_cash", after=lambda self: self.env.flush_all())
-        wrap(wizards, "_pay_by_cash", after=pause)
+        wrap(moves, "_billing_pay", after=lambda self: self.env.flush_all())
+        wrap(moves, "_billing_pay", after=pause)
     elif step == "refunds listed":
         wrap(StripeGateway, "list_refunds", before=pause)
     else:

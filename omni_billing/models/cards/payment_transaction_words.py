@@ -1,6 +1,7 @@
 import logging
 
 from odoo import api, models
+from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_date
 
@@ -187,6 +188,15 @@ class PaymentTransaction(models.Model):
                 intent=intent_ref,
             )
         )
+
+    def _billing_check_not_declined(self):
+        """Check that a charge went through, or may have: its outcome is open then.
+
+        :raise UserError: if the card was declined; the message says what helps.
+        """
+        self.ensure_one()
+        if self.state != "done" and not self.billing_is_open:
+            raise UserError(self.state_message)
 
     def _billing_log(self, action, note=None):
         """Write in the history of the customer what became of the attempt (F10)."""

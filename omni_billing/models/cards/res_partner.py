@@ -28,3 +28,8 @@ class ResPartner(models.Model):
             )
         )
         return Token.browse(order.ids)
+
+    def _billing_get_credit_domain(self):
+        """Override: what is on its way back to a card is spent (F170)."""
+        domain = super()._billing_get_credit_domain()
+        return domain & Domain("move_id.billing_attempt_id", "=", False)

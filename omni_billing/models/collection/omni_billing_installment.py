@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_date
 
+from ...tools.commit import insist
+
 
 class OmniBillingInstallment(models.Model):
     """A payment of an invoice on a later day (F148, F149, F155).
@@ -220,6 +222,33 @@ class OmniBillingInstallment(models.Model):
         if self.is_by_card:
             return self.env._("The card is deleted. Choose another one.")
         return self.env._("Expected today: record it when the money is here.")
+
+    def _check_is_of(self, invoices):
+        """Check that what is paid is the invoice of this scheduled payment.
+
+        :param invoices: `account.move`, those that are paid.
+        :raise UserError: if it is another one, or more than that one.
+        """
+        self.ensure_one()
+        if self.invoice_id != invoices:
+            raise UserError(
+                self.env._("The scheduled payment is one of another invoice.")
+            )
+
+    def _take_outcome(self, attempt):
+        """Write how a charge that staff began has ended; commits.
+
+        :param attempt: `payment.transaction`.
+        """
+        self.ensure_one()
+
+        def tell():
+            # The job may have been faster.
+            if self.charge_state == "open" and self.charge_attempt_id == attempt:
+                self._apply_outcome(attempt)
+
+        # Written again after a conflict, or else Odoo would run the request again.
+        insist(self.env, tell)
 
     @api.model
     def _cron_charge(self):

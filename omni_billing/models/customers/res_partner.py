@@ -1,9 +1,7 @@
-from odoo import Command, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_list
-
-from ...const import UNPAID_STATES
 
 
 class ResPartner(models.Model):
@@ -206,15 +204,12 @@ class ResPartner(models.Model):
         :return: a notice of what was used on which invoices.
         """
         self.ensure_one()
-        used = []
-        unpaid = self._billing_find_unpaid()
-        for currency, invoices in unpaid.grouped("currency_id").items():
-            wizard = self.env["omni.billing.payment.wizard"].create(
-                {"invoice_ids": [Command.set(invoices.ids)], "mode": "credit"}
-            )
-            if currency.compare_amounts(wizard.amount, 0) > 0:
-                used.append(format_amount(self.env, wizard.amount, currency))
-                wizard._pay()
+        # Who may open the payment dialog may do this, too.
+        self.env["omni.billing.payment.wizard"].check_access("create")
+        used = [
+            format_amount(self.env, amount, currency)
+            for currency, amount in self._billing_reconcile().items()
+        ]
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -229,15 +224,6 @@ class ResPartner(models.Model):
                 "next": {"type": "ir.actions.client", "tag": "soft_reload"},
             },
         }
-
-    def _billing_find_unpaid(self):
-        self.ensure_one()
-        return self.env["account.move"].search(
-            Domain("commercial_partner_id", "=", self.commercial_partner_id.id)
-            & Domain("company_id", "=", self.env.company.id)
-            & Domain("move_type", "=", "out_invoice")
-            & Domain("billing_state", "in", UNPAID_STATES)
-        )
 
     def action_billing_activity(self):
         """Open the history of the customer (F10)."""

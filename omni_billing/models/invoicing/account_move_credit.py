@@ -55,6 +55,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         self._billing_lock()
+        self._billing_before_cancel()
         self._billing_check_cancellable(transactions, penalty)
         self.company_id._billing_check_open(
             fields.Date.context_today(self), self.journal_id
@@ -88,6 +89,12 @@ class AccountMove(models.Model):
             "items_canceled", note, note=reason
         )
         return note.with_env(self.env)
+
+    def _billing_before_cancel(self):
+        """Give up what would still pay the invoice as it was. Hook.
+
+        :raise UserError: if that is not possible, and no item can be canceled.
+        """
 
     def _billing_check_cancellable(self, transactions, penalty):
         """Check what is about to be credited, see `_billing_cancel_items`."""

@@ -82,6 +82,12 @@ class AccountMove(models.Model):
         """
         return None
 
+    def _billing_before_cancel(self):
+        """Override: less is owed then."""
+        if self.billing_state in UNPAID_STATES:
+            self._billing_close_other_payments()
+        return super()._billing_before_cancel()
+
     def _billing_check_payable(self):
         """Check that these invoices can be paid now, together. Hook.
 

@@ -37,6 +37,65 @@ class AccountPayment(models.Model):
         help="The number of the receipt, cheque or transfer.",
     )
 
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _billing_record(self, values):
+        """Post a payment that was made outside of Odoo, in the current company.
+
+        :param dict values: see `_billing_prepare_values`.
+        :return: the `account.payment`.
+        :raise UserError: if the period is closed.
+        """
+        journal = self.env["account.journal"].browse(values["journal_id"])
+        date = fields.Date.to_date(values["date"])
+        self.env.company._billing_check_open(date, journal)
+        payment = self.create(values)
+        payment.outstanding_account_id = payment._billing_get_outstanding_account()
+        payment.action_post()
+        return payment
+
+    @api.model
+    def _billing_prepare_values(self, values):
+        """Return the values of a payment that was made outside of Odoo. Hook.
+
+        :param dict values: the direction (``payment_type``), partner, amount, currency,
+            date and memo, ``billing_mode`` (cash, pos, bank) and ``billing_reference``.
+        :return: these, with a journal of the current company, and a payment method.
+        :raise UserError: if there is none.
+        """
+        journal = self._billing_get_journal(values["billing_mode"])
+        method_line = journal._get_available_payment_method_lines(
+            values["payment_type"]
+        ).filtered(lambda line: line.code == "manual")[:1]
+        if not method_line:
+            raise UserError(
+                self.env._(
+                    "Journal %(journal)s has no manual payment method. Add it on the"
+                    " journal's Incoming and Outgoing Payments tabs.",
+                    journal=journal.display_name,
+                )
+            )
+        return values | {
+            "partner_type": "customer",
+            "journal_id": journal.id,
+            "payment_method_line_id": method_line.id,
+            "date": values["date"] or fields.Date.context_today(self),
+        }
+
+    @api.model
+    def _billing_get_journal(self, mode):
+        journal = self.env.company._billing_get_payment_journal(mode)
+        if not journal:
+            raise UserError(
+                self.env._(
+                    "%(company)s has no journal for this mode of payment. Choose one"
+                    " in Billing > Configuration > Settings.",
+                    company=self.env.company.name,
+                )
+            )
+        return journal
+
     # === HELPERS === #
 
     def _billing_get_reference(self):

@@ -54,9 +54,12 @@ class OmniBillingPaymentRef(models.Model):
 
     @api.model
     def _list_modes(self):
-        """Return the modes of payment of the dialog."""
-        modes = self.env["omni.billing.payment.wizard"]._fields["mode"]
-        return modes._description_selection(self.env)
+        """Return how an invoice is paid: with money, or with credit on file."""
+        modes = self.env["account.payment"]._fields["billing_mode"]
+        return [
+            *modes._description_selection(self.env),
+            ("credit", self.env._("Credit on File")),
+        ]
 
     # === BUSINESS METHODS === #
 
@@ -83,41 +86,51 @@ class OmniBillingPaymentRef(models.Model):
         return self.attempt_id.state in ("error", "cancel")
 
     @api.model
-    def _keep(self, wizard, **values):
-        """Keep what a dialog pays; of those that share a reference only one can.
+    def _keep(self, external_ref, invoices, amount, mode, **links):
+        """Keep what is paid; of payments that share a reference only one can be.
 
-        :param wizard: `omni.billing.payment.wizard`; one without reference keeps none.
-        :param values: ``payment_id`` or ``attempt_id``.
+        :param str external_ref: of the program; without one nothing is kept.
+        :param invoices: `account.move` of one customer, company and currency.
+        :param float amount: with taxes, in that currency.
+        :param str mode: as in the payment dialog.
+        :param links: ``payment_id`` or ``attempt_id``.
         """
-        if not wizard.external_ref:
+        if not external_ref:
             return
         # sudo: payments alone write it.
         Ref = self.sudo()
+        company = invoices.company_id
         Ref.search(
-            Domain("company_id", "=", wizard.company_id.id)
-            & Domain("external_ref", "=", wizard.external_ref)
+            Domain("company_id", "=", company.id)
+            & Domain("external_ref", "=", external_ref)
         ).filtered(lambda ref: ref._is_in_vain()).unlink()
         Ref.create(
             {
-                "external_ref": wizard.external_ref,
-                "company_id": wizard.company_id.id,
-                "partner_id": wizard.partner_id.id,
-                "invoice_ids": [Command.set(wizard.invoice_ids.ids)],
-                "currency_id": wizard.currency_id.id,
-                "amount": wizard.amount,
-                "mode": wizard.mode,
-                **values,
+                "external_ref": external_ref,
+                "company_id": company.id,
+                "partner_id": invoices.commercial_partner_id.id,
+                "invoice_ids": [Command.set(invoices.ids)],
+                "currency_id": invoices.currency_id.id,
+                "amount": amount,
+                "mode": mode,
+                **links,
             }
         )
         # The unique index is to see it before anything else is done.
         Ref.flush_model()
 
-    def _check_same(self, wizard):
+    def _check_same(self, invoices, amount, mode):
         """Check that a payment which comes again is the one that was made.
 
+        :param invoices: `account.move` of one customer, company and currency.
+        :param float amount: with taxes, in that currency.
+        :param str mode: as in the payment dialog.
         :raise UserError: if it differs, or was undone since; nothing was done.
         """
         self.ensure_one()
+        known = self._describe(
+            self.invoice_ids, self.amount, self.currency_id, self.mode
+        )
         if self.payment_id.state in ("canceled", "rejected"):
             raise UserError(
                 self.env._(
@@ -125,15 +138,16 @@ class OmniBillingPaymentRef(models.Model):
                     " since. Nothing was done: send a new one with a reference of its"
                     " own.",
                     ref=self.external_ref,
-                    known=self._describe(self),
+                    known=known,
                     id=self.id,
                 )
             )
+        currency = invoices.currency_id
         is_same = (
-            self.currency_id == wizard.currency_id
-            and not self.currency_id.compare_amounts(self.amount, wizard.amount)
-            and self.mode == wizard.mode
-            and self.invoice_ids == wizard.invoice_ids
+            self.currency_id == currency
+            and not currency.compare_amounts(self.amount, amount)
+            and self.mode == mode
+            and self.invoice_ids == invoices
         )
         if not is_same:
             raise UserError(
@@ -143,19 +157,17 @@ class OmniBillingPaymentRef(models.Model):
                     " send it with a reference of its own.",
                     ref=self.external_ref,
                     id=self.id,
-                    known=self._describe(self),
-                    sent=self._describe(wizard),
+                    known=known,
+                    sent=self._describe(invoices, amount, currency, mode),
                 )
             )
 
-    def _describe(self, payment):
-        """Return amount, mode and invoices of a payment, kept or in a dialog."""
+    def _describe(self, invoices, amount, currency, mode):
+        """Return amount, mode and invoices of a payment, as a person reads them."""
         return self.env._(
             "%(amount)s, %(mode)s, on %(invoices)s",
-            amount=format_amount(self.env, payment.amount, payment.currency_id),
-            mode=dict(self._list_modes()).get(payment.mode),
-            # sudo: the dialog's are checked, and the others are its customer's.
-            invoices=format_list(
-                self.env, payment.sudo().invoice_ids.mapped("display_name")
-            ),
+            amount=format_amount(self.env, amount, currency),
+            mode=dict(self._list_modes()).get(mode),
+            # sudo: those that were sent are checked; the others are their customer's.
+            invoices=format_list(self.env, invoices.sudo().mapped("display_name")),
         )

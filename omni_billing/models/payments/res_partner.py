@@ -1,0 +1,135 @@
+from odoo import models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import format_amount
+
+from ...const import UNPAID_STATES
+
+
+class ResPartner(models.Model):
+    """The credit that a customer has on file: using it, and giving it back."""
+
+    _inherit = "res.partner"
+
+    # === BUSINESS METHODS === #
+
+    def _billing_reconcile(self):
+        """Use the credit of a customer for unpaid invoices, the oldest first (F152).
+
+        They are those of the company of the environment; this commits what Stripe says
+        of earlier charges.
+
+        :return: how much was used in each currency, if any.
+        :rtype: dict[res.currency, float]
+        :raise UserError: if an invoice cannot be paid now.
+        """
+        used = {}
+        unpaid = self._billing_find_unpaid()
+        for currency, invoices in unpaid.grouped("currency_id").items():
+            if currency.compare_amounts(invoices._billing_get_usable_credit(), 0) > 0:
+                invoices._billing_settle_attempts()
+                used[currency] = invoices._billing_use_credit()
+        return used
+
+    def _billing_pay_back(
+        self, mode, amount, company, currency, date=None, reference=None
+    ):
+        """Record that credit on file was given back by hand: the oldest first (F176).
+
+        :param str mode: ``cash``, ``pos`` or ``bank``.
+        :param float amount: in the currency.
+        :param company: the `res.company` that has the credit.
+        :param currency: the `res.currency` of the credit.
+        :param date: the day it was given back; today if none is given.
+        :param str reference: the number of the receipt or transfer.
+        :return: the `account.payment`, posted and reconciled.
+        :raise UserError: if the amount is not within the credit on file (F177), the
+            period is closed, or there is no journal.
+        """
+        self.ensure_one()
+        # Somebody else may use the same credit.
+        self._billing_find_credit(company, currency).move_id._billing_lock()
+        self._billing_check_credit(amount, company, currency)
+        Payment = self.env["account.payment"].with_company(company)
+        payment = Payment._billing_record(
+            Payment._billing_prepare_values(
+                {
+                    "payment_type": "outbound",
+                    "partner_id": self.id,
+                    "amount": amount,
+                    "currency_id": currency.id,
+                    "date": date,
+                    "memo": reference,
+                    "billing_mode": mode,
+                    "billing_reference": reference,
+                }
+            )
+        )
+        money = payment.move_id._billing_get_receivable_lines()
+        for credit in self._billing_find_credit(company, currency):
+            if not money.reconciled:
+                (credit + money).reconcile()
+        return payment
+
+    def _billing_check_credit(self, amount, company, currency):
+        """Check that so much credit is on file; see `_billing_pay_back`."""
+        credit = self._billing_get_credit(company, currency)
+        if currency.compare_amounts(amount, 0) <= 0:
+            raise UserError(self.env._("Enter the amount that is given back."))
+        if currency.compare_amounts(amount, credit) > 0:
+            raise UserError(
+                self.env._(
+                    "%(amount)s is more than the credit on file, %(credit)s. Create a"
+                    " credit first, and put it on a credit note.",
+                    amount=format_amount(self.env, amount, currency),
+                    credit=format_amount(self.env, credit, currency),
+                )
+            )
+
+    # === HELPERS === #
+
+    def _billing_find_unpaid(self):
+        """Return the unpaid invoices of the customer in the current company."""
+        self.ensure_one()
+        return self.env["account.move"].search(
+            Domain("commercial_partner_id", "=", self.commercial_partner_id.id)
+            & Domain("company_id", "=", self.env.company.id)
+            & Domain("move_type", "=", "out_invoice")
+            & Domain("billing_state", "in", UNPAID_STATES)
+        )
+
+    def _billing_get_credit(self, company, currency):
+        """Return how much credit is on file; its parameters: `_billing_find_credit`."""
+        lines = self._billing_find_credit(company, currency)
+        return -sum(lines.mapped("amount_residual_currency"))
+
+    def _billing_find_credit(self, company, currency, accounts=None):
+        """Return the open credits of the customer, the oldest first.
+
+        :param company: `res.company`.
+        :param currency: `res.currency`.
+        :param accounts: the `account.account` of the invoices that are paid; the
+            receivable account of the customer if none is given.
+        :return: `account.move.line`; none without a customer.
+        """
+        Line = self.env["account.move.line"]
+        if not self:
+            return Line
+        if accounts is None:
+            accounts = self.with_company(company).property_account_receivable_id
+        return Line.search(
+            self._billing_get_credit_domain()
+            & Domain("company_id", "=", company.id)
+            & Domain("currency_id", "=", currency.id)
+            & Domain("account_id", "in", accounts.ids),
+            order="date, id",
+        )
+
+    def _billing_get_credit_domain(self):
+        """Return which `account.move.line` are credit of the customer. Hook."""
+        return (
+            Domain("partner_id", "=", self.id)
+            & Domain("parent_state", "=", "posted")
+            & Domain("reconciled", "=", False)
+            & Domain("amount_residual_currency", "<", 0)
+        )
