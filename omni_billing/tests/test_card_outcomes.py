@@ -122,6 +122,7 @@ class TestCardOutcomes(OutcomeCommon):
         Transaction = type(self.env["payment.transaction"])
         book, send = Transaction._post_process, Transaction._billing_send_template
         module = "odoo.addons.omni_billing.models.cards.payment_transaction"
+        tools = "odoo.addons.omni_billing.tools.commit"
 
         def note(step, call):
             def noted(records, *args):
@@ -135,7 +136,9 @@ class TestCardOutcomes(OutcomeCommon):
         with (
             patch.object(Transaction, "_post_process", note("book", book)),
             patch.object(Transaction, "_billing_send_template", note("mail", send)),
+            # Its own commits, and those of what came of the call.
             patch(f"{module}.commit", lambda env: steps.append("commit")),
+            patch(f"{tools}.commit", lambda env: steps.append("commit")),
         ):
             invoice._billing_charge(self.card)
         self.assertEqual(

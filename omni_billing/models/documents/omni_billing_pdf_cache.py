@@ -390,7 +390,7 @@ class OmniBillingPdfCache(models.Model):
 @lru_cache(maxsize=1)
 def _digest_static():
     digest = hashlib.sha256()
-    folder = Path(__file__).parents[1] / "static" / "src" / "pdf"
+    folder = Path(__file__).parents[2] / "static" / "src" / "pdf"
     for file in sorted(folder.iterdir()):
         digest.update(file.read_bytes())
     return digest.hexdigest()
