@@ -3,7 +3,7 @@ import logging
 from odoo.tools import SQL
 
 from .models.documents.omni_billing_pdf_cache import SEQUENCES
-from .models.invoicing.account_move_numbered import DROP_TRIGGERS
+from .models.invoicing.account_move_guard import DROP_TRIGGERS
 
 _logger = logging.getLogger(__name__)
 

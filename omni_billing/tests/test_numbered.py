@@ -12,8 +12,8 @@ from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.models.invoicing import (
+    account_move_guard,
     account_move_line,
-    account_move_numbered,
 )
 
 from .card_common import CardCommon
@@ -233,7 +233,7 @@ class TestNumbered(CardCommon):
     def test_each_field_has_a_verdict(self):
         """A new version of Odoo brings new fields: say what becomes of each."""
         for model, module in (
-            ("account.move", account_move_numbered),
+            ("account.move", account_move_guard),
             ("account.move.line", account_move_line),
         ):
             may = module.MAY_CHANGE | getattr(module, "MAY_BE_FILLED", set())
@@ -241,7 +241,7 @@ class TestNumbered(CardCommon):
             judged = {
                 name
                 for name, field in fields.items()
-                if account_move_numbered.is_judged(field)
+                if account_move_guard.is_judged(field)
             }
             with self.subTest(model):
                 self.assertEqual(may & KEPT[model], set())
@@ -662,7 +662,7 @@ class TestNumbered(CardCommon):
 
     def test_the_triggers_go_with_the_addon(self):
         with self.env.cr.savepoint() as savepoint:
-            self.env.cr.execute(account_move_numbered.DROP_TRIGGERS)
+            self.env.cr.execute(account_move_guard.DROP_TRIGGERS)
             self.env.cr.execute(
                 "UPDATE account_move SET name = 'INV/1' WHERE id = %s", self.invoice.ids
             )

@@ -17,7 +17,7 @@ from odoo.tools import (
 from ...const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH
 from ...tools.periods import format_period
 from ...tools.trust import is_trusted, trust, without_defaults
-from .account_move_numbered import COMPUTED
+from .account_move_guard import COMPUTED
 
 #: Written by business methods alone: where an invoice stands, and how it was paid.
 STATE_FIELDS = {

@@ -3,9 +3,9 @@ from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
 from ...tools.trust import is_trusted
-from .account_move_numbered import is_judged, will_change
+from .account_move_guard import is_judged, will_change
 
-#: What may change on the lines of a numbered invoice; see `account_move_numbered` for
+#: What may change on the lines of a numbered invoice; see `account_move_guard` for
 #: the invoice itself. What the customer was shown, and what was booked, may not.
 MAY_CHANGE = {
     # What the company counts for itself.

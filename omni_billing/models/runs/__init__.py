@@ -3,6 +3,7 @@ from . import (
     account_move,
     omni_billing_run,
     omni_billing_run_billing,
+    omni_billing_run_judge,
     omni_billing_run_line,
     omni_billing_run_line_collection,
     omni_billing_run_schedule,
