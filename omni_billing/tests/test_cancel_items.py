@@ -1,4 +1,4 @@
-"""Items of an invoice that the customer gives up (F170)."""
+"""Items of an invoice that the customer gives up, credited as invoiced (F170, W25)."""
 
 from psycopg2 import IntegrityError
 

@@ -1,4 +1,4 @@
-"""A numbered invoice stays as it is, by whatever door somebody comes (F168)."""
+"""A numbered invoice stays as it is, by whatever door somebody comes (F168, W23)."""
 
 from contextlib import contextmanager
 from unittest.mock import patch

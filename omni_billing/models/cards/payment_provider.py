@@ -41,7 +41,9 @@ STRIPE_JS_URL = "https://js.stripe.com/v3/"
 class PaymentProvider(models.Model):
     _inherit = "payment.provider"
 
-    billing_sdk_problem = fields.Char(compute="_compute_billing_sdk_problem")
+    billing_sdk_problem = fields.Char(
+        string="Problem", compute="_compute_billing_sdk_problem"
+    )
 
     @api.depends("code")
     def _compute_billing_sdk_problem(self):

@@ -50,7 +50,9 @@ class ResCompany(models.Model):
         " api_crmCommunicationCustomerInvoice. Empty: the text of Odoo's template.",
     )
     billing_mailjet_problem = fields.Char(
-        compute="_compute_billing_mailjet_problem", groups="base.group_system"
+        string="Problem",
+        compute="_compute_billing_mailjet_problem",
+        groups="base.group_system",
     )
     billing_mailjet_hook_token = fields.Char(
         groups="base.group_system", copy=False, index="btree_not_null"
