@@ -12,7 +12,7 @@ from .card_common import CardCommon
 
 @tagged("post_install", "-at_install")
 class TestCardPayment(CardCommon):
-    """Design §5.1: money never moves twice, and is never lost."""
+    """Promise 1: money never moves twice, and is never lost."""
 
     def _assert_agrees(self, *invoices):
         """Stripe's money is the money in the books."""

@@ -144,7 +144,7 @@ class TestCardProperties(CardCommon):
     @given(steps=steps)
     @tried(ci=EXAMPLES, deep=1500)
     def test_any_sequence_keeps_stripe_and_books_in_agreement(self, steps):
-        """Design §5.1, F133-F178, W1-W3, W16, W18"""
+        """Promise 1, F133-F178, W1-W3, W16, W18"""
         self.outcomes["tried"] += 1
         self.gateway = CrashingGateway()
         self._commit(self.env)

@@ -17,7 +17,7 @@ from .card_common import CardCommon
 
 @tagged("post_install", "-at_install")
 class TestCommit(CardCommon):
-    """Design §5.1: what is committed lasts, so nothing is committed in a savepoint.
+    """Promise 1: what is committed lasts, so nothing is committed in a savepoint.
 
     Those of others, which PostgreSQL knows, are in tests/faults: here all is in one.
     """

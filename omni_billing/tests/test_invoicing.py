@@ -338,7 +338,7 @@ class TestInvoicing(BillingCommon):
         self.assertFalse(Transaction._create_invoices([]))
 
     def test_one_that_cannot_be_billed_keeps_all_from_being_billed(self):
-        """design §5.2"""
+        """Promise 2."""
         good, void = self._create_transaction(1), self._create_transaction(2)
         void.action_void()
         Transaction = self.env["omni.billing.transaction"]

@@ -6,7 +6,7 @@ from .mail_common import MailCommon
 
 @tagged("post_install", "-at_install", "omni_install")
 class TestNeutralize(MailCommon):
-    """A copy of a database tells nobody anything (design §5.9)."""
+    """A copy of a database tells nobody anything (promise 9)."""
 
     def test_copy_has_no_keys_and_sends_nothing(self):
         self._use_mailjet(
@@ -40,7 +40,7 @@ class TestNeutralize(MailCommon):
         self.assertFalse(parameters.get_param("omni_billing.mailjet_api_base"))
 
     def test_other_server_is_for_the_sandbox(self):
-        """Design §3: the address is honoured in sandbox mode only."""
+        """The address is honoured in sandbox mode only."""
         company = self.company.sudo()
         company.write(
             {

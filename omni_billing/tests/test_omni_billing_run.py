@@ -482,7 +482,7 @@ class TestRun(RunCommon):
         return count
 
     def test_no_query_for_each_customer_beyond_the_invoice(self):
-        """Design §5.7: lines, transactions and marks are read and written together."""
+        """Promise 7: lines, transactions and marks are read and written together."""
         self._count_queries(4, "action_start")
         few = self._count_queries(4, "action_start")
         self.assertLessEqual(self._count_queries(24, "action_start") - few, 3)

@@ -178,7 +178,7 @@ class TestRunCollection(CardCommon, RunCommon):
         self.assertEqual(line.charge_state, "given_up")
 
     def test_lost_answer_is_learnt_and_not_charged_again(self):
-        """Design §5.1"""
+        """Promise 1."""
         self.gateway.lose(is_executed=True)
         line = self._charge()
         self.assertEqual(line.run_id.state, "done")

@@ -130,7 +130,7 @@ class TestTemplatePage(TemplateCommon):
             self.invoice.billing_template_id = house
 
     def test_totals_are_the_invoices(self):
-        """design §5.4"""
+        """Promise 4."""
         values = self.invoice._prepare_template_variables()
         self.assertEqual(values["total_amount"], self.invoice.amount_untaxed)
         self.assertEqual(values["total_tax"], self.invoice.amount_tax)

@@ -101,7 +101,7 @@ class TestPdfCache(BillingCommon):
         self.assertEqual(self.renderer.count, 1)
 
     def test_quick_answer_is_quick(self):
-        """design §5.6: two queries, whatever the page shows."""
+        """Promise 6: two queries, whatever the page shows."""
         self._get()
         self._send_signals()
         self.env.invalidate_all()
@@ -279,7 +279,7 @@ class TestPdfCache(BillingCommon):
             self.assertFalse(missed)
 
     def test_damaged_file_is_made_again(self):
-        """design §5.6: never served."""
+        """Promise 6: never served."""
         first = self._get()
         path = self.env["ir.attachment"]._full_path(
             self.entry.attachment_id.store_fname

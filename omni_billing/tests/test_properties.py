@@ -115,7 +115,7 @@ class TestProperties(BillingCommon):
     @given(steps=steps, by_note=st.booleans())
     @tried(ci=15, deep=1500)
     def test_any_sequence_keeps_the_books_in_agreement(self, steps, by_note):
-        """F135, F161, design: the books agree"""
+        """F135, F161, promise 4: the books agree"""
         self.company.billing_void_method = "credit_note" if by_note else "cancel"
         for step, seed in steps:
             getattr(self, f"_step_{step}")(seed)

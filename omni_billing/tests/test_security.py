@@ -115,7 +115,7 @@ class TestSecurity(BillingCommon):
             )
 
     def test_numbered_invoice_is_out_of_reach_by_rpc(self):
-        """Posted is posted, by any road (design §5.3)."""
+        """Posted is posted, by any road (promise 3)."""
         invoice = self._bill(self.charge)
         for values in (
             {"billing_is_void": True},

@@ -97,7 +97,7 @@ def check_no_savepoint(env):
 
 
 def commit(env):
-    """Make what was done so far last, whatever comes next (design §5.1).
+    """Make what was done so far last, whatever comes next (promise 1).
 
     Before a call that moves money, the attempt has to survive a crash; after it, so
     does its outcome. In tests of Odoo's own kind, which undo everything, it only

@@ -5,7 +5,7 @@ from .omni_billing_dialog_mixin import once
 
 
 class OmniBillingAttemptWizard(models.TransientModel):
-    """Close a card payment whose outcome Stripe cannot tell (design §5.1).
+    """Close a card payment whose outcome Stripe cannot tell (promise 1).
 
     Without this the invoice would be blocked for ever after a charge whose answer was
     lost, if the account at Stripe, or its key, is gone meanwhile.

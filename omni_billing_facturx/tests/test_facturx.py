@@ -109,7 +109,7 @@ class TestFacturX(BillingCommon):
         self.assertEqual(len(lines), 3)
 
     def test_what_only_the_xml_tells_makes_a_new_one(self):
-        """design §5.6: products and the address of delivery are not on the page."""
+        """Promise 6: products and the address of delivery are not on the page."""
         product = self.env["product.product"].create(
             {"name": "Router", "default_code": "R1", "taxes_id": self.tax_20.ids}
         )

@@ -1,4 +1,4 @@
-"""What holds in the books, whatever a story did (design §5.2, §5.4).
+"""What holds in the books, whatever a story did (promises 2 and 4).
 
 All of the books, which are those of many stories: the database adds up.
 """

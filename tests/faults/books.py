@@ -1,4 +1,4 @@
-"""What holds in the books, whatever was done at once (design §5.2, §5.4)."""
+"""What holds in the books, whatever was done at once (promises 2 and 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several programs ask for the same PDF at once (F108, design §5.6)."""
+"""Several programs ask for the same PDF at once (F108, promise 6)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def count(runs):
 
 @pytest.mark.parametrize("step", ["rendering", "stored"])
 def test_four_first_requests_make_one_pdf(runs, invoice, step):
-    """F108, design §5.6: they wait for the first, and have the same file."""
+    """F108, promise 6: they wait for the first, and have the same file."""
     before = count(runs)
     first = fetch(runs, invoice, stop=step).wait_until_stopped()
     others = [fetch(runs, invoice) for _number in range(3)]

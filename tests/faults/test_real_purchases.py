@@ -1,4 +1,4 @@
-"""Real purchases, imported and billed: every cent arrives (design §5.4).
+"""Real purchases, imported and billed: every cent arrives (promise 4).
 
 The CDNOW sample (see ``bin/cdnow``): what people bought of a music shop in 1997 and
 1998. All of it is billed by runs, in spite of 20 deaths; a part of it by hand.
@@ -45,7 +45,7 @@ def paid(purchases):
 def test_every_purchase_is_billed_once_and_every_total_is_the_files(
     runs, paid, tmp_path
 ):
-    """F186-F188, W8, W9, design §5.4
+    """F186-F188, W8, W9, promise 4
 
     A schedule begins a run on the first of each month, as time goes by; the process
     that works on it is killed at random statements.

@@ -142,7 +142,7 @@ def check_billed_once(runs, customers, run, first):
 
 @pytest.mark.parametrize("step", ["prepared", "created", "marked", "second chunk"])
 def test_one_bills_by_hand_whom_the_run_is_billing(runs, customers, case, step):
-    """W9, design §5.2: before the run comes to it, or not at all."""
+    """W9, promise 2: before the run comes to it, or not at all."""
     run = start(runs)
     task = work(runs, stop=step).wait_until_stopped()
     outcome = runs.run("people.generate", by="sam", case=case)
@@ -160,7 +160,7 @@ def test_one_bills_by_hand_whom_the_run_is_billing(runs, customers, case, step):
 
 @pytest.mark.parametrize("step", ["looked", "locked", "written", "committed"])
 def test_run_bills_whom_one_is_billing_by_hand(runs, customers, case, step):
-    """W9, design §5.2: the run leaves the customer for later, and bills the others."""
+    """W9, promise 2: the run leaves the customer for later, and bills the others."""
     run = start(runs)
     task = runs.start("people.generate", by="sam", case=case, stop=step)
     task.wait_until_stopped()
@@ -267,7 +267,7 @@ def check_charged_once(runs, stripe, customers, run):
     ["attempt unsaved", "before the call", "answered", "unbooked", "uncommitted"],
 )
 def test_killed_while_a_card_is_charged(runs, stripe, cards, step):
-    """W11, design §5.1: charged once, and the line knows it."""
+    """W11, promise 1: charged once, and the line knows it."""
     run = start(runs, is_charge=True)
     work(runs, stop=step).wait_until_stopped().kill()
     settle(runs)

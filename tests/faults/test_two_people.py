@@ -1,4 +1,4 @@
-"""Two people press a button at the same moment, on the same things (design §5.2).
+"""Two people press a button at the same moment, on the same things (promise 2).
 
 The first is held at a moment that matters, while the second presses and is answered;
 then the first goes on. Each is the first once. Whoever comes too late is told so in one

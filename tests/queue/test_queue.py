@@ -1,4 +1,4 @@
-"""Runs on several workers: nothing twice, nothing lost (design §5.7)."""
+"""Runs on several workers: nothing twice, nothing lost (promise 7)."""
 
 from __future__ import annotations
 

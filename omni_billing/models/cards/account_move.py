@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 
 
 class AccountMove(models.Model):
-    """Charging cards for invoices, and giving the money back (design §5.1)."""
+    """Charging cards for invoices, and giving the money back (promise 1)."""
 
     _inherit = "account.move"
 

@@ -103,7 +103,7 @@ class PaymentProvider(models.Model):
             )
 
     def _billing_get_test_url(self, name):
-        """Return another address of Stripe; in test mode only (design §3)."""
+        """Return another address of Stripe; in test mode only."""
         self.ensure_one()
         provider = self.sudo()  # sudo: staff do not manage providers.
         if provider.state != "test":

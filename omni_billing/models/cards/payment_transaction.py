@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 
 
 class PaymentTransaction(models.Model):
-    """An attempt to move money, which outlives whatever happens to it (design §5.1).
+    """An attempt to move money, which outlives whatever happens to it (promise 1).
 
     It is committed before Stripe is called, with the key of the call. Until its
     outcome is known it is *open*, its invoices name it, and none of them can be

@@ -25,7 +25,7 @@ SEQUENCES = {"reads": "omni_billing_pdf_reads", "renders": "omni_billing_pdf_ren
 
 
 class OmniBillingPdfCache(models.Model):
-    """The PDF of an invoice, kept as long as it shows what it would show anew (§5.6).
+    """The PDF of an invoice, kept while it shows what it would show anew (promise 6).
 
     Two questions are asked of a stored file. The quick one: has any row that it was
     made from been written since (``stamp``)? If so, the whole one: would it be made of

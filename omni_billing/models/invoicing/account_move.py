@@ -180,7 +180,7 @@ class AccountMove(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        """Override of `account`: posted is posted, by any road (design §5.3)."""
+        """Override of `account`: posted is posted, by any road (promise 3)."""
         if not is_trusted(self.env):
             self._billing_check_no_state_fields(vals)
             self._billing_check_not_numbered(vals)
@@ -236,7 +236,7 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS - POSTING === #
 
     def _post(self, soft=True):
-        """Override of `account`: a transaction is on one live invoice (design §5.2)."""
+        """Override of `account`: a transaction is on one live invoice (promise 2)."""
         # sudo: the check concerns all rows; an accountant may post without rights on
         # transactions.
         for line in self.sudo().invoice_line_ids.filtered("billing_transaction_id"):

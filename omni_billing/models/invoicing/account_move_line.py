@@ -38,7 +38,7 @@ class AccountMoveLine(models.Model):
         currency_field="currency_id",
     )
 
-    # Two people at once cannot put a transaction on two invoices (design §5.2).
+    # Two people at once cannot put a transaction on two invoices (promise 2).
     _billing_transaction_unique = models.UniqueIndex(
         "(billing_transaction_id) WHERE billing_transaction_id IS NOT NULL",
         "This transaction is on an invoice already.",

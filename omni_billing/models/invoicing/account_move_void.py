@@ -78,7 +78,7 @@ class AccountMove(models.Model):
         }
 
     def button_draft(self):
-        """Override of `account`: nothing edits a numbered invoice (design §5.3)."""
+        """Override of `account`: nothing edits a numbered invoice (promise 3)."""
         if not is_trusted(self.env):
             self.check_access("write")
             for move in self.filtered(
@@ -174,7 +174,7 @@ class AccountMove(models.Model):
             )
 
     def _billing_needs_credit_note(self):
-        """Whether cancelling is impossible, or not the company's way (features §2)."""
+        """Whether cancelling is impossible, or not the company's way."""
         self.ensure_one()
         if self.state == "draft":
             return False

@@ -53,7 +53,7 @@ class OmniBillingTransaction(models.Model):
 
     @api.model
     def _create_invoices(self, batches):
-        """Make the invoices of many customers together, all or none (design: the one
+        """Make the invoices of many customers together, all or none (the one
         way in, for the wizard and for batch runs).
 
         Together they cost a fraction: one lock, one creation, one marking, one posting.

@@ -95,7 +95,7 @@ class ResCompany(models.Model):
         )
 
     def _billing_get_mailjet_test_url(self):
-        """Return another address of Mailjet; in sandbox mode only (design §3)."""
+        """Return another address of Mailjet; in sandbox mode only."""
         self.ensure_one()
         if not self.billing_mailjet_sandbox:
             return ""

@@ -22,7 +22,7 @@ STOP = timedelta(minutes=9)
 
 
 class OmniBillingRun(models.Model):
-    """The steps of a run (design §5.7): lines, chunks of invoices, charges, e-mails."""
+    """The steps of a run (promise 7): lines, chunks of invoices, charges, e-mails."""
 
     _inherit = "omni.billing.run"
 
@@ -188,7 +188,7 @@ class OmniBillingRun(models.Model):
     def _process_chunk(self, busy=None):
         """Bill the next customers, or see what would be billed.
 
-        What one customer fails at stays with that customer (design §5.7).
+        What one customer fails at stays with that customer (promise 7).
 
         :param set busy: ids of lines whose transactions someone else works on; they are
             added to it, and left for later.
