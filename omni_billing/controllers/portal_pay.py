@@ -74,7 +74,8 @@ class BillingPortalPay(BillingPortal):
             card_sudo,
             amount=amount,
             is_customer_present=True,
-            # Before the call: after it nothing may have Odoo run the request again.
+            # Written with the attempt: a conflict after the charge would have Odoo run
+            # the request again.
             note_down=lambda attempt: attempt.write({"landing_route": landing}),
         )
         return self._billing_describe_attempt(attempt_sudo)

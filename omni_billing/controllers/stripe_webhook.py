@@ -56,7 +56,8 @@ class BillingStripeController(StripeController):
         Without a secret nothing is accepted. What the event means is worked out
         later, so that Stripe is answered at once (W3).
         """
-        # Kept, since Odoo runs a request again after a conflict.
+        # Odoo may run the request again after a conflict, and the body can be read from
+        # the network once: Werkzeug keeps what `get_data` read.
         payload = request.httprequest.get_data()
         signature = request.httprequest.headers.get("Stripe-Signature", "")
         if len(payload) > MAX_BYTES:

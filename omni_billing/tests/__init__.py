@@ -30,6 +30,7 @@ from . import (
     test_mail,
     test_missing_sdk,
     test_multi_company,
+    test_names,
     test_neutralize,
     test_numbered,
     test_omni_billing_payment_wizard,
@@ -52,4 +53,5 @@ from . import (
     test_security,
     test_stats,
     test_void,
+    test_write_guard,
 )

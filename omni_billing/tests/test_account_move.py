@@ -32,7 +32,7 @@ class TestInvoice(BillingCommon):
             "out_invoice", self.customer, amounts=[50], post=True
         )
         self.assertIn(invoice, self.customer.billing_invoice_ids)
-        self.assertEqual(invoice.action_open_billing_detail()["res_id"], invoice.id)
+        self.assertEqual(invoice.action_billing_open_detail()["res_id"], invoice.id)
         self._pay(invoice, amount=20, reference="R-1")
         self.assertEqual(invoice.billing_state, "partial")
         other = self.init_invoice("out_invoice", self.customer, amounts=[50], post=True)
@@ -167,7 +167,7 @@ class TestInvoice(BillingCommon):
             "action_billing_pdf",
             "action_billing_email",
             "action_billing_pay",
-            "action_open_billing_void_wizard",
+            "action_billing_open_void",
         ):
             self.assertIn(button, arch)
 

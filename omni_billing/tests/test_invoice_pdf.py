@@ -182,7 +182,7 @@ class TestInvoicePdf(BillingCommon):
         invoice = self._bill(title="Ünïcode & more")
         trust(invoice).narration = "<p>One</p><ul><li>Two <b>three</b> four</li></ul>"
         document = invoice._billing_prepare_document()
-        renderer = self.env["ir.actions.report"]._get_pdf_renderer()
+        renderer = self.env["ir.actions.report"]._billing_get_pdf_renderer()
         quick = self._read(renderer.render(document))
         with patch.object(pdf, "_parse_own", pdf_worker.parse):
             self.assertEqual(self._read(renderer.render(document)), quick)
@@ -244,7 +244,7 @@ class TestInvoicePdf(BillingCommon):
                 raise RenderError("no font at all")
 
         Report = type(self.env["ir.actions.report"])
-        self.patch(Report, "_get_pdf_renderer", lambda report: BrokenRenderer())
+        self.patch(Report, "_billing_get_pdf_renderer", lambda report: BrokenRenderer())
         with self.assertRaisesRegex(UserError, "no font at all"):
             self._print(invoice)
 

@@ -131,7 +131,7 @@ class TestTemplatePage(TemplateCommon):
 
     def test_totals_are_the_invoices(self):
         """Promise 4."""
-        values = self.invoice._prepare_template_variables()
+        values = self.invoice._billing_prepare_template_variables()
         self.assertEqual(values["total_amount"], self.invoice.amount_untaxed)
         self.assertEqual(values["total_tax"], self.invoice.amount_tax)
         self.assertAlmostEqual(
@@ -153,13 +153,13 @@ class TestTemplatePage(TemplateCommon):
                 self.assertIsInstance(value, (str, int, float, bool))
 
         template = self._use()
-        check(self.invoice._prepare_template_variables())
+        check(self.invoice._billing_prepare_template_variables())
         check(template._prepare_options(self.invoice))
 
     def test_example_is_like_an_invoice(self):
         """What passes the check has what an invoice has."""
         template = self._use()
-        real = self.invoice._prepare_template_variables()
+        real = self.invoice._billing_prepare_template_variables()
         real |= template._prepare_options(self.invoice)
 
         def get_names(value):

@@ -56,7 +56,7 @@ class TestPdfCache(BillingCommon):
         super().setUp()
         self.renderer = PlainRenderer()
         Report = type(self.env["ir.actions.report"])
-        self.patch(Report, "_get_pdf_renderer", lambda report: self.renderer)
+        self.patch(Report, "_billing_get_pdf_renderer", lambda report: self.renderer)
         sequences = dict(self.registry.cache_sequences)
         self.addCleanup(self.registry.cache_sequences.update, sequences)
         self._send_signals()

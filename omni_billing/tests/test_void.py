@@ -227,7 +227,7 @@ class TestVoid(BillingCommon):
     def test_dialog(self):
         self._create_transaction(45)
         invoice = self._bill()
-        action = invoice.action_open_billing_void_wizard()
+        action = invoice.action_billing_open_void()
         wizard = (
             self.env[action["res_model"]]
             .with_context(**action["context"])

@@ -32,7 +32,7 @@ def hold(env, *names):
     :raise HeldError: if another takes too long.
     """
     if modules.module.current_test:
-        # One connection, and nobody else is there.
+        # Tests have one connection, and nobody to wait for.
         yield
         return
     with env.registry.cursor() as cr:

@@ -74,7 +74,7 @@ class Recurrence:
         if self.unit in UNIT_DAYS:
             return (day - self._origin_day).days // self._step
         months = _count_months(day) - self._origin_month
-        # The anchor may be later in that month.
+        # The period of that month may begin after this day.
         number = months // self._step
         return number if self._begin(number) <= day else number - 1
 

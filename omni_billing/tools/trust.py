@@ -1,17 +1,44 @@
-"""Mark the calls that may touch what users may not.
+"""Let business methods write what users may not.
 
-State and links of a transaction change only through business methods. A context key
-alone would be no protection, since a client chooses its context; but no client can
-send this very Python object.
+State and links of a transaction change only through business methods. Each `write`
+that guards something asks :func:`is_trusted`. Two things make it true: the records were
+marked for one write (:func:`trust`), or a step of Odoo's own is under way
+(:func:`trusting`). Neither is to be left to who called: a method that returns records,
+or gives them to a hook, does so in the environment that it was called with.
 """
 
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+# A context key alone would be no protection, since a client chooses its context; but no
+# client can send this very Python object.
 _TRUSTED = object()
 _KEY = "omni_billing_trusted"
+#: How many steps are under way, by cursor.
+_steps = WeakKeyDictionary()
 
 
 def trust(records):
-    """Return the records in a context that may write protected fields."""
+    """Return the records in a context that may write protected fields.
+
+    For the write at hand: what is called with them, or gets them, may do it too.
+    """
     return records.with_context(**{_KEY: _TRUSTED})
+
+
+@contextmanager
+def trusting(env):
+    """Let a step of Odoo's write what belongs to it, as posting writes the state.
+
+    Other addons take part in such a step. They get the records as they were given, and
+    none that may still write protected fields when the step is over.
+    """
+    cr = env.cr
+    _steps[cr] = _steps.get(cr, 0) + 1
+    try:
+        yield
+    finally:
+        _steps[cr] -= 1
 
 
 def without_defaults(records, names):
@@ -24,9 +51,11 @@ def without_defaults(records, names):
         for key, value in records.env.context.items()
         if key.removeprefix("default_") not in names
     }
+    if len(context) == len(records.env.context):
+        return records
     return records.with_context(context)  # pylint: disable=context-overridden
 
 
 def is_trusted(env):
-    """Whether the environment was made by :func:`trust`."""
-    return env.context.get(_KEY) is _TRUSTED
+    """Whether what is written now is written by a business method."""
+    return env.context.get(_KEY) is _TRUSTED or bool(_steps.get(env.cr))

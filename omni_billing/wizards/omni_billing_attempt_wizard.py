@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..tools.notice import close, notice
 from .omni_billing_dialog_mixin import once
 
 
@@ -52,16 +53,11 @@ class OmniBillingAttemptWizard(models.TransientModel):
                 )
             )
         attempt.with_env(self.env)._billing_close_by_hand(self.reason)
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": self.env._(
-                    "The card payment is closed. %(invoice)s can be paid, refunded or"
-                    " voided again.",
-                    invoice=self.invoice_id.name,
-                ),
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        return notice(
+            self.env._(
+                "The card payment is closed. %(invoice)s can be paid, refunded or"
+                " voided again.",
+                invoice=self.invoice_id.name,
+            ),
+            after=close(),
+        )

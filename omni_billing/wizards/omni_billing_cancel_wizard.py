@@ -1,6 +1,7 @@
 from odoo import Command, api, fields, models
 from odoo.tools import format_amount
 
+from ..tools.notice import notice
 from .omni_billing_dialog_mixin import once
 
 
@@ -127,16 +128,8 @@ class OmniBillingCancelWizard(models.TransientModel):
         else:
             self._cancel_items()
         kind, message = self._give_back()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": kind,
-                "sticky": kind != "success",
-                "message": message,
-                "next": self.note_id.action_open_billing_detail(),
-            },
-        }
+        shown = self.note_id.action_billing_open_detail()
+        return notice(message, kind, sticky=kind != "success", after=shown)
 
     # === BUSINESS METHODS === #
 

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
+from ..tools.notice import close, notice
 from .omni_billing_dialog_mixin import once
 
 
@@ -82,15 +83,7 @@ class OmniBillingCardRefundWizard(models.TransientModel):
                 " yet. It is booked when it is.",
                 amount=amount,
             )
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": kind,
-                "message": message,
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        return notice(message, kind, after=close())
 
     def _is_under_way(self):
         """Override: a refund whose outcome is unknown is asked for, never repeated."""

@@ -33,7 +33,8 @@ def once(action):
                 dialog.first_result = json.loads(
                     json.dumps(result, default=json_default)
                 )
-                # Before another may look, who sees this row being written and waits.
+                # Written to the database now: who presses again meanwhile waits for the
+                # row.
                 dialog.flush_recordset()
             return dialog.first_result
 
@@ -64,7 +65,7 @@ class OmniBillingDialogMixin(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         """Override of the ORM: about records that the user may read."""
-        # With what the context proposes, which is chosen by the caller too.
+        # The defaults of the context as well: the caller chose them too.
         check_new(self, vals_list)
         vals_list = [self._add_missing_default_values(values) for values in vals_list]
         for values in vals_list:
@@ -183,7 +184,8 @@ def _check_named(records, env, seen):
             named = record[name]
             if known := named._origin:
                 known.with_env(env).check_access("read")
-            # Lines of ours that are changed hold what is about to be written.
+            # Lines of our own dialogs may be changed here, and hold what will be
+            # written.
             is_ours = isinstance(named, env.registry["omni.billing.dialog.mixin"])
             _check_named(
                 named.filtered(

@@ -6,6 +6,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import float_round, format_amount, format_list
 
+from ..tools.notice import close, notice
 from ..tools.recurrence import Recurrence
 from .omni_billing_dialog_mixin import once
 
@@ -221,28 +222,21 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
     def _describe(self):
         """Return the action that tells what was paid."""
-        is_open = self._is_under_way()
         invoices = self.invoice_ids._billing_sort_by_due()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "warning" if is_open else "success",
-                "sticky": is_open,
-                "message": self.env._(
-                    "Stripe has not confirmed the payment of %(invoices)s yet. It is"
-                    " asked again every few minutes; nothing is charged twice.",
-                    invoices=format_list(self.env, invoices.mapped("name")),
-                )
-                if is_open
-                else self.env._(
-                    "%(amount)s paid on %(invoices)s.",
-                    amount=format_amount(self.env, self.amount, self.currency_id),
-                    invoices=format_list(self.env, invoices.mapped("name")),
-                ),
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        names = format_list(self.env, invoices.mapped("name"))
+        if self._is_under_way():
+            message = self.env._(
+                "Stripe has not confirmed the payment of %(invoices)s yet. It is"
+                " asked again every few minutes; nothing is charged twice.",
+                invoices=names,
+            )
+            return notice(message, "warning", sticky=True, after=close())
+        message = self.env._(
+            "%(amount)s paid on %(invoices)s.",
+            amount=format_amount(self.env, self.amount, self.currency_id),
+            invoices=names,
+        )
+        return notice(message, after=close())
 
     @once
     def action_plan(self):
@@ -270,19 +264,12 @@ class OmniBillingPaymentWizard(models.TransientModel):
             [(line.date, line.amount) for line in self.plan_line_ids],
             card,
         )
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": self.env._(
-                    "Payments planned for %(invoice)s: %(count)s.",
-                    invoice=self.invoice_ids.display_name,
-                    count=len(installments),
-                ),
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        message = self.env._(
+            "Payments planned for %(invoice)s: %(count)s.",
+            invoice=self.invoice_ids.display_name,
+            count=len(installments),
+        )
+        return notice(message, after=close())
 
     # === BUSINESS METHODS === #
 

@@ -197,7 +197,7 @@ class OmniBillingProformaWizard(models.TransientModel):
             invoice_date=self.invoice_date,
             template=self.template_id,
         )
-        return invoice.action_open_billing_detail()
+        return invoice.action_billing_open_detail()
 
     # === HELPERS === #
 

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import format_amount
 
+from ..tools.notice import close, notice
 from .omni_billing_dialog_mixin import once
 
 
@@ -64,16 +65,9 @@ class OmniBillingRefundWizard(models.TransientModel):
             date=self.date,
             reference=self.reference,
         )
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": self.env._(
-                    "%(amount)s given back to %(customer)s.",
-                    amount=format_amount(self.env, self.amount, self.currency_id),
-                    customer=self.partner_id.display_name,
-                ),
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        message = self.env._(
+            "%(amount)s given back to %(customer)s.",
+            amount=format_amount(self.env, self.amount, self.currency_id),
+            customer=self.partner_id.display_name,
+        )
+        return notice(message, after=close())

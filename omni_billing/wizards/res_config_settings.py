@@ -40,19 +40,19 @@ class ResConfigSettings(models.TransientModel):
         " show images, by https.",
     )
     billing_pdf_max_days = fields.Integer(
-        default=lambda self: self._get_default_pdf_limit("pdf_max_days")
+        default=lambda self: self._default_billing_pdf_limit("pdf_max_days")
     )
     billing_pdf_max_idle_days = fields.Integer(
-        default=lambda self: self._get_default_pdf_limit("pdf_max_idle_days")
+        default=lambda self: self._default_billing_pdf_limit("pdf_max_idle_days")
     )
     billing_pdf_max_mb = fields.Integer(
-        default=lambda self: self._get_default_pdf_limit("pdf_max_mb")
+        default=lambda self: self._default_billing_pdf_limit("pdf_max_mb")
     )
     billing_pdf_usage = fields.Char(
         string="In Store", compute="_compute_billing_pdf_usage"
     )
 
-    def _get_default_pdf_limit(self, name):
+    def _default_billing_pdf_limit(self, name):
         return self.env["omni.billing.pdf.cache"]._get_purge_limits()[name]
 
     def set_values(self):

@@ -44,7 +44,7 @@ class OmniBillingRun(models.Model):
         for number in range(-(-count // size)):
             key = f"omni.billing.run {self.id} {method} {number}"
             getattr(self.with_delay(identity_key=key), method)()
-        # The rest is theirs: the scheduled action has nothing left to do.
+        # The jobs do the rest: tell the scheduler that its action is through.
         commit_progress(self.env, remaining=0)
 
     def _post_process(self, moves):
@@ -52,7 +52,7 @@ class OmniBillingRun(models.Model):
         result = super()._post_process(moves)
         if self.is_email:
             for part in split_every(PDFS, moves.ids, moves.browse):
-                part.with_delay()._job_render_pdf()
+                part.with_delay()._job_billing_render_pdf()
         return result
 
     # === BUSINESS METHODS - JOBS === #
@@ -66,7 +66,7 @@ class OmniBillingRun(models.Model):
         if run.state in ("checking", "running"):
             run._bill_next(set())
             if not run._count_pending():
-                # The last one out ends the billing.
+                # The job that billed the last customers also ends the step.
                 run._bill_next(set())
 
     def _job_collect(self):

@@ -114,7 +114,7 @@ class TestJobs(BillingCommon):
         run._job_bill()
         run._job_bill()
         self.assertEqual(run.state, "collecting")
-        self.assertEqual(len(self._jobs("_job_render_pdf")), CHUNK // PDFS + 1)
+        self.assertEqual(len(self._jobs("_job_billing_render_pdf")), CHUNK // PDFS + 1)
         self._run_cron()
         self.assertEqual(len(self._jobs("_job_collect")), CUSTOMERS // CHARGES)
         for _number in range(CUSTOMERS // CHARGES):
@@ -134,5 +134,5 @@ class TestJobs(BillingCommon):
         moves = run.line_ids.invoice_id[:2]
         renders = self.env["omni.billing.pdf.cache"].search_count
         before = renders([])
-        moves._job_render_pdf()
+        moves._job_billing_render_pdf()
         self.assertEqual(renders([]) - before, 2)

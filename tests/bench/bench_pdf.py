@@ -164,7 +164,7 @@ report.add("ratio_cached", statistics.median(cached) / statistics.median(attache
 # --- Memory ---
 if options.renders:
     document = invoice._billing_prepare_document()
-    renderer = env["ir.actions.report"]._get_pdf_renderer()
+    renderer = env["ir.actions.report"]._billing_get_pdf_renderer()
     for _time in range(50):
         renderer.render(document)
     before = resident_mb()

@@ -145,7 +145,7 @@ def calls(secret):
         (transaction, "action_mark_free", own),
         (move, "read", invoice, ["name", "billing_title"]),
         (move, "write", invoice, {"billing_title": "Mine"}),
-        (move, "action_open_billing_detail", invoice),
+        (move, "action_billing_open_detail", invoice),
         (move, "action_billing_pay", invoice),
         (move, "action_billing_email", invoice),
         (move, "action_billing_void", invoice),

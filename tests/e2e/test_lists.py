@@ -168,7 +168,7 @@ def test_row_menu_by_keyboard(page, login, gym):
     _gym, number = gym
     login("staff")
     rows = InvoiceList(page).rows
-    rows.row(number).locator("button[name=action_open_billing_void_wizard]").focus()
+    rows.row(number).locator("button[name=action_billing_open_void]").focus()
     page.keyboard.press("Tab")
     expect(rows.menu_button(number)).to_be_focused()
     page.keyboard.press("Enter")

@@ -67,7 +67,7 @@ def test_emails_and_their_pdfs_come_from_jobs(office, ann, letterbox):
     run = office.run("start_run", by=ann, is_email=True)
     office.wait_until_done(run)
     for method, expected in (
-        ("_job_render_pdf", CHUNK // PDFS + 1),
+        ("_job_billing_render_pdf", CHUNK // PDFS + 1),
         ("_job_deliver", count),
     ):
         office.wait_until(

@@ -66,7 +66,7 @@ def _is_text(node):
 def _is_ours(name):
     """Whether a name is one that this addon gives: others Odoo may have, too."""
     return name not in ODOOS and re.match(
-        r"_|billing_|action_billing_|action_open_billing_|omni\.billing\.", name
+        r"_|billing_|action_billing_|omni\.billing\.", name
     )
 
 

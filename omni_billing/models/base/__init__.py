@@ -1,6 +1,7 @@
 from . import (
     ir_http,
     omni_billing_activity_log,
+    omni_billing_guard_mixin,
     omni_billing_limit,
     omni_billing_stats,
     res_company,

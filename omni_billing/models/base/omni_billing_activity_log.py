@@ -169,7 +169,7 @@ class OmniBillingActivityLog(models.Model):
 
     def action_open_invoice(self):
         self.ensure_one()
-        return self.move_id.action_open_billing_detail()
+        return self.move_id.action_billing_open_detail()
 
 
 def _get_value(value):

@@ -78,7 +78,7 @@ class OmniBillingLimit(models.Model):
 
     def _open(self):
         limits = self.sudo()  # sudo: nobody may write what is counted of him.
-        # A test's own transaction holds everything there is.
+        # Another connection does not see what a test wrote, which is never committed.
         return _Same(limits) if modules.module.current_test else _Own(limits)
 
     def _count(self, what, key, at_once, step):
@@ -118,7 +118,8 @@ class OmniBillingLimit(models.Model):
 
     def _explain(self, what, seconds):
         minutes = math.ceil(seconds / 60)
-        # In the language of who asks, not of who counts.
+        # The environment that counts is the superuser's: speak the language of who
+        # asks.
         env = (request or self).env
         if what == "pdf":
             return env._(
@@ -144,7 +145,8 @@ class OmniBillingLimit(models.Model):
         address = self._get_address()
         whom = {}
         if user._is_public():
-            # Who has the same link elsewhere is not kept from paying.
+            # Counted by address, too: a link may be passed on to others, who have not
+            # asked yet.
             link = ",".join(map(str, sorted(invoices.ids))) if invoices else ""
             whom["guest"] = f"{link}-{address}"
             if link:
@@ -222,7 +224,8 @@ class _Own(_Same):
     def __enter__(self):
         self.cr = self.limits.env.registry.cursor()
         self.cr.__enter__()
-        # Who waits for another counts on from what the other wrote.
+        # Two who count at once: the second waits for the row, and has to see what the
+        # first wrote, which a repeatable read would not show.
         self.cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         return self.limits.with_env(self.limits.env(cr=self.cr))
 

@@ -1,6 +1,6 @@
 import logging
 
-from odoo import Command, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import LockError, UserError
 from odoo.tools import format_list
 
@@ -37,6 +37,12 @@ class AccountMove(models.Model):
         index="btree_not_null",
         help="The customer's bank wants the money of a card payment back.",
     )
+
+    @api.model
+    def _billing_get_state_fields(self):
+        return super()._billing_get_state_fields() | {
+            *("billing_attempt_id", "billing_dispute", "billing_refund_reference"),
+        }
 
     # === BUSINESS METHODS - CHARGE === #
 

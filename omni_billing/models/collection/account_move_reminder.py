@@ -25,6 +25,10 @@ class AccountMove(models.Model):
         help="Neither reminded of, nor charged a late fee, until it is resumed.",
     )
 
+    @api.model
+    def _billing_get_state_fields(self):
+        return super()._billing_get_state_fields() | {"billing_reminders_paused"}
+
     # === ACTION METHODS === #
 
     def action_billing_remind(self):
@@ -41,9 +45,9 @@ class AccountMove(models.Model):
         """Pause the scheduled reminders of invoices, or resume them."""
         self.check_access("write")
         Log = self.env["omni.billing.activity.log"]
-        for move in trust(self):
-            move.billing_reminders_paused = not move.billing_reminders_paused
-            paused = move.billing_reminders_paused
+        for move in self:
+            paused = not move.billing_reminders_paused
+            trust(move).billing_reminders_paused = paused
             Log._log_moves("reminders_paused" if paused else "reminders_resumed", move)
         return True
 
@@ -62,7 +66,7 @@ class AccountMove(models.Model):
             & Domain("billing_state", "in", UNPAID_STATES)
             & Domain("billing_dispute", "in", (False, "won"))
             & Domain("billing_attempt_id", "=", False)
-            # The customer has paid; the bank takes its time, or we do.
+            # A payment that the customer made is not confirmed, or not booked, yet.
             & Domain(
                 "transaction_ids",
                 "not any!",
@@ -70,7 +74,7 @@ class AccountMove(models.Model):
             )
             & Domain("billing_reminders_paused", "!=", True)
             & Domain("commercial_partner_id.billing_reminders_paused", "!=", True)
-            # It is paid as planned, on other days.
+            # With scheduled payments to come it is due on other days.
             & Domain(
                 "billing_installment_ids",
                 "not any",
@@ -95,7 +99,8 @@ class AccountMove(models.Model):
         mails = (reached - past)._billing_queue_mail(
             "reminder", level_id=level.id, is_scheduled=True
         )
-        # Where another reminder still waits, this one is for the next run.
+        # No message was queued where another reminder still waits: its level is not
+        # reached before the next run.
         by_move = {mail.move_id: mail for mail in mails if mail.level_id == level}
         reached = reached.filtered(lambda move: move in past or move in by_move)
         self.env["omni.billing.reminder"].create(

@@ -11,6 +11,7 @@ from ...const import NO_ACCESS, SOFT_DECLINES, UNPAID_STATES
 from ...exceptions import GatewayDenied, GatewayUnknown
 from ...tools.commit import commit_progress, insist, retry, rollback
 from ...tools.explain import explain
+from ...tools.notice import notice, reload
 from ...tools.recurrence import get_today
 
 _logger = logging.getLogger(__name__)
@@ -69,18 +70,18 @@ class CollectionMixin(models.AbstractModel):
     def action_charge_again(self):
         """Charge the card again: one now, many as a job (F155)."""
         failed = self._check_left_to_staff()
-        # A person starts anew: the waits between tries do, too.
+        # The tries, and the days between them, are counted anew from now.
         failed.write({"charge_tries": 0, "charge_first_date": False})
         if len(failed) > 1:
             failed.write({"charge_state": "due"})
             self._trigger_job()
             message = self.env._("The cards are being charged: %s", len(failed))
-            return self._notify("info", message)
+            return notice(message, "info", after=reload())
         failed._charge()
         if failed.charge_state == "paid":
-            return self._notify("success", self.env._("The card was charged."))
+            return notice(self.env._("The card was charged."), after=reload())
         unknown = self.env._("Stripe has not confirmed it yet. It is asked again soon.")
-        return self._notify("warning", failed.charge_error or unknown)
+        return notice(failed.charge_error or unknown, "warning", after=reload())
 
     def action_other_card(self):
         """Open the payment dialog to charge another card."""
@@ -110,18 +111,6 @@ class CollectionMixin(models.AbstractModel):
         action = self.invoice_id.action_billing_pay()
         action["context"] = {**action["context"], "default_mode": mode}
         return action
-
-    @api.model
-    def _notify(self, kind, message):
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": kind,
-                "message": message,
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
 
     # === HOOKS === #
 
@@ -178,7 +167,7 @@ class CollectionMixin(models.AbstractModel):
         """Charge again what failed, and learn what became of lost answers; commits."""
         domain = self._get_due_domain()
         rest = domain
-        # Accounts that do not let us in, as it turns out: each is asked once.
+        # Providers whose key Stripe refuses: after the first refusal the others wait.
         closed = self.env["payment.provider"]
         while record := self._lock_next(rest):
             rest = domain & Domain("id", ">", record.id)
@@ -187,7 +176,8 @@ class CollectionMixin(models.AbstractModel):
                 record._collect_or_hand_over()
             if record.charge_is_stopped:
                 closed |= provider
-            # What stays unknown is looked at the next time, not at once.
+            # Only records with a higher id are left: one whose outcome stays unknown is
+            # for the next run of the job, or this one would not end.
             if not commit_progress(self.env, 1, self.search_count(rest)):
                 return
 
@@ -248,17 +238,18 @@ class CollectionMixin(models.AbstractModel):
                 card, self._get_charge_amount(), note_down=self._note_down
             )
         except UserError as error:
-            # It passes: somebody is at the invoice, or Stripe cannot be reached.
+            # These pass: somebody holds the invoice, or Stripe cannot be reached.
             busy = isinstance(error.__cause__, (LockError, GatewayUnknown))
             if isinstance(error.__cause__, GatewayDenied):
                 self._stop(str(error))
             elif busy or self.invoice_id.billing_attempt_id:
                 self._wait(str(error))
             elif not self._is_settled():
-                # Nothing was tried.
+                # Refused before Stripe was asked, and not because it is paid or void.
                 self._hand_over(str(error))
             return
-        # Written again after a conflict, or else Odoo would run the request again.
+        # The card was charged: after a conflict only the outcome is written again,
+        # where Odoo would run the whole request again.
         insist(self.env, lambda: self._apply_outcome(attempt))
 
     def _note_down(self, attempt):

@@ -166,7 +166,7 @@ class OmniBillingInstallment(models.Model):
 
     def action_open_invoice(self):
         self.ensure_one()
-        return self.invoice_id.action_open_billing_detail()
+        return self.invoice_id.action_billing_open_detail()
 
     def _open_payment(self, mode):
         """Override: with the amount that was planned."""

@@ -51,7 +51,7 @@ class OmniBillingLateFee(models.Model):
             fees = self.with_company(company)
             for ids in split_every(BATCH, late_ids):
                 moves = Move.browse(ids)
-                # Whoever takes a payment right now comes first.
+                # Invoices that somebody holds, as for a payment, are for the next run.
                 fees._charge(moves.try_lock_for_update(), company)
                 if not commit_progress(self.env, len(ids)):
                     return

@@ -114,10 +114,10 @@ class OmniBillingReminder(models.Model):
         moves = self.env["account.move"].browse(ids)
         try:
             with savepoint(self.env):
-                # Whoever takes a payment right now comes first; it is for later then.
+                # Invoices that somebody holds, as for a payment, are for the next run.
                 moves.try_lock_for_update()._billing_reach_level(level)
         except UniqueViolation as error:
-            # Somebody rang the bell this very moment: the next run sees it.
+            # Staff sent a reminder by hand this very moment: the next run sees it.
             _logger.info("Reminders are left for later: %s", error)
 
     @api.model

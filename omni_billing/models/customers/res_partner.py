@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_list
 
+from ...tools.notice import notice, reload
+
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
@@ -210,20 +212,15 @@ class ResPartner(models.Model):
             format_amount(self.env, amount, currency)
             for currency, amount in self._billing_reconcile().items()
         ]
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success" if used else "info",
-                "message": self.env._(
-                    "Credit used for unpaid invoices: %(amounts)s.",
-                    amounts=format_list(self.env, used),
-                )
-                if used
-                else self.env._("There is no credit that an unpaid invoice can use."),
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
+        message = (
+            self.env._(
+                "Credit used for unpaid invoices: %(amounts)s.",
+                amounts=format_list(self.env, used),
+            )
+            if used
+            else self.env._("There is no credit that an unpaid invoice can use.")
+        )
+        return notice(message, "success" if used else "info", after=reload())
 
     def action_billing_activity(self):
         """Open the history of the customer (F10)."""

@@ -6,7 +6,9 @@ from odoo.tools import format_date, html2plaintext
 from odoo.tools.image import image_data_uri
 
 from ...const import BILLING_MOVE_TYPES, UNPAID_STATES
+from ...tools.notice import notice
 from ...tools.qr import make_qr
+from ...tools.renamed import formerly
 
 
 class AccountMove(models.Model):
@@ -32,22 +34,13 @@ class AccountMove(models.Model):
 
     def action_billing_clear_pdf(self):
         """Forget the stored PDFs of these invoices (F112)."""
-        # Each is made again when it is asked for: seconds of work.
+        # To make them again is seconds of work: not for everybody who may read them.
         self.env["omni.billing.payment.wizard"].check_access("create")
         self.check_access("write")
         # sudo: stored files belong to no user, and the invoices were checked above.
         cache = self.env["omni.billing.pdf.cache"].sudo()
         cache.search([("move_id", "in", self.ids)]).unlink()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": self.env._(
-                    "The PDF will be made again when it is asked for."
-                ),
-            },
-        }
+        return notice(self.env._("The PDF will be made again when it is asked for."))
 
     # === BUSINESS METHODS - FILE === #
 
@@ -128,7 +121,8 @@ class AccountMove(models.Model):
             self.env["omni.billing.template"]._select_for(self),
         ]
 
-    def _prepare_pdf_context(self):
+    @formerly("_prepare_pdf_context")  # until 19.0.2
+    def _billing_prepare_pdf_context(self):
         """Return the values that the invoice template shows. Hook."""
         self.ensure_one()
         company = self.company_id
@@ -178,7 +172,8 @@ class AccountMove(models.Model):
         label = partner.country_id.vat_label or self.env._("Tax ID")
         return f"{label} {partner.vat}" if partner.vat else ""
 
-    def _prepare_template_variables(self):
+    @formerly("_prepare_template_variables")  # until 19.0.2
+    def _billing_prepare_template_variables(self):
         """Return the plain values that an HTML template may use (F84-F88). Hook.
 
         :return: dates in ISO format, amounts as numbers in the invoice's currency,
@@ -265,7 +260,8 @@ class AccountMove(models.Model):
             code = bank._get_qr_code_generation_params(
                 method, self.amount_residual, *arguments
             )
-            # One with a mask, as in Switzerland, is drawn by its addon's own page.
+            # A code with a mask over it, as in Switzerland, only its addon's page can
+            # draw.
             if code and code.get("barcode_type") == "QR" and not code.get("mask"):
                 return make_qr(code["value"])
         return ""

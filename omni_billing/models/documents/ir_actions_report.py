@@ -8,6 +8,7 @@ import odoo.addons
 
 from ...exceptions import RenderError
 from ...gateways.pdf import Document, WeasyPrintRenderer
+from ...tools.renamed import formerly
 
 #: Odoo's reports of an invoice, which ours stands in for.
 STANDARD_INVOICE_REPORTS = (
@@ -19,7 +20,7 @@ STANDARD_INVOICE_REPORTS = (
 class IrActionsReport(models.Model):
     _inherit = "ir.actions.report"
 
-    pdf_engine = fields.Selection(
+    billing_pdf_engine = fields.Selection(
         [("wkhtmltopdf", "wkhtmltopdf"), ("weasyprint", "WeasyPrint")],
         string="PDF Engine",
         required=True,
@@ -33,11 +34,11 @@ class IrActionsReport(models.Model):
         Print button, portal, e-mail and web service all come through here.
         """
         report = self._get_report(report_ref)
-        own_ids = report._find_own_ids(res_ids or [])
+        own_ids = report._billing_find_own_ids(res_ids or [])
         if not own_ids:
             return super()._render_qweb_pdf_prepare_streams(report_ref, data, res_ids)
         own_report = report
-        if report.pdf_engine != "weasyprint":
+        if report.billing_pdf_engine != "weasyprint":
             own_report = self.env.ref("omni_billing.report_invoice")
         streams = OrderedDict()
         if other_ids := [res_id for res_id in res_ids if res_id not in own_ids]:
@@ -46,7 +47,7 @@ class IrActionsReport(models.Model):
             )
         # In one order, so that two who print the same wait for each other in turn.
         for record in self.env[report.model].browse(sorted(own_ids)):
-            content = own_report._render_weasyprint(record, data)
+            content = own_report._billing_render_weasyprint(record, data)
             streams[record.id] = {"stream": io.BytesIO(content), "attachment": None}
         # In the order asked for, as far as there is a stream for each record.
         for res_id in dict.fromkeys(res_ids):
@@ -54,18 +55,18 @@ class IrActionsReport(models.Model):
                 streams.move_to_end(res_id)
         return streams
 
-    def _find_own_ids(self, res_ids):
+    def _billing_find_own_ids(self, res_ids):
         """Return which records, each once, WeasyPrint renders."""
         self.ensure_one()
         res_ids = list(dict.fromkeys(res_ids))
-        if self.pdf_engine == "weasyprint":
+        if self.billing_pdf_engine == "weasyprint":
             return res_ids
         if self.report_name not in STANDARD_INVOICE_REPORTS:
             return []
         moves = self.env["account.move"].browse(res_ids)
         return moves.filtered(lambda move: move._billing_has_own_pdf()).ids
 
-    def _render_weasyprint(self, record, data=None):
+    def _billing_render_weasyprint(self, record, data=None):
         """Return the PDF of one record; that of an invoice is kept.
 
         :raise UserError: if the document cannot be laid out; the message says why.
@@ -77,7 +78,7 @@ class IrActionsReport(models.Model):
             self, record.ids, data=dict(data or {})
         )
         try:
-            return self._get_pdf_renderer().render(Document(html.decode()))
+            return self._billing_get_pdf_renderer().render(Document(html.decode()))
         except RenderError as error:
             raise UserError(
                 self.env._(
@@ -87,7 +88,8 @@ class IrActionsReport(models.Model):
                 )
             ) from error
 
-    def _get_pdf_renderer(self):
+    @formerly("_get_pdf_renderer")  # until 19.0.2
+    def _billing_get_pdf_renderer(self):
         """Return the gateway. The one seam for tests."""
         # sudo: which hosts may be asked for images is no secret.
         parameters = self.env["ir.config_parameter"].sudo()

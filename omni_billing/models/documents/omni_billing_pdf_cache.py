@@ -91,7 +91,7 @@ class OmniBillingPdfCache(models.Model):
         # The page is made from the database, not from what this transaction believes: a
         # name that shows an address does not follow it in Odoo's memory.
         self.env.invalidate_all()
-        # One page of many: the others are not read along each time.
+        # Odoo reads along what is browsed together: of many pages, each would read all.
         move = move.with_env(cache.env).with_prefetch()
         # Whoever asks gets the same: language of the customer, rights of nobody.
         parties = move.partner_id | move.company_id.partner_id
@@ -144,12 +144,14 @@ class OmniBillingPdfCache(models.Model):
             entry.move_id.id,
         )
         if file_name:
-            # Odoo would not write the right content beside it: same name.
+            # The name is a digest of the right content, so Odoo would not write it
+            # again while this file is there.
             Path(self.env["ir.attachment"]._full_path(file_name)).unlink(True)
         return None
 
     def _note_access(self, entry_id):
-        # Two who read at once do not wait for each other.
+        # A row that somebody else is writing is left out: when it was read last is not
+        # worth waiting for.
         self.env.cr.execute(
             SQL(
                 """
@@ -198,7 +200,7 @@ class OmniBillingPdfCache(models.Model):
         """
         if not self._lock(move):
             with self._look_again() as cr:
-                # A transaction sees what was there when it began.
+                # Only a new transaction sees what the other one committed meanwhile.
                 cache = self.with_env(self.env(cr=cr)) if cr else self
                 if content := cache._read(move.with_env(cache.env)):
                     return content
@@ -230,7 +232,8 @@ class OmniBillingPdfCache(models.Model):
 
     def _look_again(self):
         if modules.module.current_test:
-            # A test's own transaction holds everything there is.
+            # Another connection does not see what a test wrote, which is never
+            # committed.
             return nullcontext()
         return self.env.registry.cursor()
 
@@ -243,7 +246,8 @@ class OmniBillingPdfCache(models.Model):
         self.env["omni.billing.limit"]._take("pdf", move)
         self.env.cr.execute(SQL("SELECT nextval(%s)", SEQUENCES["renders"]))
         try:
-            return self.env["ir.actions.report"]._get_pdf_renderer().render(document)
+            renderer = self.env["ir.actions.report"]._billing_get_pdf_renderer()
+            return renderer.render(document)
         except TemplateError as error:
             template = self.env["omni.billing.template"]._select_for(move)
             raise UserError(template._explain(error)) from error

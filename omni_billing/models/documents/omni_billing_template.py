@@ -9,6 +9,7 @@ from odoo.tools.image import image_data_uri
 
 from ...exceptions import RenderError
 from ...gateways.pdf import Document, TemplateError
+from ...tools.notice import notice
 
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -91,7 +92,7 @@ class OmniBillingTemplate(models.Model):
     @api.constrains("engine", "body")
     def _check_body(self):
         """Try the template with an example, so that no invoice meets its faults."""
-        renderer = self.env["ir.actions.report"]._get_pdf_renderer()
+        renderer = self.env["ir.actions.report"]._billing_get_pdf_renderer()
         for template in self.filtered(lambda one: one.engine == "jinja"):
             if not (template.body or "").strip():
                 raise ValidationError(self.env._("Write the HTML of the template."))
@@ -119,7 +120,8 @@ class OmniBillingTemplate(models.Model):
         return result
 
     def _forget_selection(self):
-        # Any invoice may look different now: stored PDFs are compared anew (F109).
+        # Which template an invoice has is cached; any invoice may have another now
+        # (F109).
         self.env.registry.clear_cache("templates")
 
     # === ACTION METHODS === #
@@ -131,18 +133,13 @@ class OmniBillingTemplate(models.Model):
         mine = self.env["omni.billing.pdf.cache"].sudo()._find_made_from(self)
         count = len(mine)
         mine.unlink()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": self.env._(
-                    "%(count)s stored PDFs were removed; each is made again when it is"
-                    " asked for.",
-                    count=count,
-                ),
-            },
-        }
+        return notice(
+            self.env._(
+                "%(count)s stored PDFs were removed; each is made again when it is"
+                " asked for.",
+                count=count,
+            )
+        )
 
     def action_send_test(self):
         """Mail an invoice in this template to oneself (F100)."""
@@ -169,14 +166,7 @@ class OmniBillingTemplate(models.Model):
         # sudo: the mail goes to oneself, whatever rights on mails one has.
         mail = self.env["mail.mail"].sudo().create(values)
         mail.send(raise_exception=True)
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": self.env._("Sent to %(address)s.", address=user.email),
-            },
-        }
+        return notice(self.env._("Sent to %(address)s.", address=user.email))
 
     # === BUSINESS METHODS - SELECTION === #
 
@@ -230,7 +220,7 @@ class OmniBillingTemplate(models.Model):
         :rtype: odoo.addons.omni_billing.gateways.pdf.Document
         """
         if self.engine == "jinja":
-            variables = move._prepare_template_variables()
+            variables = move._billing_prepare_template_variables()
             return Document(self.body, variables | self._prepare_options(move))
         lang = get_lang(self.env).code
         page = self.env["ir.actions.report"]._render_template(
@@ -246,7 +236,7 @@ class OmniBillingTemplate(models.Model):
         body = self.body or ""
         return {
             "payment_url": move._billing_get_payment_url(),
-            # Only if they are used: an image takes as long as a page.
+            # Made only for templates that show them: a code takes as long as a page.
             "payment_qr": move._billing_get_payment_qr()
             if "payment_qr" in body
             else "",
@@ -308,7 +298,7 @@ class OmniBillingTemplate(models.Model):
         return move
 
     def _render_sample(self, move):
-        renderer = self.env["ir.actions.report"]._get_pdf_renderer()
+        renderer = self.env["ir.actions.report"]._billing_get_pdf_renderer()
         lang = move.partner_id.lang or self.env.lang
         # sudo: the page shows what the invoice shows, which the user may read.
         template = self.with_company(move.company_id).with_context(lang=lang).sudo()

@@ -9,7 +9,7 @@ class ResPartner(models.Model):
     billing_template_id = fields.Many2one(
         "omni.billing.template",
         string="Invoice Template",
-        # Whoever duplicates a contact reads and writes all that is copied.
+        # To duplicate a contact one would need the right to read and write this.
         copy=False,
         groups="omni_billing.omni_billing_group_user",
         help="Empty: the template of the customer's language.",

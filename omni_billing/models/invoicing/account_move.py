@@ -14,26 +14,15 @@ from odoo.tools import (
     plaintext2html,
 )
 
-from ...const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH
+from ...const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH, UNPAID_STATES
 from ...tools.periods import format_period
-from ...tools.trust import is_trusted, trust, without_defaults
+from ...tools.trust import is_trusted, trusting, without_defaults
 from .account_move_guard import COMPUTED
-
-#: Written by business methods alone: where an invoice stands, and how it was paid.
-STATE_FIELDS = {
-    "billing_is_void",
-    "billing_state",
-    "billing_payment_reference",
-    "billing_refund_reference",
-    "billing_attempt_id",
-    "billing_dispute",
-    "billing_reminders_paused",
-}
 
 
 class AccountMove(models.Model):
     _name = "account.move"
-    _inherit = ["account.move", "omni.billing.stats"]
+    _inherit = ["account.move", "omni.billing.guard.mixin", "omni.billing.stats"]
     _billing_open_filter = "not_yet_paid"
 
     billing_title = fields.Char(copy=False)
@@ -171,34 +160,38 @@ class AccountMove(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        model, vals_list = self._billing_guard_create(vals_list)
         if not is_trusted(self.env):
-            names = STATE_FIELDS | COMPUTED | {"state"}
-            self = without_defaults(self, names)  # noqa: PLW0642
-            for vals in vals_list:
-                self._billing_check_no_state_fields(vals)
-            vals_list = [self._billing_leave_computed(vals) for vals in vals_list]
-        return super().create(vals_list)
+            model = without_defaults(model, COMPUTED | {"state"})
+            vals_list = [model._billing_leave_computed(vals) for vals in vals_list]
+        return super(AccountMove, model).create(vals_list)
 
     def write(self, vals):
         """Override of `account`: posted is posted, by any road (promise 3)."""
+        self._billing_guard_write(vals)
         if not is_trusted(self.env):
-            self._billing_check_no_state_fields(vals)
             self._billing_check_not_numbered(vals)
         return super().write(vals)
 
-    def _billing_check_no_state_fields(self, vals):
-        if names := STATE_FIELDS & vals.keys():
-            raise AccessError(
-                self.env._(
-                    "These fields cannot be set by hand: %(fields)s. Void or pay"
-                    " instead.",
-                    fields=self._billing_list_labels(names),
-                )
+    @api.model
+    def _billing_get_state_fields(self):
+        """Override: where an invoice stands, and how it was paid."""
+        return super()._billing_get_state_fields() | {
+            "billing_is_void",
+            "billing_state",
+        }
+
+    def _billing_raise_state_fields(self, names):
+        raise AccessError(
+            self.env._(
+                "These fields cannot be set by hand: %(fields)s. Void or pay instead.",
+                fields=self._billing_list_labels(names),
             )
+        )
 
     # === ACTION METHODS === #
 
-    def action_open_billing_detail(self):
+    def action_billing_open_detail(self):
         """Show the invoice in a dialog (F6, F78-F82)."""
         self.ensure_one()
         return {
@@ -223,7 +216,7 @@ class AccountMove(models.Model):
         action["domain"] = [("move_id", "=", self.id)]
         return action
 
-    def action_open_billing_entry(self):
+    def action_billing_open_entry(self):
         """Leave the dialog for Odoo's own invoice form."""
         self.ensure_one()
         return {
@@ -249,7 +242,8 @@ class AccountMove(models.Model):
                         state=transaction._describe_state(),
                     )
                 )
-        return super(AccountMove, trust(self))._post(soft=soft)
+        with trusting(self.env):
+            return super()._post(soft=soft)
 
     # === BUSINESS METHODS - STATISTICS === #
 
@@ -271,7 +265,7 @@ class AccountMove(models.Model):
         return (
             SQL("%s.amount_total_signed", table),
             SQL("%s.amount_residual_signed", table),
-            SQL("%s.billing_state IN ('unpaid', 'partial')", table),
+            SQL("%s.billing_state IN %s", table, UNPAID_STATES),
             SQL("%s.invoice_date", table),
             SQL("NULL::integer"),
         )

@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_list
 
 from ...const import MAX_TITLE_LENGTH
-from ...tools.trust import trust
+from ...tools.trust import trust, trusting
 
 
 class AccountMove(models.Model):
@@ -63,7 +63,7 @@ class AccountMove(models.Model):
         title = self._billing_translate(
             lambda env: env._("Cancellation on %(invoice)s", invoice=self.name)
         )
-        note = trust(self)._billing_reverse(title, reason)
+        note = self._billing_reverse(title, reason)
         canceled = self._billing_keep_items(note, transactions)
         if not self.currency_id.is_zero(penalty):
             name = self._billing_translate(lambda env: env._("Cancellation fee"))
@@ -150,7 +150,8 @@ class AccountMove(models.Model):
         )
         Tax = self.env["account.tax"]
         base_lines = self._billing_get_base_lines(transactions)
-        # Where taxes are rounded over the invoice, these lines alone come to others.
+        # With taxes rounded over the whole invoice, these lines alone would come to
+        # other cents than they did there.
         Tax._fix_base_lines_tax_details_on_manual_tax_amounts(
             base_lines, self.company_id
         )
@@ -210,17 +211,14 @@ class AccountMove(models.Model):
     def _billing_reverse(self, title, reason=None):
         """Return a draft credit note over the whole invoice, of today."""
         today = fields.Date.context_today(self)
-        return self._reverse_moves(
-            [
-                {
-                    "invoice_date": today,
-                    "date": today,
-                    "ref": f"{title}: {reason}" if reason else title,
-                    "billing_title": title,
-                }
-            ],
-            cancel=False,
-        )
+        values = {
+            "invoice_date": today,
+            "date": today,
+            "ref": f"{title}: {reason}" if reason else title,
+            "billing_title": title,
+        }
+        with trusting(self.env):
+            return self._reverse_moves([values], cancel=False)
 
     def _billing_reduce_to(self, amount):
         """Make a draft credit note come to an amount, taxes included."""
@@ -274,7 +272,8 @@ class AccountMove(models.Model):
             record, amount = line["record"], line["amount_total"]
             if self.currency_id.is_zero(amount):
                 continue
-            # What the invoice credited, its refund takes back.
+            # A line that lowered the invoice is negative here: its credit is taken
+            # back.
             is_credit = amount > 0
             title = self.billing_title
             if line["title"] != title:
@@ -297,6 +296,6 @@ class AccountMove(models.Model):
                     "site_id": origin.site_id.id if origin else False,
                 }
             )
-            record.billing_transaction_id = entry
+            trust(record).billing_transaction_id = entry
             entries += entry
         entries._set_invoiced(self)

@@ -2,10 +2,10 @@ from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.models import MAGIC_COLUMNS
-from odoo.tools import SQL, format_list
+from odoo.tools import SQL
 
 from ...const import BILLING_MOVE_TYPES
-from ...tools.trust import trust
+from ...tools.trust import trusting
 
 #: Who defines the fields that are judged here. What other addons keep on an invoice,
 #: as the state of an e-invoice, is theirs.
@@ -71,7 +71,7 @@ def will_change(record, vals, name):
     """
     field, value = record._fields[name], vals[name]
     if field.type == "one2many":
-        # What becomes of a line that stays is for the line to say.
+        # A change of a line is checked where the line is written.
         return any(
             not isinstance(command, (list, tuple)) or command[0] != Command.UPDATE
             for command in value or ()
@@ -145,7 +145,7 @@ class AccountMove(models.Model):
             )
             for payment in payments
         )
-        # They may be for other invoices as well.
+        # The payments may be for other invoices as well: what is left of all counts.
         left = sum(
             move.currency_id._convert(
                 move.amount_residual, self.currency_id, self.company_id, self.date
@@ -259,15 +259,6 @@ class AccountMove(models.Model):
             message += "\n" + self.env._("What would change: %(fields)s", fields=labels)
         raise UserError(message)
 
-    def _billing_list_labels(self, names):
-        return format_list(
-            self.env,
-            [
-                self._fields[name]._description_string(self.env)
-                for name in sorted(names)
-            ],
-        )
-
     # === ACTION METHODS === #
 
     def action_toggle_block_payment(self):
@@ -288,7 +279,8 @@ class AccountMove(models.Model):
 
     def _hash_moves(self, **kwargs):
         """Override of `account`: sealing writes what nobody else may."""
-        return super(AccountMove, trust(self))._hash_moves(**kwargs)
+        with trusting(self.env):
+            return super()._hash_moves(**kwargs)
 
 
 #: See `init` for what is not in here. The function asks for our transactions only when

@@ -88,7 +88,7 @@ class AccountMoveLine(models.Model):
             )
         result = super().write(vals)
         if "move_id" in vals:
-            # Nor may a line come from elsewhere.
+            # Nor may a line be moved to a numbered invoice from another one.
             self._billing_check_not_numbered()
         return result
 
@@ -108,7 +108,7 @@ class AccountMoveLine(models.Model):
         """Check that no line of a numbered invoice is added, changed or removed."""
         if is_trusted(self.env):
             return
-        # What a line says of its invoice can be written over; the invoice cannot.
+        # Ask the invoice, not `parent_state` of the line, which could be written over.
         for move, lines in self.grouped("move_id").items():
             if (
                 move.state != "draft"

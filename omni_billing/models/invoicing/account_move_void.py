@@ -2,7 +2,7 @@ from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ...const import BILLING_MOVE_TYPES
-from ...tools.trust import is_trusted, trust
+from ...tools.trust import is_trusted, trust, trusting
 from ...tools.values import check_text
 
 
@@ -55,7 +55,8 @@ class AccountMove(models.Model):
             if move._billing_needs_credit_note():
                 voided._billing_void_by_credit_note(reason)
             else:
-                trust(voided).button_cancel()
+                with trusting(self.env):
+                    voided.button_cancel()
             move._message_log(
                 body=self.env._(
                     "Void: %(reason)s. Transactions that are unbilled again: %(count)s",
@@ -65,7 +66,7 @@ class AccountMove(models.Model):
             )
         return True
 
-    def action_open_billing_void_wizard(self):
+    def action_billing_open_void(self):
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Void Invoice")
@@ -103,7 +104,8 @@ class AccountMove(models.Model):
                             invoice=move.reversed_entry_id.display_name,
                         )
                     )
-        return super(AccountMove, trust(self)).button_draft()
+        with trusting(self.env):
+            return super().button_draft()
 
     def button_cancel(self):
         """Override of `account` to release the transactions, whoever cancels."""
@@ -115,7 +117,8 @@ class AccountMove(models.Model):
         )
         if not is_trusted(self.env):
             ours.filtered(lambda move: move.state == "posted").button_draft()
-        result = super(AccountMove, trust(self)).button_cancel()
+        with trusting(self.env):
+            result = super().button_cancel()
         ours._billing_set_void()
         return result
 
@@ -190,36 +193,33 @@ class AccountMove(models.Model):
         self.ensure_one()
         today = fields.Date.context_today(self)
         self.company_id._billing_check_open(today, self.journal_id)
-        trust(self)._reverse_moves(
-            [
-                {
-                    "invoice_date": today,
-                    "date": today,
-                    "ref": self.env._(
-                        "Void of %(invoice)s: %(reason)s",
-                        invoice=self.name,
-                        reason=reason or self.env._("no reason given"),
-                    ),
-                    "billing_title": self._billing_translate(
-                        lambda env: env._("Void of %(invoice)s", invoice=self.name)
-                    ),
-                    "billing_date_start": self.billing_date_start,
-                    "billing_date_end": self.billing_date_end,
-                }
-            ],
-            cancel=True,
-        )
+        values = {
+            "invoice_date": today,
+            "date": today,
+            "ref": self.env._(
+                "Void of %(invoice)s: %(reason)s",
+                invoice=self.name,
+                reason=reason or self.env._("no reason given"),
+            ),
+            "billing_title": self._billing_translate(
+                lambda env: env._("Void of %(invoice)s", invoice=self.name)
+            ),
+            "billing_date_start": self.billing_date_start,
+            "billing_date_end": self.billing_date_end,
+        }
+        with trusting(self.env):
+            self._reverse_moves([values], cancel=True)
         self._billing_set_void()
 
     def _billing_set_void(self):
-        for move in trust(self):
+        for move in self:
             self.env["omni.billing.activity.log"]._log_moves(
                 "invoice_voided", move, note=self.env.context.get("billing_void_reason")
             )
             # sudo: whoever may cancel the invoice frees its transactions.
             move.sudo().billing_transaction_ids._release()
             title = move.billing_title or move.name or ""
-            move.write(
+            trust(move).write(
                 {
                     "billing_is_void": True,
                     "billing_title": move._billing_translate(

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from ...tools.memory import remember, remembering
+from ...tools.memo import remember, remembering
 from ...tools.trust import trust
 
 AMOUNT_FIELDS = ("amount_untaxed", "tax_amount", "amount_total")
@@ -247,7 +247,7 @@ class OmniBillingTransaction(models.Model):
                 for base_line in base_lines
             }
             total = sum(line["amount_total"] for line in amounts.values())
-            # The second time it is a credit note, whatever the rounding makes of it.
+            # Less than nothing is due: the second round computes the credit note.
             if currency.compare_amounts(total, 0) >= 0:
                 break
         remember(self.env, ("base lines", self._ids, sign), lambda: base_lines)
@@ -367,7 +367,8 @@ class OmniBillingTransaction(models.Model):
                 for name in AMOUNT_FIELDS
             )
         }
-        # The amounts stay what they are, or what is written here.
+        # A new state would have Odoo compute the amounts of the transaction alone; they
+        # stay what they are, or become what the invoice says.
         kept = [self._fields[name] for name in (*AMOUNT_FIELDS, "tax_percentage")]
         with self.env.protecting(kept, self):
             for invoice in invoices:
@@ -418,7 +419,8 @@ class OmniBillingTransaction(models.Model):
         # sudo: same reason, for the lines of the numbered invoice.
         lines = released.sudo().invoice_line_ids
         trust(lines).write({"billing_transaction_id": False})
-        # The unique index is to see it before the same transaction is billed again.
+        # At once: the index that lets no transaction be on two lines looks at the rows,
+        # and would refuse the next invoice.
         lines.flush_recordset(["billing_transaction_id"])
 
     def action_open_proforma_wizard(self):

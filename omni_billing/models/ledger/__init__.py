@@ -3,6 +3,7 @@ from . import (
     account_tax,
     ir_fields_converter,
     omni_billing_credit_type,
+    omni_billing_price_mixin,
     omni_billing_transaction,
     omni_billing_transaction_amounts,
     omni_billing_transaction_guard,

@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ...tools.memory import remember
+from ...tools.memo import remember
 
 
 class AccountFiscalPosition(models.Model):

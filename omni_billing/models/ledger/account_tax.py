@@ -56,7 +56,7 @@ class AccountTax(models.Model):
         return used | {tax_id for (tax_id,) in rows}
 
     @api.ondelete(at_uninstall=False)
-    def _unlink_except_on_transactions(self):
+    def _unlink_except_billing_transactions(self):
         # sudo: transactions of all companies count.
         Transaction = self.env["omni.billing.transaction"].sudo()
         if found := Transaction.search([("tax_ids", "in", self.ids)], limit=1):

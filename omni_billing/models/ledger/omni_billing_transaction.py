@@ -15,19 +15,12 @@ class OmniBillingTransaction(models.Model):
     """
 
     _name = "omni.billing.transaction"
-    _inherit = ["omni.billing.stats"]
+    _inherit = ["omni.billing.price.mixin", "omni.billing.stats"]
     _description = "Billing Transaction"
     _order = "date desc, id desc"
     _billing_open_filter = "unbilled"
     _check_company_auto = True
 
-    # Who entered it is not the customer's to read.
-    create_uid = fields.Many2one(
-        "res.users", string="Created by", readonly=True, groups="base.group_user"
-    )
-    write_uid = fields.Many2one(
-        "res.users", string="Last Updated by", readonly=True, groups="base.group_user"
-    )
     name = fields.Char(
         string="Title",
         compute="_compute_name",
@@ -44,19 +37,6 @@ class OmniBillingTransaction(models.Model):
         default="charge",
     )
     credit_type_id = fields.Many2one("omni.billing.credit.type", ondelete="restrict")
-    company_id = fields.Many2one(
-        "res.company",
-        required=True,
-        default=lambda self: self.env.company,
-    )
-    partner_id = fields.Many2one(
-        "res.partner",
-        string="Customer",
-        required=True,
-        index=True,
-        check_company=True,
-        ondelete="restrict",
-    )
     commercial_partner_id = fields.Many2one(
         related="partner_id.commercial_partner_id",
         string="Main Customer",
@@ -66,23 +46,12 @@ class OmniBillingTransaction(models.Model):
     date = fields.Date(
         string="Billing Date", required=True, default=fields.Date.context_today
     )
-    product_id = fields.Many2one(
-        "product.product",
-        check_company=True,
-        ondelete="restrict",
-        domain="[('sale_ok', '=', True)]",
-    )
     service_id = fields.Many2one(
         "omni.billing.service",
         check_company=True,
         index="btree_not_null",
         ondelete="restrict",
         domain="[('commercial_partner_id', '=', commercial_partner_id)]",
-    )
-    site_id = fields.Many2one(
-        "res.partner",
-        check_company=True,
-        domain="[('id', 'child_of', commercial_partner_id)]",
     )
     period_start = fields.Date(readonly=True, copy=False)
     period_end = fields.Date(readonly=True, copy=False)
@@ -104,14 +73,6 @@ class OmniBillingTransaction(models.Model):
     )
 
     # === Amounts, in the currency of the transaction === #
-    currency_id = fields.Many2one(
-        "res.currency",
-        compute="_compute_currency_id",
-        store=True,
-        readonly=False,
-        precompute=True,
-        required=True,
-    )
     retail_cost = fields.Monetary(
         compute="_compute_retail_cost",
         store=True,
@@ -121,18 +82,7 @@ class OmniBillingTransaction(models.Model):
         help="Always positive: the type says whether it is charged or credited.",
     )
     tax_included = fields.Boolean(
-        string="Taxes Included",
         help="The retail cost is what the customer pays, taxes included.",
-    )
-    tax_ids = fields.Many2many(
-        "account.tax",
-        string="Taxes",
-        compute="_compute_tax_ids",
-        store=True,
-        readonly=False,
-        precompute=True,
-        check_company=True,
-        domain="[('type_tax_use', '=', 'sale')]",
     )
     tax_percentage = fields.Float(
         string="Tax %",
@@ -286,13 +236,6 @@ class OmniBillingTransaction(models.Model):
             # F24: in the language of the user at creation, and never changed after.
             transaction.name = transaction.name or transaction.product_id.name
 
-    @api.depends("company_id")
-    def _compute_currency_id(self):
-        for transaction in self:
-            transaction.currency_id = (
-                transaction.currency_id or transaction.company_id.currency_id
-            )
-
     @api.depends("product_id")
     def _compute_retail_cost(self):
         for transaction in self:
@@ -310,23 +253,6 @@ class OmniBillingTransaction(models.Model):
                 fiscal_position=transaction._get_fiscal_position(),
             )
             transaction.retail_cost = transaction.currency_id.round(price)
-
-    @api.depends("product_id", "company_id")
-    def _compute_tax_ids(self):
-        """Take the product's taxes as the fiscal position maps them (F21).
-
-        Without a product the taxes are those that were entered, none by default.
-        """
-        positions = {}
-        for transaction in self:
-            if not transaction.product_id or transaction.state != "unbilled":
-                transaction.tax_ids = transaction.tax_ids
-                continue
-            key = transaction.company_id, transaction.partner_id
-            if key not in positions:
-                positions[key] = transaction._get_fiscal_position()
-            taxes = transaction._get_product_taxes()
-            transaction.tax_ids = positions[key].map_tax(taxes)
 
     @api.onchange("partner_id")
     def _onchange_partner_id(self):
@@ -426,7 +352,7 @@ class OmniBillingTransaction(models.Model):
 
     def action_open_invoice(self):
         self.ensure_one()
-        return self.invoice_id.action_open_billing_detail()
+        return self.invoice_id.action_billing_open_detail()
 
     # === BUSINESS METHODS - STATISTICS === #
 
@@ -451,13 +377,6 @@ class OmniBillingTransaction(models.Model):
 
     # === HELPERS === #
 
-    def _get_product_taxes(self):
-        self.ensure_one()
-        return self.product_id.taxes_id.filtered_domain(
-            self.env["account.tax"]._check_company_domain(self.company_id)
-        )
-
-    def _get_fiscal_position(self):
-        self.ensure_one()
-        Position = self.env["account.fiscal.position"].with_company(self.company_id)
-        return Position._get_fiscal_position(self.partner_id)
+    def _keeps_taxes(self):
+        """Override: once it is billed or void, it stays as it was."""
+        return super()._keeps_taxes() or self.state != "unbilled"

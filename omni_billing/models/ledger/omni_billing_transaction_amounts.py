@@ -3,7 +3,7 @@ from collections import defaultdict
 from odoo import api, models
 
 from ...const import LOWERING_TYPES
-from ...tools.memory import remember
+from ...tools.memo import remember
 
 
 class OmniBillingTransaction(models.Model):

@@ -1,12 +1,11 @@
 from odoo import api, models
-from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import format_list
+from odoo.exceptions import UserError, ValidationError
 
 from ...tools.money import has_excess_decimals
 from ...tools.trust import is_trusted, without_defaults
 from ...tools.values import check_new, check_values
 
-#: Written by business methods alone: they say where a transaction stands.
+#: They say where a transaction stands.
 STATE_FIELDS = {
     "state",
     "invoice_id",
@@ -56,20 +55,23 @@ ALWAYS_EDITABLE_FIELDS = {"site_id"}
 class OmniBillingTransaction(models.Model):
     """What may be entered, edited and deleted, and what never by hand."""
 
-    _inherit = "omni.billing.transaction"
+    _name = "omni.billing.transaction"
+    _inherit = ["omni.billing.transaction", "omni.billing.guard.mixin"]
 
     @api.model_create_multi
     def create(self, vals_list):
-        protected = set(STATE_FIELDS)
+        model = self
         if self.env.context.get("default_transaction_type") == "payment":
-            protected.add("transaction_type")
-        # Also when it is trusted: a dialog on an invoice has it as a default.
-        self = without_defaults(self, protected)  # noqa: PLW0642
+            # A list of payments has it in its context, and what is created from there
+            # is none, whoever writes it.
+            model = without_defaults(model, {"transaction_type"})
         if not is_trusted(self.env):
-            check_new(self, vals_list)
-            self._check_create_values(vals_list)
-            self._check_amounts(vals_list)
-        transactions = super().create(vals_list)
+            check_new(model, vals_list)
+            model._check_not_payments(vals_list)
+        model, vals_list = model._billing_guard_create(vals_list)
+        if not is_trusted(self.env):
+            model._check_amounts(vals_list)
+        transactions = super(OmniBillingTransaction, model).create(vals_list)
         transactions._mark_customers()
         self.env["omni.billing.activity.log"]._log_transactions(
             lambda transaction: transaction._get_added_action(), transactions
@@ -172,7 +174,12 @@ class OmniBillingTransaction(models.Model):
 
     # === CHECKS === #
 
-    def _check_create_values(self, vals_list):
+    @api.model
+    def _billing_get_state_fields(self):
+        """Override: where a transaction stands, and what it comes to."""
+        return super()._billing_get_state_fields() | STATE_FIELDS
+
+    def _check_not_payments(self, vals_list):
         for vals in vals_list:
             if vals.get("transaction_type") == "payment":
                 raise UserError(
@@ -181,15 +188,9 @@ class OmniBillingTransaction(models.Model):
                         " Pay Invoice."
                     )
                 )
-            forced = {
-                name
-                for name in STATE_FIELDS & vals.keys()
-                if vals[name] and (name, vals[name]) != ("state", "unbilled")
-            }
-            self._check_no_state_fields(forced)
 
     def _check_write_values(self, vals):
-        self._check_no_state_fields(STATE_FIELDS & vals.keys())
+        self._billing_guard_write(vals)
         entered = ENTERED_FIELDS & vals.keys()
         if not entered:
             return
@@ -215,30 +216,9 @@ class OmniBillingTransaction(models.Model):
                         "“%(title)s” is a credit: its %(fields)s cannot be edited."
                         " Void it and enter a new one.",
                         title=transaction.name,
-                        fields=format_list(
-                            self.env,
-                            [
-                                self._fields[name]._description_string(self.env)
-                                for name in sorted(locked)
-                            ],
-                        ),
+                        fields=self._billing_list_labels(locked),
                     )
                 )
-
-    def _check_no_state_fields(self, names):
-        if names:
-            raise AccessError(
-                self.env._(
-                    "%(fields)s cannot be set by hand: bill, void or pay instead.",
-                    fields=format_list(
-                        self.env,
-                        [
-                            self._fields[name]._description_string(self.env)
-                            for name in sorted(names)
-                        ],
-                    ),
-                )
-            )
 
     def _check_amounts(self, vals_list):
         """Refuse what the database would refuse with fewer words, or round away."""

@@ -6,8 +6,8 @@ from odoo.exceptions import ValidationError
 from odoo.models import fix_import_export_id_paths
 from odoo.tools import SQL, format_amount
 
+from ...tools.memo import remembering
 from ...tools.values import is_number, is_text
-from .ir_fields_converter import ImportCache
 
 #: What a row says that is billed: it cannot say something else the second time.
 BILLED_COLUMNS = {"transaction_type", "retail_cost", "currency_id", "partner_id"}
@@ -43,12 +43,12 @@ class OmniBillingTransaction(models.Model):
         kept, known = list(range(len(data))), {}
         if "external_ref" in fields and not {"id", ".id"} & set(fields):
             kept, known = self._find_new_rows(fields, data)
-        loader = self.with_context(billing_import_cache=ImportCache())
-        if faults := loader._find_changed_rows(fields, data, known):
-            return {"ids": False, "messages": faults, "nextrow": 0}
-        result = super(OmniBillingTransaction, loader).load(
-            fields, [data[index] for index in kept]
-        )
+        with remembering(self) as loader:
+            if faults := loader._find_changed_rows(fields, data, known):
+                return {"ids": False, "messages": faults, "nextrow": 0}
+            result = super(OmniBillingTransaction, loader).load(
+                fields, [data[index] for index in kept]
+            )
         # The caller counts in the rows that it gave.
         if result.get("nextrow"):
             kept.append(len(data))

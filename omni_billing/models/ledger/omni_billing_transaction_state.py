@@ -104,7 +104,8 @@ class OmniBillingTransaction(models.Model):
         """
         self.check_access("write")
         try:
-            # Others may refer to the rows, as the previews of colleagues do.
+            # Rows that only refer to these, as a colleague's preview does, are no
+            # reason to wait.
             self.lock_for_update(allow_referencing=True)
         except LockError as error:
             raise UserError(

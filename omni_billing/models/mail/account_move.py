@@ -4,6 +4,7 @@ from odoo.tools import format_amount, format_date, format_list
 
 from ...const import BILLING_MOVE_TYPES, UNPAID_STATES
 from ...tools.commit import commit
+from ...tools.renamed import formerly
 from .omni_billing_mail import STATES
 
 PDF_TYPE = "application/pdf"
@@ -263,7 +264,7 @@ class AccountMove(models.Model):
                 (move._billing_get_filename(), move._billing_get_pdf(), PDF_TYPE)
             ],
             "mailjet_template": self._billing_get_mailjet_template(kind, level),
-            "variables": move._prepare_mailjet_variables(),
+            "variables": move._billing_prepare_mailjet_variables(),
         }
 
     def _billing_get_mail_template(self, kind, level=None):
@@ -280,7 +281,8 @@ class AccountMove(models.Model):
             return level and level.mailjet_template or ""
         return self.company_id.billing_mailjet_template or ""
 
-    def _prepare_mailjet_variables(self):
+    @formerly("_prepare_mailjet_variables")  # until 19.0.2
+    def _billing_prepare_mailjet_variables(self):
         """Return the variables of Mailjet's template (F115). Hook."""
         self.ensure_one()
         return {

@@ -11,6 +11,7 @@ from ...exceptions import GatewayRefused, GatewayUnknown
 from ...gateways import mailjet_messages as mailjet
 from ...tools.commit import commit, rollback
 from ...tools.mail_states import BAD, follow, sum_up
+from ...tools.notice import notice, reload
 
 _logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class OmniBillingMail(models.Model):
 
     def _create_odoo_mail(self, content):
         """Make Odoo's message in a state in which nobody else sends it."""
-        # What was left of an earlier try is not to be sent beside this one.
+        # An earlier try may have left its message: only one may be sent.
         self.mail_id.unlink()
         self.mail_id = self.env["mail.mail"].create(
             {
@@ -92,7 +93,7 @@ class OmniBillingMail(models.Model):
 
     def _send_by_odoo(self):
         message = self.mail_id
-        # Not committed: after a crash nobody finds it ready to be sent.
+        # Not committed before it is sent: after a crash Odoo's queue does not find it.
         message.state = "outgoing"
         try:
             message.send()
@@ -135,13 +136,13 @@ class OmniBillingMail(models.Model):
 
     def _find_out_from_odoo(self):
         if self.mail_id.state == "outgoing":
-            # In Odoo's own queue, which has a pace of its own.
+            # Somebody had Odoo's own queue send it: ask again later what came of it.
             self.write({"next_try": fields.Datetime.now() + MAIL_GRACE, "starts": 0})
         elif self.mail_id.state == "sent":
             self._set_sent()
         elif self.mail_id.failure_type:
             self._set_failed(self.mail_id.failure_type, self.mail_id.failure_reason)
-            # Ours is the one to send again.
+            # To try again is for our queue alone, not for Odoo's button on its message.
             self.mail_id.unlink()
         else:
             # A mail server cannot be asked, and an invoice is not sent twice.
@@ -274,13 +275,13 @@ class OmniBillingMail(models.Model):
     def _follow_events(self, events):
         """Take over what Mailjet told of the message, in whatever order it came."""
         self.ensure_one()
-        # An event of a message whose answer was lost: it was sent.
+        # Where Mailjet's answer was lost, its event tells that it took the message.
         self._set_sent()
         for recipient in self.recipient_ids:
             told = events.filtered(
                 lambda event, recipient=recipient: event.email == recipient.email
             )
-            # Events of long ago are let go; what they told stays.
+            # Events are deleted after a while; what earlier ones told stays.
             if told:
                 recipient.state, recipient.error = follow(
                     (event.time, event.kind, event._explain()) for event in told
@@ -377,16 +378,7 @@ class OmniBillingMail(models.Model):
                 if is_reminder
                 else self.env._("Invoice e-mail sent successfully")
             )
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": kind,
-                "message": message,
-                "sticky": kind == "danger",
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
+        return notice(message, kind, sticky=kind == "danger", after=reload())
 
 
 def _get_address(partner):

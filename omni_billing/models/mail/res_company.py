@@ -9,6 +9,7 @@ from odoo.tools import email_normalize
 from ... import gateways
 from ...const import HOOK_USER
 from ...exceptions import GatewayRefused, GatewayUnknown
+from ...tools.notice import notice
 
 _logger = logging.getLogger(__name__)
 
@@ -151,11 +152,4 @@ class ResCompany(models.Model):
             raise UserError(
                 self.env._("Mailjet did not take it: %(error)s", error=error)
             ) from error
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": self.env._("Mailjet tells what becomes of messages now."),
-            },
-        }
+        return notice(self.env._("Mailjet tells what becomes of messages now."))

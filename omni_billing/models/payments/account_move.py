@@ -1,6 +1,6 @@
 from collections import defaultdict
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
@@ -27,6 +27,10 @@ class AccountMove(models.Model):
         copy=False,
         help="The receipt or card payment that paid the invoice.",
     )
+
+    @api.model
+    def _billing_get_state_fields(self):
+        return super()._billing_get_state_fields() | {"billing_payment_reference"}
 
     # === ACTION METHODS === #
 

@@ -43,7 +43,7 @@ class AccountPartialReconcile(models.Model):
         Transaction = self.env["omni.billing.transaction"].sudo()
         receipts = Transaction.search([("partial_id", "in", self.ids)])
         invoices = receipts.invoice_id
-        trust(receipts)._set_void(reason=self.env._("The payment was unreconciled"))
+        receipts._set_void(reason=self.env._("The payment was unreconciled"))
         # Odoo may delete the invoice after this.
         trust(receipts).invoice_id = False
         result = super().unlink()
@@ -134,15 +134,18 @@ class AccountPartialReconcile(models.Model):
 
     def _billing_create_receipts(self):
         values = [
-            values for partial in self if (values := partial._prepare_receipt_values())
+            values
+            for partial in self
+            if (values := partial._billing_prepare_receipt_values())
         ]
         if not values:
             return
         # sudo: an accountant who reconciles may have no rights on transactions.
-        receipts = trust(self.env["omni.billing.transaction"].sudo()).create(values)
+        Transaction = self.env["omni.billing.transaction"].sudo()
+        receipts = trust(Transaction).create(values).with_env(Transaction.env)
         receipts.invoice_id._billing_update_payment_reference()
 
-    def _prepare_receipt_values(self):
+    def _billing_prepare_receipt_values(self):
         """Return the ledger entry of this reconciliation, none if no money moved.
 
         Money is a payment, or a line of a bank statement. A credit note set against

@@ -135,7 +135,7 @@ class AccountPayment(models.Model):
         return super().write(vals)
 
     @api.ondelete(at_uninstall=False)
-    def _unlink_except_taken(self):
+    def _unlink_except_billing_taken(self):
         """What Stripe moved is not deleted either."""
         for payment in self:
             if payment._billing_is_taken() and not is_trusted(self.env):

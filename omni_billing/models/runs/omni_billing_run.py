@@ -5,9 +5,9 @@ from odoo.tools import format_amount, format_date, format_list
 
 from ...const import MAX_TITLE_LENGTH
 from ...tools.pace import estimate_pace
-from ...tools.trust import is_trusted, trust, without_defaults
+from ...tools.trust import is_trusted, trust
 
-#: Written by business methods alone: how far the run is.
+#: How far the run is.
 STATE_FIELDS = {
     "state",
     "is_prepared",
@@ -32,7 +32,11 @@ class OmniBillingRun(models.Model):
     """
 
     _name = "omni.billing.run"
-    _inherit = ["omni.billing.run.selection", "mail.thread"]
+    _inherit = [
+        "omni.billing.guard.mixin",
+        "omni.billing.run.selection",
+        "mail.thread",
+    ]
     _description = "Billing Run"
     _order = "id desc"
     _check_company_auto = True
@@ -199,19 +203,14 @@ class OmniBillingRun(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        if not is_trusted(self.env):
-            self = without_defaults(self, STATE_FIELDS)  # noqa: PLW0642
-            for vals in vals_list:
-                self._check_no_state_fields(
-                    {k: v for k, v in vals.items() if (k, v) != ("state", "draft")}
-                )
-        return super().create(vals_list)
+        model, vals_list = self._billing_guard_create(vals_list)
+        return super(OmniBillingRun, model).create(vals_list)
 
     def write(self, vals):
         """Override: what a run is about is fixed when it begins."""
         if is_trusted(self.env):
             return super().write(vals)
-        self._check_no_state_fields(vals)
+        self._billing_guard_write(vals)
         # Messages, activities and followers are not about the run itself.
         changed = {
             name
@@ -240,11 +239,15 @@ class OmniBillingRun(models.Model):
                 )
             )
 
-    def _check_no_state_fields(self, vals):
-        if any(vals.get(name) for name in STATE_FIELDS):
-            raise AccessError(
-                self.env._("The state of a run cannot be set by hand: use its buttons.")
-            )
+    @api.model
+    def _billing_get_state_fields(self):
+        """Override: how far the run is."""
+        return super()._billing_get_state_fields() | STATE_FIELDS
+
+    def _billing_raise_state_fields(self, names):
+        raise AccessError(
+            self.env._("The state of a run cannot be set by hand: use its buttons.")
+        )
 
     def _forget_lines(self):
         """A check is void when what was checked changes."""

@@ -141,7 +141,8 @@ class OmniBillingRun(models.Model):
             # Another process was faster.
             return
         Line = self.env["omni.billing.run.line"]
-        # What a check found may have changed; nothing is billed before this.
+        # The lines of a check are as of then. No line has an invoice yet, as billing
+        # begins after this.
         self.line_ids.unlink()
         groups = self.env["omni.billing.transaction"]._read_group(
             self._get_transaction_domain(), ["commercial_partner_id", "currency_id"]
@@ -249,7 +250,7 @@ class OmniBillingRun(models.Model):
                 for other in line.create([common | values for values in others]):
                     batches.append((other, mine[other.grouping_key]))
             batches.append((line, mine.get(line.grouping_key or "", [])))
-        # What is read of one is read of all.
+        # With one prefetch: a field of one is read for all in one query.
         together = transactions.ids
         return [
             (line, Transaction.browse(ids).with_prefetch(together))

@@ -82,7 +82,7 @@ class OmniBillingRunLine(models.Model):
 
     def action_open_invoice(self):
         self.ensure_one()
-        return self.invoice_id.action_open_billing_detail()
+        return self.invoice_id.action_billing_open_detail()
 
     def action_open_transactions(self):
         """Open what the customer has unbilled."""

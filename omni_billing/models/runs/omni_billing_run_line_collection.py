@@ -6,6 +6,7 @@ from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ...tools.commit import savepoint
+from ...tools.explain import explain
 
 _logger = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class OmniBillingRunLine(models.Model):
             if not isinstance(error, UserError):
                 _logger.warning("%s is not sent: %r", self.invoice_id, error)
             self.write(
-                {"email_state": "failed", "email_error": self.run_id._explain(error)}
+                {"email_state": "failed", "email_error": explain(self.env, error)}
             )
         else:
             self.write({"email_state": "queued", "email_error": False})

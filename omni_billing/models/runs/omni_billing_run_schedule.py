@@ -131,7 +131,7 @@ class OmniBillingRunSchedule(models.Model):
         self.invalidate_recordset()
         run = trust(self.env["omni.billing.run"]).create(self._prepare_run_values())
         self.last_date = self.next_date
-        run._begin("running")
+        run.with_env(self.env)._begin("running")
 
     def _prepare_run_values(self):
         """Return the values of the next run. Hook."""

@@ -19,17 +19,11 @@ class OmniBillingService(models.Model):
     """
 
     _name = "omni.billing.service"
+    _inherit = ["omni.billing.price.mixin"]
     _description = "Billing Service"
     _order = "partner_id, name"
     _check_company_auto = True
 
-    # Who entered it is not the customer's to read.
-    create_uid = fields.Many2one(
-        "res.users", string="Created by", readonly=True, groups="base.group_user"
-    )
-    write_uid = fields.Many2one(
-        "res.users", string="Last Updated by", readonly=True, groups="base.group_user"
-    )
     name = fields.Char(
         compute="_compute_name",
         store=True,
@@ -38,36 +32,14 @@ class OmniBillingService(models.Model):
         required=True,
     )
     active = fields.Boolean(default=True)
-    company_id = fields.Many2one(
-        "res.company",
-        required=True,
-        index=True,
-        default=lambda self: self.env.company,
-    )
-    partner_id = fields.Many2one(
-        "res.partner",
-        string="Customer",
-        required=True,
-        index=True,
-        check_company=True,
-        ondelete="restrict",
-    )
+    company_id = fields.Many2one(index=True)
     commercial_partner_id = fields.Many2one(
         related="partner_id.commercial_partner_id", store=True, index=True
     )
     site_id = fields.Many2one(
-        "res.partner",
-        check_company=True,
-        domain="[('id', 'child_of', commercial_partner_id)]",
-        help="Where the service is used: an address of the customer.",
+        help="Where the service is used: an address of the customer."
     )
-    product_id = fields.Many2one(
-        "product.product",
-        check_company=True,
-        ondelete="restrict",
-        domain="[('sale_ok', '=', True)]",
-        help="Its recurring price and period are proposed.",
-    )
+    product_id = fields.Many2one(help="Its recurring price and period are proposed.")
     transaction_ids = fields.One2many(
         "omni.billing.transaction",
         "service_id",
@@ -76,14 +48,6 @@ class OmniBillingService(models.Model):
     )
 
     # === Price === #
-    currency_id = fields.Many2one(
-        "res.currency",
-        compute="_compute_currency_id",
-        store=True,
-        readonly=False,
-        precompute=True,
-        required=True,
-    )
     quantity = fields.Float(default=1.0, required=True, digits="Product Unit")
     price_unit = fields.Float(
         string="Price",
@@ -103,18 +67,7 @@ class OmniBillingService(models.Model):
         digits="Product Price",
         help="Charged once, on the day of the start.",
     )
-    tax_ids = fields.Many2many(
-        "account.tax",
-        string="Taxes",
-        compute="_compute_tax_ids",
-        store=True,
-        readonly=False,
-        precompute=True,
-        check_company=True,
-        domain="[('type_tax_use', '=', 'sale')]",
-    )
     tax_included = fields.Boolean(
-        string="Taxes Included",
         help="The price is what the customer pays, taxes included.",
     )
     change_ids = fields.One2many(
@@ -260,11 +213,6 @@ class OmniBillingService(models.Model):
         for service in self.filtered("product_id"):
             service.name = service.name or service.product_id.name
 
-    @api.depends("company_id")
-    def _compute_currency_id(self):
-        for service in self:
-            service.currency_id = service.currency_id or service.company_id.currency_id
-
     @api.depends("product_id")
     def _compute_from_product(self):
         """Propose what the product says; what was entered stays (F185)."""
@@ -292,21 +240,10 @@ class OmniBillingService(models.Model):
         today = fields.Date.context_today(self)
         return source._convert(price, currency, company, today)
 
-    @api.depends("product_id", "company_id", "partner_id")
+    @api.depends("partner_id")
     def _compute_tax_ids(self):
-        Position = self.env["account.fiscal.position"]
-        for service in self:
-            if not service.product_id:
-                service.tax_ids = service.tax_ids
-                continue
-            company = service.company_id
-            position = Position.with_company(company)._get_fiscal_position(
-                service.partner_id
-            )
-            taxes = service.product_id.taxes_id.filtered_domain(
-                self.env["account.tax"]._check_company_domain(company)
-            )
-            service.tax_ids = position.map_tax(taxes)
+        """Override: a service may go over to another customer."""
+        return super()._compute_tax_ids()
 
     @api.depends(
         "unit", "date_start", "date_end", "suspended_from", "suspended_to", "partner_id"

@@ -1,11 +1,9 @@
 from odoo import api, models
 from odoo.exceptions import UserError
-from odoo.tools import format_date, format_list
+from odoo.tools import format_date
 
-from ...tools.trust import is_trusted, without_defaults
+from ...tools.trust import is_trusted
 
-#: Where a service stands with its charges: written by business methods alone.
-STATE_FIELDS = {"is_setup_charged", "problem"}
 #: What periods were cut and priced with; once charged, a new service takes over.
 BASIC_FIELDS = {
     "company_id",
@@ -26,29 +24,31 @@ BASIC_FIELDS = {
 class OmniBillingService(models.Model):
     """What stays as it is once periods were charged."""
 
-    _inherit = "omni.billing.service"
+    _name = "omni.billing.service"
+    _inherit = ["omni.billing.service", "omni.billing.guard.mixin"]
 
     # === CRUD METHODS === #
 
     @api.model_create_multi
     def create(self, vals_list):
-        if not is_trusted(self.env):
-            self = without_defaults(self, STATE_FIELDS)  # noqa: PLW0642
-            for vals in vals_list:
-                self._check_no_state_fields(vals)
-        return super().create(vals_list)
+        model, vals_list = self._billing_guard_create(vals_list)
+        return super(OmniBillingService, model).create(vals_list)
 
     def write(self, vals):
+        self._billing_guard_write(vals)
         if not is_trusted(self.env):
-            self._check_no_state_fields(vals)
             self._check_not_charged(vals)
         return super().write(vals)
 
-    def _check_no_state_fields(self, vals):
-        if any(vals.get(name) for name in STATE_FIELDS):
-            raise UserError(
-                self.env._("What was charged cannot be set by hand: it is counted.")
-            )
+    @api.model
+    def _billing_get_state_fields(self):
+        """Override: where a service stands with its charges."""
+        return super()._billing_get_state_fields() | {"is_setup_charged", "problem"}
+
+    def _billing_raise_state_fields(self, names):
+        raise UserError(
+            self.env._("What was charged cannot be set by hand: it is counted.")
+        )
 
     def _check_not_charged(self, vals):
         """Refuse what would change the meaning of the periods that were charged."""
@@ -66,13 +66,7 @@ class OmniBillingService(models.Model):
                         " quantity; otherwise end it, and add a new service.",
                         service=service.name,
                         date=format_date(self.env, service.charged_until),
-                        fields=format_list(
-                            self.env,
-                            [
-                                self._fields[name]._description_string(self.env)
-                                for name in changed
-                            ],
-                        ),
+                        fields=self._billing_list_labels(changed),
                     )
                 )
 

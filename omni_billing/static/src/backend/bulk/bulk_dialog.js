@@ -132,7 +132,7 @@ export class BulkDialog extends Component {
     open(failure) {
         return this.action.doActionButton({
             type: "object",
-            name: "action_open_billing_detail",
+            name: "action_billing_open_detail",
             resModel: "account.move",
             resId: failure.id,
             resIds: [failure.id],

@@ -2,10 +2,10 @@
 
 from contextlib import contextmanager
 
-_KEY = "omni_billing_memory"
+_KEY = "omni_billing_memo"
 
 
-class Memory:
+class Memo:
     """What was looked up. Odoo compares contexts often, and value by value: an object
     that is equal to itself alone costs nothing there, a dict would.
     """
@@ -17,19 +17,19 @@ class Memory:
 @contextmanager
 def remembering(records):
     """Give the records in a context in which :func:`remember` remembers."""
-    memory = Memory()
+    memo = Memo()
     try:
-        yield records.with_context(**{_KEY: memory})
+        yield records.with_context(**{_KEY: memo})
     finally:
         # What is remembered leads back here: it would wait for the garbage collector.
-        memory.found.clear()
+        memo.found.clear()
 
 
 def remember(env, key, find):
     """Return ``find()``, called once for the key where ``env`` remembers."""
-    memory = env.context.get(_KEY)
-    if not isinstance(memory, Memory):
+    memo = env.context.get(_KEY)
+    if not isinstance(memo, Memo):
         return find()
-    if key not in memory.found:
-        memory.found[key] = find()
-    return memory.found[key]
+    if key not in memo.found:
+        memo.found[key] = find()
+    return memo.found[key]

@@ -1,0 +1,100 @@
+from odoo import api, fields, models
+
+
+class OmniBillingPriceMixin(models.AbstractModel):
+    """What a customer is charged for something: currency and taxes."""
+
+    _name = "omni.billing.price.mixin"
+    _description = "Price of a Customer"
+
+    # Who entered it is not the customer's to read.
+    create_uid = fields.Many2one(
+        "res.users", string="Created by", readonly=True, groups="base.group_user"
+    )
+    write_uid = fields.Many2one(
+        "res.users", string="Last Updated by", readonly=True, groups="base.group_user"
+    )
+    company_id = fields.Many2one(
+        "res.company",
+        required=True,
+        default=lambda self: self.env.company,
+    )
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        required=True,
+        index=True,
+        check_company=True,
+        ondelete="restrict",
+    )
+    site_id = fields.Many2one(
+        "res.partner",
+        check_company=True,
+        domain="[('id', 'child_of', commercial_partner_id)]",
+    )
+    product_id = fields.Many2one(
+        "product.product",
+        check_company=True,
+        ondelete="restrict",
+        domain="[('sale_ok', '=', True)]",
+    )
+    currency_id = fields.Many2one(
+        "res.currency",
+        compute="_compute_currency_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    tax_ids = fields.Many2many(
+        "account.tax",
+        string="Taxes",
+        compute="_compute_tax_ids",
+        store=True,
+        readonly=False,
+        precompute=True,
+        check_company=True,
+        domain="[('type_tax_use', '=', 'sale')]",
+    )
+    tax_included = fields.Boolean(string="Taxes Included")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("company_id")
+    def _compute_currency_id(self):
+        for record in self:
+            record.currency_id = record.currency_id or record.company_id.currency_id
+
+    @api.depends("product_id", "company_id")
+    def _compute_tax_ids(self):
+        """Take the product's taxes as the fiscal position maps them (F21).
+
+        Without a product the taxes are those that were entered, none by default.
+        """
+        positions = {}
+        for record in self:
+            if not record.product_id or record._keeps_taxes():
+                record.tax_ids = record.tax_ids
+                continue
+            key = record.company_id, record.partner_id
+            if key not in positions:
+                positions[key] = record._get_fiscal_position()
+            record.tax_ids = positions[key].map_tax(record._get_product_taxes())
+
+    # === HELPERS === #
+
+    def _keeps_taxes(self):
+        """Whether the taxes stay, whatever becomes of the product. Hook."""
+        self.ensure_one()
+        return False
+
+    def _get_product_taxes(self):
+        self.ensure_one()
+        return self.product_id.taxes_id.filtered_domain(
+            self.env["account.tax"]._check_company_domain(self.company_id)
+        )
+
+    def _get_fiscal_position(self):
+        self.ensure_one()
+        Position = self.env["account.fiscal.position"].with_company(self.company_id)
+        return Position._get_fiscal_position(self.partner_id)
