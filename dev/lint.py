@@ -17,7 +17,7 @@ TESTS = True
 CORE = False
 
 ADDON_NAMES = [folder.name for folder in paths.ADDONS]
-SOURCES = (*ADDON_NAMES, "tests", "dev", "conftest.py")
+SOURCES = (*ADDON_NAMES, "strict_stripe", "tests", "dev", "conftest.py")
 TEXT = {
     *(".py", ".xml", ".csv", ".js", ".scss", ".css", ".md", ".rst", ".txt", ".sql"),
     *(".toml", ".yaml", ".yml", ".html"),

@@ -18,7 +18,8 @@ from dev.console import Failure, say
 from dev.templates import Templates
 from dev.workspace import Workspace
 
-UNIT_TESTS = "tests/unit"
+#: Without a database; the Stripe of the tests is a package with tests of its own.
+UNIT_TESTS = ("tests/unit", "strict_stripe/tests")
 E2E_TESTS = "tests/e2e"
 FAULT_TESTS = "tests/faults"
 ATTACK_TESTS = "tests/attacks"
@@ -219,7 +220,7 @@ class Runner:
 
     def _pytest_unit(self, part: str, *options: str) -> Result:
         environment = {**os.environ, "PYTHONPATH": str(self._core.python_path)}
-        return self._pytest(part, environment, "-p", "no:odoo", *options, UNIT_TESTS)
+        return self._pytest(part, environment, "-p", "no:odoo", *options, *UNIT_TESTS)
 
     def _pytest_odoo(
         self,

@@ -17,9 +17,9 @@ import pytest
 from dev import core, paths, server
 from dev.templates import PREFIX
 from dev.workspace import Workspace
+from strict_stripe import PUBLISHABLE_KEY, SECRET_KEY, StripeServer
 from tests.attacks.people import Person
 from tests.attacks.world import PASSWORD, World
-from tests.fakes.stripe_server import PUBLISHABLE_KEY, SECRET_KEY, StripeServer
 
 if TYPE_CHECKING:
     import stripe as stripe_sdk

@@ -16,7 +16,7 @@ import pytest
 from dev import core, paths
 from dev.templates import PREFIX
 from dev.workspace import Workspace
-from tests.fakes.stripe_server import SECRET_KEY, StripeServer
+from strict_stripe import SECRET_KEY, StripeServer
 from tests.faults.harness import Subject
 
 #: The template of the database, and the jobs, the one that works on events first.

@@ -11,8 +11,8 @@ import pytest
 from dev import core, paths, server
 from dev.templates import PREFIX
 from dev.workspace import Workspace, with_path
+from strict_stripe import SECRET_KEY, StripeServer
 from tests.fakes.smtp_server import SmtpServer
-from tests.fakes.stripe_server import SECRET_KEY, StripeServer
 from tests.queue import steps
 from tests.queue.office import Office
 

@@ -5,9 +5,9 @@ import json
 import pytest
 import requests
 
+from strict_stripe import WEBHOOK_SECRET, sign
 from tests.attacks.people import Refused, refused
 from tests.attacks.test_twice import WAYS
-from tests.fakes.stripe_server import WEBHOOK_SECRET, sign
 
 
 def _post_event(world, kind, values):

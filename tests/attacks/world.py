@@ -19,8 +19,8 @@ from typing import Any
 
 import requests
 
+from strict_stripe import PUBLISHABLE_KEY, StripeServer
 from tests.attacks.people import SECONDS, Person
-from tests.fakes.stripe_server import PUBLISHABLE_KEY, StripeServer
 
 PASSWORD = "open sesame"
 #: How often jobs are run for events that wait: each run takes as many as it likes.

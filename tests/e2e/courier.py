@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dev.pytest_e2e import DemoServer, Rpc
+from strict_stripe import WEBHOOK_SECRET, StripeServer
 from tests.fakes.endpoint import Endpoint
-from tests.fakes.stripe_server import WEBHOOK_SECRET, StripeServer
 
 #: Seconds after which Stripe tells: about when its answer is written.
 DELAY = 0.1

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from screens import CustomerPage, InvoiceList, is_told
 from stories import add_customer, bill, changed, charge, invite, parameters
 
-from tests.fakes.stripe_server import WEBHOOK_SECRET, StripeServer
+from strict_stripe import WEBHOOK_SECRET, StripeServer
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ import stripe as stripe_sdk
 
 from dev import paths
 from dev.system import die_with_parent
-from tests.fakes.stripe_server import SECRET_KEY, StripeServer
+from strict_stripe import SECRET_KEY, StripeServer
 from tests.faults.courier import AFTER, Courier, let_come, one_job
 
 ANSWER_SECONDS = 180

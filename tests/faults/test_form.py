@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 import requests
 
-from tests.fakes.stripe_server import PUBLISHABLE_KEY
+from strict_stripe import PUBLISHABLE_KEY
 from tests.faults.catalogue import OFTEN
 from tests.faults.harness import PRICE, Case, Task, Wish, new_case
 

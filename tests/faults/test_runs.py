@@ -7,7 +7,7 @@ import random
 import pytest
 import stripe as stripe_sdk
 
-from tests.fakes.stripe_server import SECRET_KEY
+from strict_stripe import SECRET_KEY
 from tests.faults.catalogue import PATHS
 from tests.faults.runs import STEPS
 
@@ -35,6 +35,16 @@ def start(runs, **values):
 
 def work(runs, **options):
     return runs.start("work", is_job=True, **options)
+
+
+def work_both(runs, step):
+    """Have one process stop at a step until another waits for it; then both end."""
+    first = work(runs, stop=step).wait_until_stopped()
+    second = work(runs)
+    runs.wait_for_lock(second)
+    first.go_on()
+    first.result().expect()
+    second.result().expect()
 
 
 def finish(runs, limit=10):
@@ -89,12 +99,7 @@ def test_killed_at_any_statement_the_run_goes_on(runs, customers):
 @pytest.mark.parametrize("step", ["created", "marked", "second chunk"])
 def test_two_processes_share_one_run(runs, customers, step):
     run = start(runs)
-    first = work(runs, stop=step).wait_until_stopped()
-    second = work(runs)
-    runs.wait_for_lock(second)
-    first.go_on()
-    first.result().expect()
-    second.result().expect()
+    work_both(runs, step)
     finish(runs)
     check_all_billed(runs, customers, [run])
 
@@ -113,12 +118,7 @@ def test_process_killed_while_another_waits_for_it(runs, customers):
 @pytest.mark.parametrize("step", ["prepared", "created", "second chunk"])
 def test_two_runs_of_the_same_customers_at_once(runs, customers, step):
     one, other = start(runs), start(runs)
-    first = work(runs, stop=step).wait_until_stopped()
-    second = work(runs)
-    runs.wait_for_lock(second)
-    first.go_on()
-    first.result().expect()
-    second.result().expect()
+    work_both(runs, step)
     finish(runs)
     check_all_billed(runs, customers, [one, other])
 
@@ -284,12 +284,7 @@ def test_killed_while_a_card_is_charged(runs, stripe, cards, step):
 @pytest.mark.parametrize("step", ["before the call", "answered", "uncommitted"])
 def test_two_processes_charge_the_same_customers(runs, stripe, cards, step):
     run = start(runs, is_charge=True)
-    first = work(runs, stop=step).wait_until_stopped()
-    second = work(runs)
-    runs.wait_for_lock(second)
-    first.go_on()
-    first.result().expect()
-    second.result().expect()
+    work_both(runs, step)
     settle(runs)
     check_charged_once(runs, stripe, cards, run)
 

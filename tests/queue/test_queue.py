@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import stripe as stripe_sdk
 
-from tests.fakes.stripe_server import SECRET_KEY
+from strict_stripe import SECRET_KEY
 from tests.queue.office import NO_ACTIONS
 from tests.queue.steps import CHARGES, CHUNK, JOBS, PDFS
 

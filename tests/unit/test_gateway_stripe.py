@@ -16,7 +16,7 @@ from odoo.addons.omni_billing.gateways import stripe_answers
 from odoo.addons.omni_billing.gateways.stripe import StripeGateway
 from odoo.addons.omni_billing.gateways.stripe_answers import DATABASE, REFERENCE
 
-from tests.fakes.stripe_server import StripeServer
+from strict_stripe import StripeServer
 
 INTENTS = ("POST", "/v1/payment_intents")
 #: As Odoo keeps times: in UTC, without saying so.
@@ -304,7 +304,7 @@ def test_sdk_knows_all_that_is_sent(gateway, server, customer):
     """An upgrade of the SDK, or of the version that we speak, is looked at here.
 
     The server holds each request to the SDK's types, name by name and value by value,
-    whatever test sends it (test_stripe_types.py).
+    whatever test sends it (strict_stripe/typed.py).
     """
     assert module.API_VERSION == stripe.api_version
     use_all(gateway, customer)
@@ -476,7 +476,7 @@ def test_nobody_there_is_unknown(gateway, server, customer):
 
 
 def test_events_need_a_right_signature(server):
-    from tests.fakes.stripe_server import sign
+    from strict_stripe import sign
 
     payload = b'{"id": "evt_1", "object": "event", "type": "payment_intent.succeeded"}'
     good = sign(payload, "whsec_test")

@@ -1,8 +1,4 @@
-"""A Stripe for tests: ``python -m tests.fakes.stripe_server --port 8420``.
-
-From a test, use ``StripeServer``. What it does, and where Stripe says so, is in the
-modules of ``strict_stripe``.
-"""
+"""A Stripe for tests; prints as JSON where it listens, and where it is controlled."""
 
 from __future__ import annotations
 
@@ -11,30 +7,16 @@ import asyncio
 import signal
 import sys
 
-from tests.fakes.strict_stripe.controller import (
-    PUBLISHABLE_KEY,
-    SECRET_KEY,
-    WEBHOOK_SECRET,
-    Hold,
-    StripeServer,
-    StripeServerError,
-)
-from tests.fakes.strict_stripe.signature import sign
-
-__all__ = [
-    "PUBLISHABLE_KEY",
-    "SECRET_KEY",
-    "WEBHOOK_SECRET",
-    "Hold",
-    "StripeServer",
-    "StripeServerError",
-    "sign",
-]
+from . import PUBLISHABLE_KEY, SECRET_KEY
+from .account import Account
+from .server import run
 
 
 def main() -> None:
     """Serve until stopped."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m strict_stripe", description=__doc__
+    )
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--secret-key", default=SECRET_KEY)
     parser.add_argument("--publishable-key", default=PUBLISHABLE_KEY)
@@ -46,10 +28,6 @@ def main() -> None:
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    # Only the server needs localstripe; tests that speak to it do not.
-    from tests.fakes.strict_stripe.account import Account
-    from tests.fakes.strict_stripe.server import run
-
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

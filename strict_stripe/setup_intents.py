@@ -21,11 +21,9 @@ from .confirmation import (
     Intent,
     card_error,
     check_client_secret,
-    check_ready,
-    chosen_method,
     last_error,
 )
-from .customers import Customer, find_customer
+from .customers import Customer
 from .errors import RefusedError, StripeError
 from .parameters import (
     CREATED,
@@ -40,7 +38,6 @@ from .parameters import (
     string,
     text_of,
 )
-from .payment_intents import Seen
 from .payment_methods import TYPED_IN_INTENT, PaymentMethod, attach
 from .resources import Listing, Resource
 
@@ -66,6 +63,7 @@ class SetupIntent(Intent):
     noun = "setup_intent"
     prefix = "seti_"
     expandable = frozenset({"customer", "payment_method"})
+    public = PUBLIC
 
     def __init__(self, call: Call) -> None:
         super().__init__(call)
@@ -75,10 +73,6 @@ class SetupIntent(Intent):
         self.metadata = merged({}, call.params.get("metadata"))
         self.single_use_mandate = None
         self.usage = call.params.get("usage", "off_session")
-
-
-def _answer(call: Call, intent: SetupIntent) -> Resource:
-    return Seen(intent, PUBLIC) if call.is_publishable else intent
 
 
 @endpoint(
@@ -100,8 +94,7 @@ def _answer(call: Call, intent: SetupIntent) -> Resource:
     use_stripe_sdk=boolean,
 )
 def create_setup_intent(call: Call) -> SetupIntent:
-    confirms = call.params.get("confirm", False)
-    if "return_url" in call.params and not confirms:
+    if "return_url" in call.params and not call.params.get("confirm"):
         raise RefusedError(
             400,
             "The parameter `return_url` cannot be passed when creating a SetupIntent "
@@ -109,18 +102,7 @@ def create_setup_intent(call: Call) -> SetupIntent:
             param="return_url",
         )
     intent = SetupIntent(call)
-    try:
-        intent.payment_method = chosen_method(call, intent.customer, intent.noun)
-        if intent.payment_method:
-            intent.status = "requires_confirmation"
-        if confirms:
-            check_ready(call, intent)
-    except StripeError:
-        # What cannot be confirmed as asked is not created either.
-        del call.account.store[f"{intent.object}:{intent.id}"]
-        raise
-    call.emit("setup_intent.created", intent)
-    if confirms:
+    if intent._begin(call):
         _confirm(call, intent)
     return intent
 
@@ -129,7 +111,7 @@ def create_setup_intent(call: Call) -> SetupIntent:
 def retrieve_setup_intent(call: Call) -> Resource:
     intent = call.find(SetupIntent)
     check_client_secret(call, intent)
-    return _answer(call, intent)
+    return intent._show(call)
 
 
 @endpoint(
@@ -140,10 +122,7 @@ def retrieve_setup_intent(call: Call) -> Resource:
     customer=identifier,
 )
 def list_setup_intents(call: Call) -> Listing:
-    wanted = {}
-    if customer := call.find_param(Customer, "customer"):
-        wanted["customer"] = customer
-    return call.page(call.account.all(SetupIntent, **wanted))
+    return call.list_of(SetupIntent, customer=Customer)
 
 
 @endpoint(
@@ -158,13 +137,7 @@ def list_setup_intents(call: Call) -> Listing:
 )
 def update_setup_intent(call: Call) -> SetupIntent:
     intent = call.find(SetupIntent)
-    if "customer" in call.params:
-        intent.customer = find_customer(
-            call.account, call.params["customer"], "customer"
-        )
-    if method := chosen_method(call, intent.customer, intent.noun):
-        intent.payment_method = method
-        intent.status = "requires_confirmation"
+    intent._take(call)
     intent._allow(call)
     call.update(intent, "description", "payment_method_types")
     return intent
@@ -186,17 +159,9 @@ def update_setup_intent(call: Call) -> SetupIntent:
 def confirm_setup_intent(call: Call) -> Resource:
     intent = call.find(SetupIntent)
     check_client_secret(call, intent)
-    method = chosen_method(call, intent.customer, intent.noun)
-    previous = intent.payment_method
-    intent.payment_method = method or previous
-    try:
-        check_ready(call, intent)
-        intent._allow(call)
-    except StripeError:
-        intent.payment_method = previous
-        raise
+    intent._make_ready(call)
     _confirm(call, intent)
-    return _answer(call, intent)
+    return intent._show(call)
 
 
 def _confirm(call: Call, intent: SetupIntent) -> None:

@@ -128,6 +128,12 @@ class Call:
             return self.account.find(kind, identifier, name)
         return None
 
+    def list_of(self, kind: type[Kind], **named: type[Resource]) -> Listing:
+        """Answer with a page of a kind, of the objects that parameters name."""
+        found = {name: self.find_param(other, name) for name, other in named.items()}
+        wanted = {name: value for name, value in found.items() if value}
+        return self.page(self.account.all(kind, **wanted))
+
     def page(self, items: list[Resource]) -> Listing:
         """Answer with a page of these."""
         return page(self.url, items, self.params)

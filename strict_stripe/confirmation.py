@@ -8,7 +8,7 @@ changelog on ``automatic_payment_methods`` (2023-08-16), on what came as
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from localstripe.resources import random_id
 
@@ -67,8 +67,8 @@ FAILED_AUTHENTICATION = (
 class Intent(Resource):
     """What the two kinds of intent have in common."""
 
-    # The short name in error codes.
-    short: str
+    # What a browser sees.
+    public: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, call: Call) -> None:
         params = call.params
@@ -101,6 +101,47 @@ class Intent(Resource):
         if not version.allows_methods:
             del shown["allowed_payment_method_types"]
         return shown
+
+    def _show(self, call: Call) -> Resource:
+        return Seen(self) if call.is_publishable else self
+
+    def _begin(self, call: Call) -> bool:
+        """Take the card of a creation; tell whether it is confirmed at once."""
+        confirms = call.params.get("confirm", False)
+        try:
+            self._take_method(call)
+            if confirms:
+                check_ready(call, self)
+        except StripeError:
+            # What cannot be confirmed as asked is not created either.
+            del call.account.store[f"{self.object}:{self.id}"]
+            raise
+        call.emit(f"{self.object}.created", self)
+        return confirms
+
+    def _take(self, call: Call) -> None:
+        """Take customer and card of an update."""
+        if "customer" in call.params:
+            given = call.params["customer"]
+            self.customer = find_customer(call.account, given, "customer")
+        self._take_method(call)
+
+    def _take_method(self, call: Call) -> None:
+        if method := chosen_method(call, self.customer, self.noun):
+            self.payment_method = method
+            self.status = "requires_confirmation"
+
+    def _make_ready(self, call: Call) -> None:
+        """Take the card of a confirmation, unless that is refused."""
+        method = chosen_method(call, self.customer, self.noun)
+        previous = self.payment_method
+        self.payment_method = method or previous
+        try:
+            check_ready(call, self)
+            self._allow(call)
+        except StripeError:
+            self.payment_method = previous
+            raise
 
     def _allow(self, call: Call) -> None:
         """Take what an update or a confirmation allows."""
@@ -145,6 +186,21 @@ class Intent(Resource):
         self.cancellation_reason = call.params.get("cancellation_reason")
         self.next_action = None
         call.emit(f"{self.object}.canceled", self)
+
+
+class Seen(Resource):
+    """An intent as a browser may see it: without the merchant's own data."""
+
+    expandable = frozenset({"payment_method"})
+
+    def __init__(self, intent: Intent) -> None:
+        # No object of the account, so nothing is stored: super() is not called.
+        self._intent = intent
+
+    def fields(self, version: Version) -> dict[str, Any]:
+        """Show what a publishable key may retrieve."""
+        every = self._intent.fields(version)
+        return {name: every[name] for name in self._intent.public if name in every}
 
 
 def check_client_secret(call: Call, intent: Intent) -> None:

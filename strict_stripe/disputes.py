@@ -90,9 +90,4 @@ def close_dispute(call: Call) -> Dispute:
     payment_intent=identifier,
 )
 def list_disputes(call: Call) -> Listing:
-    wanted = {
-        "charge": call.find_param(Charge, "charge"),
-        "payment_intent": call.find_param(PaymentIntent, "payment_intent"),
-    }
-    given = {name: value for name, value in wanted.items() if value}
-    return call.page(call.account.all(Dispute, **given))
+    return call.list_of(Dispute, charge=Charge, payment_intent=PaymentIntent)

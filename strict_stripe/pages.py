@@ -18,13 +18,10 @@ from .account import Account, Call
 from .confirmation import check_client_secret
 from .control import authenticate, find_intent
 from .errors import StripeError
-from .payment_intents import PUBLIC, Seen
 from .resources import plain
-from .setup_intents import PUBLIC as PUBLIC_SETUP
-from .setup_intents import SetupIntent
 
 FORM = Path(localstripe.__file__).with_name("localstripe-v3.js")
-ADAPTER = Path(__file__).parent.with_name("stripe_adapter.js").read_text()
+ADAPTER = Path(__file__).with_name("stripe_adapter.js").read_text()
 PAGE = """<!DOCTYPE html>
 <title>3D Secure</title>
 <h1>Is it you who pays?</h1>
@@ -95,8 +92,7 @@ class Pages:
         except StripeError as error:
             body = plain(error.body, call.version)
             return web.json_response(body, status=error.status)
-        names = PUBLIC_SETUP if isinstance(intent, SetupIntent) else PUBLIC
-        text = json.dumps(Seen(intent, names).render(call.version))
+        text = json.dumps(intent._show(call).render(call.version))
         return web.Response(text=text, content_type="application/json")
 
     def _call(self) -> Call:

@@ -1,6 +1,6 @@
 """``StripeServer``: how a test starts, steers and reads the server.
 
-It speaks HTTP only: nothing of the server, of localstripe or of Odoo is imported.
+It speaks HTTP only: nothing of the server, of localstripe or of the SDK is imported.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 
 from .signature import sign
 
-ROOT = Path(__file__).resolve().parents[3]
-MODULE = "tests.fakes.stripe_server"
+#: From here Python finds this package, installed or not.
+HOME = Path(__file__).resolve().parents[__package__.count(".") + 1]
 SECRET_KEY = "sk_test_12345"
 PUBLISHABLE_KEY = "pk_test_12345"
 WEBHOOK_SECRET = "whsec_test"
@@ -89,12 +89,12 @@ class StripeServer:
         """Start the process, and wait for the line that says where it listens."""
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", MODULE, "--port", str(self._port)),
+                *(sys.executable, "-m", __package__, "--port", str(self._port)),
                 *("--secret-key", self.secret_key),
                 *("--publishable-key", self.publishable_key),
                 *("--api-version", self._api_version, "--until-stdin-closes"),
             ],
-            cwd=ROOT,
+            cwd=HOME,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -180,12 +180,7 @@ def update_charge(call: Call) -> Charge:
 def list_charges(call: Call) -> Listing:
     from .payment_intents import PaymentIntent
 
-    wanted = {
-        "customer": call.find_param(Customer, "customer"),
-        "payment_intent": call.find_param(PaymentIntent, "payment_intent"),
-    }
-    given = {name: value for name, value in wanted.items() if value}
-    return call.page(call.account.all(Charge, **given))
+    return call.list_of(Charge, customer=Customer, payment_intent=PaymentIntent)
 
 
 @endpoint("GET", "/v1/balance_transactions/{id}")

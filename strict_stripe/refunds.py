@@ -162,9 +162,4 @@ def update_refund(call: Call) -> Refund:
     payment_intent=identifier,
 )
 def list_refunds(call: Call) -> Listing:
-    wanted = {
-        "charge": call.find_param(Charge, "charge"),
-        "payment_intent": call.find_param(PaymentIntent, "payment_intent"),
-    }
-    given = {name: value for name, value in wanted.items() if value}
-    return call.page(call.account.all(Refund, **given))
+    return call.list_of(Refund, charge=Charge, payment_intent=PaymentIntent)

@@ -22,11 +22,9 @@ from .confirmation import (
     Intent,
     card_error,
     check_client_secret,
-    check_ready,
-    chosen_method,
     last_error,
 )
-from .customers import Customer, find_customer
+from .customers import Customer
 from .errors import RefusedError, StripeError
 from .parameters import (
     CREATED,
@@ -109,6 +107,7 @@ class PaymentIntent(Intent):
     noun = "payment_intent"
     prefix = "pi_"
     expandable = frozenset({"customer", "latest_charge", "payment_method"})
+    public = PUBLIC
 
     def __init__(self, call: Call) -> None:
         params = call.params
@@ -150,22 +149,6 @@ class PaymentIntent(Intent):
         return shown
 
 
-class Seen(Resource):
-    """An intent as a browser may see it: without the merchant's own data."""
-
-    expandable = frozenset({"payment_method"})
-
-    def __init__(self, intent: Intent, names: tuple[str, ...]) -> None:
-        # No object of the account, so nothing is stored: super() is not called.
-        self._intent = intent
-        self._names = names
-
-    def fields(self, version: Version) -> dict[str, Any]:
-        """Show what a publishable key may retrieve."""
-        every = self._intent.fields(version)
-        return {name: every[name] for name in self._names if name in every}
-
-
 def _check_amount(amount: int, code: str) -> None:
     """Refuse too little or too much. Source: ``amount_too_small``, ``…_large``."""
     if amount < MINIMUM.get(code, 1):
@@ -184,10 +167,6 @@ def _check_amount(amount: int, code: str) -> None:
         )
 
 
-def _answer(call: Call, intent: PaymentIntent) -> Resource:
-    return Seen(intent, PUBLIC) if call.is_publishable else intent
-
-
 @endpoint(
     "POST",
     "/v1/payment_intents",
@@ -204,29 +183,16 @@ def _answer(call: Call, intent: PaymentIntent) -> Resource:
     customer=identifier,
 )
 def create_payment_intent(call: Call) -> PaymentIntent:
-    confirms = call.params.get("confirm", False)
     for name in ("off_session", "error_on_requires_action", "return_url", "mandate"):
-        if name in call.params and not confirms:
+        if name in call.params and not call.params.get("confirm"):
             raise RefusedError(
                 400,
                 f"The parameter `{name}` cannot be passed when creating a "
                 "PaymentIntent unless `confirm` is set to true.",
                 param=name,
             )
-    account = call.account
     intent = PaymentIntent(call)
-    try:
-        intent.payment_method = chosen_method(call, intent.customer, intent.noun)
-        if intent.payment_method:
-            intent.status = "requires_confirmation"
-        if confirms:
-            check_ready(call, intent)
-    except StripeError:
-        # What cannot be confirmed as asked is not created either.
-        del account.store[f"{intent.object}:{intent.id}"]
-        raise
-    call.emit("payment_intent.created", intent)
-    if confirms:
+    if intent._begin(call):
         _confirm(call, intent)
     return intent
 
@@ -235,15 +201,12 @@ def create_payment_intent(call: Call) -> PaymentIntent:
 def retrieve_payment_intent(call: Call) -> Resource:
     intent = call.find(PaymentIntent)
     check_client_secret(call, intent)
-    return _answer(call, intent)
+    return intent._show(call)
 
 
 @endpoint("GET", "/v1/payment_intents", **LIST, created=CREATED, customer=identifier)
 def list_payment_intents(call: Call) -> Listing:
-    wanted = {}
-    if customer := call.find_param(Customer, "customer"):
-        wanted["customer"] = customer
-    return call.page(call.account.all(PaymentIntent, **wanted))
+    return call.list_of(PaymentIntent, customer=Customer)
 
 
 @endpoint(
@@ -269,13 +232,7 @@ def update_payment_intent(call: Call) -> PaymentIntent:
         call.params.get("amount", intent.amount),
         call.params.get("currency", intent.currency),
     )
-    if "customer" in call.params:
-        intent.customer = find_customer(
-            call.account, call.params["customer"], "customer"
-        )
-    if method := chosen_method(call, intent.customer, intent.noun):
-        intent.payment_method = method
-        intent.status = "requires_confirmation"
+    intent._take(call)
     written = set(FIELDS) - {
         *("mandate_data", "metadata", "payment_method", "payment_method_data")
     }
@@ -309,18 +266,10 @@ def confirm_payment_intent(call: Call) -> Resource:
                 f"The parameter `{name}` can only be used with a secret key.",
                 param=name,
             )
-    method = chosen_method(call, intent.customer, intent.noun)
-    previous = intent.payment_method
-    intent.payment_method = method or previous
-    try:
-        check_ready(call, intent)
-        intent._allow(call)
-    except StripeError:
-        intent.payment_method = previous
-        raise
+    intent._make_ready(call)
     call.update(intent, "receipt_email", "setup_future_usage", "shipping")
     _confirm(call, intent)
-    return _answer(call, intent)
+    return intent._show(call)
 
 
 def _confirm(call: Call, intent: PaymentIntent) -> None:
