@@ -82,6 +82,10 @@ INDEXES = """
     WHERE schemaname = 'public'
       AND (tablename LIKE 'omni%%' OR indexname LIKE '%%billing%%')
 """
+SEQUENCES = """
+    SELECT sequence_name FROM information_schema.sequences
+    WHERE sequence_name LIKE 'omni%%'
+"""
 
 
 def check(space: Workspace) -> dict[str, bool]:
@@ -190,8 +194,13 @@ def _read(space: Workspace, database: str) -> dict[str, list[tuple]]:
 
 
 def _describe(space: Workspace, database: str) -> dict[str, list[tuple]]:
-    """Describe our tables, and our columns of others' tables."""
-    queries = {"columns": COLUMNS, "constraints": CONSTRAINTS, "indexes": INDEXES}
+    """Describe our tables and sequences, and our columns of others' tables."""
+    queries = {
+        "columns": COLUMNS,
+        "constraints": CONSTRAINTS,
+        "indexes": INDEXES,
+        "sequences": SEQUENCES,
+    }
     found = {}
     with space.databases.cursor(database) as cursor:
         for name, query in queries.items():

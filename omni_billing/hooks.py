@@ -1,8 +1,5 @@
 import logging
 
-from odoo.tools import SQL
-
-from .models.documents.omni_billing_pdf_cache import SEQUENCES
 from .models.invoicing.account_move_guard import DROP_TRIGGERS
 
 _logger = logging.getLogger(__name__)
@@ -74,11 +71,9 @@ def _tell_of_repeated_intents(env):
 
 
 def _uninstall_hook(env):
-    """Remove what Odoo does not: parameters, sequences and triggers."""
+    """Remove what Odoo does not: parameters and triggers."""
     # sudo: the parameters of an addon go with it, whoever removes it.
     env["ir.config_parameter"].sudo().search(
         [("key", "=like", "omni_billing.%")]
     ).unlink()
-    for name in SEQUENCES.values():
-        env.cr.execute(SQL("DROP SEQUENCE IF EXISTS %s", SQL.identifier(name)))
     env.cr.execute(DROP_TRIGGERS)

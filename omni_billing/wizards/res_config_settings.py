@@ -68,16 +68,10 @@ class ResConfigSettings(models.TransientModel):
         return result
 
     def _compute_billing_pdf_usage(self):
-        usage = self.env["omni.billing.pdf.cache"]._get_usage()
-        reads, renders = usage["reads"], usage["renders"]
+        count, size = self.env["omni.billing.pdf.cache"]._get_usage()
         for settings in self:
             settings.billing_pdf_usage = self.env._(
-                "%(count)s PDFs, %(size)s MB; %(rate)s %% of %(reads)s requests were"
-                " answered from the store.",
-                count=usage["count"],
-                size=round(usage["size"] / 1024, 1),
-                rate=round(100 * max(reads - renders, 0) / reads) if reads else 0,
-                reads=reads,
+                "%(count)s PDFs, %(size)s MB", count=count, size=round(size / 1024, 1)
             )
 
     def action_billing_clear_pdfs(self):

@@ -9,6 +9,8 @@ from werkzeug.test import Client
 from odoo import http
 from odoo.fields import Datetime
 
+from odoo.addons.omni_billing.gateways.pdf import WeasyPrintRenderer
+
 from tests.faults import people
 from tests.faults.worker import wrap
 
@@ -35,19 +37,16 @@ def add_invoice(env, users, name, lines):
 
 
 def request(path, key, **headers):
-    """Fetch a page with a key; return the status, the headers and the content."""
+    """Fetch a page; return status, headers, content, and whether a PDF was made."""
+    made = []
+    wrap(WeasyPrintRenderer, "render", after=made.append)
     response = Client(http.root).get(
         path,
         base_url="http://localhost",
         headers={"Authorization": f"Bearer {key}", **headers},
     )
     content = base64.b64encode(response.data).decode()
-    return response.status_code, dict(response.headers), content
+    return response.status_code, dict(response.headers), content, bool(made)
 
 
 request.is_web = True
-
-
-def count_renders(env):
-    """Tell how many PDFs were made by now."""
-    return env["omni.billing.pdf.cache"]._get_usage()["renders"]
