@@ -29,45 +29,41 @@ def base_modules() -> list[str]:
 def build_base(workspace: Workspace, database: str) -> None:
     """Create a database with accounting, a company and its chart of accounts."""
     with Step("Installing Odoo's accounting", "Odoo's accounting installed") as step:
-        workspace.odoo(
-            *(f"--database={database}", f"--init={','.join(base_modules())}"),
-            *(f"--load-language={LANGUAGES}", "--stop-after-init", "--no-http"),
-            log=f"base-{database}",
-            progress=step.progress,
-        )
+        modules = f"--init={','.join(base_modules())}"
+        languages = f"--load-language={LANGUAGES}"
+        _load(workspace, database, step, "base", modules, languages)
         workspace.script(database, paths.SCRIPTS / "company.py")
+
+
+def _load(
+    workspace: Workspace, database: str, step: Step, log: str, *options: str
+) -> None:
+    """Have Odoo load a database, change it, and end."""
+    workspace.odoo(
+        *(f"--database={database}", *options, "--stop-after-init", "--no-http"),
+        log=f"{log}-{database}",
+        progress=step.progress,
+    )
 
 
 def install_addon(workspace: Workspace, database: str) -> None:
     """Install the addon."""
     with Step("Installing Omni Billing", "Omni Billing installed") as step:
-        workspace.odoo(
-            *(f"--database={database}", f"--init={addon.NAME}"),
-            *("--stop-after-init", "--no-http"),
-            log=f"install-{database}",
-            progress=step.progress,
-        )
+        _load(workspace, database, step, "install", f"--init={addon.NAME}")
 
 
 def install_queue(workspace: Workspace, database: str) -> None:
     """Install OCA's job queue, with which our addon for it installs itself."""
-    with Step("Installing the job queue's addon", "Job queue's addon installed"):
-        workspace.odoo(
-            *(f"--database={database}", "--init=queue_job"),
-            *("--stop-after-init", "--no-http"),
-            log=f"install-{database}",
-        )
+    with Step(
+        "Installing the job queue's addon", "Job queue's addon installed"
+    ) as step:
+        _load(workspace, database, step, "install", "--init=queue_job")
 
 
 def update_addon(workspace: Workspace, database: str) -> None:
     """Bring the database up to the addon's files."""
     with Step("Updating Omni Billing", "Omni Billing updated") as step:
-        workspace.odoo(
-            *(f"--database={database}", f"--update={addon.NAME}"),
-            *("--stop-after-init", "--no-http"),
-            log=f"update-{database}",
-            progress=step.progress,
-        )
+        _load(workspace, database, step, "update", f"--update={addon.NAME}")
 
 
 def load_demo(workspace: Workspace, database: str) -> None:

@@ -2,6 +2,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from unittest.mock import patch
 
+from odoo.fields import Command
 from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing import const
@@ -79,6 +80,50 @@ class CardCommon(BillingCommon):
             )
             .sudo(False)
         )
+
+    def _begin_online(self, invoice=None, user=None, **values):
+        """Begin a payment as Odoo's own form does, of an invoice or of 45."""
+        given = {
+            "provider_id": self.provider.id,
+            "payment_method_id": self.method.id,
+            "amount": invoice.amount_residual if invoice else 45,
+            "currency_id": (invoice.currency_id if invoice else self.currency).id,
+            "partner_id": self.customer.id,
+            "operation": "online_direct",
+        }
+        if invoice:
+            given["invoice_ids"] = [Command.set(invoice.ids)]
+        payments = self.env["payment.transaction"].with_user(user or self.env.user)
+        # sudo: as Odoo's controllers.
+        return payments.sudo().create(given | values)
+
+    def _wait_for_card(self, payment):
+        """Have Stripe wait for the card that its customer types."""
+        charge = self.gateway.charge(
+            key=payment.reference,
+            reference=payment.reference,
+            amount=round(payment.amount * 100),
+            currency="usd",
+            is_customer_present=True,
+        )
+        payment.provider_reference = charge.id
+        self.gateway.settle(charge.id, "requires_payment_method")
+        return payment
+
+    def _lose_charge(self):
+        """Charge an invoice, and lose the answer.
+
+        :return: the invoice, and the intent as an event tells of it.
+        """
+        invoice = self._bill_amounts(45)
+        self.gateway.lose(is_executed=True)
+        attempt = invoice._billing_charge(self.card)
+        metadata = {
+            "odoo_reference": attempt.reference,
+            "odoo_database": self.provider._billing_get_uuid(),
+        }
+        intent = {"id": list(self.gateway.charges)[-1], "metadata": metadata}
+        return invoice, intent
 
     def _count_triggers(self, action):
         # sudo: scheduled actions are an administrator's.

@@ -33,13 +33,7 @@ class BillingCommon(AccountTestInvoicingCommon):
         cls.staff = cls._create_user(
             "staff-test", "omni_billing.omni_billing_group_user"
         )
-        cls.portal = new_test_user(
-            cls.env,
-            login="portal-test",
-            groups="base.group_portal",
-            company_id=cls.company.id,
-            company_ids=[Command.set(cls.company.ids)],
-        )
+        cls.portal = cls._create_user("portal-test", "base.group_portal")
         cls.portal.partner_id.parent_id = cls.customer
         cls.outsider = cls._create_user("outsider-test", "base.group_user")
 
@@ -82,6 +76,20 @@ class BillingCommon(AccountTestInvoicingCommon):
         )
 
     @classmethod
+    def _create_reverse_tax(cls, amount):
+        """A tax that the customer owes: on the invoice it comes to nothing."""
+        shares = [
+            Command.create({"repartition_type": "base"}),
+            Command.create({"repartition_type": "tax", "factor_percent": 100}),
+            Command.create({"repartition_type": "tax", "factor_percent": -100}),
+        ]
+        return cls._create_tax(
+            amount,
+            invoice_repartition_line_ids=shares,
+            refund_repartition_line_ids=shares,
+        )
+
+    @classmethod
     def _create_transaction(cls, cost=45.0, **values):
         taxes = values.pop("tax_ids", cls.env["account.tax"])
         return cls.env["omni.billing.transaction"].create(
@@ -111,6 +119,22 @@ class BillingCommon(AccountTestInvoicingCommon):
         return cls.env["omni.billing.proforma.wizard"].create(
             {"partner_id": cls.customer.id} | values
         )
+
+    def _prepare_dialogs(self, invoice):
+        """Return the values of one of each of our dialogs."""
+        one = {"invoice_id": invoice.id}
+        several = {"invoice_ids": [Command.set(invoice.ids)]}
+        customer = {"partner_id": self.customer.id}
+        return {
+            "omni.billing.bulk": {"operation": "email", **several},
+            "omni.billing.attempt.wizard": one,
+            "omni.billing.cancel.wizard": one,
+            "omni.billing.card.refund.wizard": one,
+            "omni.billing.payment.wizard": {**several},
+            "omni.billing.proforma.wizard": customer,
+            "omni.billing.refund.wizard": customer,
+            "omni.billing.void.wizard": several,
+        }
 
     @classmethod
     def _bill(cls, *transactions, **values):

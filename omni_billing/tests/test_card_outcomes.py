@@ -168,23 +168,7 @@ class TestCardOutcomes(OutcomeCommon):
 
     def test_payment_of_odoos_form_that_cannot_be_booked_is_told(self):
         invoice = self._bill_amounts(45)
-        payment = (
-            self.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    "provider_id": self.provider.id,
-                    "payment_method_id": self.method.id,
-                    "reference": "form-1",
-                    "provider_reference": "pi_form",
-                    "amount": 45,
-                    "currency_id": self.currency.id,
-                    "partner_id": self.customer.id,
-                    "operation": "online_direct",
-                    "invoice_ids": invoice.ids,
-                }
-            )
-        )
+        payment = self._begin_online(invoice, provider_reference="pi_form")
         payment._set_done()
         Transaction = type(self.env["payment.transaction"])
         with patch.object(Transaction, "_post_process", side_effect=ValueError("bug")):
@@ -354,17 +338,6 @@ class TestStripeEventQueue(OutcomeCommon):
         with patch.object(events, "commit_progress", commit_progress):
             self.Event._cron_process()
         self.assertEqual(told, [(1, 2)])
-
-    def _lose_charge(self, provider=None):
-        invoice = self._bill_amounts(45)
-        self.gateway.lose(is_executed=True)
-        attempt = invoice._billing_charge(self.card)
-        metadata = {
-            "odoo_reference": attempt.reference,
-            "odoo_database": self.provider._billing_get_uuid(),
-        }
-        charge_id = list(self.gateway.charges)[-1]
-        return invoice, {"id": charge_id, "metadata": metadata}
 
     def test_what_fails_waits_longer_each_time(self):
         """Many events in a row must not use up all tries of one within a second."""

@@ -89,22 +89,6 @@ class TestCardPayment(CardCommon):
         self.assertFalse(invoice.billing_attempt_id)
         self.assertFalse(invoice.sudo().transaction_ids)
 
-    def _begin(self, user=None, **values):
-        """Create what Odoo's pages create, with the ids that a browser sent."""
-        Transaction = self.env["payment.transaction"].with_user(user or self.portal)
-        # sudo: as Odoo's controllers.
-        return Transaction.sudo().create(
-            {
-                "provider_id": self.provider.id,
-                "payment_method_id": self.method.id,
-                "amount": 45,
-                "currency_id": self.currency.id,
-                "partner_id": self.customer.id,
-                "operation": "online_direct",
-            }
-            | values
-        )
-
     def test_payment_begins_with_a_provider_that_the_page_offers(self):
         """By any page: our own, an invoice's link, Odoo's page of cards."""
         invoice = self._bill_amounts(45)
@@ -128,9 +112,9 @@ class TestCardPayment(CardCommon):
                         self.subTest(name, **what, user=user.login),
                         self.assertRaisesRegex(UserError, "not available here"),
                     ):
-                        self._begin(user, provider_id=provider.id, **what)
-            self.assertTrue(self._begin(**what))
-        begun = self._begin(invoice_ids=[Command.set(invoice.ids)])
+                        self._begin_online(user=user, provider_id=provider.id, **what)
+            self.assertTrue(self._begin_online(user=self.portal, **what))
+        begun = self._begin_online(invoice, self.portal)
         with self.assertRaisesRegex(UserError, "not available here"):
             begun.provider_id = providers["of another company"]
 
@@ -143,8 +127,10 @@ class TestCardPayment(CardCommon):
         deleted.sudo().active = False
         for card in (foreign, deleted):
             with self.assertRaisesRegex(UserError, "not available here"):
-                self._begin(token_id=card.id, **what)
-        self.assertTrue(self._begin(token_id=self.card.id, **what))
+                self._begin_online(user=self.portal, token_id=card.id, **what)
+        self.assertTrue(
+            self._begin_online(user=self.portal, token_id=self.card.id, **what)
+        )
 
     def test_branch_pays_with_the_provider_of_the_company_above(self):
         branch = self.company.create(
@@ -158,7 +144,7 @@ class TestCardPayment(CardCommon):
             }
         )
         self.provider.is_published = True
-        self.assertTrue(self._begin(invoice_ids=[Command.set(invoice.ids)]))
+        self.assertTrue(self._begin_online(invoice, self.portal))
 
     def test_part_of_the_amount(self):
         invoice = self._bill_amounts(45)
@@ -375,32 +361,7 @@ class TestCardPayment(CardCommon):
 
     def _begin_on_form(self, invoice):
         """Have a payment that a customer began on Odoo's own form."""
-        payment = (
-            self.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    "provider_id": self.provider.id,
-                    "payment_method_id": self.method.id,
-                    "reference": f"form-{invoice.name}",
-                    "amount": invoice.amount_residual,
-                    "currency_id": invoice.currency_id.id,
-                    "partner_id": invoice.partner_id.id,
-                    "operation": "online_direct",
-                    "invoice_ids": invoice.ids,
-                }
-            )
-        )
-        charge = self.gateway.charge(
-            key=payment.reference,
-            reference=payment.reference,
-            amount=round(payment.amount * 100),
-            currency="usd",
-            is_customer_present=True,
-        )
-        payment.provider_reference = charge.id
-        self.gateway.settle(charge.id, "requires_payment_method")
-        return payment
+        return self._wait_for_card(self._begin_online(invoice))
 
     def test_what_a_customer_began_is_given_up(self):
         """W1: the form in another tab cannot charge a second time."""
@@ -648,40 +609,22 @@ class TestStripeEvents(CardCommon):
         self.assertEqual(event.state, "unknown")
 
     def test_webhook_of_a_lost_answer(self):
-        invoice = self._bill_amounts(45)
-        self.gateway.lose(is_executed=True)
-        attempt = invoice._billing_charge(self.card)
-        metadata = {
-            "odoo_reference": attempt.reference,
-            "odoo_database": self.provider._billing_get_uuid(),
-        }
+        invoice, intent = self._lose_charge()
         for number in range(3):
-            event = self._tell(
-                "payment_intent.succeeded",
-                event_ref=f"evt_{number}",
-                id="pi_0",
-                metadata=metadata,
-            )
+            event_ref = f"evt_{number}"
+            event = self._tell("payment_intent.succeeded", event_ref, **intent)
             self.assertEqual(event.state, "done")
         self.assertEqual(invoice.billing_state, "paid")
         self.assertEqual(len(invoice.billing_receipt_ids), 1)
 
     def test_webhook_of_a_lost_answer_is_told_to_who_waits(self):
-        invoice = self._bill_amounts(45)
-        self.gateway.lose(is_executed=True)
-        attempt = invoice._billing_charge(self.card)
+        invoice, intent = self._lose_charge()
+        attempt = invoice.billing_attempt_id
         told = []
         with patch.object(
             type(attempt), "_billing_tell_waiting", lambda self: told.append(self)
         ):
-            self._tell(
-                "payment_intent.succeeded",
-                id="pi_0",
-                metadata={
-                    "odoo_reference": attempt.reference,
-                    "odoo_database": self.provider._billing_get_uuid(),
-                },
-            )
+            self._tell("payment_intent.succeeded", **intent)
         self.assertEqual(told, [attempt])
 
     def test_webhook_is_registered_for_all_we_use(self):
@@ -706,14 +649,9 @@ class TestStripeEvents(CardCommon):
         self.assertEqual(self.provider.stripe_webhook_secret, "whsec_new")
 
     def test_other_database_is_not_ours(self):
-        invoice = self._bill_amounts(45)
-        self.gateway.lose(is_executed=True)
-        attempt = invoice._billing_charge(self.card)
-        event = self._tell(
-            "payment_intent.succeeded",
-            id="pi_0",
-            metadata={"odoo_reference": attempt.reference, "odoo_database": "other"},
-        )
+        invoice, intent = self._lose_charge()
+        intent["metadata"]["odoo_database"] = "other"
+        event = self._tell("payment_intent.succeeded", **intent)
         self.assertEqual(event.state, "unknown")
         self.assertEqual(invoice.billing_state, "unpaid")
 
@@ -847,16 +785,10 @@ class TestStripeEvents(CardCommon):
         self.assertFalse(self.card.active)
 
     def test_what_fails_is_kept_for_a_person(self):
-        invoice = self._bill_amounts(45)
-        self.gateway.lose(is_executed=True)
-        attempt = invoice._billing_charge(self.card)
-        metadata = {
-            "odoo_reference": attempt.reference,
-            "odoo_database": self.provider._billing_get_uuid(),
-        }
+        invoice, intent = self._lose_charge()
         for _try in range(10):
             self.gateway.lose(is_executed=True)
-        event = self._tell("payment_intent.succeeded", id="pi_0", metadata=metadata)
+        event = self._tell("payment_intent.succeeded", **intent)
         for _try in range(9):
             event.next_try = False
             event._cron_process()

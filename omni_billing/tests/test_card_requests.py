@@ -2,7 +2,6 @@ import re
 from unittest.mock import patch
 
 from odoo.exceptions import ValidationError
-from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.exceptions import GatewayRefused
@@ -94,26 +93,6 @@ class RequestCommon(CardCommon):
         seam.start()
         self.addCleanup(seam.stop)
 
-    def _begin(self, invoice=None, **values):
-        amount = {"amount": 45, "currency_id": self.currency.id}
-        if invoice:
-            amount["invoice_ids"] = [Command.set(invoice.ids)]
-        # sudo: as Odoo's controllers.
-        return (
-            self.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    "provider_id": self.provider.id,
-                    "payment_method_id": self.method.id,
-                    "partner_id": self.customer.id,
-                    "operation": "online_direct",
-                    **amount,
-                }
-                | values
-            )
-        )
-
 
 @tagged("post_install", "-at_install")
 class TestRequests(RequestCommon):
@@ -152,7 +131,7 @@ class TestRequests(RequestCommon):
                 {"operation": "online_token", "token_id": self.card.id},
                 {"operation": "offline", "token_id": self.card.id},
             ):
-                tx = self._begin(invoice, **values)
+                tx = self._begin_online(invoice, **values)
                 tx._send_api_request(
                     "POST",
                     "payment_intents",
@@ -166,9 +145,9 @@ class TestRequests(RequestCommon):
         }
         # Mandates of Indian banks are for rupees, which Odoo asks for none.
         for currency in (self.currency, rupee, self.env.ref("base.EUR")):
-            saving = self._begin(operation="validation", currency_id=currency.id)
+            saving = self._begin_online(operation="validation", currency_id=currency.id)
             saving._stripe_create_intent()
-        paid = self._begin(provider_reference="pi_1")
+        paid = self._begin_online(provider_reference="pi_1")
         capture = paid._create_child_transaction(45)
         for step in ("_send_capture_request", "_send_void_request"):
             with patch.object(type(paid), "_process", lambda *_args: None):
@@ -232,7 +211,7 @@ class TestRequests(RequestCommon):
             contexts.append(self.env.context.get("billing_explains"))
             return original(self, *args, **kwargs)
 
-        tx = self._begin(self._bill_amounts(45))
+        tx = self._begin_online(self._bill_amounts(45))
         with patch.object(provider, "_send_api_request", note_down):
             values = tx._get_processing_values()
         self.assertEqual(contexts, [True])
@@ -304,7 +283,7 @@ class TestCustomersAtStripe(RequestCommon):
                 (("lose", False), "no answer"),
             ):
                 with self.subTest(plan=plan, **values):
-                    tx = self._begin(**values)
+                    tx = self._begin_online(**values)
                     self.gateway.plan.append(plan)
                     told = tx._get_processing_values()
                     self.assertEqual(told["state"], "error")

@@ -3,7 +3,6 @@ from types import SimpleNamespace
 
 from odoo import fields
 from odoo.exceptions import UserError
-from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing import const
@@ -18,27 +17,9 @@ class TestPaymentsDecidedElsewhere(CardCommon):
 
     def _begin(self, invoice, status, **values):
         """Begin a payment on Odoo's own form that stands so at Stripe."""
-        amount = invoice.amount_residual
         reference = f"pi_form_{len(self.gateway.charges)}"
-        # sudo: as Odoo's controllers.
-        payment = (
-            self.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    "provider_id": self.provider.id,
-                    "payment_method_id": self.method.id,
-                    "amount": amount,
-                    "currency_id": invoice.currency_id.id,
-                    "partner_id": self.customer.id,
-                    "operation": "online_direct",
-                    "provider_reference": reference,
-                    "invoice_ids": [Command.set(invoice.ids)],
-                }
-                | values
-            )
-        )
-        minor = round(amount * 100)
+        minor = round(invoice.amount_residual * 100)
+        payment = self._begin_online(invoice, provider_reference=reference, **values)
         self.gateway.begin(reference, status, minor, payment.reference)
         return payment
 
@@ -282,17 +263,7 @@ class TestAmountsAndWords(CardCommon):
         values = {"is_refund": True, "provider_reference": "re_1"}
         self.assertEqual(paid._create_child_transaction(0.001, **values).amount, -0.001)
         with self.assertRaisesRegex(UserError, r"0\.004.*0\.000"):
-            self.env["payment.transaction"].sudo().create(
-                {
-                    "provider_id": self.provider.id,
-                    "payment_method_id": self.method.id,
-                    "amount": 0.004,
-                    "currency_id": dinar.id,
-                    "partner_id": self.customer.id,
-                    "operation": "online_direct",
-                    "invoice_ids": [Command.set(invoice.ids)],
-                }
-            )
+            self._begin_online(invoice, amount=0.004)
 
     def test_refusals_are_said_in_our_words(self):
         """Stripe's own are for the history, which customers do not read."""
@@ -356,22 +327,7 @@ class TestAmountsAndWords(CardCommon):
     def test_why_a_bank_said_no_is_said_in_our_words(self):
         """On the page that Odoo shows after its own form."""
         invoice = self._bill_amounts(45)
-        # sudo: as Odoo's controllers.
-        tx = (
-            self.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    "provider_id": self.provider.id,
-                    "payment_method_id": self.method.id,
-                    "amount": 45,
-                    "currency_id": self.currency.id,
-                    "partner_id": self.customer.id,
-                    "operation": "online_direct",
-                    "invoice_ids": [Command.set(invoice.ids)],
-                }
-            )
-        )
+        tx = self._begin_online(invoice)
         error = {
             "code": "card_declined",
             "decline_code": "insufficient_funds",

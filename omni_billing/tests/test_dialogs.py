@@ -48,21 +48,10 @@ class TestDialogs(BillingCommon):
 
     def _open_all(self):
         """Return one of each of our dialogs, and of their lines."""
-        invoices = {"invoice_ids": [Command.set(self.invoice.ids)]}
-        one = {"invoice_id": self.invoice.id}
-        values = {
-            "omni.billing.bulk": {"operation": "email", **invoices},
-            "omni.billing.attempt.wizard": one,
-            "omni.billing.cancel.wizard": one,
-            "omni.billing.card.refund.wizard": one,
-            "omni.billing.payment.wizard": {
-                "is_post_dated": True,
-                "plan_line_ids": [Command.create({"date": self.today, "amount": 1})],
-                **invoices,
-            },
-            "omni.billing.proforma.wizard": {"partner_id": self.customer.id},
-            "omni.billing.refund.wizard": {"partner_id": self.customer.id},
-            "omni.billing.void.wizard": invoices,
+        values = self._prepare_dialogs(self.invoice)
+        values["omni.billing.payment.wizard"] |= {
+            "is_post_dated": True,
+            "plan_line_ids": [Command.create({"date": self.today, "amount": 1})],
         }
         dialogs = [self.env[model].create(given) for model, given in values.items()]
         for model, lines in (

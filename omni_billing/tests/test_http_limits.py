@@ -295,15 +295,7 @@ class TestGuestsBesideTheCustomer(LimitCommon):
         def begin(tx, *_args):
             if tx.operation != "validation" and tx.invoice_ids:
                 tx.invoice_ids._billing_check_chargeable(tx)
-            charge = self.gateway.charge(
-                key=tx.reference,
-                reference=tx.reference,
-                amount=round(tx.amount * 100),
-                currency="usd",
-                is_customer_present=True,
-            )
-            tx.provider_reference = charge.id
-            self.gateway.settle(charge.id, "requires_payment_method")
+            self._wait_for_card(tx)
             return {}
 
         seam = patch.object(Transaction, "_get_specific_processing_values", begin)

@@ -8,8 +8,7 @@ from lxml import html
 
 from odoo import http
 from odoo.exceptions import AccessError
-from odoo.fields import Command
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from odoo.addons.omni_billing.controllers.portal_lists import BillingPortalLists
 from odoo.addons.omni_billing.tools.trust import trust
@@ -48,13 +47,7 @@ class PortalCommon(CardCommon, PatientHttpCase):
         cls.stranger = cls.env["res.partner"].create(
             {"name": "Secret Society", "is_company": True}
         )
-        cls.foreign_user = new_test_user(
-            cls.env,
-            login="foreign-test",
-            groups="base.group_portal",
-            company_id=cls.company.id,
-            company_ids=[Command.set(cls.company.ids)],
-        )
+        cls.foreign_user = cls._create_user("foreign-test", "base.group_portal")
         cls.foreign_user.partner_id.parent_id = cls.stranger
 
     def setUp(self):
@@ -226,13 +219,7 @@ class TestPortalPages(PortalCommon):
     def test_contact_of_the_same_company_sees_the_same(self):
         """A file is the company's, whichever contact looks."""
         invoice = self._bill_one()
-        colleague = new_test_user(
-            self.env,
-            login="colleague-test",
-            groups="base.group_portal",
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        colleague = self._create_user("colleague-test", "base.group_portal")
         colleague.partner_id.parent_id = self.customer
         self._save_card("5555", partner=self.portal.partner_id)
         self.authenticate("colleague-test", "colleague-test")
@@ -1291,13 +1278,7 @@ class TestPortalAddresses(PortalCommon):
     def setUpClass(cls):
         super().setUpClass()
         cls.invoice = cls._bill_one(45)
-        cls.own_login = new_test_user(
-            cls.env,
-            login="own-login",
-            groups="base.group_portal",
-            company_id=cls.company.id,
-            company_ids=[Command.set(cls.company.ids)],
-        )
+        cls.own_login = cls._create_user("own-login", "base.group_portal")
         cls.own_login.partner_id = cls.customer
 
     def _submit(self, email="diverted@example.com", **values):

@@ -4,7 +4,6 @@ import json
 import time
 from unittest.mock import patch
 
-from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -123,18 +122,7 @@ class TestStripeWebhook(CardCommon, PatientHttpCase):
     def test_event_that_names_nothing_is_about_nothing(self):
         """Not about the payments and cards that have no name at Stripe (yet)."""
         invoice = self._bill_amounts(45)
-        # sudo: as Odoo's own form.
-        self.env["payment.transaction"].sudo().create(
-            {
-                "provider_id": self.provider.id,
-                "payment_method_id": self.method.id,
-                "amount": 45,
-                "currency_id": self.currency.id,
-                "partner_id": self.customer.id,
-                "operation": "online_direct",
-                "invoice_ids": [Command.set(invoice.ids)],
-            }
-        )
+        self._begin_online(invoice)
         card = self.card
         dispute = {"id": "dp_1", "object": "dispute", "payment_intent": None}
         for number, (kind, data) in enumerate(

@@ -146,19 +146,7 @@ class TestInvoicing(BillingCommon):
                 Command.set((cls._create_tax(3) + cls._create_tax(4.5)).ids)
             ],
         )
-        reverse = cls._create_tax(
-            16,
-            invoice_repartition_line_ids=[
-                Command.create({"repartition_type": "base"}),
-                Command.create({"repartition_type": "tax", "factor_percent": 100}),
-                Command.create({"repartition_type": "tax", "factor_percent": -100}),
-            ],
-            refund_repartition_line_ids=[
-                Command.create({"repartition_type": "base"}),
-                Command.create({"repartition_type": "tax", "factor_percent": 100}),
-                Command.create({"repartition_type": "tax", "factor_percent": -100}),
-            ],
-        )
+        reverse = cls._create_reverse_tax(16)
         included = cls._create_tax(7.7, price_include_override="tax_included")
         return (
             cls.tax_10

@@ -79,19 +79,7 @@ class TestTransactionAmounts(BillingCommon):
         self.assertEqual(charge.amount_total, 110)
 
     def test_reverse_charge_with_taxes_included(self):
-        tax = self._create_tax(
-            21,
-            invoice_repartition_line_ids=[
-                Command.create({"repartition_type": "base"}),
-                Command.create({"repartition_type": "tax", "factor_percent": 100}),
-                Command.create({"repartition_type": "tax", "factor_percent": -100}),
-            ],
-            refund_repartition_line_ids=[
-                Command.create({"repartition_type": "base"}),
-                Command.create({"repartition_type": "tax", "factor_percent": 100}),
-                Command.create({"repartition_type": "tax", "factor_percent": -100}),
-            ],
-        )
+        tax = self._create_reverse_tax(21)
         charge = self._create_transaction(121, tax_ids=tax, tax_included=True)
         self.assertEqual(charge.amount_total, 121)
         self.assertEqual(charge.tax_percentage, 0)

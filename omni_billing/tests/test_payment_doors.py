@@ -169,21 +169,7 @@ class TestPaymentDoors(CardCommon):
 
     def _pay_elsewhere(self, invoice):
         provider = self._copy_other()
-        payment = (
-            self.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    "provider_id": provider.id,
-                    "payment_method_id": self.method.id,
-                    "amount": invoice.amount_residual,
-                    "currency_id": self.currency.id,
-                    "partner_id": self.customer.id,
-                    "operation": "online_direct",
-                    "invoice_ids": [Command.set(invoice.ids)],
-                }
-            )
-        )
+        payment = self._begin_online(invoice, provider_id=provider.id)
         payment._set_done()
         payment._post_process()
         self.assertEqual(invoice.billing_state, "paid")
@@ -195,21 +181,10 @@ class TestPaymentDoors(CardCommon):
         """Have a payment that is to be captured by hand."""
         self.provider.payment_method_ids = self.method
         self.provider.capture_manually = True
-        payment = (
-            self.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    "provider_id": self.provider.id,
-                    "payment_method_id": self.method.id,
-                    "amount": amount or invoice.amount_residual,
-                    "currency_id": self.currency.id,
-                    "partner_id": self.customer.id,
-                    "operation": "online_direct",
-                    "provider_reference": "pi_held",
-                    "invoice_ids": [Command.set(invoice.ids)],
-                }
-            )
+        payment = self._begin_online(
+            invoice,
+            amount=amount or invoice.amount_residual,
+            provider_reference="pi_held",
         )
         payment._set_authorized()
         self.env.flush_all()

@@ -3,7 +3,6 @@
 import inspect
 
 from odoo.exceptions import AccessError
-from odoo.fields import Command
 from odoo.service.model import call_kw, get_public_method
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -185,17 +184,8 @@ class TestPublicMethods(CardCommon):
 
     def _create_records(self):
         """Return a record of each model, that outsiders have no part in."""
-        invoices = {"invoice_ids": [Command.set(self.invoice.ids)]}
         one = {"invoice_id": self.invoice.id}
-        values = {
-            "omni.billing.bulk": {"operation": "email", **invoices},
-            "omni.billing.attempt.wizard": one,
-            "omni.billing.cancel.wizard": one,
-            "omni.billing.card.refund.wizard": one,
-            "omni.billing.payment.wizard": invoices,
-            "omni.billing.proforma.wizard": {"partner_id": self.customer.id},
-            "omni.billing.refund.wizard": {"partner_id": self.customer.id},
-            "omni.billing.void.wizard": invoices,
+        values = self._prepare_dialogs(self.invoice) | {
             "omni.billing.run": {},
             "omni.billing.service": {"partner_id": self.customer.id, "name": "Line"},
             "res.config.settings": {},
