@@ -1,5 +1,7 @@
+from contextlib import contextmanager
 from unittest.mock import patch
 
+from odoo.exceptions import UserError
 from odoo.fields import Command
 
 from .card_common import CardCommon
@@ -52,6 +54,56 @@ class DoorsCommon(CardCommon):
         payment = self._create_payment(invoice, **values)
         payment._get_processing_values()
         return payment, list(self.api.intents)[-1]
+
+    def _tell(self, kind, event_ref="evt_1", **obj):
+        """Have an event of Stripe worked on; return it."""
+        # sudo: as the webhook and the job.
+        Event = self.env["omni.billing.stripe.event"].sudo()
+        Event._store(
+            self.provider, {"id": event_ref, "type": kind, "data": {"object": obj}}
+        )
+        Event._cron_process()
+        return Event.search([("event_ref", "=", event_ref)])
+
+    @contextmanager
+    def _closed_books(self):
+        """Have the books take no payment."""
+        with patch.object(
+            type(self.env["account.payment"]),
+            "action_post",
+            side_effect=UserError("The year is closed."),
+        ):
+            yield
+
+    def _resolve(self):
+        """Run the job that asks for lost answers, and books what is not booked."""
+        # sudo: as the scheduler.
+        self.env["payment.transaction"].sudo()._cron_resolve()
+
+    def _get_todos(self, *records):
+        """Return what staff are asked to look at, in one text."""
+        # sudo: whoever it is for.
+        return " ".join(
+            str(note)
+            for record in records
+            for note in record.sudo().activity_ids.mapped("note")
+        )
+
+    def _check_books(self):
+        """Check that the books have what Stripe has, in cents."""
+        self.env.flush_all()
+        self.env.invalidate_all()
+        payments = self.env["account.payment"].search(
+            [
+                ("partner_id", "child_of", self.customer.id),
+                ("state", "in", ("in_process", "paid")),
+            ]
+        )
+        booked = sum(
+            payment.amount if payment.payment_type == "inbound" else -payment.amount
+            for payment in payments
+        )
+        self.assertEqual(round(booked * 100), self.gateway.taken)
 
     def _count_payments(self):
         return self.env["payment.transaction"].sudo().search_count([])

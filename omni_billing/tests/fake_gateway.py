@@ -183,6 +183,8 @@ class FakeGateway:
         kind, _value = self._step()
         if kind == "lose":
             raise GatewayUnknown("", "No answer")
+        if charge_id not in self.charges:
+            raise GatewayRefused("resource_missing", "No such payment_intent")
         return self.charges[charge_id]
 
     def find_charge(self, customer, reference, database, since):

@@ -121,8 +121,17 @@ def _intents(world):
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_pay_while_it_is_reserved(world, way):
     """Pay again, in each way, while money is reserved on a card, to be captured"""
-    provider = [world.ids["provider"]]
     invoice = world.bill()
+    _reserve(world, invoice)
+    before = len(_intents(world))
+    with refused():
+        way(world, invoice)
+    assert len(_intents(world)) == before
+
+
+def _reserve(world, invoice):
+    """Have a customer pay what staff are to capture; return the id at Stripe."""
+    provider = [world.ids["provider"]]
     world.admin.call("payment.provider", "write", provider, {"capture_manually": True})
     try:
         begun = world.begin(world.amy, invoice)
@@ -132,7 +141,35 @@ def test_pay_while_it_is_reserved(world, way):
         world.admin.call("payment.provider", "write", provider, back)
     assert intent["status"] == "requires_capture"
     world.come_back(world.amy, begun["reference"], intent["id"])
-    before = len(_intents(world))
-    with refused():
-        way(world, invoice)
-    assert len(_intents(world)) == before
+    return intent["id"]
+
+
+@pytest.fixture
+def captured(world):
+    """Have an invoice whose money staff captured; give its id at Stripe, too."""
+    invoice = world.bill()
+    intent = _reserve(world, invoice)
+    [[transaction]] = world.sql(
+        "SELECT id FROM payment_transaction WHERE provider_reference = %s", intent
+    )
+    world.sam.call("payment.transaction", "action_capture", [transaction])
+    world.hear()
+    assert world.state(invoice) == "paid"
+    return invoice, intent
+
+
+def test_refund_of_a_capture(world, captured):
+    """Refund in our dialog what staff captured"""
+    [invoice, _intent] = captured
+    model = "omni.billing.card.refund.wizard"
+    [wizard] = world.mia.call(model, "create", [{"invoice_id": invoice.id}])
+    world.mia.call(model, "action_refund", [wizard])
+    assert world.state(invoice) == "refunded"
+
+
+def test_dashboard_refund_of_a_capture(world, captured, api):
+    """Refund in Stripe's dashboard what staff captured"""
+    [invoice, intent] = captured
+    api.refunds.create({"payment_intent": intent})
+    world.hear()
+    assert world.state(invoice) == "refunded"

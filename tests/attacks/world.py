@@ -301,11 +301,14 @@ class World:
                 yield f"{', '.join(names)}: {sum_of_all} taken for {sum(totals)}"
 
     def _find_done(self) -> list[tuple]:
+        # What was captured counts with the capture, and not once more.
         return self.sql(
             "SELECT tx.reference, tx.provider_reference, tx.amount, tx.operation"
             " FROM payment_transaction tx JOIN payment_provider p"
             " ON p.id = tx.provider_id WHERE p.code = 'stripe' AND tx.state = 'done'"
-            " AND tx.operation != 'validation'"
+            " AND tx.operation != 'validation' AND NOT EXISTS ("
+            " SELECT FROM payment_transaction c WHERE c.source_transaction_id = tx.id"
+            " AND c.operation = tx.operation AND c.state = 'done')"
         )
 
     def _find_invoices(self) -> dict[str, frozenset[int]]:

@@ -571,6 +571,35 @@ def refund_before_charge(case):
     case.settle(tries=0)
 
 
+@fault(
+    "killed before it is booked, and refunded in the dashboard: that event comes first",
+    "charge",
+    own_events=True,
+)
+def refund_before_booking(case):
+    _kill_and_refund(case)
+    case.hear(*case.events("charge.refunded", "refund.created"))
+    case.settle(tries=0)
+
+
+@fault(
+    "killed before it is booked, and refunded in the dashboard: events in reverse",
+    "charge",
+    own_events=True,
+)
+def refund_before_booking_reversed(case):
+    _kill_and_refund(case)
+    case.hear(*reversed(case.events()))
+    case.settle(tries=0)
+
+
+def _kill_and_refund(case: Case) -> None:
+    needs_ours(case, "its outcome is not committed before it is booked")
+    case.start(stop="unbooked").wait_until_stopped().kill()
+    _refund_in_dashboard(case, 10)
+    case.wish.refunded = 10
+
+
 @fault("a refund in Stripe's dashboard; each event twice", "charge", own_events=True)
 def dashboard_refund(case):
     case.run().expect()

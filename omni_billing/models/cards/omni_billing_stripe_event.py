@@ -12,7 +12,7 @@ from odoo.tools.constants import GC_UNLINK_LIMIT
 from odoo.addons.payment_stripe import utils as stripe_utils
 from odoo.addons.payment_stripe.controllers.main import StripeController
 
-from ...exceptions import GatewayDenied
+from ...exceptions import GatewayDenied, GatewayRefused
 from ...gateways.stripe_answers import DATABASE, REFERENCE
 from ...tools.commit import (
     check_can_commit,
@@ -22,7 +22,6 @@ from ...tools.commit import (
     rollback,
     savepoint,
 )
-from ...tools.trust import trust
 
 _logger = logging.getLogger(__name__)
 
@@ -35,6 +34,9 @@ DENIED_WAIT = timedelta(minutes=10)
 #: Days that events are kept. Stripe sends one again for 3 days by itself, and for 30
 #: when asked to (https://docs.stripe.com/webhooks); what it tells twice is known then.
 KEPT_DAYS = 90
+
+#: How a dispute ended, by Stripe's word for it; it is open before.
+DISPUTES = {"won": "won", "lost": "lost", "warning_closed": "won"}
 
 HANDLERS = {
     "payment_intent.": "_process_payment",
@@ -310,21 +312,8 @@ class OmniBillingStripeEvent(models.Model):
         attempt = self._find_transaction(
             intent["id"], intent.get("metadata"), intent.get("description")
         )
-        metadata = intent.get("metadata") or {}
-        reference = metadata.get(REFERENCE)
-        if (
-            not attempt
-            and metadata.get(DATABASE) == self.provider_id._billing_get_uuid()
-            and not self._is_of_another_provider(reference)
-        ):
-            # After a backup was restored, say: it is left to a person.
-            raise UserError(
-                self.env._(
-                    "This payment of %(reference)s is not in the database any more.",
-                    reference=reference,
-                )
-            )
         if not attempt:
+            self._check_not_lost(intent.get("metadata") or {})
             return False
         if attempt.billing_key:
             gateway = attempt.provider_id._billing_get_gateway()
@@ -333,6 +322,53 @@ class OmniBillingStripeEvent(models.Model):
         else:
             self._process_standard(attempt, "payment_intents", intent["id"])
         return True
+
+    def _check_not_lost(self, metadata):
+        """Check that a payment that was not found is nothing of this database.
+
+        :raise UserError: if it is, after a backup was restored, say: it is left to a
+            person.
+        """
+        reference = metadata.get(REFERENCE)
+        is_here = metadata.get(DATABASE) == self.provider_id._billing_get_uuid()
+        if is_here and not self._is_of_another_provider(reference):
+            raise UserError(
+                self.env._(
+                    "This payment of %(reference)s is not in the database any more.",
+                    reference=reference,
+                )
+            )
+
+    def _find_paid(self, intent_ref):
+        """Find what a refund or a dispute is of, and learn first that it was paid.
+
+        Its answer may have been lost, or its own event be late: Stripe is asked then.
+
+        :return: the payment that the invoices name, none if it is not ours.
+        :raise GatewayUnknown, GatewayRefused: if Stripe cannot be asked: the event is
+            tried again.
+        """
+        found = self._find_transaction(intent_ref)._billing_get_captured()
+        if not intent_ref or found.state == "done":
+            return found
+        gateway = self.provider_id._billing_get_gateway()
+        try:
+            charge = gateway.get_charge(intent_ref)
+        except GatewayRefused as error:
+            if error.code == "resource_missing":
+                return found
+            raise
+        if not found:
+            metadata = {}
+            if charge.database:
+                metadata = {REFERENCE: charge.reference, DATABASE: charge.database}
+            found = self._find_transaction(None, metadata, charge.reference)
+            if not found:
+                self._check_not_lost(metadata)
+        if found and charge.is_paid:
+            found._billing_apply(charge)
+            found.filtered(lambda tx: not tx.billing_is_open)._billing_tell_waiting()
+        return found
 
     def _process_setup(self):
         intent = self._object
@@ -363,22 +399,18 @@ class OmniBillingStripeEvent(models.Model):
         """Book refunds, those made in Stripe's dashboard too, each once (W18)."""
         obj = self._object
         intent_ref = obj.get("payment_intent")
-        source = intent_ref and self._find_transaction(intent_ref)
-        if intent_ref and not source:
-            # It may be of a charge whose answer was lost.
-            self.env["payment.transaction"].search(
-                Domain("provider_id", "in", self._get_providers().ids)
-                & Domain("billing_is_open", "=", True)
-                & Domain("provider_reference", "=", False)
-            )._billing_resolve()
-            source = self._find_transaction(intent_ref)
+        source = self._find_paid(intent_ref)
         if not source:
             return False
-        gateway = source.provider_id._billing_get_gateway()
-        for refund in gateway.list_refunds(intent_ref):
+        refunds = source.provider_id._billing_get_gateway().list_refunds(intent_ref)
+        if source.state != "done":
+            source._billing_tell_unbooked_refunds(refunds)
+            return True
+        for refund in refunds:
             # Each is committed as it is booked: others may have written meanwhile.
             source._billing_lock()
-            attempts = source.child_transaction_ids.filtered(
+            family = source | source._billing_get_captures()
+            attempts = family.child_transaction_ids.filtered(
                 lambda tx, refund=refund: (
                     tx.operation == "refund"
                     and (
@@ -396,18 +428,13 @@ class OmniBillingStripeEvent(models.Model):
     def _process_dispute(self):
         """Flag the invoices, and tell staff (W19)."""
         dispute = self._object
-        attempt = self._find_transaction(dispute.get("payment_intent"))
+        attempt = self._find_paid(dispute.get("payment_intent"))
         if not attempt:
             return False
         status = dispute.get("status") or ""
-        outcome = {"won": "won", "lost": "lost", "warning_closed": "won"}
-        for invoice in trust(attempt.invoice_ids):
-            state = outcome.get(status, "open")
-            if invoice.billing_dispute == state or (
-                state == "open" and invoice.billing_dispute
-            ):
-                continue
-            invoice.billing_dispute = state
+        if not attempt._billing_note_dispute(dispute["id"], DISPUTES.get(status)):
+            return True
+        for invoice in attempt.invoice_ids:
             invoice._billing_tell_staff(
                 self.env._(
                     "The card payment of %(invoice)s is disputed by the customer's bank"

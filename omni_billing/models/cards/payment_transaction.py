@@ -157,7 +157,8 @@ class PaymentTransaction(models.Model):
         if charge.is_paid and not self._billing_is_amount_right(outcome):
             # It cannot be, and must not be lost if it is: a person has to look.
             self._billing_tell_amount(charge.amount, charge.currency, charge.id)
-            self._billing_fail(self.env._("The amount differs."), "amount")
+            if self.state != "error":
+                self._billing_fail(self.env._("The amount differs."), "amount")
         elif charge.is_paid:
             self._billing_set_done()
         elif self.state == "done" or (self.billing_key and not self.billing_is_open):
@@ -341,35 +342,6 @@ class PaymentTransaction(models.Model):
                 )
             )
 
-    def _post_process(self):
-        """Override of `account_payment`: each is booked once, whoever does it.
-
-        The page of Odoo that waits for an outcome, its job, an event and our own jobs
-        come here at the same moment. A refund posts its credit note too.
-        """
-        for tx in self.sorted("id"):
-            tx._billing_lock()
-        left = self.filtered(lambda tx: not tx.is_post_processed)
-        left.provider_id._billing_ensure_method_line()
-        result = super(PaymentTransaction, left)._post_process()
-        for tx in left.filtered(lambda tx: tx.state == "done"):
-            if tx.billing_refund_invoice_id:
-                tx.billing_refund_invoice_id._billing_book_refund(tx)
-            elif tx.operation == "refund" and tx.billing_is_open:
-                tx._billing_book_rest()
-            if tx.provider_code == "stripe":
-                tx._billing_note_booking()
-        return result
-
-    def _billing_note_booking(self):
-        """Write down that it is booked, and that the customer is to get a receipt."""
-        is_refund = self.operation == "refund"
-        if is_refund or self.invoice_ids:
-            self._billing_log("card_refunded" if is_refund else "charged")
-        if self.billing_key and self.payment_id:
-            # Odoo's own form tells on its page who is at the screen.
-            self.billing_mail_due = "receipt"
-
     # === BUSINESS METHODS - RESOLVE === #
 
     def _billing_resolve(self):
@@ -493,7 +465,7 @@ class PaymentTransaction(models.Model):
         return (
             self.invoice_ids
             or self.billing_refund_invoice_id
-            or self.source_transaction_id.invoice_ids
+            or self.source_transaction_id._billing_get_captured().invoice_ids
         )
 
     def _billing_get_moves(self):

@@ -76,7 +76,8 @@ class PaymentTransaction(models.Model):
     def _billing_get_customer_invoices(self):
         """Return the customer's invoices that it pays, or that its source paid."""
         self.ensure_one()
-        invoices = self.invoice_ids | self.source_transaction_id.invoice_ids
+        source = self.source_transaction_id._billing_get_captured()
+        invoices = self.invoice_ids | source.invoice_ids
         return invoices.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES)
 
     # === ACTION METHODS === #
@@ -131,11 +132,6 @@ class PaymentTransaction(models.Model):
         return invoices.sudo(False)._billing_refund(
             amount_to_refund, payment=self._billing_get_captured()
         )
-
-    def _billing_get_captured(self):
-        """Return the payment that the invoices name, for a capture of it."""
-        source = self.source_transaction_id
-        return source if source and self.operation == source.operation else self
 
     def _capture(self, amount_to_capture=None):
         """Override of `payment`: what is captured is owed still, and staff take it."""

@@ -107,7 +107,10 @@ class PaymentTransaction(models.Model):
                 | (
                     Domain("state", "=", "done")
                     & Domain("is_post_processed", "=", False)
-                    & Domain("invoice_ids", "!=", False)
+                    & (
+                        Domain("invoice_ids", "!=", False)
+                        | Domain("source_transaction_id.invoice_ids", "!=", False)
+                    )
                 )
             )
         )

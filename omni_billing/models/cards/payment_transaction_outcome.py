@@ -154,10 +154,9 @@ class PaymentTransaction(models.Model):
         if self.operation in ("refund", "validation") or self.source_transaction_id:
             # A capture is counted with what was authorized.
             return 0.0
-        captures = self.child_transaction_ids.filtered(
-            lambda tx: tx.operation == self.operation
+        ended = self._billing_get_captures().filtered(
+            lambda tx: tx.state in ("done", "cancel")
         )
-        ended = captures.filtered(lambda tx: tx.state in ("done", "cancel"))
         is_pending = (
             self.state == "pending"
             and self.provider_code not in const.OFFLINE_PROVIDERS
@@ -184,7 +183,7 @@ class PaymentTransaction(models.Model):
 
         :return: what was booked.
         """
-        late = self.filtered(
+        late = (self._billing_get_captures() + self).filtered(
             lambda tx: (
                 tx._billing_is_unbooked()
                 and not tx.billing_is_open
@@ -275,6 +274,9 @@ class PaymentTransaction(models.Model):
             return "object"
         if outcome.reference != source.reference:
             return "reference"
+        if self != source and source.state == "done" and self.state != "done":
+            # The answer to the capture was lost: it was booked without it.
+            return "object"
         if outcome.database not in (None, "", self.provider_id._billing_get_uuid()):
             return "database"
         if customer and outcome.customer != customer:

@@ -18,8 +18,8 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         got = Counter()
-        if self.payment_id:
-            lines = self.payment_id.move_id.line_ids
+        if payments := self._billing_get_payments():
+            lines = payments.move_id.line_ids
             for partial in lines.matched_debit_ids:
                 invoice = partial.debit_move_id.move_id
                 if invoice in self.invoice_ids:
@@ -40,7 +40,8 @@ class PaymentTransaction(models.Model):
 
     def _billing_get_refunds(self):
         """Return the refunds of a payment that were made or may be on their way."""
-        return self.child_transaction_ids.filtered(
+        family = self | self._billing_get_captures()
+        return family.child_transaction_ids.filtered(
             lambda tx: tx.operation == "refund" and tx.state not in ("error", "cancel")
         )
 
@@ -89,9 +90,32 @@ class PaymentTransaction(models.Model):
             )
         return attempts
 
+    def _billing_tell_unbooked_refunds(self, refunds):
+        """Have staff look at what was given back of money that is not booked.
+
+        :param refunds: each a `Refund` of the gateway.
+        """
+        back = sum(
+            refund.amount
+            for refund in refunds
+            if refund.status not in ("failed", "canceled")
+        )
+        # What was only held for us is given back by the bank: nobody paid.
+        if back and self.state == "error":
+            self._billing_tell_staff(
+                self.env._(
+                    "%(amount)s of the payment %(reference)s were given back in"
+                    " Stripe's dashboard. What Stripe took is not booked, so this is"
+                    " not booked either: if you recorded that money by hand, record"
+                    " the refund by hand as well.",
+                    amount=self.currency_id.format(self._billing_to_major(back)),
+                    reference=self.reference,
+                )
+            )
+
     def _billing_book_rest(self):
         """Set what no invoice gives back against what is left of the payment."""
-        payments = self.payment_id + self.source_transaction_id.payment_id
+        payments = self.payment_id + self.source_transaction_id._billing_get_payments()
         lines = payments.move_id.line_ids.filtered(
             lambda line: line.account_type == "asset_receivable" and not line.reconciled
         )

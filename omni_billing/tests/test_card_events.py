@@ -1,0 +1,218 @@
+from dataclasses import replace
+
+from odoo.tests import tagged
+
+from .doors_common import DoorsCommon
+
+
+@tagged("post_install", "-at_install")
+class TestRefundBeforeItsCharge(DoorsCommon):
+    """W18: a refund is booked after what it is of, whatever is told first."""
+
+    def _refund(self, intent="pi_0", amount=1000, event_ref="evt_1"):
+        """Refund in the dashboard; return the event of it."""
+        self.gateway.add_foreign_refund(intent, amount)
+        return self._tell(
+            "charge.refunded", event_ref, id="ch_1", payment_intent=intent
+        )
+
+    def _try_again(self, event):
+        event.next_try = False
+        event._cron_process()
+
+    def test_charge_that_was_not_booked_is_booked_first(self):
+        invoice = self._bill_amounts(45)
+        with self._closed_books():
+            attempt = invoice._billing_charge(self.card)
+        self.assertEqual(attempt.state, "done")
+        self.assertFalse(attempt.payment_id)
+        self._refund(amount=4500)
+        self._resolve()
+        self.assertEqual(invoice.billing_state, "refunded")
+        self.assertFalse(invoice.billing_attempt_id)
+        self._check_books()
+
+    def test_both_wait_for_the_books(self):
+        invoice = self._bill_amounts(45)
+        with self._closed_books():
+            attempt = invoice._billing_charge(self.card)
+            self._refund()
+            self.assertFalse(attempt.is_post_processed)
+        for _time in range(2):
+            self._resolve()
+        self.assertTrue(attempt.is_post_processed)
+        self.assertEqual(self._get_books_balance(), 0)
+        self._check_books()
+
+    def test_form_whose_success_is_told_later(self):
+        invoice = self._bill_amounts(45)
+        payment, intent = self._open_form(invoice)
+        self.api.pay(intent)
+        self._refund(intent, event_ref="evt_r")
+        self._check_books()
+        self._tell("payment_intent.succeeded", "evt_p", id=intent)
+        self._resolve()
+        self.assertEqual(payment.state, "done")
+        self.assertEqual(self._get_books_balance(), 0)
+        self._check_books()
+
+    def test_odoo_s_job_books_the_refund_first(self):
+        invoice = self._bill_amounts(45)
+        with self._closed_books():
+            invoice._billing_charge(self.card)
+            self._refund()
+        # sudo: as the job.
+        attempts = (
+            self.env["payment.transaction"]
+            .sudo()
+            .search([("provider_id", "=", self.provider.id), ("state", "=", "done")])
+        )
+        for attempt in attempts.sorted("id", reverse=True):
+            attempt._post_process()
+        self.assertEqual(self._get_books_balance(), 0)
+        self._check_books()
+
+    def test_amount_that_was_not_booked_is_not_given_back_either(self):
+        """Captured for less in the dashboard, and given back there."""
+        invoice = self._bill_amounts(30)
+        payment, intent = self._open_form(invoice)
+        self.api.pay(intent, amount_received=2000)
+        charge = self.gateway.charges[intent]
+        self.gateway.charges[intent] = replace(charge, amount=2000)
+        self._tell("payment_intent.succeeded", "evt_p", id=intent)
+        self.assertEqual(payment.state, "error")
+        self.assertIn("2000", self._get_todos(invoice))
+        invoice.activity_ids.unlink()
+        event = self._refund(intent, 2000, "evt_r")
+        self.assertEqual(event.state, "done")
+        self.assertIn("is not booked", self._get_todos(invoice))
+        self.assertFalse(payment.child_transaction_ids)
+        self.assertEqual(self._get_books_balance(), 30)
+        self._check_books()
+
+    def test_what_was_held_and_let_go_is_no_refund(self):
+        """Stripe lists what a bank does not hold any more as refunded."""
+        invoice = self._bill_amounts(30)
+        payment, intent = self._open_form(invoice)
+        self.api.pay(intent, status="canceled")
+        event = self._refund(intent, 3000)
+        self.assertEqual(event.state, "done")
+        self.assertFalse(payment.child_transaction_ids)
+        self.assertFalse(invoice.activity_ids)
+
+    def test_refund_waits_while_the_key_is_refused(self):
+        invoice, _intent = self._lose_charge()
+        attempt = invoice.sudo().billing_attempt_id  # sudo: attempts are internal.
+        self.assertTrue(attempt.billing_is_open)
+        self.gateway.is_closed = True
+        event = self._refund(amount=4500)
+        self.assertEqual(event.state, "new")
+        self.gateway.is_closed = False
+        self._resolve()
+        self._try_again(event)
+        self.assertEqual(attempt.state, "done")
+        self.assertEqual(invoice.billing_state, "refunded")
+        self._check_books()
+
+    def test_refund_waits_while_stripe_gives_no_answer(self):
+        invoice, _intent = self._lose_charge()
+        attempt = invoice.sudo().billing_attempt_id  # sudo: attempts are internal.
+        self.gateway.lose(is_executed=True)
+        event = self._refund()
+        self.assertEqual(event.state, "new")
+        self._try_again(event)
+        self.assertEqual(event.state, "done")
+        self.assertEqual(attempt.state, "done")
+        self.assertFalse(invoice.billing_attempt_id)
+        self._check_books()
+
+    def test_refund_of_a_payment_that_was_closed_by_hand(self):
+        invoice, _intent = self._lose_charge()
+        attempt = invoice.sudo().billing_attempt_id  # sudo: attempts are internal.
+        self.gateway.is_closed = True
+        attempt.sudo(False).with_env(self.env)._billing_close_by_hand("Sure.")
+        self.gateway.is_closed = False
+        self.assertEqual(attempt.state, "error")
+        self._refund(amount=4500)
+        self.assertEqual(attempt.state, "done")
+        self.assertIn("closed by hand", self._get_todos(invoice))
+        self._check_books()
+
+    def test_refund_of_a_payment_that_was_lost_is_for_a_person(self):
+        """A backup was restored, say."""
+        self._lose_charge()
+        charge = self.gateway.charges["pi_0"]
+        self.gateway.charges["pi_0"] = replace(charge, reference="gone")
+        event = self._refund()
+        self.assertEqual(event.state, "new")
+        self.assertIn("not in the database", event.error)
+
+    def test_refund_of_a_stranger_is_not_ours(self):
+        event = self._tell("charge.refunded", id="ch_1", payment_intent="pi_unknown")
+        self.assertEqual(event.state, "unknown")
+        self.gateway.begin("pi_9", "succeeded", 4500, "Somebody's order")
+        self.assertEqual(self._refund("pi_9", event_ref="evt_9").state, "unknown")
+
+
+@tagged("post_install", "-at_install")
+class TestDisputes(DoorsCommon):
+    """W19: each dispute is told, and the invoice shows the worst."""
+
+    def _dispute(self, event_ref, reference, intent, status, reason="fraudulent"):
+        return self._tell(
+            "charge.dispute.updated",
+            event_ref,
+            id=reference,
+            payment_intent=intent,
+            status=status,
+            reason=reason,
+        )
+
+    def _pay_twice(self):
+        invoice = self._bill_amounts(100)
+        invoice._billing_charge(self.card, 40)
+        invoice._billing_charge(self.card, 60)
+        return invoice
+
+    def test_another_one_is_told_after_the_first_was_won(self):
+        invoice = self._pay_twice()
+        self._dispute("evt_1", "dp_1", "pi_0", "needs_response")
+        self._dispute("evt_2", "dp_1", "pi_0", "won")
+        self.assertEqual(invoice.billing_dispute, "won")
+        invoice.activity_ids.unlink()
+        self._dispute("evt_3", "dp_2", "pi_1", "needs_response", "duplicate")
+        self.assertIn("duplicate", self._get_todos(invoice))
+        self.assertEqual(invoice.billing_dispute, "open")
+
+    def test_two_at_once(self):
+        invoice = self._pay_twice()
+        self._dispute("evt_1", "dp_1", "pi_0", "needs_response")
+        self._dispute("evt_2", "dp_2", "pi_1", "needs_response", "duplicate")
+        self.assertIn("duplicate", self._get_todos(invoice))
+        self._dispute("evt_3", "dp_1", "pi_0", "lost")
+        self.assertEqual(invoice.billing_dispute, "open")
+        self._dispute("evt_4", "dp_2", "pi_1", "won")
+        self.assertEqual(invoice.billing_dispute, "lost")
+
+    def test_two_of_one_payment(self):
+        invoice = self._bill_amounts(45)
+        invoice._billing_charge(self.card)
+        self._dispute("evt_1", "dp_1", "pi_0", "won")
+        self._dispute("evt_2", "dp_2", "pi_0", "needs_response", "duplicate")
+        self.assertEqual(invoice.billing_dispute, "open")
+        self.assertIn("duplicate", self._get_todos(invoice))
+
+    def test_what_is_told_twice_is_one_to_do(self):
+        invoice = self._bill_amounts(45)
+        invoice._billing_charge(self.card)
+        self._dispute("evt_1", "dp_1", "pi_0", "needs_response")
+        invoice.activity_ids.unlink()
+        self._dispute("evt_2", "dp_1", "pi_0", "under_review")
+        self.assertFalse(invoice.activity_ids)
+
+    def test_dispute_of_a_charge_whose_answer_was_lost(self):
+        invoice, _intent = self._lose_charge()
+        event = self._dispute("evt_1", "dp_1", "pi_0", "needs_response")
+        self.assertEqual(event.state, "done")
+        self.assertEqual(invoice.billing_state, "paid")
+        self.assertIn("fraudulent", self._get_todos(invoice))
