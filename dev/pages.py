@@ -35,9 +35,8 @@ TEST_SUFFIXES = {".py", ".js", ".xml"}
 def find_citations() -> dict[str, Counter[str]]:
     """Return how often each test file cites each row."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
-    for file in _list_files(
-        "tests", *(f"{addon.name}/tests" for addon in paths.ADDONS)
-    ):
+    beside = (_name(folder) for folder in paths.ROOT.glob("*/tests"))
+    for file in _list_files("tests", *beside):
         if file.suffix in TEST_SUFFIXES:
             for row in CITED.findall(NO_ROW.sub("", file.read_text())):
                 found[row][_name(file)] += 1
