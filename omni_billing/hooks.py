@@ -14,8 +14,9 @@ def _pre_init_hook(env):
 
 
 def _post_init_hook(env):
-    """Tell of what was in the way."""
+    """Tell of what was in the way, and of what is missing."""
     _tell_of_repeated_intents(env)
+    _tell_of_lost_charges(env)
 
 
 def _set_repeated_intents_aside(cr):
@@ -66,6 +67,39 @@ def _tell_of_repeated_intents(env):
                 " Stripe's dashboard, and cancel its payment in Accounting if so.",
                 reference=payment.reference,
                 intent=payment.provider_reference.removeprefix(AGAIN),
+            )
+        )
+
+
+def _tell_of_lost_charges(env):
+    """Have staff look at charges that were never booked, since their refund was.
+
+    Odoo makes no payment of what has a child that is done, and takes it for booked.
+    What an accountant deleted looks the same, so a person decides.
+    """
+    # sudo: the addon is being installed or upgraded.
+    refunds = env["payment.transaction"].sudo()
+    refunds = refunds.search(
+        [
+            ("operation", "=", "refund"),
+            ("state", "=", "done"),
+            ("payment_id", "!=", False),
+            ("provider_code", "=", "stripe"),
+            ("source_transaction_id.state", "=", "done"),
+            ("source_transaction_id.is_post_processed", "=", True),
+            ("source_transaction_id.payment_id", "=", False),
+        ]
+    )
+    for charge in refunds.source_transaction_id:
+        if charge._billing_get_payments():
+            continue
+        charge._billing_tell_staff(
+            env._(
+                "%(amount)s of %(reference)s were taken by card, and only their refund"
+                " is booked. Compare with Stripe's dashboard. If they are not recorded"
+                " in another way, record them on the invoice, as money at the bank.",
+                amount=charge.currency_id.format(charge.amount),
+                reference=charge.reference,
             )
         )
 

@@ -2,6 +2,8 @@ from dataclasses import replace
 
 from odoo.tests import tagged
 
+from odoo.addons.omni_billing.hooks import _tell_of_lost_charges
+
 from .doors_common import DoorsCommon
 
 
@@ -71,6 +73,19 @@ class TestRefundBeforeItsCharge(DoorsCommon):
             attempt._post_process()
         self.assertEqual(self._get_books_balance(), 0)
         self._check_books()
+
+    def test_upgrade_tells_of_what_was_never_booked(self):
+        lost, booked = self._bill_amounts(45, 30)
+        for number, invoice in enumerate((lost, booked)):
+            attempt = invoice._billing_charge(self.card)
+            self._refund(f"pi_{number}", event_ref=f"evt_{number}")
+            if invoice == lost:
+                attempt.payment_id = False
+        for _again in range(2):
+            _tell_of_lost_charges(self.env)
+        self.assertEqual(len(lost.activity_ids), 1)
+        self.assertIn("45.00", self._get_todos(lost))
+        self.assertFalse(booked.activity_ids)
 
     def test_amount_that_was_not_booked_is_not_given_back_either(self):
         """Captured for less in the dashboard, and given back there."""
