@@ -4,11 +4,10 @@ from functools import wraps
 
 from odoo import api, fields, models
 from odoo.exceptions import MissingError, UserError
-from odoo.tools import SQL
 from odoo.tools.json import json_default
 
 from ..const import MAX_ID
-from ..tools.hold import HeldError, hold
+from ..tools.lock import HeldError, hold, take_turns
 from ..tools.values import check_new, check_values
 
 
@@ -120,15 +119,7 @@ class OmniBillingDialogMixin(models.AbstractModel):
             with hold(self.env, *self._get_hold_names()):
                 # Who waited began before the other had committed: this fails then, and
                 # Odoo runs the request again.
-                self.env.cr.execute(
-                    SQL(
-                        "UPDATE %s SET write_date = write_date WHERE id = %s",
-                        SQL.identifier(self._table),
-                        self.id,
-                    ),
-                    log_exceptions=False,
-                )
-                self.invalidate_recordset()
+                take_turns(self)
                 yield
         except HeldError as error:
             raise UserError(

@@ -11,6 +11,7 @@ from odoo.addons.payment_stripe import utils as stripe_utils
 from ... import gateways
 from ...exceptions import GatewayDenied, GatewayRefused
 from ...gateways.stripe_answers import Decline
+from ...tools.lock import take_turns
 
 _logger = logging.getLogger(__name__)
 
@@ -269,14 +270,7 @@ class PaymentProvider(models.Model):
             if not lines.search_count(
                 [("payment_provider_id", "=", provider.id), ("journal_id", "!=", False)]
             ):
-                self.env.cr.execute(
-                    SQL(
-                        "UPDATE payment_provider"
-                        " SET write_date = now() at time zone 'UTC' WHERE id = %s",
-                        provider.id,
-                    )
-                )
-                provider.invalidate_recordset(["journal_id"])
+                take_turns(provider)
                 provider.mapped("journal_id")
 
     def _billing_get_uuid(self):

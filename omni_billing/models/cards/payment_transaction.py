@@ -4,11 +4,11 @@ from functools import partial
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL
 
 from ... import const
 from ...exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
 from ...tools.commit import commit, insist, savepoint
+from ...tools.lock import take_turns, wait_for
 from ...tools.trust import trust
 
 _logger = logging.getLogger(__name__)
@@ -435,26 +435,10 @@ class PaymentTransaction(models.Model):
         """Lock the attempt; who comes second sees what the first did.
 
         Its invoices come first, as for those who pay, void or refund them and then look
-        at their attempts: so nobody waits for somebody who waits for them. The row is
-        changed, and not only locked: PostgreSQL then has who waited begin again, and
-        read what is there now.
+        at their attempts: so nobody waits for somebody who waits for them.
         """
-        moves = self._billing_get_moves()
-        self.env.cr.execute(
-            SQL(
-                "SELECT id FROM account_move WHERE id = ANY(%s) ORDER BY id"
-                " FOR NO KEY UPDATE",
-                moves.ids,
-            )
-        )
-        self.env.cr.execute(
-            SQL(
-                "UPDATE payment_transaction SET write_date = write_date WHERE id = %s",
-                self.id,
-            )
-        )
-        self.invalidate_recordset()
-        moves.invalidate_recordset()
+        wait_for(self._billing_get_moves())
+        take_turns(self)
 
     @api.model
     def _billing_make_key(self, provider, reference):

@@ -51,7 +51,8 @@ class OmniBillingLateFee(models.Model):
             fees = self.with_company(company)
             for ids in split_every(BATCH, late_ids):
                 moves = Move.browse(ids)
-                # Invoices that somebody holds, as for a payment, are for the next run.
+                # Invoices that somebody holds, as for a payment, or names in a new row,
+                # are for the next run.
                 fees._charge(moves.try_lock_for_update(), company)
                 if not commit_progress(self.env, len(ids)):
                     return

@@ -114,7 +114,8 @@ class OmniBillingReminder(models.Model):
         moves = self.env["account.move"].browse(ids)
         try:
             with savepoint(self.env):
-                # Invoices that somebody holds, as for a payment, are for the next run.
+                # Invoices that somebody holds, as for a payment, or names in a new row,
+                # are for the next run.
                 moves.try_lock_for_update()._billing_reach_level(level)
         except UniqueViolation as error:
             # Staff sent a reminder by hand this very moment: the next run sees it.

@@ -11,12 +11,10 @@ from odoo.tools import SQL
 from ...const import PURGE_DEFAULTS
 from ...exceptions import RenderError
 from ...gateways.pdf import TemplateError
+from ...tools.lock import PDF_SPACE, be_first
 from ...tools.stack import call_with_room
 
 _logger = logging.getLogger(__name__)
-
-#: Space of our advisory locks; the second half of each is the invoice.
-LOCK_SPACE = 0x0B111
 
 #: Reading notes that a file is in use at most so often.
 ACCESS_SECONDS = 3600
@@ -193,7 +191,7 @@ class OmniBillingPdfCache(models.Model):
 
         Who comes second, while the first still makes it, waits and takes that one.
         """
-        if not self._lock(move):
+        if not be_first(self.env, PDF_SPACE, move.id):
             with self._look_again() as cr:
                 # Only a new transaction sees what the other one committed meanwhile.
                 cache = self.with_env(self.env(cr=cr)) if cr else self
@@ -212,18 +210,6 @@ class OmniBillingPdfCache(models.Model):
             values |= self._prepare_file(move, entry, content)
         self._store(move, entry, values)
         return content
-
-    def _lock(self, move):
-        """Be the one who makes the PDF; tell whether nobody else was at it."""
-        self.env.cr.execute(
-            SQL("SELECT pg_try_advisory_xact_lock(%s, %s)", LOCK_SPACE, move.id)
-        )
-        if self.env.cr.fetchone()[0]:
-            return True
-        self.env.cr.execute(
-            SQL("SELECT pg_advisory_xact_lock(%s, %s)", LOCK_SPACE, move.id)
-        )
-        return False
 
     def _look_again(self):
         if modules.module.current_test:

@@ -10,6 +10,7 @@ from odoo.tools import format_list
 
 from ...const import MAIL_GRACE
 from ...tools.commit import check_can_commit, commit, commit_progress, insist, rollback
+from ...tools.lock import wait_for
 
 _logger = logging.getLogger(__name__)
 
@@ -234,7 +235,7 @@ class OmniBillingMail(models.Model):
 
     def _let_go(self):
         """It was not its fault: begin again, as if it had not been begun."""
-        self._lock()
+        wait_for(self)
         if self.state == "queued" and not self.attempt_date:
             self.write({"starts": 0, "next_try": fields.Datetime.now()})
 

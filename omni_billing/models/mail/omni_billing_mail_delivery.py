@@ -4,12 +4,13 @@ from datetime import timedelta
 from functools import partial
 
 from odoo import Command, api, fields, models
-from odoo.tools import SQL, email_normalize, formataddr, html2plaintext
+from odoo.tools import email_normalize, formataddr, html2plaintext
 
 from ...const import MAIL_GRACE
 from ...exceptions import GatewayRefused, GatewayUnknown
 from ...gateways import mailjet_messages as mailjet
 from ...tools.commit import commit, rollback
+from ...tools.lock import wait_for
 from ...tools.mail_states import BAD, follow, sum_up
 from ...tools.notice import notice, reload
 
@@ -177,13 +178,13 @@ class OmniBillingMail(models.Model):
     # === WHAT THE ANSWER SAYS === #
 
     def _record_silence(self, error):
-        self._lock()
+        wait_for(self)
         if self.state == "queued":
             self._postpone(error)
             self.next_try = max(self.next_try, fields.Datetime.now() + MAIL_GRACE)
 
     def _record_refusal(self, error):
-        self._lock()
+        wait_for(self)
         if self.state != "queued":
             return
         self.attempt_date = False
@@ -196,7 +197,7 @@ class OmniBillingMail(models.Model):
             self._set_failed(error.code, self._explain(error))
 
     def _record_receipts(self, receipts):
-        self._lock()
+        wait_for(self)
         for receipt in receipts:
             self.recipient_ids.filtered(
                 lambda r, receipt=receipt: r.email == email_normalize(receipt.email)
@@ -206,19 +207,9 @@ class OmniBillingMail(models.Model):
         self._set_sent()
 
     def _record_odoo(self):
-        self._lock()
+        wait_for(self)
         if self.state == "queued":
             self._find_out_from_odoo()
-
-    def _lock(self):
-        """Wait for the message: what is known of it has to be written down."""
-        self.env.cr.execute(
-            SQL(
-                "SELECT id FROM omni_billing_mail WHERE id IN %s FOR NO KEY UPDATE",
-                tuple(self.ids),
-            )
-        )
-        self.invalidate_recordset()
 
     def _set_sent(self):
         """Say that the mail server has it; what is known better stays."""
@@ -298,7 +289,7 @@ class OmniBillingMail(models.Model):
         :param str reason: what the other server wrote
         """
         for mail in self.search([("mail_id.mail_message_id", "in", message.ids)]):
-            mail._lock()
+            wait_for(mail)
             returned = mail.recipient_ids.filtered(lambda r: r.email == email)
             if returned:
                 mail._set_sent()

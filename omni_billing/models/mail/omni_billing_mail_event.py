@@ -6,6 +6,7 @@ from odoo.tools import SQL, email_normalize
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
 from ...tools.commit import commit, commit_progress, insist
+from ...tools.lock import wait_for
 
 _logger = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ class OmniBillingMailEvent(models.Model):
 
     def _process(self):
         mail = self.mail_id
-        mail._lock()
+        wait_for(mail)
         self.invalidate_recordset()
         mail._follow_events(self.search([("mail_id", "=", mail.id)]))
         self.state = "done"

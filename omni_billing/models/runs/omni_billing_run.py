@@ -4,6 +4,7 @@ from odoo.fields import Domain
 from odoo.tools import format_amount, format_date, format_list
 
 from ...const import MAX_TITLE_LENGTH
+from ...tools.lock import wait_for
 from ...tools.pace import estimate_pace
 from ...tools.trust import is_trusted, trust
 
@@ -421,13 +422,7 @@ class OmniBillingRun(models.Model):
     def _lock(self):
         """Let nobody else change the state; then see where the run stands."""
         self.check_access("write")
-        self.flush_recordset()
-        self.env.cr.execute(
-            "SELECT id FROM omni_billing_run WHERE id = ANY(%s) ORDER BY id"
-            " FOR NO KEY UPDATE",
-            [self.ids],
-        )
-        self.invalidate_recordset()
+        wait_for(self)
 
     @api.model
     def _trigger_job(self, at=None):
