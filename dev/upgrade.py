@@ -86,6 +86,12 @@ SEQUENCES = """
     SELECT sequence_name FROM information_schema.sequences
     WHERE sequence_name LIKE 'omni%%'
 """
+JOBS = """
+    SELECT data.name, action.code FROM ir_cron job
+    JOIN ir_act_server action ON action.id = job.ir_actions_server_id
+    JOIN ir_model_data data ON data.model = 'ir.cron' AND data.res_id = job.id
+    WHERE data.module = 'omni_billing'
+"""
 
 
 def check(space: Workspace) -> dict[str, bool]:
@@ -194,12 +200,13 @@ def _read(space: Workspace, database: str) -> dict[str, list[tuple]]:
 
 
 def _describe(space: Workspace, database: str) -> dict[str, list[tuple]]:
-    """Describe our tables and sequences, and our columns of others' tables."""
+    """Describe our tables and sequences, our columns of others' tables, our jobs."""
     queries = {
         "columns": COLUMNS,
         "constraints": CONSTRAINTS,
         "indexes": INDEXES,
         "sequences": SEQUENCES,
+        "jobs": JOBS,
     }
     found = {}
     with space.databases.cursor(database) as cursor:

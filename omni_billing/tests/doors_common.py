@@ -78,7 +78,7 @@ class DoorsCommon(CardCommon):
     def _resolve(self):
         """Run the job that asks for lost answers, and books what is not booked."""
         # sudo: as the scheduler.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
 
     def _get_todos(self, *records):
         """Return what staff are asked to look at, in one text."""

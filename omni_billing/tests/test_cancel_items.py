@@ -310,7 +310,7 @@ class TestCancelItems(CardCommon):
                     self._pay(later, mode="credit")
                 with self.assertRaisesRegex(UserError, "confirmed|under way"):
                     self._cancel(item, invoice=invoice)
-                self.env["payment.transaction"].sudo()._cron_resolve()
+                self.env["payment.transaction"].sudo()._cron_billing_resolve()
                 self.assertEqual(invoice.reversal_move_ids, note)
                 self.assertEqual(note.amount_residual, 0)
                 self.assertFalse(note.billing_attempt_id)

@@ -21,7 +21,7 @@ class OutcomeCommon(CardCommon):
 
     def _resolve(self):
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
 
     def _find_mails(self, records):
         return self.env["mail.mail"].search(

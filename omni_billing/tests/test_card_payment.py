@@ -192,7 +192,7 @@ class TestCardPayment(CardCommon):
         self.assertEqual(invoice.billing_state, "unpaid")
         self.assertTrue(invoice.billing_attempt_id.billing_is_open)
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self.assertFalse(invoice.billing_attempt_id)
         self.assertEqual(len(self.gateway.charges), 1)
@@ -205,7 +205,7 @@ class TestCardPayment(CardCommon):
 
         def charge_slowly(**values):
             # sudo: as the job.
-            self.env["payment.transaction"].sudo()._cron_resolve()
+            self.env["payment.transaction"].sudo()._cron_billing_resolve()
             return charge(**values)
 
         with (
@@ -261,7 +261,7 @@ class TestCardPayment(CardCommon):
         self.assertTrue(invoice.billing_attempt_id)
         self.gateway.settle("pi_0", "succeeded")
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self._assert_agrees()
 
@@ -315,7 +315,7 @@ class TestCardPayment(CardCommon):
             self.assertEqual(invoice.billing_state, "paid")
         self.company.fiscalyear_lock_date = False
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self._assert_agrees()
 
@@ -328,7 +328,7 @@ class TestCardPayment(CardCommon):
             invoice._billing_charge(self.card)
             for _time in range(3):
                 # sudo: as the job.
-                self.env["payment.transaction"].sudo()._cron_resolve()
+                self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(len(invoice.activity_ids), 1)
         self.assertIn("R&amp;D is closed", invoice.activity_ids.note)
 
@@ -379,7 +379,7 @@ class TestCardPayment(CardCommon):
             with self.assertRaisesRegex(UserError, "is paying"):
                 self._pay(invoice, mode=mode)
         begun.last_state_change -= timedelta(minutes=11)
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self._assert_agrees()
 
@@ -394,7 +394,7 @@ class TestCardPayment(CardCommon):
         self.gateway.lose(is_executed=True)
         invoice._billing_charge(self.card)
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(invoice.billing_state, "paid")
 
     def test_one_broken_attempt_holds_up_no_other(self):
@@ -412,7 +412,7 @@ class TestCardPayment(CardCommon):
 
         with patch.object(Transaction, "_billing_resolve_one", broken):
             # sudo: as the job.
-            self.env["payment.transaction"].sudo()._cron_resolve()
+            self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(first.billing_state, "paid")
         self.assertEqual(second.billing_state, "unpaid")
 
@@ -485,7 +485,7 @@ class TestCardPayment(CardCommon):
                 attempt = invoice._billing_refund()
                 self.assertTrue(attempt.billing_is_open)
                 # sudo: as the job.
-                self.env["payment.transaction"].sudo()._cron_resolve()
+                self.env["payment.transaction"].sudo()._cron_billing_resolve()
                 self.assertEqual(invoice.billing_state, "refunded")
                 self.assertEqual(self.gateway.taken, 0)
                 self._assert_agrees()
@@ -535,9 +535,9 @@ class TestSavedCards(CardCommon):
         self.assertTrue(second.billing_is_default)
         self.assertFalse(self.gateway.detached)
         self.gateway.lose(is_executed=False)
-        self.env["payment.token"]._cron_detach_cards()
+        self.env["payment.token"]._cron_billing_detach_cards()
         self.assertTrue(self.card.billing_detach_pending)
-        self.env["payment.token"]._cron_detach_cards()
+        self.env["payment.token"]._cron_billing_detach_cards()
         self.assertEqual(self.gateway.detached, ["pm_4242"])
         self.assertFalse(self.card.billing_detach_pending)
 
@@ -581,7 +581,7 @@ class TestSavedCards(CardCommon):
         )
         Token = self.env["payment.token"]
         for expected in (1, 1):
-            Token._cron_expiry_notice()
+            Token._cron_billing_tell_expiry()
             mails = self.env["mail.mail"].search(
                 [("model", "=", "payment.token"), ("res_id", "=", self.card.id)]
             )

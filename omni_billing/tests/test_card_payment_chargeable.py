@@ -277,7 +277,7 @@ class TestWhatMayBeCharged(DoorsCommon):
         self.assertEqual(payment.state, "canceled")
         self.assertEqual(invoice._billing_get_chargeable_amount(), 0)
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(payment.state, "paid")
         self.assertEqual(invoice.billing_state, "paid")
         self.assertEqual(self.gateway.taken, 10000)

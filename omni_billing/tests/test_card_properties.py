@@ -277,7 +277,7 @@ class TestCardProperties(CardCommon):
 
     def _step_ask(self, _seed):
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
 
     def _step_settle(self, _seed):
         """The bank decides what it has put off."""

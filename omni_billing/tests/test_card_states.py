@@ -65,7 +65,7 @@ class TestPaymentsDecidedElsewhere(CardCommon):
             reference = payment.provider_reference
             self.gateway.begin(reference, "succeeded", amount, payment.reference)
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self.assertEqual(second.billing_state, "unpaid")
         self.assertIn("2000", second.activity_ids.note)
@@ -143,11 +143,11 @@ class TestPaymentsDecidedElsewhere(CardCommon):
             payment.last_state_change -= timedelta(days=7)
         # sudo: as the job.
         Transaction = self.env["payment.transaction"].sudo()
-        Transaction._cron_resolve()
+        Transaction._cron_billing_resolve()
         self.assertEqual((paid + lost).mapped("state"), ["pending", "pending"])
         self.gateway.settle(paid.provider_reference, "succeeded")
         self.gateway.settle(lost.provider_reference, "requires_payment_method")
-        Transaction._cron_resolve()
+        Transaction._cron_billing_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self.assertEqual(lost.state, "error")
         self.assertIn("The bank did not pay", lost.state_message)

@@ -279,7 +279,7 @@ class TestInstallment(CardCommon):
                 self.assertEqual(payment.charge_state, "open")
                 self.assertTrue(invoice.billing_attempt_id)
                 # sudo: as the job.
-                self.env["payment.transaction"].sudo()._cron_resolve()
+                self.env["payment.transaction"].sudo()._cron_billing_resolve()
                 self._charge("2025-01-10")
                 if not is_executed:
                     self.assertEqual(payment.charge_state, "retry")
@@ -299,7 +299,7 @@ class TestInstallment(CardCommon):
                     self.gateway.plan.append(("lose", False))  # the question is, too
                 before = self._count_triggers(action)
                 # sudo: as the job.
-                self.env["payment.transaction"].sudo()._cron_resolve()
+                self.env["payment.transaction"].sudo()._cron_billing_resolve()
                 self.assertEqual(self._count_triggers(action) - before, int(is_known))
 
     def test_somebody_else_charges_at_that_moment(self):
@@ -311,7 +311,7 @@ class TestInstallment(CardCommon):
         self._charge("2025-01-10")
         self.assertEqual(first.charge_state, "open")
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self._charge("2025-01-10")
         self._charge("2025-01-10")
         self.assertEqual(first.charge_state, "paid")
@@ -340,7 +340,7 @@ class TestInstallment(CardCommon):
         self.assertEqual(payment.charge_state, "open")
         self.assertEqual(payment.sudo().charge_attempt_id.state, "draft")
         # sudo: as the job.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self._charge("2025-01-10")
         self.assertEqual(payment.charge_state, "retry")
         self.assertEqual(payment.charge_tries, 1)

@@ -143,7 +143,7 @@ class TestRunCollection(CardCommon, RunCommon):
         # sudo: what a person left who canceled the run meanwhile.
         trust(line.run_id.sudo()).state = "cancelled"
         # sudo: the job is nobody's.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self._go_to("2025-02-01")
         self.assertEqual(line.charge_state, "paid")
         self.gateway.decline(decline_code="insufficient_funds")
@@ -186,7 +186,7 @@ class TestRunCollection(CardCommon, RunCommon):
         self._go_to("2025-02-01")
         self.assertEqual(line.charge_state, "open")
         # sudo: the job is nobody's.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self._go_to("2025-02-01")
         self.assertEqual(self._read_charge(line), ("paid", 1, ""))
         self.assertEqual(self.gateway.taken, 4500)
@@ -196,7 +196,7 @@ class TestRunCollection(CardCommon, RunCommon):
         line = self._charge()
         before = self._count_triggers("ir_cron_process_runs")
         # sudo: the job is nobody's.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(self._count_triggers("ir_cron_process_runs") - before, 1)
         self._go_to("2025-02-01")
         self.assertEqual(line.charge_state, "paid")
@@ -205,7 +205,7 @@ class TestRunCollection(CardCommon, RunCommon):
         self.gateway.lose(is_executed=False)
         line = self._charge()
         # sudo: the job is nobody's.
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self._go_to("2025-02-01")
         self.assertEqual(self._read_charge(line), ("retry", 1, "2025-02-02"))
         self._go_to("2025-02-02")
@@ -316,7 +316,7 @@ class TestRunCollection(CardCommon, RunCommon):
             line = self._charge(is_email=True)
             self.assertEqual(line.email_state, "todo")
             # sudo: the job is nobody's.
-            self.env["payment.transaction"].sudo()._cron_resolve()
+            self.env["payment.transaction"].sudo()._cron_billing_resolve()
             self._go_to("2025-02-01")
         self.assertEqual(self.sent, [(line.invoice_id, "paid")])
 

@@ -117,7 +117,7 @@ class TestPaymentDoors(CardCommon):
         self.gateway.lose(is_executed=True)
         self._call(self.manager, self.payment, "action_refund", 33)
         self.assertTrue(self.invoice.billing_attempt_id)
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(self.gateway.taken, 7700)
         self.assertEqual(self.invoice.reversal_move_ids.amount_total, 33)
         self.assertEqual(self._get_books_balance(), 0)

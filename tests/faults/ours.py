@@ -267,7 +267,7 @@ def delete_card(env, case):
 
 def ask_stripe(env):
     """Run the job that asks for lost answers."""
-    env["payment.transaction"]._cron_resolve()
+    env["payment.transaction"]._cron_billing_resolve()
 
 
 def process_events(env):
@@ -277,7 +277,7 @@ def process_events(env):
 
 def detach_cards(env):
     """Run the job that detaches deleted cards."""
-    env["payment.token"]._cron_detach_cards()
+    env["payment.token"]._cron_billing_detach_cards()
 
 
 def post_process(env):

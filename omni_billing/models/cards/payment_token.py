@@ -337,7 +337,7 @@ class PaymentToken(models.Model):
         )
 
     @api.model
-    def _cron_detach_cards(self):
+    def _cron_billing_detach_cards(self):
         """Take deleted cards away from their customers at Stripe."""
         tokens = self.with_context(active_test=False).search(
             [("billing_detach_pending", "=", True)]
@@ -356,7 +356,7 @@ class PaymentToken(models.Model):
         return failures
 
     @api.model
-    def _cron_expiry_notice(self):
+    def _cron_billing_tell_expiry(self):
         """Tell owners of cards that expire within 30 days, once each (W5)."""
         today = fields.Date.context_today(self)
         limit = today + relativedelta(days=NOTICE_DAYS)

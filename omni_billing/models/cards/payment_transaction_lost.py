@@ -22,7 +22,7 @@ class PaymentTransaction(models.Model):
     # === JOB === #
 
     @api.model
-    def _cron_resolve(self):
+    def _cron_billing_resolve(self):
         """Ask for lost answers; give up what customers left unconfirmed for an hour.
 
         A charge whose call is under way still is not lost: asking for it before it has
