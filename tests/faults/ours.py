@@ -80,8 +80,7 @@ def stop_at(registry, step, stop):
 
     moves, payments = registry["account.move"], registry["payment.transaction"]
     if step == "attempt unsaved":
-        wrap(moves, "_billing_start_charge", after=pause)
-        wrap(moves, "_billing_start_refund", after=pause)
+        wrap(payments, "_billing_begin", before=pause)
     elif step == "before the call":
         wrap(StripeGateway, "charge", before=pause)
         wrap(StripeGateway, "refund", before=pause)
@@ -94,14 +93,16 @@ def stop_at(registry, step, stop):
         wrap(payments, "_billing_close", after=lambda self: self.env.flush_all())
         wrap(payments, "_billing_close", after=pause)
     elif step == "before the next refund":
-        start = moves._billing_start_refund
+        create = moves._billing_create_refund
+        amounts = []
 
-        def start_refund(self, amount, earlier, *values, **options):
-            if earlier:
+        def create_refund(self, amount, *values, **options):
+            if amounts:
                 pause_with_snapshot(self)
-            return start(self, amount, earlier, *values, **options)
+            amounts.append(amount)
+            return create(self, amount, *values, **options)
 
-        moves._billing_start_refund = start_refund
+        moves._billing_create_refund = create_refund
     elif step == "cash booked":
         wrap(moves, "_billing_pay", after=lambda self: self.env.flush_all())
         wrap(moves, "_billing_pay", after=pause)

@@ -9,7 +9,7 @@ from . import (
     payment_provider,
     payment_token,
     payment_transaction,
-    payment_transaction_begin,
+    payment_transaction_allowed,
     payment_transaction_book,
     payment_transaction_capture,
     payment_transaction_dispute,
@@ -19,6 +19,7 @@ from . import (
     payment_transaction_outcome,
     payment_transaction_refund,
     payment_transaction_stripe,
+    payment_transaction_unbooked,
     payment_transaction_words,
     res_partner,
 )

@@ -5,13 +5,7 @@ from odoo.exceptions import LockError, UserError
 from odoo.tools import format_list
 
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...tools.commit import (
-    check_can_commit,
-    check_no_savepoint,
-    commit,
-    savepoint,
-)
-from ...tools.trust import trust
+from ...tools.commit import check_can_commit, check_no_savepoint, savepoint
 
 _logger = logging.getLogger(__name__)
 
@@ -63,10 +57,8 @@ class AccountMove(models.Model):
         """
         check_can_commit(self.env)
         self._billing_settle_attempts()
-        attempt = self._billing_start_charge(token, amount, is_customer_present)
-        if note_down:
-            note_down(attempt)
-        commit(self.env)
+        attempt = self._billing_create_charge(token, amount, is_customer_present)
+        attempt._billing_begin(note_down)
         attempt._billing_send()
         self.invalidate_recordset()
         return attempt
@@ -117,8 +109,8 @@ class AccountMove(models.Model):
             )
         )
 
-    def _billing_start_charge(self, token, amount, is_customer_present):
-        """Check, lock, and write the attempt down; see `_billing_charge`."""
+    def _billing_create_charge(self, token, amount, is_customer_present):
+        """Lock, check, and return the attempt that may begin; see `_billing_charge`."""
         self._billing_lock_for_money()
         self._billing_check_payable()
         self._billing_check_token(token)
@@ -138,7 +130,7 @@ class AccountMove(models.Model):
         )
         # A job goes on when it is refused: nothing of it stays.
         with savepoint(self.env):
-            attempt = Transaction.create(
+            return Transaction.create(
                 {
                     "provider_id": provider.id,
                     "payment_method_id": card.payment_method_id.id,
@@ -149,15 +141,9 @@ class AccountMove(models.Model):
                     "token_id": token.id,
                     "operation": "online_token" if is_customer_present else "offline",
                     "invoice_ids": [Command.set(self.ids)],
-                    "billing_customer_ref": card.provider_ref,
                     "billing_is_customer_present": is_customer_present,
-                    "billing_is_open": True,
-                    "billing_key": Transaction._billing_make_key(provider, reference),
                 }
             )
-        # sudo: customers pay their own without a right to write.
-        trust(self).sudo().billing_attempt_id = attempt
-        return attempt
 
     def _billing_check_token(self, token):
         token.check_access("read")
@@ -230,7 +216,7 @@ class AccountMove(models.Model):
         :raise UserError: if one of them was paid meanwhile, is at a bank, or cannot be
             given up.
         """
-        # sudo: see `_billing_start_charge`.
+        # sudo: see `_billing_create_charge`.
         payments = self.sudo().transaction_ids
         payments._billing_check_none_authorized()
         others = payments.filtered(

@@ -4,11 +4,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount
 
 from ...const import UNPAID_STATES
-from ...tools.commit import (
-    check_can_commit,
-    commit,
-    rollback,
-)
+from ...tools.commit import check_can_commit, rollback
 from ...tools.trust import trust
 
 
@@ -80,32 +76,25 @@ class AccountMove(models.Model):
         check_can_commit(self.env)
         self._billing_settle_attempts()
         attempts = self.env["payment.transaction"].sudo()  # sudo: as in charging.
-        while True:
+        while not attempts or not self.currency_id.is_zero(amount):
             try:
-                attempt, amount = self._billing_start_refund(
-                    amount, attempts, note, payment
-                )
-                if attempt and note_down:
-                    note_down(attempt)
-                commit(self.env)
+                attempt, amount = self._billing_create_refund(amount, note, payment)
+                attempt._billing_begin(note_down)
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 if not attempts:
                     raise
                 # Odoo would run the request again, and refund the first part again.
                 rollback(self.env)
                 self._billing_raise_look_again()
-            if not attempt:
-                return attempts
             attempt._billing_send()
             self.invalidate_recordset()
             attempts += attempt
             if attempt.state != "done":
-                return attempts
+                break
+        return attempts
 
-    def _billing_start_refund(self, amount, earlier, note=None, payment=None):
-        """Write the next attempt down; return it and what is left to refund."""
-        if earlier and self.currency_id.is_zero(amount):
-            return self.env["payment.transaction"], 0.0
+    def _billing_create_refund(self, amount, note=None, payment=None):
+        """Lock, check, and return the next attempt and what is left to refund."""
         moves = self | (note or self)
         moves._billing_lock_for_money()
         moves.check_access("write")
@@ -144,15 +133,9 @@ class AccountMove(models.Model):
         attempt = payment._create_child_transaction(
             part,
             is_refund=True,
-            billing_is_open=True,
             billing_refund_invoice_id=self.id,
             billing_refund_note_id=note.id if note else False,
         )
-        attempt.billing_key = attempt._billing_make_key(
-            payment.provider_id, attempt.reference
-        )
-        # sudo: customers pay their own without a right to write.
-        trust(moves).sudo().billing_attempt_id = attempt
         return attempt, self.currency_id.round(amount - part)
 
     def _billing_book_refund(self, refund):

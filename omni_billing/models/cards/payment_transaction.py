@@ -1,7 +1,7 @@
 import logging
 from functools import partial
 
-from odoo import api, fields, models
+from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
@@ -17,10 +17,20 @@ _logger = logging.getLogger(__name__)
 class PaymentTransaction(models.Model):
     """An attempt to move money, which outlives whatever happens to it (promise 1).
 
-    It is committed before Stripe is called, with the key of the call. Until its
-    outcome is known it is *open*, its invoices name it, and none of them can be
-    charged or refunded again. The direct answer, the webhook and the job that asks
-    for lost answers all go through :meth:`_billing_apply`.
+    Here is its way from top to bottom, for charges and refunds alike:
+
+    1. *Begin*: it is written down with the key of its call, and its invoices name it.
+       Until its outcome is known it is *open*, and nothing else is charged or refunded
+       there. Committed.
+    2. *Send*: Stripe is called.
+    3. *Apply*: how it stands is written down, whoever tells: the answer, an event, or
+       Stripe when it is asked again. Committed.
+    4. *Finish*: it is booked, and the invoices are let go. Committed. Then the customer
+       gets an e-mail.
+    5. *Resolve*: where no answer came, Stripe is asked what became of it; then 3 and 4.
+
+    Beside it: payment_transaction_allowed.py says which may begin, _outcome what counts
+    as an outcome; _lost is the job that resolves, and giving up; _words what is told.
     """
 
     _inherit = "payment.transaction"
@@ -40,21 +50,6 @@ class PaymentTransaction(models.Model):
     )
     billing_is_customer_present = fields.Boolean(readonly=True, copy=False)
     billing_decline_code = fields.Char(string="Decline Code", readonly=True, copy=False)
-    billing_refund_invoice_id = fields.Many2one(
-        "account.move",
-        string="Refunded Invoice",
-        readonly=True,
-        copy=False,
-        index="btree_not_null",
-    )
-    billing_refund_note_id = fields.Many2one(
-        "account.move",
-        string="Credit Note Given Back",
-        readonly=True,
-        copy=False,
-        index="btree_not_null",
-        help="Posted before the refund; without one, the refund posts its own.",
-    )
     billing_mail_due = fields.Selection(
         [("receipt", "Receipt"), ("confirm", "Request to Confirm")],
         string="E-mail to Write",
@@ -68,6 +63,29 @@ class PaymentTransaction(models.Model):
         "(id) WHERE state = 'done' AND is_post_processed IS NOT TRUE"
     )
     _billing_mail_due_idx = models.Index("(id) WHERE billing_mail_due IS NOT NULL")
+
+    # === BUSINESS METHODS - BEGIN === #
+
+    def _billing_begin(self, note_down=None):
+        """Write down what is about to be asked of Stripe, which knows it by a key.
+
+        It commits: from now on it is known, whatever becomes of this process, and its
+        invoices wait for its outcome. It is new, and was checked under the lock.
+
+        :param note_down: called with the attempt; what it writes is committed with it.
+        """
+        self.ensure_one()
+        uuid = self.provider_id._billing_get_uuid()
+        values = {"billing_key": f"{uuid}-{self.reference}", "billing_is_open": True}
+        if self.operation != "refund":
+            values["billing_customer_ref"] = self.token_id.provider_ref
+        self.write(values)
+        # Of another one that began at the same moment PostgreSQL refuses this, and it
+        # is begun again: it sees this one then.
+        trust(self._billing_get_moves()).billing_attempt_id = self
+        if note_down:
+            note_down(self)
+        commit(self.env)
 
     # === BUSINESS METHODS - SEND === #
 
@@ -117,6 +135,20 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - APPLY === #
 
+    def _billing_apply_silence(self):
+        """Say that nobody knows yet."""
+        self._billing_lock()
+        if self.billing_is_open:
+            self.state_message = self._billing_explain_silence()
+
+    def _billing_apply_refusal(self, error):
+        """Close an attempt that Stripe refused, unless that is done already."""
+        self._billing_lock()
+        if self.billing_is_open:
+            code = const.NO_ACCESS if isinstance(error, GatewayDenied) else error.code
+            message = self._billing_explain_refusal(error)
+            self._billing_fail(message, code, detail=str(error))
+
     def _billing_apply(self, answer):
         """Record how a charge or a refund stands; the same answer twice is harmless.
 
@@ -132,23 +164,6 @@ class PaymentTransaction(models.Model):
         else:
             self._billing_apply_charge(answer)
         self._billing_finish()
-
-    def _billing_apply_silence(self):
-        """Say that nobody knows yet."""
-        self._billing_lock()
-        if self.billing_is_open:
-            self.state_message = self.env._(
-                "Stripe gave no answer. It is asked again in a moment; until then"
-                " nothing else is charged."
-            )
-
-    def _billing_apply_refusal(self, error):
-        """Close an attempt that Stripe refused, unless that is done already."""
-        self._billing_lock()
-        if self.billing_is_open:
-            code = const.NO_ACCESS if isinstance(error, GatewayDenied) else error.code
-            message = self._billing_explain_refusal(error)
-            self._billing_fail(message, code, detail=str(error))
 
     def _billing_apply_charge(self, charge):
         outcome = self._billing_read_charge(charge)
@@ -207,16 +222,7 @@ class PaymentTransaction(models.Model):
             self._billing_set_done()
         elif refund.status in ("failed", "canceled"):
             if self.state == "done":
-                self._billing_tell_staff(
-                    self.env._(
-                        "The refund %(reference)s of %(amount)s did not reach the card"
-                        " (%(reason)s). The money is back with Stripe: give it back in"
-                        " another way, and cancel the payment in Accounting.",
-                        reference=self.reference,
-                        amount=self.currency_id.format(-self.amount),
-                        reason=refund.failure or refund.status,
-                    )
-                )
+                self._billing_tell_bounced(refund.failure or refund.status)
                 self._set_error(
                     self.env._("The refund did not reach the card."),
                     extra_allowed_states=("done",),
@@ -232,15 +238,7 @@ class PaymentTransaction(models.Model):
     def _billing_set_done(self):
         """Stripe may say so after it said otherwise: the money has moved."""
         if self.billing_decline_code == const.CLOSED_BY_HAND and self.state != "done":
-            self._billing_tell_staff(
-                self.env._(
-                    "%(reference)s was closed by hand, and Stripe says now that the"
-                    " %(amount)s moved all the same. It is booked: look whether it was"
-                    " paid in another way, too.",
-                    reference=self.reference,
-                    amount=self.currency_id.format(abs(self.amount)),
-                )
-            )
+            self._billing_tell_moved_all_the_same()
         self._set_done(extra_allowed_states=("cancel",))
 
     def _billing_fail(self, message, code, detail=None):
@@ -334,13 +332,7 @@ class PaymentTransaction(models.Model):
             self.invalidate_recordset()
             if not isinstance(error, UserError):
                 _logger.exception("%s could not be booked", self.reference)
-            self._billing_tell_staff(
-                self.env._(
-                    "%(amount)s moved by card, but could not be booked: %(error)s",
-                    amount=self.currency_id.format(abs(self.amount)),
-                    error=error if isinstance(error, UserError) else repr(error),
-                )
-            )
+            self._billing_tell_unbooked(error)
 
     # === BUSINESS METHODS - RESOLVE === #
 
@@ -439,10 +431,6 @@ class PaymentTransaction(models.Model):
         """
         wait_for(self._billing_get_moves())
         take_turns(self)
-
-    @api.model
-    def _billing_make_key(self, provider, reference):
-        return f"{provider._billing_get_uuid()}-{reference}"
 
     def _billing_get_invoices(self):
         """Return what a payment is for, or what a refund is of."""

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from odoo import models
+from odoo import fields, models
 
 from ...tools.money import split
 
@@ -9,6 +9,22 @@ class PaymentTransaction(models.Model):
     """What of a payment was given back, and to which invoices (W18)."""
 
     _inherit = "payment.transaction"
+
+    billing_refund_invoice_id = fields.Many2one(
+        "account.move",
+        string="Refunded Invoice",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+    )
+    billing_refund_note_id = fields.Many2one(
+        "account.move",
+        string="Credit Note Given Back",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="Posted before the refund; without one, the refund posts its own.",
+    )
 
     def _billing_get_shares(self):
         """Return what each invoice got of this payment and did not give back.

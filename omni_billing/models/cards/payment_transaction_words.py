@@ -150,6 +150,12 @@ class PaymentTransaction(models.Model):
             )
         return self.provider_id._billing_explain_refusal(error.code)
 
+    def _billing_explain_silence(self):
+        return self.env._(
+            "Stripe gave no answer. It is asked again in a moment; until then nothing"
+            " else is charged."
+        )
+
     def _billing_explain_confirmation(self):
         return self.env._(
             "The customer's bank asks the customer to confirm this payment."
@@ -167,6 +173,15 @@ class PaymentTransaction(models.Model):
             method=self.payment_method_id.name,
             date=format_date(self.env, self.create_date),
         )
+
+    def _billing_check_not_declined(self):
+        """Check that a charge went through, or may have: its outcome is open then.
+
+        :raise UserError: if the card was declined; the message says what helps.
+        """
+        self.ensure_one()
+        if self.state != "done" and not self.billing_is_open:
+            raise UserError(self.state_message)
 
     # === STAFF === #
 
@@ -189,14 +204,40 @@ class PaymentTransaction(models.Model):
             )
         )
 
-    def _billing_check_not_declined(self):
-        """Check that a charge went through, or may have: its outcome is open then.
+    def _billing_tell_bounced(self, reason):
+        """Tell staff that a refund which was done came back."""
+        self._billing_tell_staff(
+            self.env._(
+                "The refund %(reference)s of %(amount)s did not reach the card"
+                " (%(reason)s). The money is back with Stripe: give it back in"
+                " another way, and cancel the payment in Accounting.",
+                reference=self.reference,
+                amount=self.currency_id.format(-self.amount),
+                reason=reason,
+            )
+        )
 
-        :raise UserError: if the card was declined; the message says what helps.
-        """
-        self.ensure_one()
-        if self.state != "done" and not self.billing_is_open:
-            raise UserError(self.state_message)
+    def _billing_tell_moved_all_the_same(self):
+        """Tell staff that what was closed by hand has moved money."""
+        self._billing_tell_staff(
+            self.env._(
+                "%(reference)s was closed by hand, and Stripe says now that the"
+                " %(amount)s moved all the same. It is booked: look whether it was"
+                " paid in another way, too.",
+                reference=self.reference,
+                amount=self.currency_id.format(abs(self.amount)),
+            )
+        )
+
+    def _billing_tell_unbooked(self, error):
+        """Tell staff what keeps money that moved out of the books."""
+        self._billing_tell_staff(
+            self.env._(
+                "%(amount)s moved by card, but could not be booked: %(error)s",
+                amount=self.currency_id.format(abs(self.amount)),
+                error=error if isinstance(error, UserError) else repr(error),
+            )
+        )
 
     def _billing_log(self, action, note=None):
         """Write in the history of the customer what became of the attempt (F10)."""

@@ -2,15 +2,13 @@ from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 
 from ... import const
-from ...tools.commit import commit
-from ...tools.trust import trust
 
 
 class PaymentTransaction(models.Model):
-    """How a payment begins: on any page, in any dialog, by any program.
+    """Which payments may begin: on any page, in any dialog, by any program.
 
-    What it begins with are ids that somebody sent. They are checked here, where no page
-    can forget it (W22).
+    What they begin with are ids that somebody sent. They are checked here, where no
+    page can forget it.
     """
 
     _inherit = "payment.transaction"
@@ -139,16 +137,6 @@ class PaymentTransaction(models.Model):
         if payment.provider_code != "stripe" or not payment.token_id.billing_is_card:
             return super()._charge_with_token()
         payment._log_sent_message()
-        payment.write(
-            {
-                "billing_key": payment._billing_make_key(
-                    payment.provider_id, payment.reference
-                ),
-                "billing_customer_ref": payment.token_id.provider_ref,
-                "billing_is_open": True,
-            }
-        )
-        trust(payment.invoice_ids).billing_attempt_id = payment
-        commit(self.env)
+        payment._billing_begin()
         payment._billing_send()
         return None
