@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -27,6 +28,9 @@ GATEWAYS = paths.ADDON / "gateways"
 COMMIT = paths.ADDON / "tools" / "commit.py"
 #: What ends a transaction, or a part of it: methods of cursors and of the scheduler.
 COMMITS = {"commit", "rollback", "savepoint", "_commit_progress"}
+LOCK = paths.ADDON / "tools" / "lock.py"
+#: What waits for others; with SKIP LOCKED nobody does.
+LOCKS = re.compile(r"FOR (NO KEY )?UPDATE(?! SKIP LOCKED)|advisory_.*lock|LOCK TABLE")
 SUDO_COMMENT = "sudo:"
 SUDO_COMMENT_LINES = 3
 
@@ -170,6 +174,16 @@ def _scattered_commits() -> Iterator[str]:
                 yield f"{_name(file)}:{node.end_lineno}: .{node.attr}: {use}"
 
 
+def _scattered_locks() -> Iterator[str]:
+    """Find locks of which tools/lock.py does not say where they stand in the order."""
+    for file in _addon_code():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if file != LOCK and isinstance(node, ast.Constant):
+                if LOCKS.search(str(node.value)):
+                    use = f"use what {_name(LOCK)} has"
+                    yield f"{_name(file)}:{node.end_lineno}: a lock: {use}"
+
+
 def _called(call: ast.Call) -> str | None:
     return call.func.attr if isinstance(call.func, ast.Attribute) else None
 
@@ -220,4 +234,5 @@ RULES: dict[str, Callable[[], bool]] = {
     "each sudo() is explained": _has_no(_unexplained_sudo),
     "each test is in its package": _has_no(_unlisted_tests),
     "commits and savepoints in one place": _has_no(_scattered_commits),
+    "locks in one place": _has_no(_scattered_locks),
 }
