@@ -1,5 +1,7 @@
+from pathlib import Path
 from unittest.mock import patch
 
+from odoo.modules.migration import load_script
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
@@ -11,6 +13,8 @@ CUSTOMERS = 12
 CHUNK = 10
 CHARGES = 2
 PDFS = 5
+ADDON = Path(__file__).resolve().parents[1]
+SCRIPT = ADDON / "migrations" / "19.0.1.1.0" / "pre-names.py"
 
 
 @tagged("post_install", "-at_install")
@@ -136,3 +140,25 @@ class TestJobs(BillingCommon):
         before = renders([])
         moves._job_billing_render_pdf()
         self.assertEqual(renders([]) - before, 2)
+
+    def test_upgrade_renames_the_jobs_that_wait(self):
+        run = self._start(is_email=True)
+        run._job_bill()
+        jobs = self._jobs("_job_billing_render_pdf")
+        function = self.env.ref("omni_billing_queue_job.function_render_pdf").sudo()
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE queue_job SET method_name = '_job_render_pdf' WHERE id IN %s",
+            [jobs._ids],
+        )
+        self.env.cr.execute(
+            "UPDATE queue_job_function SET method = '_job_render_pdf',"
+            " name = '<account.move>._job_render_pdf' WHERE id = %s",
+            [function.id],
+        )
+        script = load_script(str(SCRIPT), "names")
+        script.migrate(self.env.cr, "19.0.1.0.0")
+        self.env.invalidate_all()
+        self.assertEqual(set(jobs.mapped("method_name")), {"_job_billing_render_pdf"})
+        self.assertEqual(function.name, "<account.move>._job_billing_render_pdf")
+        self.assertEqual(function.method, "_job_billing_render_pdf")
