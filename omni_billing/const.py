@@ -53,6 +53,8 @@ LIMITS = {
         "address": (40, 30),
     },
     "card": {"account": (6, 300), "address": (20, 60)},
+    # E-mail addresses of other contacts: the mail that tells of them costs nothing.
+    "address": {"account": (5, 600), "address": (20, 60)},
     "pdf": {
         "account": (40, 5),
         "guest": (20, 5),

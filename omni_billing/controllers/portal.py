@@ -1,7 +1,7 @@
 from werkzeug.exceptions import NotFound
 
 from odoo import fields, http
-from odoo.exceptions import AccessError, MissingError
+from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.fields import Domain
 from odoo.http import content_disposition, request
 
@@ -9,9 +9,12 @@ from odoo.addons.account_payment.controllers.payment import PaymentPortal
 from odoo.addons.account_payment.controllers.portal import PortalAccount
 
 from ..const import BILLING_MOVE_TYPES, MAX_ID, UNPAID_STATES
+from ..tools.commit import savepoint
 
 #: No id has more digits; Python refuses to read thousands of them.
 MAX_DIGITS = 10
+#: What Odoo's form of an address says beside the fields of the contact.
+ADDRESS_ARGUMENTS = {"address_type", "use_delivery_as_billing", "callback"}
 #: Rows of each list on the overview.
 OVERVIEW_ROWS = 5
 
@@ -119,7 +122,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         methods=["POST"],
     )
     def billing_confirm_address(self, partner_id, **_kwargs):
-        """Let invoices go to an address that a contact of the company entered."""
+        """Take over an e-mail address that a contact of the company entered."""
         addresses = self._billing_find_unconfirmed()
         addresses = addresses.filtered(lambda address: address.id == partner_id)
         if not addresses:
@@ -127,6 +130,32 @@ class BillingPortal(PortalAccount, PaymentPortal):
         # sudo: given back; the model checks who it is.
         addresses.sudo(False).action_billing_confirm_address()
         return request.redirect("/my/billing")
+
+    @http.route()
+    def portal_address_submit(self, partner_id=None, **form_data):
+        """Override of `portal`: a form says nothing but what is on the page.
+
+        Odoo hands all of it over as arguments, also one to check nothing. What the
+        model refuses is told above the form.
+        """
+        allowed = ADDRESS_ARGUMENTS | (
+            request.env["res.partner"]._get_frontend_writable_fields()
+        )
+        form_data = {
+            name: value for name, value in form_data.items() if name in allowed
+        }
+        try:
+            with savepoint(request.env):
+                return super().portal_address_submit(
+                    partner_id, required_fields="name,email", **form_data
+                )
+        except UserError as error:
+            messages = {"invalid_fields": [], "messages": [str(error)]}
+            headers = []
+            if seconds := getattr(error, "retry_after", None):
+                headers.append(("Retry-After", str(seconds)))
+            status = getattr(error, "http_status", 422)
+            return request.make_json_response(messages, headers, status=status)
 
     # === HELPERS: PAGES === #
 
@@ -254,5 +283,5 @@ class BillingPortal(PortalAccount, PaymentPortal):
             return Partner
         return Partner.search(
             Domain("commercial_partner_id", "=", customer.id)
-            & Domain("billing_is_unconfirmed", "=", True)
+            & Domain("billing_pending_email", "!=", False)
         )

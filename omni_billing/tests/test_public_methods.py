@@ -113,6 +113,7 @@ ASKS = {
         "action_billing_pause_reminders",
         "action_billing_reconcile",
         "action_billing_refund_credit",
+        "action_billing_refuse_address",
     },
 }
 ARGUMENTS = {"run_step": [[]], "get_preview": [{}]}

@@ -51,7 +51,7 @@ ROUTES = {
         """,
         "user": "/my/invoices /my/invoices/page/*",
     },
-    "safe: one's own page; an address entered there is guarded by res.partner": {
+    "safe: one's own page; addresses are guarded by res.partner": {
         "public": """
             /my/address/country_info/* /portal/attachment/remove /portal/chatter_init
         """,

@@ -1,5 +1,7 @@
 """What a contact of a customer gets at that is the company's, or another's."""
 
+import re
+
 import pytest
 
 from tests.attacks.people import Refused, refused, tried_by
@@ -115,7 +117,8 @@ def test_card_in_the_narrow_scope(world, narrow):
     """See the company's card, delete it or charge it, as such a contact"""
     token = world.ids["tokens"]["acme"]
     for path in ("/my/payment_method", "/my/billing/cards", "/my/billing"):
-        assert "4242" not in world.amy.get(path).text
+        # The hash of a file may have any digits.
+        assert not re.search(r"\b4242\b", world.amy.get(path).text)
     try:
         world.amy.post("/payment/archive_token", token_id=token)
     except Refused:
@@ -185,7 +188,8 @@ def test_write_to_staff(world, noted, who):
 # === ADDRESSES === #
 
 
-def _address(world, **values):
+def make_address(world, **values):
+    """Give what the form of an address says, to the attacker's liking."""
     [[country, state]] = world.sql(
         "SELECT c.id, s.id FROM res_country c JOIN res_country_state s"
         " ON s.country_id = c.id WHERE c.code = 'US' LIMIT 1"
@@ -219,7 +223,7 @@ def _recipients(world, invoice):
 
 def test_invoice_address_of_a_contact(world, narrow):
     """Have the company's invoices go to an address that a contact entered"""
-    world.amy.submit("/my/address/submit", **_address(world))
+    world.amy.submit("/my/address/submit", **make_address(world))
     invoice = world.bill()
     recipients = _recipients(world, invoice)
     assert "attacker@example.org" not in recipients
@@ -235,7 +239,7 @@ def test_address_of_a_stranger(world):
         contact = world.ids["contacts"]["gus" if login == "acme" else "amy"]
         for id in (victim, contact, world.ids["partners"]["hidden"]):
             who = world.person(login)
-            who.submit("/my/address/submit", **_address(world, partner_id=id))
+            who.submit("/my/address/submit", **make_address(world, partner_id=id))
             try:
                 who.post("/my/address/archive", partner_id=id)
             except Refused:
@@ -252,7 +256,7 @@ def test_join_another_company(world):
     """Become a contact of another company"""
     amy = world.ids["contacts"]["amy"]
     globex = world.ids["partners"]["globex"]
-    address = _address(world, partner_id=amy, name="Amy", email="amy@example.com")
+    address = make_address(world, partner_id=amy, name="Amy", email="amy@example.com")
     for name in ("parent_id", "commercial_partner_id", "type", "user_ids"):
         world.amy.submit("/my/address/submit", **{**address, name: globex})
     [[parent, kind]] = world.sql(

@@ -16,7 +16,7 @@ IPV6_PREFIX = 64
 
 
 class TooManyRequestsError(UserError):
-    """Somebody begins too many payments, cards or PDFs; says when to come back."""
+    """Somebody begins too much of what is in ``LIMITS``; says when to come back."""
 
     http_status = 429
 
@@ -130,6 +130,12 @@ class OmniBillingLimit(models.Model):
             return env._(
                 "Too many cards were added. Nothing was charged: try again in"
                 " %(minutes)s minutes.",
+                minutes=minutes,
+            )
+        if what == "address":
+            return env._(
+                "Too many e-mail addresses were entered. Try again in %(minutes)s"
+                " minutes, or tell us the right one.",
                 minutes=minutes,
             )
         return env._(

@@ -57,22 +57,9 @@ class ResPartner(models.Model):
         help="The invoices that are paid.",
     )
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        """Override of `base`: who adds an address does not divert the invoices."""
-        partners = super().create(vals_list)
-        partners._billing_hold_addresses({})
-        return partners
-
     def write(self, vals):
         """Override of `base`: whose reminders are paused is in the history."""
-        before = {}
-        if {"email", "type", "parent_id"} & set(vals) and self.env.user._is_portal():
-            # sudo: customers do not read each contact of theirs.
-            before = {partner: partner.email_normalized for partner in self.sudo()}
         result = super().write(vals)
-        if before:
-            self._billing_hold_addresses(before)
         if {"type", "parent_id"} & set(vals) and self.user_ids:
             # Access rules, which ask who is an invoice contact, are kept in memory.
             self.env.registry.clear_cache()

@@ -195,8 +195,6 @@ class AccountMove(models.Model):
                 # Not of a subsidiary, which is a customer of its own.
                 ("commercial_partner_id", "=", customer.id),
                 ("type", "=", "invoice"),
-                # Entered in the portal, and nobody said that it is right.
-                ("billing_is_unconfirmed", "!=", True),
                 ("email_normalized", "!=", False),
                 ("company_id", "in", (False, *self.company_id.parent_ids.ids)),
             ],
@@ -205,9 +203,7 @@ class AccountMove(models.Model):
         if not contacts:
             # sudo: as above
             main = self.partner_id.sudo()
-            if main.type == "invoice" and (
-                customer.email_normalized or main.billing_is_unconfirmed
-            ):
+            if main.type == "invoice" and customer.email_normalized:
                 main = customer
             contacts = (main + customer).filtered("email_normalized")[:1]
         unique = {}

@@ -1,28 +1,72 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import plaintext2html
+from odoo.tools import plaintext2html, single_email_re
 
 
 class ResPartner(models.Model):
-    """Which addresses get invoices, and who says so (F116)."""
+    """Which addresses get mail, and who says so (F116).
+
+    What a portal user enters as e-mail of another contact is kept beside the address
+    that is there, and takes its place when somebody confirms it: whatever sends mail,
+    ours or Odoo's, or a link for a new password, asks for ``email`` alone.
+    """
 
     _inherit = "res.partner"
 
-    billing_is_unconfirmed = fields.Boolean(
-        string="Address to Confirm",
+    billing_pending_email = fields.Char(
+        string="E-mail to Confirm",
         readonly=True,
         copy=False,
         groups="account.group_account_invoice,account.group_account_readonly",
-        help="A contact of the customer entered this e-mail address in the portal."
-        " Invoices do not go there before it is confirmed.",
+        help="Another contact of the customer entered this e-mail address in the"
+        " portal. Nothing is sent there before it is confirmed.",
+    )
+    billing_pending_user_id = fields.Many2one(
+        "res.users",
+        string="E-mail Entered by",
+        readonly=True,
+        copy=False,
+        groups="account.group_account_invoice,account.group_account_readonly",
     )
 
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `base`: who adds an address does not divert the mail."""
+        vals_list = [dict(vals) for vals in vals_list]
+        emails = [self._billing_take_email_out(vals) for vals in vals_list]
+        partners = super().create(vals_list)
+        for partner, email in zip(partners, emails, strict=True):
+            if email is not None:
+                partner._billing_hold_email(email)
+        return partners
+
+    def write(self, vals):
+        """Override of `base`: nobody takes the mail, or the login, of another."""
+        if "active" in vals and not vals["active"]:
+            self._billing_check_archive()
+        if "email" not in vals:
+            return super().write(vals)
+        email = (vals["email"] or "").strip()
+        self._billing_check_logins(email)
+        held = self.filtered(lambda partner: partner._billing_is_held(email))
+        result = super(ResPartner, self - held).write(vals)
+        if held:
+            others = {name: value for name, value in vals.items() if name != "email"}
+            super(ResPartner, held).write(others)
+        for partner in held:
+            partner._billing_hold_email(email)
+        (self - held)._billing_settle_email()
+        return result
+
     def address_get(self, adr_pref=None):
-        """Override of `base`: an address to confirm is on no invoice."""
+        """Override of `base`: a contact that is to be confirmed is on no invoice."""
         result = super().address_get(adr_pref)
-        chosen = self.browse(result.get("invoice"))
         # sudo: whoever makes an invoice asks, with or without rights on billing.
-        if chosen.sudo().billing_is_unconfirmed:
+        chosen = self.browse(result.get("invoice")).sudo()
+        if chosen.billing_pending_email and not chosen.email:
             customer = chosen.commercial_partner_id
             contacts = customer._billing_find_contacts()
             result["invoice"] = (contacts[:1] or customer).id
@@ -32,97 +76,190 @@ class ResPartner(models.Model):
 
     def _billing_find_contacts(self):
         """Return the invoice contacts of a customer, in sudo, the first one first."""
+        # What was entered in the portal is nobody before somebody confirms it.
+        is_known = Domain("email", "!=", False)
+        is_known |= Domain("billing_pending_email", "=", False)
         # sudo: whoever may send an invoice may reach its contacts.
         return self.sudo().search(
             Domain("commercial_partner_id", "=", self.commercial_partner_id.id)
             & Domain("type", "=", "invoice")
-            & Domain("billing_is_unconfirmed", "!=", True),
+            & is_known,
             order="id",
         )
 
-    def _billing_hold_addresses(self, before):
-        """Keep mail from addresses that a contact entered for the whole company.
+    def _billing_may_set_email(self):
+        """Whether the user's word counts at once: of one's own contact, or company.
 
-        Not from one's own, nor from what the company's own login enters.
+        All but portal users have rights of their own, which are asked elsewhere.
+        """
+        self.ensure_one()
+        user = self.env.user
+        # sudo: customers do not read each contact of theirs.
+        contact = self.sudo()
+        customer = contact.commercial_partner_id
+        return not user._is_portal() or user.partner_id in (contact, customer)
 
-        :param dict before: the normalized e-mail addresses that were there.
+    def _billing_is_held(self, email):
+        # sudo: as above
+        return email != (self.sudo().email or "") and not self._billing_may_set_email()
+
+    @api.model
+    def _billing_take_email_out(self, vals):
+        """Take the e-mail out of the values of a new contact, if it is to be confirmed.
+
+        :return: the address; None if it is not held.
+        """
+        # sudo: as above
+        parent = self.sudo().browse(vals.get("parent_id"))
+        if not parent or parent.commercial_partner_id._billing_may_set_email():
+            return None
+        if not (vals.get("email") or vals.get("type") == "invoice"):
+            return None
+        return (vals.pop("email", None) or "").strip()
+
+    def _billing_hold_email(self, email):
+        """Keep what a contact entered as e-mail of another until it is confirmed.
+
+        :raise ValidationError: if it is not one address: what Odoo makes of several
+            goes to each of them.
+        """
+        self.ensure_one()
+        if not single_email_re.match(email):
+            raise ValidationError(self.env._("Enter one valid e-mail address."))
+        # sudo: customers do not write contacts; Odoo's pages do it for them.
+        contact = self.sudo()
+        if contact.billing_pending_email == email:
+            return
+        self.env["omni.billing.limit"]._take("address")
+        contact.billing_pending_email = email
+        contact.billing_pending_user_id = self.env.user
+        contact._billing_tell_of_email()
+
+    def _billing_settle_email(self):
+        """Forget what waits: somebody whose word counts has decided."""
+        # sudo: whoever may change the e-mail settles what others asked for.
+        settled = self.sudo().filtered(
+            lambda contact: (
+                contact.billing_pending_email and contact._billing_may_set_email()
+            )
+        )
+        if settled:
+            settled.billing_pending_email = settled.billing_pending_user_id = False
+            settled.activity_unlink(["omni_billing.mail_activity_confirm_address"])
+
+    def _billing_check_archive(self):
+        """Let a contact not take away who gets the invoices of its company."""
+        # sudo: customers do not read each contact of theirs.
+        for contact in self.sudo():
+            is_told = contact.type == "invoice" and contact.email
+            if is_told and not contact._billing_may_set_email():
+                raise UserError(
+                    self.env._(
+                        "%(contact)s gets the invoices of your company. The company's"
+                        " own login can remove it, or ask us to.",
+                        contact=contact.name or contact.email,
+                    )
+                )
+
+    def _billing_check_logins(self, email):
+        """Let staff not take the login of another company's customer over.
+
+        The link for a new password goes to the e-mail of the contact. A login that is
+        archived counts: Odoo's dialog for access to the portal brings it back.
         """
         user = self.env.user
-        if not user._is_portal():
+        if not user._is_internal() or user._is_system() or user._is_superuser():
             return
-        # sudo: Odoo's pages write with the superuser's rights; staff follow up.
-        for address in self.sudo():
-            customer = address.commercial_partner_id
-            is_new = address.email_normalized != before.get(address)
-            if (
-                address.type != "invoice"
-                or not (address.email_normalized and is_new)
-                or user.partner_id in (address, customer)
-            ):
-                continue
-            # One that was not confirmed either is nobody who got anything.
-            old = not address.billing_is_unconfirmed and before.get(address)
-            address.billing_is_unconfirmed = True
-            address._billing_tell_of_address(old)
+        # sudo: staff read neither logins nor other companies.
+        own = user.sudo().company_ids
+        # sudo: as above
+        for contact in self.sudo().with_context(active_test=False):
+            strange = contact.user_ids.filtered("share").company_ids - own
+            if strange and email != (contact.email or ""):
+                raise AccessError(
+                    self.env._(
+                        "%(contact)s has a login at another company, and a link for a"
+                        " new password would go to the new e-mail address. Somebody of"
+                        " both companies can change it, or an administrator.",
+                        contact=contact.display_name,
+                    )
+                )
 
-    def _billing_tell_of_address(self, old):
-        """Tell who got the invoices, and leave a to-do for staff.
-
-        :param str old: the e-mail address that was there, if any.
-        """
+    def _billing_tell_of_email(self):
+        """Tell who gets the mail now, and leave a to-do for staff."""
         customer = self.commercial_partner_id
         contacts = customer._billing_find_contacts().filtered("email_normalized")
-        told = {old} if old else set((contacts or customer).mapped("email_normalized"))
+        told = self.filtered("email_normalized") or contacts or customer
         env = self.with_context(lang=customer.lang or self.env.lang).env
         text = env._(
-            "%(user)s entered %(address)s as the address that invoices of %(customer)s"
-            " go to. Nothing is sent there before it is confirmed: by the company's own"
-            " login, on its billing page, or by us. If it is not right, tell us.",
+            "%(user)s entered %(address)s as an e-mail address of %(customer)s. Nothing"
+            " is sent there before it is confirmed: by the company's own login, on its"
+            " billing page, or by us. If it is not right, tell us.",
             user=self.env.user.name,
-            address=self.email_normalized,
+            address=self.billing_pending_email,
             customer=customer.display_name,
         )
         company = self.env.company.sudo()  # sudo: the mail is the seller's.
         self.env["mail.mail"].create(
             [
                 {
-                    "subject": env._("A new address for your invoices"),
+                    "subject": env._("An e-mail address to confirm"),
                     "email_to": address,
                     "email_from": company.billing_mail_sender
                     or company.email_formatted,
                     "body_html": plaintext2html(text),
                     "auto_delete": True,
                 }
-                for address in told
+                for address in set(told.mapped("email_normalized"))
                 if address
             ]
         )
+        note, kind = plaintext2html(text), "omni_billing.mail_activity_confirm_address"
+        # One to-do, of what waits now: each new one is mailed to its user.
+        if todo := self.activity_search([kind]):
+            todo.note = note
+            return
         staff = customer.user_id or self.env.ref("base.user_admin")
-        self.activity_schedule(
-            "omni_billing.mail_activity_confirm_address",
-            note=plaintext2html(text),
-            user_id=staff.id,
-        )
+        self.activity_schedule(kind, note=note, user_id=staff.id)
 
-    # === ACTION METHODS === #
-
-    def action_billing_confirm_address(self):
-        """Let invoices go to an address that a contact entered in the portal.
-
-        Staff may, and the company's own login.
-        """
+    def _billing_check_confirm(self):
+        """Let staff decide, and the company's own login."""
         user = self.env.user
         if not (user._is_portal() and user.partner_id == self.commercial_partner_id):
             self.env["omni.billing.payment.wizard"].check_access("create")
             self.check_access("write")
+
+    # === ACTION METHODS === #
+
+    def action_billing_confirm_address(self):
+        """Take over the e-mail address that a contact entered in the portal.
+
+        Staff may, and the company's own login.
+        """
+        self._billing_check_confirm()
         # sudo: customers do not write contacts; who may confirm was checked.
-        addresses = self.sudo().filtered("billing_is_unconfirmed")
-        addresses.billing_is_unconfirmed = False
-        addresses.activity_unlink(["omni_billing.mail_activity_confirm_address"])
-        for address in addresses:
-            address._message_log(
+        for contact in self.sudo().filtered("billing_pending_email"):
+            contact.email = contact.billing_pending_email
+            contact._message_log(
+                body=self.env._("E-mail may go to %(address)s.", address=contact.email)
+            )
+        return True
+
+    def action_billing_refuse_address(self):
+        """Forget the e-mail address that a contact entered; a new contact with it.
+
+        Staff may, and the company's own login.
+        """
+        self._billing_check_confirm()
+        # sudo: as above
+        for contact in self.sudo().filtered("billing_pending_email"):
+            contact._message_log(
                 body=self.env._(
-                    "Invoices may go to %(address)s.", address=address.email or ""
+                    "E-mail does not go to %(address)s.",
+                    address=contact.billing_pending_email,
                 )
             )
+            contact._billing_settle_email()
+            if not contact.email:
+                contact.active = False
         return True
