@@ -284,7 +284,7 @@ class OmniBillingRun(models.Model):
 
     def action_resume(self):
         """Go on where it was."""
-        self._lock()
+        self._lock_state()
         for run in self.filtered(lambda run: run.state == "paused"):
             has_pending = run._count_pending() or not run.is_prepared
             run._go_on("running" if has_pending else "collecting")
@@ -302,7 +302,7 @@ class OmniBillingRun(models.Model):
 
     def action_retry_parked(self):
         """Try the customers again that were parked."""
-        self._lock()
+        self._lock_state()
         for run in self:
             if run.state not in ("running", "collecting", "paused", "done"):
                 continue
@@ -389,7 +389,7 @@ class OmniBillingRun(models.Model):
         :raise UserError: if it has begun, or nothing could be posted.
         """
         self.check_access("write")
-        self._lock()
+        self._lock_state()
         if self.state not in states:
             raise UserError(
                 self.env._("%(run)s has begun already.", run=self.display_name)
@@ -416,10 +416,10 @@ class OmniBillingRun(models.Model):
         self._trigger_job()
 
     def _change_state(self, sources, target):
-        self._lock()
+        self._lock_state()
         trust(self.filtered(lambda run: run.state in sources)).state = target
 
-    def _lock(self):
+    def _lock_state(self):
         """Let nobody else change the state; then see where the run stands."""
         self.check_access("write")
         wait_for(self)

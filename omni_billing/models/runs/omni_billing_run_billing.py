@@ -136,7 +136,7 @@ class OmniBillingRun(models.Model):
         return bool(commit_progress(self.env, 0, self._count_pending()))
 
     def _prepare_lines(self):
-        self._lock()
+        self._lock_state()
         if self.is_prepared:
             # Another process was faster.
             return
@@ -381,7 +381,7 @@ class OmniBillingRun(models.Model):
         return Domain("run_id", "=", self.id) & Line._get_collecting_domain()
 
     def _end_collecting(self, domain):
-        self._lock()
+        self._lock_state()
         is_left = self.env["omni.billing.run.line"].search_count(domain, limit=1)
         if self.state == "collecting" and not is_left:
             self._finish()
@@ -390,7 +390,7 @@ class OmniBillingRun(models.Model):
 
     def _end_billing(self):
         """Go over to what comes after billing, if nothing is left to bill."""
-        self._lock()
+        self._lock_state()
         if self.state not in ("checking", "running"):
             return
         if self._count_pending():

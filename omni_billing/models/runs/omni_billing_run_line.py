@@ -67,7 +67,7 @@ class OmniBillingRunLine(models.Model):
 
     def action_retry(self):
         """Try parked customers again."""
-        self.run_id._lock()
+        self.run_id._lock_state()
         # sudo: lines are the job's; the rights on the runs were checked.
         self.sudo().filtered(
             lambda line: (
