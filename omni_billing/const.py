@@ -102,6 +102,10 @@ HOOK_USER = "mailjet"
 #: no limit. The names of system parameters, after ``omni_billing.``.
 PURGE_DEFAULTS = {"pdf_max_days": 90, "pdf_max_idle_days": 30, "pdf_max_mb": 0}
 
+#: Before the reference at Stripe of a payment that another payment has, too: found as
+#: the database was upgraded. No money of its own came.
+AGAIN = "again: "
+
 #: The database reads no greater id.
 MAX_ID = 2**31 - 1
 

@@ -1,11 +1,10 @@
 import logging
 
-from .models.invoicing.account_move_guard import DROP_TRIGGERS
+from .const import AGAIN
+from .models.invoicing import account_move_guard as invoice_guard
+from .models.payments import account_move_guard as payment_guard
 
 _logger = logging.getLogger(__name__)
-
-#: Before the id of an intent that another payment has, too.
-AGAIN = "again: "
 
 
 def _pre_init_hook(env):
@@ -110,4 +109,5 @@ def _uninstall_hook(env):
     env["ir.config_parameter"].sudo().search(
         [("key", "=like", "omni_billing.%")]
     ).unlink()
-    env.cr.execute(DROP_TRIGGERS)
+    for guard in (invoice_guard, payment_guard):
+        env.cr.execute(guard.DROP_TRIGGERS)

@@ -85,7 +85,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "query": f"?access_token={move_sudo.access_token}" if is_guest else "",
             "no_breadcrumbs": is_guest,
         }
-        return request.render("omni_billing.portal_billing_invoice", values)
+        return self._billing_render_private("portal_billing_invoice", values)
 
     @http.route(
         "/my/billing/invoices/<int:invoice_id>/pdf",
@@ -158,6 +158,12 @@ class BillingPortal(PortalAccount, PaymentPortal):
             return request.make_json_response(messages, headers, status=status)
 
     # === HELPERS: PAGES === #
+
+    def _billing_render_private(self, template, values):
+        """Render a page that a link opens: no cache between keeps it for others."""
+        response = request.render(f"omni_billing.{template}", values)
+        response.headers["Cache-Control"] = "private, no-cache"
+        return response
 
     def _billing_prepare_values(self, page_name):
         return self._prepare_portal_layout_values() | {

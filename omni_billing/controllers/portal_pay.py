@@ -315,7 +315,7 @@ class BillingPortalPay(BillingPortal):
         }
         if len(groups) == 1:
             values |= self._billing_prepare_payment(payable, is_guest)
-        return request.render("omni_billing.portal_billing_pay", values)
+        return self._billing_render_private("portal_billing_pay", values)
 
     def _billing_prepare_payment(self, moves_sudo, is_guest):
         """Return what the two forms need: that of saved cards, and Odoo's."""

@@ -55,6 +55,8 @@ AT_THE_DOOR = (
     stripe.PermissionError,
     stripe.RateLimitError,
 )
+#: Why an amount can never be charged, whoever asks.
+IMPOSSIBLE = ("amount_too_small", "amount_too_large")
 #: How far from its attempt a charge is looked for, if its customer is gone: clocks
 #: differ, and the call is made at once or never.
 WINDOW = timedelta(hours=1)
@@ -108,15 +110,21 @@ class StripeGateway:
 
     def has_customer(self, customer: str) -> bool:
         """Tell whether the customer is there, and was not deleted."""
+        found = self._find_customer(customer)
+        return bool(found) and not getattr(found, "deleted", False)
+
+    def _find_customer(self, customer: str):
+        """Return what Stripe knows of a customer, also of one that was deleted.
+
+        None if this account, or this mode of it, never had the customer.
+        """
         _check_id(customer)
         try:
             with _typed_failures():
-                return not getattr(
-                    self._api.customers.retrieve(customer), "deleted", False
-                )
+                return self._api.customers.retrieve(customer)
         except GatewayRefused as error:
             if error.code == "resource_missing":
-                return False
+                return None
             raise
 
     def set_default_card(self, customer: str, card: str) -> None:
@@ -186,7 +194,14 @@ class StripeGateway:
         return read_charge(intent)
 
     def fence(
-        self, *, amount: int, currency: str, reference: str, key: str, **_who: str
+        self,
+        *,
+        amount: int,
+        currency: str,
+        customer: str,
+        reference: str,
+        key: str,
+        **_who: str,
     ) -> bool:
         """Make sure that a charge whose call may be lost never happens later.
 
@@ -195,8 +210,19 @@ class StripeGateway:
         customer and no card are named, for they may be gone by now, and no metadata of
         ours, for it is no payment.
 
+        Nothing is proved at another account, or in the other mode: an administrator may
+        have entered another key since. One that has, or had, the customer is the right
+        one.
+
         :return: True if the charge was never made, and will not be.
+        :raise GatewayUnknown: if this is not where the charge was asked for.
         """
+        if not self._find_customer(customer):
+            raise GatewayUnknown(
+                "other_account",
+                "The key of Stripe is that of another account, or of the other mode:"
+                f" there is no customer {customer}.",
+            )
         values = {
             "amount": amount,
             "currency": currency.lower(),
@@ -209,6 +235,9 @@ class StripeGateway:
         except GatewayRefused as error:
             if error.code == "idempotency_error":
                 return False
+            if error.code in IMPOSSIBLE:
+                # As the lost call was, or will be when it arrives.
+                return True
             raise
         self.cancel(intent.id)
         return True

@@ -15,6 +15,8 @@ class FakeGateway:
         self.charges = {}
         self.refunds = {}
         self.customers = []
+        #: Whether the key is of an account that has none of these customers.
+        self.is_another_account = False
         #: Name and address of each customer that was made.
         self.named = {}
         self.detached = []
@@ -172,6 +174,8 @@ class FakeGateway:
 
     def fence(self, *, key, **_kwargs):
         self._check_open()
+        if self.is_another_account:
+            raise GatewayUnknown("other_account", "There is no such customer.")
         if key in self.keys or key in self.refusals:
             return False
         charge = Charge(f"pi_{len(self.charges)}", "canceled", 0, "usd", "", "", None)

@@ -9,6 +9,7 @@ from odoo.addons.omni_billing.models.cards import omni_billing_stripe_event as e
 
 from ..exceptions import GatewayUnknown
 from .card_common import CardCommon
+from .fake_gateway import FakeGateway
 
 
 class OutcomeCommon(CardCommon):
@@ -234,6 +235,22 @@ class TestCardOutcomes(OutcomeCommon):
         self._resolve()
         self.assertFalse(attempt.billing_is_open)
         self.assertEqual(attempt.billing_decline_code, "never_reached")
+
+    def test_lost_answer_is_not_asked_for_at_another_account(self):
+        """An administrator enters other keys before it is known: nothing is proved."""
+        invoice = self._bill_amounts(45)
+        self.gateway.lose(is_executed=True)
+        attempt = invoice._billing_charge(self.card)
+        right, self.gateway = self.gateway, FakeGateway()
+        self.gateway.is_another_account = True
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.assertTrue(attempt.billing_is_open)
+        with self.assertRaisesRegex(UserError, "not known yet"):
+            self._pay(invoice, mode="cash")
+        self.gateway = right
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.assertEqual(invoice.billing_state, "paid")
+        self.assertEqual(right.taken, 4500)
 
     def test_manager_closes_what_stripe_cannot_tell(self):
         invoice, attempt = self._lose_key()

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 
 from psycopg2 import IntegrityError
 
@@ -266,6 +267,18 @@ class TestOutcomesOfTheirAttempts(DoorsCommon):
         payment._billing_take_over()
         self.assertEqual(invoice.billing_state, "paid")
 
+    def test_form_paid_after_the_job_gave_up_asking_is_learnt_by_who_pays(self):
+        invoice = self._bill_amounts(45)
+        payment, intent = self._open_form(invoice)
+        payment.last_state_change -= timedelta(days=5)
+        self.api.pay(intent)
+        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.assertEqual(payment.state, "draft")
+        with self.assertRaisesRegex(UserError, "has just confirmed|cannot be paid"):
+            self._pay(invoice, mode="cash")
+        self.assertEqual(payment.state, "done")
+        self.assertEqual(invoice.billing_state, "paid")
+
     def test_key_of_the_other_mode_charges_nothing(self):
         """Else real money is taken that nobody books, or the other way around."""
         invoice = self._bill_amounts(45)
@@ -307,4 +320,9 @@ class TestOutcomesOfTheirAttempts(DoorsCommon):
         told = invoices.filtered("activity_ids")
         self.assertEqual(told, third.invoice_ids)
         self.assertIn("no money of its own", told.activity_ids.note)
+        # As the to-do says.
+        third._post_process()
+        accountant = self._create_user("books-test", "account.group_account_manager")
+        third.payment_id.with_user(accountant).action_cancel()
+        self.assertEqual(third.invoice_ids.billing_state, "unpaid")
         self.assertFalse(told._billing_get_card_payments())

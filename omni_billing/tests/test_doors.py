@@ -67,6 +67,24 @@ class TestDoors(TransactionCase):
         }
         self.assertEqual(ours - set(MODELS.split()), set())
 
+    def test_each_dialog_is_its_owners(self):
+        """Odoo keeps dialogs by access rights and rules, as it does any record."""
+        # sudo: rules are an administrator's.
+        rules = self.env["ir.rule"].sudo().search([("groups", "=", False)])
+        owned = {
+            rule.model_id.model
+            for rule in rules
+            if "create_uid" in (rule.domain_force or "")
+        }
+        dialogs = {
+            name
+            for name, cls in self.env.registry.items()
+            if cls._transient
+            and not cls._abstract
+            and (name in MODELS.split() or name.startswith("omni.billing."))
+        }
+        self.assertEqual(dialogs - owned, set())
+
     def test_odoo_is_as_it_was_judged(self):
         found = self._digest()
         known = json.loads(FILE.read_text())

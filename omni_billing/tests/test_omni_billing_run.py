@@ -642,6 +642,17 @@ class TestRun(RunCommon):
 
     # === RIGHTS === #
 
+    def test_staff_answer_for_their_own_runs(self):
+        Run = self.env["omni.billing.run"].with_user(self.staff)
+        other = {"user_id": self.manager.id}
+        with self.assertRaisesRegex(AccessError, "answer for"):
+            Run.create(other)
+        run = Run.create({})
+        with self.assertRaisesRegex(AccessError, "answer for"):
+            run.write(other)
+        run.with_user(self.manager).write(other)
+        self.assertEqual(run.user_id, self.manager)
+
     def test_staff_run_and_others_see_nothing(self):
         self._charge_all()
         run = self._create_run().with_user(self.staff)

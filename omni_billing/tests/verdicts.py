@@ -215,6 +215,8 @@ MATCHES = (
     "safe: matches payments that are booked, and undoes that, by rights on invoices"
 )
 POSTS = "guarded by account.move: a transaction is on one live invoice"
+GATEWAY = "guarded by mail.thread: only administrators name what a mail is written on"
+SIGNUP = "Odoo's: with free sign-up employees make links, as docs/reliability.md says"
 TALKS = "guarded by the right to the record that is written about"
 SELF = "safe: one's own login, or an administrator's work"
 ADMIN = "guarded by the rights of an administrator"
@@ -378,9 +380,10 @@ METHODS = {
         TALKS: """
             message_change_thread message_get_followers message_mail_with_source
             message_new message_notify message_parse message_post
-            message_post_with_source message_process message_route message_subscribe
+            message_post_with_source message_route message_subscribe
             message_unsubscribe message_update notify_cancel_by_type
         """,
+        GATEWAY: "message_process",
     },
     "mail.thread.blacklist": {WRITES: "mail_action_blacklist_remove"},
     "mail.thread.phone": {WRITES: "phone_action_blacklist_remove"},
@@ -451,8 +454,9 @@ METHODS = {
         """,
         WRITES: """
             action_signup_prepare create_company find_or_create signup_cancel
-            signup_get_auth_param signup_prepare
+            signup_prepare
         """,
+        SIGNUP: "signup_get_auth_param",
     },
     "res.users": {
         SELF: """

@@ -17,6 +17,8 @@ class OmniBillingBulk(models.TransientModel):
     _inherit = "omni.billing.dialog.mixin"
     _description = "Do with Many Invoices"
 
+    _server_fields = frozenset({"done_ids"})
+
     operation = fields.Selection(
         [
             ("void", "Void"),
@@ -124,7 +126,7 @@ class OmniBillingBulk(models.TransientModel):
             with savepoint(self.env):
                 error = getattr(self, f"_run_{self.operation}")(invoice)
                 if not error:
-                    self.done_ids = [Command.link(invoice.id)]
+                    self._note_done(invoice)
         except UserError as refusal:
             return str(refusal)
         return error or False
@@ -135,12 +137,18 @@ class OmniBillingBulk(models.TransientModel):
             card = invoice.commercial_partner_id._billing_get_cards()[:1]
             attempt = invoice._billing_charge(card, invoice.amount_residual)
             attempt._billing_check_not_declined()
-            self.done_ids = [Command.link(invoice.id)]
+            if attempt.billing_is_open:
+                return attempt.state_message
+            self._note_done(invoice)
         except UserError as refusal:
             rollback(self.env)
             return str(refusal)
         commit(self.env)
         return False
+
+    def _note_done(self, invoice):
+        # sudo: what is done is for the server to say.
+        self.sudo().done_ids = [Command.link(invoice.id)]
 
     def _run_void(self, invoice):
         invoice.action_billing_void(reason=self.reason)

@@ -15,6 +15,7 @@ class OmniBillingCancelWizard(models.TransientModel):
     _name = "omni.billing.cancel.wizard"
     _inherit = ["omni.billing.dialog.mixin", "omni.billing.money.mixin"]
     _description = "Cancel Items"
+    _server_fields = frozenset({"note_id"})
 
     invoice_id = fields.Many2one("account.move", required=True)
     note_id = fields.Many2one("account.move", string="Credit Note", readonly=True)
@@ -148,7 +149,8 @@ class OmniBillingCancelWizard(models.TransientModel):
     def _cancel_items(self):
         """Post the credit note."""
         self.invoice_id._billing_settle_attempts()
-        self.note_id = self.invoice_id._billing_cancel_items(
+        # sudo: which credit note it is, is for the server to say.
+        self.sudo().note_id = self.invoice_id._billing_cancel_items(
             self._get_items(), penalty=self.penalty, reason=self.reason
         )
 

@@ -3,7 +3,7 @@ from contextlib import contextmanager
 from functools import wraps
 
 from odoo import api, fields, models
-from odoo.exceptions import MissingError, UserError
+from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.tools.json import json_default
 
 from ..const import MAX_ID
@@ -54,6 +54,8 @@ class OmniBillingDialogMixin(models.AbstractModel):
 
     _name = "omni.billing.dialog.mixin"
     _description = "Dialog"
+    #: What came of the dialog: only the server writes these.
+    _server_fields = frozenset()
 
     first_result = fields.Json(
         readonly=True, copy=False, groups="base.group_system", help="What it answered."
@@ -152,10 +154,18 @@ class OmniBillingDialogMixin(models.AbstractModel):
     def _check_values(self, values):
         """Check the right to read each record that is named in values.
 
-        :raise AccessError: if there is none.
+        :raise AccessError: if there is none, or if it is for the server to say.
         """
         if self.env.su:
             return
+        for name in self._server_fields & values.keys():
+            if values[name]:
+                raise AccessError(
+                    self.env._(
+                        "“%(field)s” is what came of the dialog, and cannot be sent.",
+                        field=self._fields[name]._description_string(self.env),
+                    )
+                )
         # As the ORM reads them: a client can write the same in several ways.
         known = {name: value for name, value in values.items() if name in self._fields}
         # sudo: what is found is checked with the user's own rights.

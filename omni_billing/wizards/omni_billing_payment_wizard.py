@@ -350,8 +350,10 @@ class OmniBillingPaymentWizard(models.TransientModel):
     def _note_payment(self, payment):
         """Write what the money was for; it is committed with the payment."""
         self._keep_ref(payment_id=payment.id)
-        if self.installment_id:
-            self.installment_id._set_paid()
+        planned, currency = self.installment_id, self.currency_id
+        # A part leaves it to staff, who see what is left on the invoice.
+        if planned and currency.compare_amounts(self.amount, planned.amount) >= 0:
+            planned._set_paid()
 
     def _keep_ref(self, **links):
         """Keep what this dialog pays under its external reference, if it has one."""

@@ -275,6 +275,30 @@ def test_fence_does_not_close_what_was_charged(gateway, server, customer):
     assert gateway.find_charge(customer, "INV/1", "db", NOW).is_paid
 
 
+def test_fence_proves_nothing_at_another_account(gateway, server, customer):
+    """The key was changed while an answer was lost: to another account's, say."""
+    saved = gateway.attach_card("pm_card_visa", customer)
+    server.drop(*INTENTS, executed=True)
+    with pytest.raises(GatewayUnknown):
+        gateway.charge(**details(customer, saved.id))
+    with StripeServer() as other:
+        there = StripeGateway(other.secret_key, other.url)
+        assert not there.find_charge(customer, "INV/1", "db", NOW)
+        with pytest.raises(GatewayUnknown, match="another account"):
+            there.fence(**details(customer, saved.id))
+    assert gateway.find_charge(customer, "INV/1", "db", NOW).is_paid
+
+
+def test_fence_of_what_can_never_be_charged(gateway, server, customer):
+    """The lost call was refused, or will be: the amount is below what Stripe takes."""
+    saved = gateway.attach_card("pm_card_visa", customer)
+    values = details(customer, saved.id) | {"amount": 20}
+    server.drop(*INTENTS, executed=False)
+    with pytest.raises(GatewayUnknown):
+        gateway.charge(**values)
+    assert gateway.fence(**values)
+
+
 def test_charge_and_fence_name_the_version_and_cards_alone(gateway, server, customer):
     """What Stripe takes depends on the version: ours is named, not the SDK's."""
     saved = gateway.attach_card("pm_card_visa", customer)

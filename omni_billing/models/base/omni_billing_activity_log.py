@@ -167,10 +167,6 @@ class OmniBillingActivityLog(models.Model):
             ]
         )
 
-    def action_open_invoice(self):
-        self.ensure_one()
-        return self.move_id.action_billing_open_detail()
-
 
 def _get_value(value):
     """Return what the database keeps of a value."""

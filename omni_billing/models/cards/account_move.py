@@ -72,6 +72,7 @@ class AccountMove(models.Model):
         # sudo: attempts are internal; staff and customers see their outcome.
         attempts = self.sudo().billing_attempt_id
         open_attempts = attempts._billing_resolve()
+        attempts += self.sudo().transaction_ids._billing_learn_begun()  # sudo: as above
         # A customer paid on Odoo's form, and closed it before it was booked.
         attempts += self.sudo().transaction_ids._billing_book_late()  # sudo: as above
         try:

@@ -130,11 +130,11 @@ class PaymentToken(models.Model):
             return False
         if not user._is_portal():
             return True
-        account = user._billing_get_account()
-        owners = self.sudo().partner_id  # sudo: cards name contacts of the company.
         return all(
-            owner == user.partner_id or owner.commercial_partner_id == account
-            for owner in owners
+            card.partner_id == user.partner_id
+            or card.partner_id.commercial_partner_id
+            == user._billing_get_account(card.company_id)
+            for card in self.sudo()  # sudo: cards name contacts of the company.
         )
 
     def _billing_check_seen(self):
@@ -248,9 +248,9 @@ class PaymentToken(models.Model):
         self.ensure_one()
         self.check_access("read")
         if self.env.user._is_portal() and (
-            self.env.user._billing_get_account()
-            # sudo: whose card it is.
-            != self.sudo().partner_id.commercial_partner_id
+            # sudo: whose card it is, and with whom it is saved.
+            self.env.user._billing_get_account(self.sudo().company_id)
+            != self.sudo().partner_id.commercial_partner_id  # sudo: as above
         ):
             # It would be charged for the company from then on.
             raise AccessError(

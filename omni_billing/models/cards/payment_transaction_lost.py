@@ -135,6 +135,34 @@ class PaymentTransaction(models.Model):
         """Have those go on who wait for the outcome of these attempts. Hook."""
         return None
 
+    def _billing_learn_begun(self):
+        """Ask what became of payments on Odoo's form, also of those that are old.
+
+        The job asks for some days only; who wants to pay now is not kept waiting for
+        what was paid long ago. Commits before, and after each.
+
+        :return: what was paid, and is booked now.
+        """
+        begun = self.filtered(
+            lambda tx: (
+                tx.provider_code == "stripe"
+                and tx.state in ("draft", "pending")
+                and tx.operation not in ("refund", "validation")
+                and tx.provider_reference
+                and not tx.billing_key
+                and not tx.billing_is_open
+            )
+        )
+        if begun:
+            commit(self.env)
+        for payment in begun:
+            try:
+                insist(self.env, payment._billing_take_over)
+            except (GatewayUnknown, GatewayRefused, UserError) as error:
+                # Who closes it before something else is charged says so.
+                _logger.info("%s: not learnt: %s", payment.reference, error)
+        return begun.filtered(lambda tx: tx.state == "done")
+
     # === GIVING UP === #
 
     def _billing_give_up(self):

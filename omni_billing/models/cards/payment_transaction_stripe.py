@@ -104,7 +104,7 @@ class PaymentTransaction(models.Model):
             return super()._send_refund_request()
         source = self.source_transaction_id
         earlier = source.child_transaction_ids.filtered(
-            lambda tx: tx.operation == "refund" and tx.state == "done"
+            lambda tx: tx.operation == "refund" and tx.state in ("pending", "done")
         )
         refunded = self._billing_to_minor(-sum(earlier.mapped("amount")))
         values = self._billing_prepare_refund()

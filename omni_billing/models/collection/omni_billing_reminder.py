@@ -25,7 +25,9 @@ class OmniBillingReminderLevel(models.Model):
     name = fields.Char(required=True, translate=True)
     active = fields.Boolean(default=True)
     company_id = fields.Many2one(
-        "res.company", help="Empty: for all companies that send reminders."
+        "res.company",
+        default=lambda self: self.env.user._billing_get_default_company(),
+        help="Empty: for all companies that send reminders.",
     )
     days = fields.Integer(
         string="Days after Due Date",

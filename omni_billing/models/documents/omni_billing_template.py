@@ -34,7 +34,11 @@ class OmniBillingTemplate(models.Model):
     name = fields.Char(required=True, translate=True)
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
-    company_id = fields.Many2one("res.company", index=True)
+    company_id = fields.Many2one(
+        "res.company",
+        default=lambda self: self.env.user._billing_get_default_company(),
+        index=True,
+    )
     engine = fields.Selection(
         [("qweb", "Standard page"), ("jinja", "HTML with Jinja")],
         required=True,

@@ -182,7 +182,8 @@ class AccountMove(models.Model):
             return
         for move in self:
             if move.move_type not in BILLING_MOVE_TYPES:
-                continue
+                if not move._billing_is_kept():
+                    continue
             kept = names if move.state != "draft" else COMPUTED.union(STEPS)
             changed = [
                 name
@@ -193,7 +194,7 @@ class AccountMove(models.Model):
             ]
             if forged := COMPUTED.intersection(changed):
                 self._billing_raise_computed(forged)
-            if changed and move._billing_is_ours():
+            if changed and (move._billing_is_ours() or move._billing_is_kept()):
                 move._billing_raise_numbered(changed)
 
     def _billing_is_ours(self):
@@ -205,19 +206,26 @@ class AccountMove(models.Model):
             or self._billing_balances_a_void()
         )
 
+    def _billing_is_kept(self):
+        """Whether it is no invoice, and stays as it is all the same. Hook."""
+        self.ensure_one()
+        return False
+
     def _billing_is_numbered(self):
         """Whether it is an invoice of ours that nothing may change any more."""
         self.ensure_one()
         return (
             self.state != "draft"
             and self.name not in (False, "/")
-            and self._billing_is_ours()
+            and (self._billing_is_ours() or self._billing_is_kept())
         )
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_billing_numbered(self):
         """A number that was given is never used again, whatever the context (F168)."""
         for move in self:
+            if move._billing_is_kept():
+                move._billing_raise_numbered()
             if move.name and move._billing_is_ours():
                 raise UserError(
                     self.env._(

@@ -28,3 +28,7 @@ class OmniBillingActivityLog(models.Model):
                 for move in moves
             ]
         )
+
+    def action_open_invoice(self):
+        self.ensure_one()
+        return self.move_id.action_billing_open_detail()

@@ -426,3 +426,7 @@ class OmniBillingTransaction(models.Model):
     def action_open_proforma_wizard(self):
         """Open the wizard for the customer of the transactions at hand."""
         return self.partner_id[:1].action_billing_proforma()
+
+    def action_open_invoice(self):
+        self.ensure_one()
+        return self.invoice_id.action_billing_open_detail()

@@ -13,6 +13,7 @@ class OmniBillingCreditType(models.Model):
     active = fields.Boolean(default=True)
     company_id = fields.Many2one(
         "res.company",
+        default=lambda self: self.env.user._billing_get_default_company(),
         index="btree_not_null",
         help="Leave empty to offer the type in every company.",
     )

@@ -350,10 +350,6 @@ class OmniBillingTransaction(models.Model):
             "target": "new",
         }
 
-    def action_open_invoice(self):
-        self.ensure_one()
-        return self.invoice_id.action_billing_open_detail()
-
     # === BUSINESS METHODS - STATISTICS === #
 
     def _billing_get_stats_domain(self):

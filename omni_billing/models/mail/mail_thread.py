@@ -1,4 +1,5 @@
 from odoo import api, models
+from odoo.exceptions import AccessError
 from odoo.tools import html2plaintext
 
 #: Longest reason that is kept: the other server's text may be a page.
@@ -6,7 +7,32 @@ MAX_REASON = 300
 
 
 class MailThread(models.AbstractModel):
+    """Mail that comes in: it says nothing of records, and bounces are ours to know."""
+
     _inherit = "mail.thread"
+
+    @api.model
+    def message_process(self, model, message, custom_values=None, *args, **kwargs):
+        """Override of `mail`: who may call it may not name what is written.
+
+        Odoo writes with the rights of the superuser whatever record it is told, with
+        whatever values: so an employee could have an invoice paid, or a bank account
+        printed. Its jobs and administrators go on; everybody else can do what who
+        sends an e-mail can.
+
+        :raise AccessError: if a model, values or a record are given.
+        """
+        thread = kwargs.get("thread_id") or args[2:3] != () and args[2]
+        if (model or custom_values or thread) and not (
+            self.env.su or self.env.user.has_group("base.group_system")
+        ):
+            raise AccessError(
+                self.env._(
+                    "Only an administrator says which record an e-mail is about. Have"
+                    " the mail gateway log in as one, or leave it to Odoo's aliases."
+                )
+            )
+        return super().message_process(model, message, custom_values, *args, **kwargs)
 
     @api.model
     def _routing_handle_bounce(self, email_message, message_dict):

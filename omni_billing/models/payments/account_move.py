@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ...const import UNPAID_STATES
-from ...tools.trust import is_trusted, trust
+from ...tools.trust import trust
 
 
 class AccountMove(models.Model):
@@ -132,21 +132,6 @@ class AccountMove(models.Model):
                     " and one currency. Select fewer."
                 )
             )
-
-    def button_draft(self):
-        """Override of `account`: nor is its entry opened again."""
-        self._billing_check_not_taken()
-        return super().button_draft()
-
-    def button_cancel(self):
-        """Override of `account`: nor canceled."""
-        self._billing_check_not_taken()
-        return super().button_cancel()
-
-    def _billing_check_not_taken(self):
-        for payment in () if is_trusted(self.env) else self.origin_payment_id:
-            if payment._billing_is_taken():
-                payment._billing_raise_taken()
 
     def _billing_get_amount_owed(self):
         """Return what is really owed of one invoice: see `_billing_get_amounts_owed`"""

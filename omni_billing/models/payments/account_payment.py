@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ...const import AGAIN
 from ...tools.trust import is_trusted
 
 #: What says how much moved, whose it is and whether it did.
@@ -155,7 +156,12 @@ class AccountPayment(models.Model):
         self.ensure_one()
         # sudo: who keeps the books need not read attempts.
         attempt = self.sudo().payment_transaction_id
-        return attempt.provider_code == "stripe" and attempt.state == "done"
+        is_again = (attempt.provider_reference or "").startswith(AGAIN)
+        return (
+            attempt.provider_code == "stripe"
+            and attempt.state == "done"
+            and not is_again
+        )
 
     def _billing_raise_taken(self):
         raise UserError(

@@ -231,6 +231,20 @@ class OmniBillingRun(models.Model):
             self._forget_lines()
         return super().write(vals)
 
+    @api.constrains("user_id")
+    def _check_user_id(self):
+        """Nobody bills in the name of somebody else; managers hand runs over."""
+        user = self.env.user
+        if self.env.su or user.has_group("omni_billing.omni_billing_group_manager"):
+            return
+        if self.user_id - user:
+            raise AccessError(
+                self.env._(
+                    "You answer for the runs that you start. To have somebody else"
+                    " answer for one, ask a billing manager."
+                )
+            )
+
     @api.ondelete(at_uninstall=False)
     def _unlink_except_begun(self):
         if begun := self.filtered(lambda run: run.state not in ("draft", "checked")):
