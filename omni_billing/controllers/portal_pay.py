@@ -270,7 +270,7 @@ class BillingPortalPay(BillingPortal):
         :raise UserError: if it changed meanwhile.
         """
         payable = self._billing_filter_payable(moves)
-        if not payable or payable != moves or len(moves.currency_id) > 1:
+        if payable != moves or len(payable._billing_group_together()) != 1:
             raise UserError(
                 request.env._(
                     "There is nothing to pay any more, or not all of it. Nothing was"
@@ -303,8 +303,7 @@ class BillingPortalPay(BillingPortal):
     def _billing_render_pay(self, moves_sudo, is_guest):
         """Show what is paid, the total, and how: cards, Odoo's form, or other ways."""
         payable = self._billing_filter_payable(moves_sudo)
-        groups = payable.grouped(lambda move: (move.company_id, move.currency_id))
-        groups = list(groups.values())
+        groups = payable._billing_group_together()
         values = self._billing_prepare_values("billing_pay") | {
             "moves": payable,
             "groups": groups if len(groups) > 1 else [],

@@ -3,6 +3,7 @@ from . import (
     test_activity_log,
     test_bulk,
     test_cancel_items,
+    test_card_accounts,
     test_card_captures,
     test_card_events,
     test_card_outcomes,

@@ -730,6 +730,24 @@ class TestPortalPayment(PortalCommon):
         self.assertTrue(error["data"]["message"])
         self.assertFalse(self.gateway.charges)
 
+    def test_several_accounts_are_paid_one_after_the_other(self):
+        """A payment is booked on one receivable account."""
+        first = self._bill_one(10)
+        receivable = self.company_data["default_account_receivable"]
+        self.customer.property_account_receivable_id = receivable.copy()
+        invoices = first + self._bill_one(20)
+        tree = self._open("/my/billing/pay")
+        self.assertEqual(
+            {url for url in tree.xpath("//li//a/@href") if "ids=" in url},
+            {f"/my/billing/pay?ids={invoice.id}" for invoice in invoices},
+        )
+        error = self._charge(invoices, amount=30)["error"]
+        self.assertIn("reload", error["data"]["message"])
+        self.assertFalse(self.gateway.charges)
+        for invoice in invoices:
+            self.assertEqual(self._charge(invoice)["result"]["state"], "done")
+        self.assertEqual(self.gateway.taken, 3000)
+
     def test_of_others_nothing_is_paid(self):
         """W16, F193: not even beside one's own; nonsense leads back."""
         own, secret = self._bill_one(10), self._bill_stranger()

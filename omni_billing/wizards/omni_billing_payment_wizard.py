@@ -208,8 +208,9 @@ class OmniBillingPaymentWizard(models.TransientModel):
         if self.external_ref:
             raise UserError(
                 self.env._(
-                    "The invoices are not one customer's, or not in one company and"
-                    " currency: send a payment with a reference of its own for each."
+                    "The invoices are not one customer's, or not in one company,"
+                    " currency and receivable account: send a payment with a reference"
+                    " of its own for each."
                 )
             )
         return self.env["omni.billing.bulk"]._start(
@@ -393,12 +394,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
         return [day for day in dates if day <= last]
 
     def _is_bulk(self):
-        invoices = self.invoice_ids
-        return (
-            len(invoices.company_id) > 1
-            or len(invoices.currency_id) > 1
-            or len(invoices.commercial_partner_id) > 1
-        )
+        return len(self.invoice_ids._origin._billing_group_together()) > 1
 
 
 class OmniBillingPlanLine(models.TransientModel):

@@ -33,6 +33,50 @@ class PaymentTransaction(models.Model):
                 tx._billing_note_booking()
         return result
 
+    def _create_payment(self, **extra_create_values):
+        """Override of `account_payment`: on the account of what it is for, and used up.
+
+        That may not be the customer's of today, which Odoo takes for refunds and
+        captures; nothing could be set against it there.
+        """
+        account = self._billing_get_receivable_account()
+        if account:
+            extra_create_values.setdefault("destination_account_id", account.id)
+        payment = super()._create_payment(**extra_create_values)
+        self._billing_check_used(payment)
+        return payment
+
+    def _billing_get_receivable_account(self):
+        """Return the receivable account of what is paid or given back, if any."""
+        source = self.source_transaction_id
+        moves = self.billing_refund_note_id or (
+            self.billing_refund_invoice_id
+            if self.operation == "refund"
+            else self.invoice_ids or source.invoice_ids
+        )
+        if not moves and self.operation == "refund":
+            return source._billing_get_payments()[:1].destination_account_id
+        return moves._billing_get_receivable_lines().account_id[:1]
+
+    def _billing_check_used(self, payment):
+        """Have staff look at money of a customer that its invoices could not take."""
+        if self.operation == "refund" or not self._billing_get_customer_invoices():
+            return
+        left = payment.move_id._billing_get_receivable_lines().filtered(
+            lambda line: not line.reconciled
+        )
+        if left or not payment.move_id:
+            unused = -sum(left.mapped("amount_residual_currency")) or self.amount
+            self._billing_tell_staff(
+                self.env._(
+                    "%(amount)s of the payment %(reference)s paid none of its invoices:"
+                    " the customer has them on file. Use them for another invoice, or"
+                    " give them back.",
+                    amount=self.currency_id.format(unused),
+                    reference=self.reference,
+                )
+            )
+
     def _billing_note_booking(self):
         """Write down that it is booked, and that the customer is to get a receipt."""
         is_refund = self.operation == "refund"

@@ -44,6 +44,7 @@ class PaymentTransaction(models.Model):
                 and not line.reconciled
             )
         ).reconcile()
+        self._billing_check_used(payment)
 
     # === BUSINESS METHODS === #
 

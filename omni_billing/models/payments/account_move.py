@@ -3,6 +3,7 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import format_list
 
 from ...const import UNPAID_STATES
 from ...tools.trust import trust
@@ -121,17 +122,42 @@ class AccountMove(models.Model):
         self._billing_check_together()
 
     def _billing_check_together(self):
-        if (
-            len(self.company_id) > 1
-            or len(self.currency_id) > 1
-            or len(self.commercial_partner_id) > 1
-        ):
+        """Check that one payment can pay all of these: it is booked on one account.
+
+        :raise UserError: if not; the message says what to do.
+        """
+        if len(self._billing_group_together()) > 1:
             raise UserError(
                 self.env._(
-                    "Invoices paid together must belong to one customer, one company"
-                    " and one currency. Select fewer."
+                    "Invoices paid together must belong to one customer, one company,"
+                    " one currency and one receivable account. Nothing was changed:"
+                    " select fewer, or pay each on its own page."
                 )
             )
+        accounts = self._billing_get_receivable_lines().account_id
+        if len(accounts) > 1:
+            raise UserError(
+                self.env._(
+                    "What is owed on %(invoice)s is on several accounts (%(accounts)s),"
+                    " and a payment is booked on one. Nothing was changed: have"
+                    " accounting record it, account by account, with the button Pay of"
+                    " Invoicing.",
+                    invoice=self[:1].display_name,
+                    accounts=format_list(self.env, accounts.mapped("display_name")),
+                )
+            )
+
+    def _billing_group_together(self):
+        """Return these invoices in groups that one payment can pay each."""
+        groups = self.grouped(
+            lambda move: (
+                move.company_id,
+                move.currency_id,
+                move.commercial_partner_id,
+                move._billing_get_receivable_lines().account_id,
+            )
+        )
+        return list(groups.values())
 
     def _billing_get_amount_owed(self):
         """Return what is really owed of one invoice: see `_billing_get_amounts_owed`"""

@@ -181,6 +181,10 @@ class AccountMove(models.Model):
                 "partner_id": self.commercial_partner_id.id,
                 "amount": amount,
                 "currency_id": self.currency_id.id,
+                # That of the customer may be another one today.
+                "destination_account_id": (
+                    self._billing_get_receivable_lines().account_id[:1].id
+                ),
                 "date": date,
                 # The numbers of the invoices, where there is no receipt number.
                 "memo": reference or ", ".join(self.mapped("name")),

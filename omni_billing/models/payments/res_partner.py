@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 from odoo import models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -23,13 +25,13 @@ class ResPartner(models.Model):
         :rtype: dict[res.currency, float]
         :raise UserError: if an invoice cannot be paid now.
         """
-        used = {}
-        unpaid = self._billing_find_unpaid()
-        for currency, invoices in unpaid.grouped("currency_id").items():
+        used = defaultdict(float)
+        for invoices in self._billing_find_unpaid()._billing_group_together():
+            currency = invoices.currency_id
             if currency.compare_amounts(invoices._billing_get_usable_credit(), 0) > 0:
                 invoices._billing_settle_attempts()
-                used[currency] = invoices._billing_use_credit()
-        return used
+                used[currency] += invoices._billing_use_credit()
+        return dict(used)
 
     def _billing_pay_back(
         self, mode, amount, company, currency, date=None, reference=None
@@ -48,7 +50,8 @@ class ResPartner(models.Model):
         """
         self.ensure_one()
         # Somebody else may use the same credit.
-        self._billing_find_credit(company, currency).move_id._billing_lock()
+        on_file = self._billing_find_credit(company, currency)
+        on_file.move_id._billing_lock()
         self._billing_check_credit(amount, company, currency)
         Payment = self.env["account.payment"].with_company(company)
         payment = Payment._billing_record(
@@ -58,6 +61,7 @@ class ResPartner(models.Model):
                     "partner_id": self.id,
                     "amount": amount,
                     "currency_id": currency.id,
+                    "destination_account_id": on_file.account_id.id,
                     "date": date,
                     "memo": reference,
                     "billing_mode": mode,
@@ -66,7 +70,7 @@ class ResPartner(models.Model):
             )
         )
         money = payment.move_id._billing_get_receivable_lines()
-        for credit in self._billing_find_credit(company, currency):
+        for credit in on_file:
             if not money.reconciled:
                 (credit + money).reconcile()
         return payment
@@ -108,22 +112,30 @@ class ResPartner(models.Model):
 
         :param company: `res.company`.
         :param currency: `res.currency`.
-        :param accounts: the `account.account` of the invoices that are paid; the
-            receivable account of the customer if none is given.
+        :param accounts: the `account.account` of the invoices that are paid. If none is
+            given, the receivable account of the customer, or, with no credit there,
+            that of the oldest credit: a payment is booked on one.
         :return: `account.move.line`; none without a customer.
         """
         Line = self.env["account.move.line"]
         if not self:
             return Line
-        if accounts is None:
-            accounts = self.with_company(company).property_account_receivable_id
-        return Line.search(
+        own = self.with_company(company).property_account_receivable_id
+        found = Line.search(
             self._billing_get_credit_domain()
             & Domain("company_id", "=", company.id)
             & Domain("currency_id", "=", currency.id)
-            & Domain("account_id", "in", accounts.ids),
+            & (
+                Domain("account_type", "=", "asset_receivable")
+                if accounts is None
+                else Domain("account_id", "in", accounts.ids)
+            ),
             order="date, id",
         )
+        if accounts is None:
+            chosen = own & found.account_id or found[:1].account_id
+            found = found.filtered(lambda line: line.account_id == chosen)
+        return found
 
     def _billing_get_credit_domain(self):
         """Return which `account.move.line` are credit of the customer. Hook."""

@@ -1,0 +1,260 @@
+"""Money is booked on the receivable account of what it is for, and used up there."""
+
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from .doors_common import DoorsCommon
+
+
+class AccountsCommon(DoorsCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.receivable = cls.company_data["default_account_receivable"]
+        cls.other_receivable = cls.receivable.copy()
+
+    def _move_customer(self):
+        """From now on the customer owes on another account."""
+        self.customer.property_account_receivable_id = self.other_receivable
+
+    def _register(self, invoice, **values):
+        """Charge the saved card in Odoo's own dialog."""
+        self.provider._billing_ensure_method_line()
+        lines = self.provider.journal_id.inbound_payment_method_line_ids
+        line = lines.filtered(lambda line: line.payment_provider_id == self.provider)
+        Register = self.env["account.payment.register"].with_context(
+            active_model="account.move",
+            active_ids=invoice.ids,
+            dont_redirect_to_payments=True,
+        )
+        values |= {
+            "journal_id": self.provider.journal_id.id,
+            "payment_method_line_id": line.id,
+            "payment_token_id": self.card.id,
+        }
+        return Register.create(values)._create_payments()
+
+    def _tell(self, kind, event_ref="evt_1", **obj):
+        # sudo: events are the server's.
+        Event = self.env["omni.billing.stripe.event"].sudo()
+        event = {"id": event_ref, "type": kind, "data": {"object": obj}}
+        Event._store(self.provider, event)
+        Event._cron_process()
+
+    def _get_notes(self, *records):
+        # sudo: to-dos are of who has them.
+        activities = [record.sudo().activity_ids for record in records]
+        return " ".join(
+            str(note) for each in activities for note in each.mapped("note")
+        )
+
+    def _get_booked(self):
+        """Return what the payments in the books come to, in cents."""
+        self.env.flush_all()
+        payments = self.env["account.payment"].search(
+            [
+                ("partner_id", "child_of", self.customer.id),
+                ("state", "in", ("in_process", "paid")),
+            ]
+        )
+        return round(100 * sum(payments.mapped("amount_signed")))
+
+    def _assert_agrees(self):
+        """Check that the books have what Stripe has."""
+        self.env.invalidate_all()
+        self.assertEqual(self._get_booked(), self.gateway.taken)
+
+
+@tagged("post_install", "-at_install")
+class TestInvoicesOnTwoAccounts(AccountsCommon):
+    """A payment is booked on one account: it cannot pay what is on another."""
+
+    def setUp(self):
+        super().setUp()
+        first = self._bill_amounts(40)
+        self._move_customer()
+        self.invoices = first + self._bill_amounts(60)
+        accounts = self.invoices._billing_get_receivable_lines().account_id
+        self.assertEqual(accounts, self.receivable + self.other_receivable)
+
+    def test_charged_together_they_are_refused(self):
+        with self.assertRaisesRegex(UserError, "one receivable account"):
+            self.invoices._billing_charge(self.card)
+        self.assertEqual(self.gateway.taken, 0)
+
+    def test_on_odoos_form_they_are_refused(self):
+        payment = self._create_payment(
+            self.invoices[0], amount=100, invoice_ids=[Command.set(self.invoices.ids)]
+        )
+        with self.assertRaisesRegex(UserError, "one receivable account"):
+            payment._get_processing_values()
+        self.assertFalse(self.api.intents)
+
+    def test_each_is_charged_for_itself(self):
+        for invoice in self.invoices:
+            invoice._billing_charge(self.card)
+        self.assertEqual(set(self.invoices.mapped("billing_state")), {"paid"})
+        self.assertEqual(self.gateway.taken, 10000)
+        self._assert_agrees()
+
+    def test_dialog_pays_each_for_itself(self):
+        wizard = self.env["omni.billing.payment.wizard"].create(
+            {"invoice_ids": [Command.set(self.invoices.ids)], "mode": "stripe"}
+        )
+        self.assertTrue(wizard.is_bulk)
+        bulk = self.env["omni.billing.bulk"].browse(
+            wizard.action_pay()["params"]["bulkId"]
+        )
+        results = bulk.run_step(self.invoices.ids)
+        self.assertFalse([result["error"] for result in results if result["error"]])
+        self.assertEqual(set(self.invoices.mapped("billing_state")), {"paid"})
+        self._assert_agrees()
+
+    def test_credit_of_each_account_is_used_for_its_own(self):
+        self._create_credit(70)
+        self._bill()
+        used = self.customer._billing_reconcile()
+        self.assertEqual(used, {self.currency: 60})
+        self.assertEqual(self.invoices.mapped("amount_residual"), [40, 0])
+
+    def test_one_invoice_on_two_accounts_is_for_accounting(self):
+        halves = [
+            {"value": "percent", "value_amount": 50, "nb_days": n} for n in (0, 30)
+        ]
+        term = self.env["account.payment.term"].create(
+            {"name": "Halves", "line_ids": [Command.create(half) for half in halves]}
+        )
+        invoice = self.init_invoice("out_invoice", self.customer, amounts=[100])
+        invoice.invoice_payment_term_id = term
+        owed = invoice._billing_get_receivable_lines()
+        owed[0].account_id = self.receivable
+        owed[1].account_id = self.other_receivable
+        invoice.action_post()
+        payment = self._create_payment(invoice)
+        with self.assertRaisesRegex(UserError, "account by account"):
+            payment._get_processing_values()
+        self.assertFalse(self.api.intents)
+
+
+@tagged("post_install", "-at_install")
+class TestMoneyThatPaysNoInvoice(AccountsCommon):
+    """What was charged and paid no invoice is credit on file, and staff are told."""
+
+    def test_invoice_was_paid_meanwhile(self):
+        invoice = self._bill_amounts(45)
+        self.gateway.lose(is_executed=True)
+        invoice._billing_charge(self.card)
+        Register = self.env["account.payment.register"].with_context(
+            active_model="account.move",
+            active_ids=invoice.ids,
+            dont_redirect_to_payments=True,
+        )
+        journal = self.company_data["default_journal_cash"]
+        Register.create({"journal_id": journal.id, "amount": 30})._create_payments()
+        # sudo: jobs are the server's.
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
+        self.assertEqual(invoice.billing_state, "paid")
+        notes = self._get_notes(invoice)
+        self.assertIn("30.00", notes)
+        self.assertIn("paid none of its invoices", notes)
+
+    def test_nothing_is_told_of_what_paid_its_invoices(self):
+        invoices = self._bill_amounts(40, 60)
+        invoices._billing_charge(self.card)
+        payment, intent = self._open_form(part := self._bill_amounts(45), amount=20)
+        self.api.pay(intent)
+        self._tell("payment_intent.succeeded", id=intent)
+        self.assertEqual(payment.state, "done")
+        self.assertFalse(self._get_notes(*invoices, part))
+
+
+@tagged("post_install", "-at_install")
+class TestAccountOfTheInvoice(AccountsCommon):
+    """Money of an invoice is booked where the invoice is, not where the customer is."""
+
+    def _bill_then_move(self):
+        invoice = self._bill_amounts(45)
+        self._move_customer()
+        return invoice
+
+    def test_refund_by_card(self):
+        invoice = self._bill_amounts(45)
+        invoice._billing_charge(self.card)
+        self._move_customer()
+        attempt = invoice._billing_refund(10)
+        self.assertEqual(attempt.state, "done")
+        self.assertFalse(invoice.billing_attempt_id, self._get_notes(invoice))
+        self.assertFalse(self._get_notes(invoice))
+        self.assertEqual(self._get_books_balance(), 0)
+        self._assert_agrees()
+
+    def test_refund_of_a_credit_note(self):
+        invoice = self._bill_amounts(45)
+        invoice._billing_charge(self.card)
+        self._move_customer()
+        note = invoice._billing_cancel_items(invoice.billing_transaction_ids)
+        invoice._billing_refund(note=note)
+        self.assertEqual(note.amount_residual, 0)
+        self.assertFalse(invoice.billing_attempt_id, self._get_notes(invoice))
+        self._assert_agrees()
+
+    def test_refund_in_the_dashboard(self):
+        invoice = self._bill_amounts(45)
+        invoice._billing_charge(self.card)
+        self._move_customer()
+        self.gateway.add_foreign_refund("pi_0", 1000)
+        self._tell("charge.refunded", id="ch_1", payment_intent="pi_0")
+        self.assertEqual(self._get_books_balance(), 0)
+        self.assertFalse(self._get_notes(invoice))
+        self._assert_agrees()
+
+    def test_charge(self):
+        invoice = self._bill_then_move()
+        invoice._billing_charge(self.card)
+        self.assertEqual(invoice.billing_state, "paid")
+
+    def test_cash(self):
+        invoice = self._bill_then_move()
+        self._pay(invoice, mode="cash")
+        self.assertEqual(invoice.billing_state, "paid")
+
+    def test_credit_note_given_back_in_cash(self):
+        invoice = self._bill_amounts(45)
+        self._pay(invoice, mode="cash")
+        self._move_customer()
+        note = invoice._billing_cancel_items(invoice.billing_transaction_ids)
+        note._billing_pay_out("cash")
+        self.assertEqual(note.amount_residual, 0)
+
+    def test_credit_on_file_given_back_in_cash(self):
+        """It is on the account of then."""
+        self._create_credit(45)
+        self._bill()
+        self._move_customer()
+        self.assertEqual(
+            self.customer._billing_get_credit(self.company, self.currency), 45
+        )
+        self.customer._billing_pay_back("cash", 45, self.company, self.currency)
+        self.assertEqual(self._get_books_balance(), 0)
+        self.assertEqual(
+            self.customer._billing_get_credit(self.company, self.currency), 0
+        )
+
+    def test_fiscal_position_maps_the_account(self):
+        mapped = {
+            "account_src_id": self.receivable.id,
+            "account_dest_id": self.other_receivable.id,
+        }
+        self.customer.property_account_position_id = self.env[
+            "account.fiscal.position"
+        ].create({"name": "Abroad", "account_ids": [Command.create(mapped)]})
+        invoice = self._bill_amounts(45)
+        account = invoice._billing_get_receivable_lines().account_id
+        self.assertEqual(account, self.other_receivable)
+        self._pay(invoice, mode="cash", amount=5)
+        self.assertEqual(invoice.amount_residual, 40)
+        invoice._billing_charge(self.card, 20)
+        invoice._billing_refund(10)
+        self.assertFalse(invoice.billing_attempt_id, self._get_notes(invoice))
+        self.assertEqual(self._get_books_balance(), 20)
