@@ -1,5 +1,8 @@
 """Money is booked on the receivable account of what it is for, and used up there."""
 
+from dataclasses import replace
+from unittest.mock import patch
+
 from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -258,3 +261,113 @@ class TestAccountOfTheInvoice(AccountsCommon):
         invoice._billing_refund(10)
         self.assertFalse(invoice.billing_attempt_id, self._get_notes(invoice))
         self.assertEqual(self._get_books_balance(), 20)
+
+
+@tagged("post_install", "-at_install")
+class TestCreditOnItsWayBack(AccountsCommon):
+    """Credit that goes back to a card is not spent on anything else."""
+
+    def setUp(self):
+        super().setUp()
+        self.invoice = self._bill_amounts(45)
+        self.invoice._billing_charge(self.card)
+        items = self.invoice.billing_transaction_ids
+        self.note = self.invoice._billing_cancel_items(items)
+        self.other = self._bill_amounts(45)
+
+    def _cron(self):
+        # sudo: jobs are the server's.
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
+
+    def _lose_refund(self):
+        self.gateway.lose(is_executed=True)
+        self.invoice._billing_refund(note=self.note)
+
+    def _await_dashboard(self):
+        """Have somebody give it back in the dashboard, to a bank that takes days."""
+        refund = self.gateway.add_foreign_refund("pi_0", 4500)
+        self.gateway.refunds[refund.id] = replace(refund, status="pending")
+        self._tell("refund.created", "e1", id=refund.id, payment_intent="pi_0")
+        return refund
+
+    def _check_widget(self):
+        """Odoo's widget "outstanding credits" on its form of the invoice."""
+        self.assertTrue(self.note.billing_attempt_id)
+        [line] = self.note._billing_get_receivable_lines()
+        with self.assertRaisesRegex(UserError, "on its way back"):
+            self.other.js_assign_outstanding_line(line.id)
+
+    def test_credit_of_a_refund_whose_answer_is_lost_is_not_spent(self):
+        self._lose_refund()
+        self._check_widget()
+
+    def test_credit_of_a_refund_of_the_dashboard_is_not_spent(self):
+        self._await_dashboard()
+        self._check_widget()
+
+    def test_it_is_not_given_back_by_hand_as_well(self):
+        self._await_dashboard()
+        with self.assertRaisesRegex(UserError, "on its way back"):
+            self.note._billing_pay_out("cash")
+
+    def test_it_is_booked_all_the_same(self):
+        self._lose_refund()
+        self._cron()
+        self.assertEqual(self.note.amount_residual, 0)
+        self.assertFalse(self.note.billing_attempt_id)
+        self.assertEqual(self._get_books_balance(), 45)
+        self._assert_agrees()
+
+    def test_refund_of_the_dashboard_that_waits(self):
+        refund = self._await_dashboard()
+        with self.assertRaisesRegex(UserError, "no credit"):
+            self._pay(self.other, mode="credit")
+        with self.assertRaisesRegex(UserError, "under way"):
+            self.invoice._billing_refund(note=self.note)
+        self.gateway.refunds[refund.id] = refund
+        self._tell("refund.updated", "e2", id=refund.id, payment_intent="pi_0")
+        self.assertEqual(self.note.amount_residual, 0)
+        self.assertFalse(self.note.billing_attempt_id)
+        self.assertFalse(self._get_notes(self.invoice, self.note))
+        self._assert_agrees()
+
+    def test_refund_of_the_dashboard_that_fails_sets_it_free(self):
+        refund = self._await_dashboard()
+        self.gateway.refunds[refund.id] = replace(refund, status="canceled")
+        self._tell("refund.updated", "e2", id=refund.id, payment_intent="pi_0")
+        self.assertFalse(self.note.billing_attempt_id)
+        self._pay(self.other, mode="credit")
+        self.assertEqual(self.other.billing_state, "paid")
+
+    def test_what_was_spent_all_the_same_is_told(self):
+        self._lose_refund()
+        Partial = type(self.env["account.partial.reconcile"])
+        [line] = self.note._billing_get_receivable_lines()
+        with patch.object(Partial, "_billing_check_possible"):
+            self.other.js_assign_outstanding_line(line.id)
+        self._cron()
+        self._assert_agrees()
+        self.assertIn("was used for something else", self._get_notes(self.invoice))
+        self.assertEqual(self._get_books_balance(), 45)
+
+
+@tagged("post_install", "-at_install")
+class TestDiscounts(AccountsCommon):
+    """No more is given back than was charged, whatever else settled the invoice."""
+
+    def test_write_off(self):
+        invoice = self._bill_amounts(100)
+        self._register(
+            invoice,
+            amount=90,
+            payment_difference_handling="reconcile",
+            writeoff_account_id=self.company_data["default_account_expense"].id,
+            writeoff_label="Rebate",
+        )
+        self.assertEqual(invoice.billing_state, "paid")
+        self.assertEqual(invoice._billing_get_refundable_amount(), 90)
+        invoice._billing_refund(50)
+        self.assertEqual(invoice._billing_get_refundable_amount(), 40)
+        attempt = invoice._billing_refund()
+        self.assertEqual(attempt.state, "done", attempt.state_message)
+        self.assertEqual(self.gateway.taken, 0)

@@ -3,6 +3,7 @@ from . import (
     account_move_chargeable,
     account_move_guest,
     account_move_refund,
+    account_partial_reconcile,
     account_payment,
     omni_billing_stripe_event,
     payment_method,

@@ -98,6 +98,7 @@ class AccountMove(models.Model):
         moves = self | (note or self)
         moves._billing_lock_for_money()
         moves.check_access("write")
+        moves._billing_check_no_attempt()
         if note and note.reversed_entry_id != self:
             raise UserError(
                 self.env._(
@@ -107,6 +108,8 @@ class AccountMove(models.Model):
                 )
             )
         available = self._billing_get_refundable_amount(note, payment)
+        if self.currency_id.is_zero(available):
+            self._billing_check_paid_in_currency(payment)
         if self.billing_state == "void" or self.currency_id.is_zero(available):
             raise UserError(
                 self.env._(
@@ -138,6 +141,29 @@ class AccountMove(models.Model):
         )
         return attempt, self.currency_id.round(amount - part)
 
+    def _billing_check_paid_in_currency(self, only=None):
+        """Say what helps with a card payment in another currency.
+
+        None begins any more; but there are some from before.
+
+        :param only: the one `payment.transaction` that is to be given back, if any.
+        """
+        # sudo: staff see card payments through billing only.
+        payments = self.sudo().transaction_ids
+        for payment in payments & only if only else payments:
+            is_paid = payment.provider_code == "stripe" and payment.state == "done"
+            if is_paid and payment.currency_id != self.currency_id:
+                raise UserError(
+                    self.env._(
+                        "%(payment)s paid %(invoice)s in %(currency)s, another"
+                        " currency, and cannot be refunded here. Refund it in Stripe's"
+                        " dashboard: it is booked by itself. Then make a credit note.",
+                        payment=payment.reference,
+                        invoice=self.display_name,
+                        currency=payment.currency_id.name,
+                    )
+                )
+
     def _billing_book_refund(self, refund):
         """Set the money of a refund against its credit note, posted now or before.
 
@@ -150,10 +176,20 @@ class AccountMove(models.Model):
             note = move._billing_create_refund_note(-refund.amount)
             # Odoo sets it against what is still owed; but it is the refund's.
             note.line_ids.remove_move_reconcile()
-        lines = (refund.payment_id.move_id.line_ids + note.line_ids).filtered(
-            lambda line: line.account_type == "asset_receivable" and not line.reconciled
-        )
-        lines.reconcile()
+        money = refund.payment_id.move_id._billing_get_receivable_lines()
+        lines = money + note._billing_get_receivable_lines()
+        lines.filtered(lambda line: not line.reconciled).reconcile()
+        if left := sum(money.mapped("amount_residual_currency")):
+            move._billing_tell_staff(
+                self.env._(
+                    "%(amount)s of the refund %(reference)s went back to the card, but"
+                    " %(note)s was used for something else meanwhile: the customer owes"
+                    " them now. Make a credit note, or ask the customer.",
+                    amount=refund.currency_id.format(left),
+                    reference=refund.reference,
+                    note=note.display_name,
+                )
+            )
         references = [move.billing_refund_reference, refund.provider_reference]
         move.billing_refund_reference = ", ".join(filter(None, references))
 

@@ -3,6 +3,7 @@ from collections import Counter
 from odoo import fields, models
 
 from ...tools.money import split
+from ...tools.trust import trust
 
 
 class PaymentTransaction(models.Model):
@@ -29,12 +30,17 @@ class PaymentTransaction(models.Model):
     def _billing_get_shares(self):
         """Return what each invoice got of this payment and did not give back.
 
-        :return: amounts with taxes, in the currency of the payment, by invoice.
+        :return: amounts with taxes, in the currency of the payment, by invoice; of
+            invoices in another currency nothing, which is left to a person.
         :rtype: dict[account.move, float]
         """
         self.ensure_one()
+        if self.invoice_ids.currency_id != self.currency_id:
+            return {}
         got = Counter()
+        charged = self.amount
         if payments := self._billing_get_payments():
+            charged = sum(payments.mapped("amount"))
             lines = payments.move_id.line_ids
             for partial in lines.matched_debit_ids:
                 invoice = partial.debit_move_id.move_id
@@ -46,13 +52,16 @@ class PaymentTransaction(models.Model):
             for invoice in self.invoice_ids.sorted(lambda move: (move.date, move.id)):
                 got[invoice] = min(left, invoice.amount_residual)
                 left -= got[invoice]
-        for refund in self._billing_get_refunds():
+        refunds = self._billing_get_refunds()
+        for refund in refunds:
             if refund.billing_refund_invoice_id in got:
                 got[refund.billing_refund_invoice_id] += refund.amount
-        return {
-            invoice: self.currency_id.round(max(0.0, amount))
-            for invoice, amount in got.items()
-        }
+        round_ = self.currency_id.round
+        shares = [round_(max(0.0, amount)) for amount in got.values()]
+        # A discount settles more than was charged; it cannot be given back.
+        left = max(0.0, charged + sum(refunds.mapped("amount")))
+        parts = split(round_(min(left, sum(shares))), shares, round_)
+        return dict(zip(got, parts, strict=True))
 
     def _billing_get_refunds(self):
         """Return the refunds of a payment that were made or may be on their way."""
@@ -96,7 +105,7 @@ class PaymentTransaction(models.Model):
         amount = self._billing_to_major(refund.amount)
         attempts = self.browse()
         for invoice, note, part in self._billing_split_refund(amount):
-            attempts += self._create_child_transaction(
+            attempt = self._create_child_transaction(
                 part,
                 is_refund=True,
                 provider_reference=refund.id,
@@ -104,6 +113,9 @@ class PaymentTransaction(models.Model):
                 billing_refund_invoice_id=invoice.id,
                 billing_refund_note_id=note.id,
             )
+            # It may be on its way for days; meanwhile that credit is no other's.
+            trust(note).billing_attempt_id = attempt
+            attempts += attempt
         return attempts
 
     def _billing_tell_unbooked_refunds(self, refunds):
@@ -136,7 +148,8 @@ class PaymentTransaction(models.Model):
             lambda line: line.account_type == "asset_receivable" and not line.reconciled
         )
         lines.reconcile()
-        if not all(self.payment_id.move_id.line_ids.mapped("reconciled")):
+        money = self.payment_id.move_id._billing_get_receivable_lines()
+        if not all(money.mapped("reconciled")):
             self._billing_tell_staff(
                 self.env._(
                     "%(amount)s were refunded in Stripe's dashboard that no invoice of"
