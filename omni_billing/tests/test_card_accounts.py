@@ -264,6 +264,128 @@ class TestAccountOfTheInvoice(AccountsCommon):
 
 
 @tagged("post_install", "-at_install")
+class TestNoOutstandingAccount(AccountsCommon):
+    """A full accounting app, and a journal without an account for money on its way."""
+
+    def setUp(self):
+        super().setUp()
+        seam = patch.object(
+            type(self.env["account.move"]),
+            "_get_invoice_in_payment_state",
+            lambda _self: "in_payment",
+        )
+        seam.start()
+        self.addCleanup(seam.stop)
+        self.provider._billing_ensure_method_line()
+        # sudo: providers are an administrator's.
+        lines = self.env["account.payment.method.line"].sudo()
+        lines = lines.search([("payment_provider_id", "=", self.provider.id)])
+        self.assertTrue(lines)
+        lines.payment_account_id = False
+
+    def test_charge_has_an_entry_and_is_refunded(self):
+        invoice = self._bill_amounts(45)
+        attempt = invoice._billing_charge(self.card)
+        self.assertTrue(attempt.payment_id.move_id)
+        self.assertEqual(invoice.billing_state, "paid")
+        self.assertEqual(invoice._billing_get_refundable_amount(), 45)
+        self.assertEqual(self._get_books_balance(), 0)
+        invoice._billing_refund(10)
+        self.assertEqual(self._get_books_balance(), 0)
+        self._assert_agrees()
+
+    def test_parts_are_never_more_than_is_owed(self):
+        invoice = self._bill_amounts(45)
+        invoice._billing_charge(self.card, 20)
+        self.assertEqual(invoice.amount_residual, 25)
+        payment, intent = self._open_form(invoice)
+        self.api.pay(intent)
+        self._tell("payment_intent.succeeded", id=intent)
+        self.assertEqual(payment.state, "done")
+        self.assertEqual(self.gateway.taken, 4500)
+        self.assertEqual(invoice.billing_state, "paid")
+        self._assert_agrees()
+
+    def test_refund_in_the_dashboard(self):
+        invoice = self._bill_amounts(45)
+        invoice._billing_charge(self.card)
+        self.gateway.add_foreign_refund("pi_0", 4500)
+        self._tell("charge.refunded", id="ch_1", payment_intent="pi_0")
+        self.assertEqual(invoice.billing_state, "refunded")
+        self._assert_agrees()
+
+
+@tagged("post_install", "-at_install")
+class TestOtherCurrency(AccountsCommon):
+    """An invoice is paid online in its own currency, and given back in it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rates = [("2020-01-01", 2.0)]
+        cls.euro = cls.setup_other_currency("EUR", rates=rates)
+
+    def test_saved_card_in_odoos_dialog(self):
+        invoice = self._bill_amounts(100)
+        with self.assertRaisesRegex(UserError, "owed in USD.* in EUR"):
+            self._register(invoice, amount=200, currency_id=self.euro.id)
+        self.assertEqual(self.gateway.taken, 0)
+
+    def test_odoos_form(self):
+        invoice = self._bill_amounts(100)
+        payment = self._create_payment(invoice, amount=200, currency_id=self.euro.id)
+        with self.assertRaisesRegex(UserError, "owed in USD.* in EUR"):
+            payment._get_processing_values()
+        self.assertFalse(self.api.intents)
+
+    def test_saved_card_on_odoos_page(self):
+        invoice = self._bill_amounts(100)
+        payment = self._create_payment(
+            invoice, amount=200, currency_id=self.euro.id, token_id=self.card.id
+        )
+        with self.assertRaisesRegex(UserError, "owed in USD.* in EUR"):
+            payment._charge_with_token()
+        self.assertEqual(self.gateway.taken, 0)
+
+    def test_invoice_in_that_currency_is_paid_and_refunded(self):
+        invoice = self._bill_amounts(100, currency_id=self.euro.id)
+        payment = self._register(invoice)
+        self.assertEqual(payment.currency_id, self.euro)
+        self.assertEqual(invoice.billing_state, "paid")
+        invoice._billing_refund(10)
+        [refund] = self.gateway.refunds.values()
+        self.assertEqual(refund.amount, 1000)
+        self.assertEqual(invoice.reversal_move_ids.amount_total, 10)
+
+    def _pay_as_before(self):
+        """Return an invoice that was paid in euro when that was possible."""
+        invoice = self._bill_amounts(100)
+        Move = type(invoice)
+        with (
+            patch.object(Move, "_billing_check_currency"),
+            patch.object(Move, "_billing_check_amount"),
+        ):
+            self._register(invoice, amount=200, currency_id=self.euro.id)
+        self.assertEqual(invoice.billing_state, "paid")
+        self.assertEqual(self.gateway.charges["pi_0"].currency, "eur")
+        return invoice
+
+    def test_what_was_paid_before_is_refunded_by_a_person(self):
+        invoice = self._pay_as_before()
+        with self.assertRaisesRegex(UserError, "dashboard"):
+            invoice._billing_refund()
+        self.assertFalse(self.gateway.refunds)
+        self.gateway.add_foreign_refund("pi_0", 10000)
+        self._tell("charge.refunded", id="ch_1", payment_intent="pi_0")
+        refund = self.env["account.payment"].search(
+            [("partner_id", "=", self.customer.id), ("payment_type", "=", "outbound")]
+        )
+        self.assertEqual((refund.amount, refund.currency_id), (100, self.euro))
+        self.assertIn("Make a credit note", self._get_notes(invoice))
+        self.assertFalse(invoice.reversal_move_ids)
+
+
+@tagged("post_install", "-at_install")
 class TestCreditOnItsWayBack(AccountsCommon):
     """Credit that goes back to a card is not spent on anything else."""
 
@@ -371,3 +493,29 @@ class TestDiscounts(AccountsCommon):
         attempt = invoice._billing_refund()
         self.assertEqual(attempt.state, "done", attempt.state_message)
         self.assertEqual(self.gateway.taken, 0)
+
+
+@tagged("post_install", "-at_install")
+class TestFewerDecimalsAtStripe(AccountsCommon):
+    """Ariary has cents here, and none at Stripe: what it cannot take is not cut off."""
+
+    def setUp(self):
+        super().setUp()
+        self.ariary = self.env.ref("base.MGA")
+        self.ariary.active = True
+
+    def test_charge(self):
+        invoice = self._bill_amounts(100.6, currency_id=self.ariary.id)
+        with self.assertRaisesRegex(UserError, "100.60.*100.00"):
+            invoice._billing_charge(self.card)
+        self.assertEqual(self.gateway.taken, 0)
+        attempt = invoice._billing_charge(self.card, 100)
+        self.assertEqual(attempt.payment_id.amount, 100)
+        self.assertEqual(self.gateway.charges["pi_0"].amount, 100)
+
+    def test_refund(self):
+        invoice = self._bill_amounts(100, currency_id=self.ariary.id)
+        invoice._billing_charge(self.card)
+        with self.assertRaisesRegex(UserError, "10.90.*10.00"):
+            invoice._billing_refund(10.9)
+        self.assertFalse(self.gateway.refunds)

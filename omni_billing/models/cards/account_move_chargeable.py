@@ -1,4 +1,6 @@
-from odoo import fields, models
+from odoo import models
+from odoo.exceptions import UserError
+from odoo.tools import format_list
 
 
 class AccountMove(models.Model):
@@ -37,11 +39,24 @@ class AccountMove(models.Model):
         invoices._billing_lock()
         invoices._billing_check_no_attempt()
         invoices._billing_check_together()
-        currency, amount = invoices.currency_id, attempt.amount
-        if attempt.currency_id != currency:
-            # As Odoo's dialog does when it proposes the amount.
-            day = fields.Date.context_today(self)
-            company = invoices.company_id
-            amount = attempt.currency_id._convert(amount, currency, company, day)
+        invoices._billing_check_currency(attempt.currency_id)
         invoices._billing_close_other_payments(attempt)
-        invoices._billing_check_amount(amount, attempt)
+        invoices._billing_check_amount(attempt.amount, attempt)
+
+    def _billing_check_currency(self, currency):
+        """Check that a payment is in the currency that is owed.
+
+        :raise UserError: if not: what is given back of it later would be the amount of
+            one currency in the other.
+        """
+        if foreign := self.filtered(lambda move: move.currency_id != currency):
+            raise UserError(
+                self.env._(
+                    "%(invoices)s: this is owed in %(owed)s, and cannot be paid online"
+                    " in %(currency)s. Nothing was charged: pay in %(owed)s, or record"
+                    " the money by hand.",
+                    invoices=format_list(self.env, foreign.mapped("display_name")),
+                    owed=foreign[0].currency_id.name,
+                    currency=currency.name,
+                )
+            )

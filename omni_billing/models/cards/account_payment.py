@@ -43,6 +43,21 @@ class AccountPayment(models.Model):
                     )
                 )
 
+    # === COMPUTE METHODS === #
+
+    def _compute_outstanding_account_id(self):
+        """Override of `account`: what Stripe moves is booked at once, by an entry.
+
+        Where a full accounting app finds no account on the journal it makes none before
+        the bank statement, and takes an invoice for paid, whatever was charged.
+        """
+        result = super()._compute_outstanding_account_id()
+        for payment in self:
+            if payment.payment_method_code == "stripe":
+                account = payment._billing_get_outstanding_account()
+                payment.outstanding_account_id = account
+        return result
+
     # === ACTION METHODS === #
 
     def action_refund_wizard(self):
@@ -78,7 +93,9 @@ class AccountPayment(models.Model):
             )
         for payment in self:
             if payment.payment_token_id and not payment.payment_transaction_id:
-                payment._billing_get_charged_invoices()._billing_settle_attempts()
+                invoices = payment._billing_get_charged_invoices()
+                invoices._billing_check_currency(payment.currency_id)
+                invoices._billing_settle_attempts()
         return super().action_post()
 
     def _prepare_payment_transaction_vals(self, **extra_create_values):

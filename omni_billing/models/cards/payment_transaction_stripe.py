@@ -27,16 +27,19 @@ class PaymentTransaction(models.Model):
             is_made = tx.state != "draft" or tx.provider_reference
             if tx.provider_code != "stripe" or is_made:
                 continue
-            amount = tx._billing_to_minor(abs(tx.amount))
-            possible = round_down(amount, tx.currency_id.name)
-            if possible != amount:
+            amount, currency = abs(tx.amount), tx.currency_id
+            # Converted back: Odoo's conversion cuts off what Stripe has no place for.
+            possible = tx._billing_to_major(
+                round_down(tx._billing_to_minor(amount), currency.name)
+            )
+            if currency.compare_amounts(possible, amount):
                 raise UserError(
                     self.env._(
-                        "Of this currency Stripe takes two decimals only: not"
+                        "Of this currency Stripe does not take all decimals: not"
                         " %(amount)s, but %(possible)s. Nothing was moved. Choose that"
                         " amount, and settle the rest in another way.",
-                        amount=tx.currency_id.format(abs(tx.amount)),
-                        possible=tx.currency_id.format(tx._billing_to_major(possible)),
+                        amount=currency.format(amount),
+                        possible=currency.format(possible),
                     )
                 )
 
