@@ -5,6 +5,7 @@ from . import (
     test_cancel_items,
     test_card_accounts,
     test_card_captures,
+    test_card_debits,
     test_card_events,
     test_card_outcomes,
     test_card_payment,

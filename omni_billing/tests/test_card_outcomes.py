@@ -243,12 +243,12 @@ class TestCardOutcomes(OutcomeCommon):
         attempt = invoice._billing_charge(self.card)
         right, self.gateway = self.gateway, FakeGateway()
         self.gateway.is_another_account = True
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertTrue(attempt.billing_is_open)
         with self.assertRaisesRegex(UserError, "not known yet"):
             self._pay(invoice, mode="cash")
         self.gateway = right
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(invoice.billing_state, "paid")
         self.assertEqual(right.taken, 4500)
 

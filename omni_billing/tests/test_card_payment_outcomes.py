@@ -272,7 +272,7 @@ class TestOutcomesOfTheirAttempts(DoorsCommon):
         payment, intent = self._open_form(invoice)
         payment.last_state_change -= timedelta(days=5)
         self.api.pay(intent)
-        self.env["payment.transaction"].sudo()._cron_resolve()
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()
         self.assertEqual(payment.state, "draft")
         with self.assertRaisesRegex(UserError, "has just confirmed|cannot be paid"):
             self._pay(invoice, mode="cash")

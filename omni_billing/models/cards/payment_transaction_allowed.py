@@ -1,7 +1,15 @@
+import logging
+
 from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 
+from odoo.addons.payment import utils as payment_utils
+
 from ... import const
+from ...exceptions import GatewayRefused, GatewayUnknown
+from ...tools.commit import insist
+
+_logger = logging.getLogger(__name__)
 
 
 class PaymentTransaction(models.Model):
@@ -99,7 +107,8 @@ class PaymentTransaction(models.Model):
 
     def _stripe_create_intent(self):
         """Override of `payment_stripe`: one open payment for an invoice (W1)."""
-        if self.operation != "validation" and self.invoice_ids:
+        is_begun = self.billing_is_open
+        if self.operation != "validation" and self.invoice_ids and not is_begun:
             self.invoice_ids._billing_check_chargeable(self)
         return super()._stripe_create_intent()
 
@@ -130,13 +139,54 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         payment = self.sudo()  # sudo: as Odoo does in each place that calls this.
         payment._billing_check_card()
-        if not payment.invoice_ids:
+        if payment.invoice_ids:
+            payment._ensure_provider_is_not_disabled()
+            payment.invoice_ids._billing_check_chargeable(payment)
+        is_ours = payment.invoice_ids or payment.payment_id
+        if payment.provider_code != "stripe" or not is_ours:
             return super()._charge_with_token()
-        payment._ensure_provider_is_not_disabled()
-        payment.invoice_ids._billing_check_chargeable(payment)
-        if payment.provider_code != "stripe" or not payment.token_id.billing_is_card:
-            return super()._charge_with_token()
-        payment._log_sent_message()
-        payment._billing_begin()
-        payment._billing_send()
+        if payment.invoice_ids and payment.token_id.billing_is_card:
+            payment._log_sent_message()
+            payment._billing_begin()
+            payment._billing_send()
+            return None
+        # A saved bank account, or no invoice: Odoo's own call, but it is known before.
+        payment._billing_begin(lambda attempt: attempt._billing_use_odoo_key())
+        try:
+            attempt = payment.with_context(billing_is_attempt=True)
+            super(PaymentTransaction, attempt)._charge_with_token()
+        except GatewayUnknown as error:
+            _logger.warning("%s: no answer from Stripe: %s", self.reference, error)
+            insist(self.env, payment._billing_apply_silence)
+        else:
+            insist(self.env, payment._billing_hand_back)
         return None
+
+    def _billing_use_odoo_key(self):
+        """Take the key of Odoo's own call, by which it can be fenced."""
+        self.billing_key = payment_utils.generate_idempotency_key(
+            self, scope="payment_intents"
+        )
+
+    def _billing_hand_back(self):
+        """Leave a payment that Odoo asked for to Odoo, now that its intent is known.
+
+        A bank debit takes days: it is pending then, and no attempt any more.
+        """
+        charge = None
+        if self.provider_reference:
+            gateway = self.provider_id._billing_get_gateway()
+            try:
+                charge = gateway.get_charge(self.provider_reference)
+            except (GatewayUnknown, GatewayRefused) as error:
+                _logger.warning("%s: asked for later: %s", self.reference, error)
+                return
+        self._billing_lock()
+        if not self.billing_is_open:
+            return
+        if not charge:
+            self._billing_fail(self.state_message, "refused")
+            return
+        self._billing_close()
+        self.billing_key = False
+        self._billing_apply(charge)

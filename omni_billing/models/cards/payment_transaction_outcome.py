@@ -81,7 +81,9 @@ class PaymentTransaction(models.Model):
         No other intent is this payment's from now on.
         """
         self.provider_id._billing_check_mode()
-        is_ours = self.operation != "validation" and self.invoice_ids
+        is_ours = self.operation != "validation" and (
+            self.invoice_ids or self.billing_is_open
+        )
         if is_ours:
             check_can_commit(self.env)
         intent = super()._stripe_create_intent()

@@ -1,4 +1,5 @@
 import logging
+from http import HTTPStatus
 
 from odoo import api, models
 from odoo.exceptions import UserError, ValidationError
@@ -7,7 +8,7 @@ from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
 
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...gateways.stripe_answers import Decline, round_down
+from ...gateways.stripe_answers import DATABASE, REFERENCE, Decline, round_down
 
 _logger = logging.getLogger(__name__)
 
@@ -48,9 +49,14 @@ class PaymentTransaction(models.Model):
     def _send_api_request(self, method, endpoint, **kwargs):
         """Override of `payment`: what Stripe says of it is read by who pays."""
         tx = self.with_context(billing_explains=True)
-        return super(PaymentTransaction, tx)._send_api_request(
-            method, endpoint, **kwargs
-        )
+        try:
+            return super(PaymentTransaction, tx)._send_api_request(
+                method, endpoint, **kwargs
+            )
+        except ValidationError as error:
+            if self.env.context.get("billing_is_attempt") and _is_silence(error):
+                raise GatewayUnknown("", str(error)) from error
+            raise
 
     def _stripe_create_customer(self):
         """Override of `payment_stripe`: one customer for each partner (W4).
@@ -89,6 +95,10 @@ class PaymentTransaction(models.Model):
                 for name, value in sent.items()
                 if not name.startswith("shipping[")
             }
+        if self.billing_is_open:
+            # So that it is found if the answer is lost.
+            sent[f"metadata[{REFERENCE}]"] = self.reference
+            sent[f"metadata[{DATABASE}]"] = self.provider_id._billing_get_uuid()
         return sent
 
     def _stripe_prepare_mandate_options(self):
@@ -187,3 +197,15 @@ class PaymentTransaction(models.Model):
             currency,
             arbitrary_decimal_number=stripe_const.CURRENCY_DECIMALS.get(currency.name),
         )
+
+
+def _is_silence(error):
+    """Whether what Odoo's call failed with tells nothing of what Stripe did.
+
+    :param error: of `payment.provider._send_api_request`, which hides why.
+    """
+    cause = error.__context__
+    response = getattr(cause, "response", None)
+    return isinstance(cause, OSError) and (
+        response is None or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
