@@ -5,6 +5,8 @@ from odoo.tests import tagged
 
 from .doors_common import DoorsCommon
 
+NO_ANSWER = "Could not establish the connection."
+
 
 class NoAnswerError(OSError):
     """What Odoo hides in its own error: a time-out of its call."""
@@ -55,7 +57,7 @@ class TestSavedBankAccount(DoorsCommon):
             try:
                 raise NoAnswerError
             except NoAnswerError:
-                raise ValidationError("Could not establish it.")  # noqa: B904
+                raise ValidationError(NO_ANSWER)  # noqa: B904
 
         return sending
 

@@ -644,14 +644,15 @@ class TestRun(RunCommon):
 
     def test_staff_answer_for_their_own_runs(self):
         Run = self.env["omni.billing.run"].with_user(self.staff)
-        other = {"user_id": self.manager.id}
+        manager = self._create_user("m-test", "omni_billing.omni_billing_group_manager")
+        other = {"user_id": manager.id}
         with self.assertRaisesRegex(AccessError, "answer for"):
             Run.create(other)
         run = Run.create({})
         with self.assertRaisesRegex(AccessError, "answer for"):
             run.write(other)
-        run.with_user(self.manager).write(other)
-        self.assertEqual(run.user_id, self.manager)
+        run.with_user(manager).write(other)
+        self.assertEqual(run.user_id, manager)
 
     def test_staff_run_and_others_see_nothing(self):
         self._charge_all()

@@ -14,7 +14,7 @@ READ = {
     "_process_payment": ({"id", "metadata", "description"}, ["PaymentIntent"]),
     "_process_setup": ({"id", "description"}, ["SetupIntent"]),
     "_process_refund": ({"payment_intent"}, ["Charge", "Refund"]),
-    "_process_dispute": ({"payment_intent", "status", "reason"}, ["Dispute"]),
+    "_process_dispute": ({"id", "payment_intent", "status", "reason"}, ["Dispute"]),
     "_process_card": ({"id"}, ["PaymentMethod"]),
 }
 

@@ -50,5 +50,6 @@ class ResUsers(models.Model):
         """Whether the user works for all companies: what they share is theirs, too."""
         self.ensure_one()
         # sudo: whoever asks, it is about themselves.
-        companies = self.env["res.company"].sudo().search([])
-        return companies <= self.sudo().company_ids  # sudo: as above
+        Company = self.env["res.company"].sudo()
+        own = self.sudo().company_ids  # sudo: as above
+        return not Company.search_count([("id", "not in", own.ids)], limit=1)

@@ -205,7 +205,9 @@ class OmniBillingRun(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         model, vals_list = self._billing_guard_create(vals_list)
-        return super(OmniBillingRun, model).create(vals_list)
+        runs = super(OmniBillingRun, model).create(vals_list)
+        runs._check_responsible()
+        return runs
 
     def write(self, vals):
         """Override: what a run is about is fixed when it begins."""
@@ -229,11 +231,16 @@ class OmniBillingRun(models.Model):
                         )
                     )
             self._forget_lines()
-        return super().write(vals)
+        result = super().write(vals)
+        if "user_id" in vals:
+            self._check_responsible()
+        return result
 
-    @api.constrains("user_id")
-    def _check_user_id(self):
-        """Nobody bills in the name of somebody else; managers hand runs over."""
+    def _check_responsible(self):
+        """Nobody bills in the name of somebody else; managers hand runs over.
+
+        Not as a constraint: Odoo asks those as the superuser.
+        """
         user = self.env.user
         if self.env.su or user.has_group("omni_billing.omni_billing_group_manager"):
             return
