@@ -21,6 +21,13 @@ class BillingCommon(AccountTestInvoicingCommon):
     def setUpClass(cls):
         cls._stay_in_one_day()
         super().setUpClass()
+        # The database has other companies; managers here work for all of them. Who does
+        # not is tried in tests/attacks.
+        cls.classPatch(
+            type(cls.env["res.users"]),
+            "_billing_has_all_companies",
+            lambda user: user.has_group("omni_billing.omni_billing_group_manager"),
+        )
         cls.company = cls.env.company
         cls.currency = cls.company.currency_id
         cls.today = fields.Date.context_today(cls.env.user)

@@ -214,6 +214,15 @@ class TestSecurity(BillingCommon):
             self._as(self.staff, self.company).billing_number_dashed = True
         self.goodwill.name = "By a manager"
 
+    def test_what_is_new_is_ones_own_company_s(self):
+        """But for who works for all companies, and for what addons bring."""
+        for user, is_shared in ((self.staff, False), (self.env.user, True)):
+            company = user.with_user(user)._billing_get_default_company()
+            self.assertEqual(bool(company), not is_shared)
+        Type = self.env["omni.billing.credit.type"].with_user(self.staff)
+        # sudo: as data of an addon are loaded.
+        self.assertFalse(Type.sudo().create({"name": "Shipped"}).company_id)
+
     def test_administrator_configures(self):
         """F214: e-mail, page, cards, payment terms, and what products cost a month."""
         groups = (

@@ -42,9 +42,12 @@ class ResUsers(models.Model):
         return Company.search([("billing_portal_scope", "=", "invoice")]).ids
 
     def _billing_get_default_company(self):
-        """Return the company of what others may share: none for who has them all."""
-        all_companies = self.env["res.company"]
-        return all_companies if self._billing_has_all_companies() else self.env.company
+        """Return the company of what others may share: none for who has them all.
+
+        None for what an addon brings, either.
+        """
+        is_for_all = self.env.su or self._billing_has_all_companies()
+        return self.env["res.company"] if is_for_all else self.env.company
 
     def _billing_has_all_companies(self):
         """Whether the user works for all companies: what they share is theirs, too."""
