@@ -12,7 +12,15 @@ class MailThread(models.AbstractModel):
     _inherit = "mail.thread"
 
     @api.model
-    def message_process(self, model, message, custom_values=None, *args, **kwargs):
+    def message_process(
+        self,
+        model,
+        message,
+        custom_values=None,
+        save_original=False,
+        strip_attachments=False,
+        thread_id=None,
+    ):
         """Override of `mail`: who may call it may not name what is written.
 
         Odoo writes with the rights of the superuser whatever record it is told, with
@@ -22,8 +30,7 @@ class MailThread(models.AbstractModel):
 
         :raise AccessError: if a model, values or a record are given.
         """
-        thread = kwargs.get("thread_id") or args[2:3] != () and args[2]
-        if (model or custom_values or thread) and not (
+        if (model or custom_values or thread_id) and not (
             self.env.su or self.env.user.has_group("base.group_system")
         ):
             raise AccessError(
@@ -32,7 +39,14 @@ class MailThread(models.AbstractModel):
                     " the mail gateway log in as one, or leave it to Odoo's aliases."
                 )
             )
-        return super().message_process(model, message, custom_values, *args, **kwargs)
+        return super().message_process(
+            model,
+            message,
+            custom_values=custom_values,
+            save_original=save_original,
+            strip_attachments=strip_attachments,
+            thread_id=thread_id,
+        )
 
     @api.model
     def _routing_handle_bounce(self, email_message, message_dict):
