@@ -25,7 +25,7 @@ TEXT = {
 }
 OUTSIDE_SDKS = {"stripe", "mailjet_rest", "weasyprint", "requests"}
 GATEWAYS = paths.ADDON / "gateways"
-COMMIT = paths.ADDON / "tools" / "commit.py"
+DATABASE = paths.ADDON / "tools" / "database.py"
 #: What ends a transaction, or a part of it: methods of cursors and of the scheduler.
 COMMITS = {"commit", "rollback", "savepoint", "_commit_progress"}
 LOCK = paths.ADDON / "tools" / "lock.py"
@@ -164,13 +164,13 @@ def _unlisted_tests() -> Iterator[str]:
 
 
 def _scattered_commits() -> Iterator[str]:
-    """Find commits and savepoints that tools/commit.py does not count."""
+    """Find commits and savepoints that tools/database.py does not count."""
     for file in _addon_code():
-        if file == COMMIT:
+        if file == DATABASE:
             continue
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Attribute) and node.attr in COMMITS:
-                use = f"use that of {_name(COMMIT)}"
+                use = f"use that of {_name(DATABASE)}"
                 yield f"{_name(file)}:{node.end_lineno}: .{node.attr}: {use}"
 
 

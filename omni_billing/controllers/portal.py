@@ -9,7 +9,7 @@ from odoo.addons.account_payment.controllers.payment import PaymentPortal
 from odoo.addons.account_payment.controllers.portal import PortalAccount
 
 from ..const import BILLING_MOVE_TYPES, MAX_ID, UNPAID_STATES
-from ..tools.commit import savepoint
+from ..tools.database import savepoint
 
 #: No id has more digits; Python refuses to read thousands of them.
 MAX_DIGITS = 10

@@ -4,7 +4,7 @@ from odoo import http
 from odoo.exceptions import UserError
 from odoo.http import request
 
-from ..tools.commit import savepoint
+from ..tools.database import savepoint
 from .portal import BillingPortal
 
 

@@ -15,7 +15,7 @@ from . import (
     test_card_properties,
     test_card_requests,
     test_card_states,
-    test_commit,
+    test_database,
     test_dialog_once,
     test_dialogs,
     test_doors,

@@ -6,7 +6,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .card_common import CardCommon
 

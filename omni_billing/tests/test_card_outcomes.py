@@ -123,7 +123,7 @@ class TestCardOutcomes(OutcomeCommon):
         Transaction = type(self.env["payment.transaction"])
         book, send = Transaction._post_process, Transaction._billing_send_template
         module = "odoo.addons.omni_billing.models.cards.payment_transaction"
-        tools = "odoo.addons.omni_billing.tools.commit"
+        tools = "odoo.addons.omni_billing.tools.database"
 
         def note(step, call):
             def noted(records, *args):

@@ -6,7 +6,7 @@ from odoo.tests import tagged
 
 from odoo.addons.omni_billing import const
 from odoo.addons.omni_billing.models.payments import account_move_guard
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .doors_common import DoorsCommon
 

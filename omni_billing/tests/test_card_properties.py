@@ -17,8 +17,8 @@ from odoo.tests import tagged
 
 from odoo.addons.omni_billing.gateways.stripe_answers import DATABASE, REFERENCE
 from odoo.addons.omni_billing.models import cards
-from odoo.addons.omni_billing.tools import commit as tools_commit
-from odoo.addons.omni_billing.tools.commit import commit
+from odoo.addons.omni_billing.tools import database as tools_database
+from odoo.addons.omni_billing.tools.database import commit
 
 from .card_common import CardCommon
 from .fake_gateway import FakeGateway
@@ -26,7 +26,7 @@ from .properties import tried
 
 LAST_COMMIT = "billing_last_commit"
 MODULES = [module for module in vars(cards).values() if hasattr(module, "commit")]
-MODULES.append(tools_commit)
+MODULES.append(tools_database)
 MONEY = ["pay", "pay_part", "refund", "refund_part"]
 STEPS = [*MONEY, *MONEY, "cash", "void", "event", "event", "dashboard", "ask", "settle"]
 STEPS += ["cancel_items", "refund_note"]

@@ -2,7 +2,7 @@ from urllib.parse import urlencode, urlsplit
 
 from odoo.tests import new_test_user, tagged
 
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 from odoo.addons.payment import utils as payment_utils
 
 from .doors_common import DoorsCommon

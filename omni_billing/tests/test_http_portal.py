@@ -13,7 +13,7 @@ from odoo.tests import new_test_user, tagged
 
 from odoo.addons.omni_billing.const import LIMITS
 from odoo.addons.omni_billing.controllers.portal_lists import BillingPortalLists
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
 from .card_common import CardCommon

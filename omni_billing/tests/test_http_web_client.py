@@ -3,7 +3,7 @@ import random
 
 from odoo.tests import tagged
 
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .common import BillingCommon
 from .http_common import PatientHttpCase

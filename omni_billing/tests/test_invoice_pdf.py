@@ -8,7 +8,7 @@ from odoo.tests import tagged
 
 from odoo.addons.omni_billing.exceptions import RenderError
 from odoo.addons.omni_billing.gateways import pdf, pdf_worker
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .common import BillingCommon
 

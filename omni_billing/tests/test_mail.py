@@ -8,7 +8,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .mail_common import MAIL_LOGGERS, MailCommon
 

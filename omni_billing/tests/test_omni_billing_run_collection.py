@@ -7,7 +7,7 @@ from odoo.exceptions import LockError, UserError, ValidationError
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .card_common import CardCommon
 from .test_omni_billing_run import RunCommon

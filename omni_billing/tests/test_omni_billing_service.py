@@ -8,7 +8,7 @@ from odoo.fields import Command
 from odoo.tests import Form, freeze_time, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .common import BillingCommon
 

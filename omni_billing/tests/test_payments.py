@@ -8,7 +8,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.omni_billing.tools.commit import savepoint
+from odoo.addons.omni_billing.tools.database import savepoint
 
 from .common import BillingCommon
 

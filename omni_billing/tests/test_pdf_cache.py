@@ -10,7 +10,7 @@ from odoo.tools import mute_logger
 from odoo.addons.omni_billing.models.documents.omni_billing_pdf_cache import (
     OmniBillingPdfCache,
 )
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .common import BillingCommon
 

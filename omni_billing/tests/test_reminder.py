@@ -11,7 +11,7 @@ from odoo.addons.omni_billing.models.collection import (
     omni_billing_late_fee,
     omni_billing_reminder,
 )
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .mail_common import MAIL_LOGGERS, MailCommon
 

@@ -5,7 +5,7 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
-from odoo.addons.omni_billing.tools.trust import is_trusted
+from odoo.addons.omni_billing.tools.write_guard import is_trusted
 
 from .common import BillingCommon
 

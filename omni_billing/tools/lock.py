@@ -35,7 +35,7 @@ these as a rule.
 
 Odoo's transactions see what was there when they began. Who waited for a row that the
 other has changed is refused by PostgreSQL, and it is done again: by `insist` or `retry`
-of tools/commit.py, or, for a request, by Odoo.
+of tools/database.py, or, for a request, by Odoo.
 """
 
 from contextlib import contextmanager

@@ -1,7 +1,7 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
-from ..tools.commit import commit, rollback, savepoint
+from ..tools.database import commit, rollback, savepoint
 from ..tools.values import is_id
 
 

@@ -10,7 +10,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.tests.common import BillingCommon
-from odoo.addons.omni_billing.tools.trust import trust
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 #: The factur-x library, in a process without Odoo, whose import hooks it cannot bear.
 READER = """

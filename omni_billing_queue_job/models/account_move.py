@@ -1,6 +1,6 @@
 from odoo import models
 
-from odoo.addons.omni_billing.tools.commit import commit
+from odoo.addons.omni_billing.tools.database import commit
 
 
 class AccountMove(models.Model):

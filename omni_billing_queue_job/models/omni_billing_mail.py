@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from odoo.addons.omni_billing.tools.commit import commit_progress
+from odoo.addons.omni_billing.tools.database import commit_progress
 
 #: E-mails that get jobs before they are made to last.
 BATCH = 500

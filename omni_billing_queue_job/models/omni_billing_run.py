@@ -2,7 +2,7 @@ from odoo import models
 from odoo.tools import split_every
 
 from odoo.addons.omni_billing.models.runs.omni_billing_run_billing import CHUNK
-from odoo.addons.omni_billing.tools.commit import commit_progress
+from odoo.addons.omni_billing.tools.database import commit_progress
 
 #: Customers whose cards are charged in one job.
 CHARGES = 20

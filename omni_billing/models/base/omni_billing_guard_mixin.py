@@ -2,7 +2,7 @@ from odoo import api, models
 from odoo.exceptions import AccessError
 from odoo.tools import format_list
 
-from ...tools.trust import is_trusted, without_defaults
+from ...tools.write_guard import is_trusted, without_defaults
 
 
 class OmniBillingGuardMixin(models.AbstractModel):

@@ -5,7 +5,7 @@ from odoo.exceptions import LockError, UserError
 from odoo.tools import format_list
 
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...tools.commit import check_can_commit, check_no_savepoint, savepoint
+from ...tools.database import check_can_commit, check_no_savepoint, savepoint
 
 _logger = logging.getLogger(__name__)
 

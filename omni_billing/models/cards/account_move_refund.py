@@ -4,8 +4,8 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount
 
 from ...const import UNPAID_STATES
-from ...tools.commit import check_can_commit, rollback
-from ...tools.trust import trust
+from ...tools.database import check_can_commit, rollback
+from ...tools.write_guard import trust
 
 
 class AccountMove(models.Model):

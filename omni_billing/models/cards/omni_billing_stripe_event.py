@@ -14,7 +14,7 @@ from odoo.addons.payment_stripe.controllers.main import StripeController
 
 from ...exceptions import GatewayDenied, GatewayRefused
 from ...gateways.stripe_answers import DATABASE, REFERENCE
-from ...tools.commit import (
+from ...tools.database import (
     check_can_commit,
     commit,
     commit_progress,

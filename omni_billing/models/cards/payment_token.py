@@ -7,8 +7,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...tools.commit import commit
-from ...tools.trust import is_trusted, trust
+from ...tools.database import commit
+from ...tools.write_guard import is_trusted, trust
 
 _logger = logging.getLogger(__name__)
 

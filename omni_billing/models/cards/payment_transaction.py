@@ -7,9 +7,9 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ... import const
 from ...exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
-from ...tools.commit import commit, insist, savepoint
+from ...tools.database import commit, insist, savepoint
 from ...tools.lock import take_turns, wait_for
-from ...tools.trust import trust
+from ...tools.write_guard import trust
 
 _logger = logging.getLogger(__name__)
 

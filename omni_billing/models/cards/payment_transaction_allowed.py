@@ -7,7 +7,7 @@ from odoo.addons.payment import utils as payment_utils
 
 from ... import const
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...tools.commit import insist
+from ...tools.database import insist
 
 _logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 from odoo import fields, models
 
-from ...tools.trust import trust
+from ...tools.write_guard import trust
 
 
 class PaymentTransaction(models.Model):

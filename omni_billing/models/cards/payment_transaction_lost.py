@@ -9,7 +9,7 @@ from odoo.tools import plaintext2html
 
 from ... import const
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...tools.commit import check_can_commit, commit, insist, rollback
+from ...tools.database import check_can_commit, commit, insist, rollback
 
 _logger = logging.getLogger(__name__)
 

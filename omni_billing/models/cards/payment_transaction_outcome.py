@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ...gateways.stripe_answers import DATABASE, REFERENCE
-from ...tools.commit import check_can_commit, commit
+from ...tools.database import check_can_commit, commit
 
 _logger = logging.getLogger(__name__)
 

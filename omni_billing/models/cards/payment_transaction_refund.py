@@ -3,7 +3,7 @@ from collections import Counter
 from odoo import fields, models
 
 from ...tools.money import split
-from ...tools.trust import trust
+from ...tools.write_guard import trust
 
 
 class PaymentTransaction(models.Model):

@@ -1,7 +1,7 @@
 from odoo import fields, models
 
 from ... import const
-from ...tools.commit import commit, insist
+from ...tools.database import commit, insist
 
 
 class PaymentTransaction(models.Model):

@@ -7,7 +7,7 @@ from odoo.tools import format_date
 
 from ...const import UNPAID_STATES
 from ...exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
-from ...tools.commit import savepoint
+from ...tools.database import savepoint
 
 _logger = logging.getLogger(__name__)
 

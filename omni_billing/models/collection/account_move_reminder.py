@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ...const import COMING_STATES, UNPAID_STATES
-from ...tools.trust import trust
+from ...tools.write_guard import trust
 
 
 class AccountMove(models.Model):

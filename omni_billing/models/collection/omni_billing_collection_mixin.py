@@ -9,7 +9,7 @@ from odoo.fields import Domain
 
 from ...const import NO_ACCESS, SOFT_DECLINES, UNPAID_STATES
 from ...exceptions import GatewayDenied, GatewayUnknown
-from ...tools.commit import commit_progress, insist, retry, rollback
+from ...tools.database import commit_progress, insist, retry, rollback
 from ...tools.explain import explain
 from ...tools.notice import notice, reload
 from ...tools.recurrence import get_today

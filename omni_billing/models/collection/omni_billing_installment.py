@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_date
 
-from ...tools.commit import insist
+from ...tools.database import insist
 
 
 class OmniBillingInstallment(models.Model):

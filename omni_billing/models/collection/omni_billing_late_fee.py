@@ -6,7 +6,7 @@ from odoo import Command, api, fields, models
 from odoo.fields import Domain
 from odoo.tools import split_every
 
-from ...tools.commit import commit_progress
+from ...tools.database import commit_progress
 
 BATCH = 100
 

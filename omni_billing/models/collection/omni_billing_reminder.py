@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import split_every
 
-from ...tools.commit import commit_progress, savepoint
+from ...tools.database import commit_progress, savepoint
 
 _logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from odoo.tools import SQL
 from ...const import PURGE_DEFAULTS
 from ...exceptions import RenderError
 from ...gateways.pdf import TemplateError
+from ...tools.call_stack import call_with_room
 from ...tools.lock import PDF_SPACE, be_first
-from ...tools.stack import call_with_room
 
 _logger = logging.getLogger(__name__)
 

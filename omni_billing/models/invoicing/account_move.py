@@ -16,7 +16,7 @@ from odoo.tools import (
 
 from ...const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH, UNPAID_STATES
 from ...tools.periods import format_period
-from ...tools.trust import is_trusted, trusting, without_defaults
+from ...tools.write_guard import is_trusted, trusting, without_defaults
 from .account_move_guard import COMPUTED
 
 

@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_list
 
 from ...const import MAX_TITLE_LENGTH
-from ...tools.trust import trust, trusting
+from ...tools.write_guard import trust, trusting
 
 
 class AccountMove(models.Model):

@@ -5,7 +5,7 @@ from odoo.models import MAGIC_COLUMNS
 from odoo.tools import SQL
 
 from ...const import BILLING_MOVE_TYPES
-from ...tools.trust import trusting
+from ...tools.write_guard import trusting
 
 #: Who defines the fields that are judged here. What other addons keep on an invoice,
 #: as the state of an e-invoice, is theirs.

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
-from ...tools.trust import is_trusted
+from ...tools.write_guard import is_trusted
 from .account_move_guard import is_judged, will_change
 
 #: What may change on the lines of a numbered invoice; see `account_move_guard` for

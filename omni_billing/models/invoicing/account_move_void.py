@@ -2,8 +2,8 @@ from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ...const import BILLING_MOVE_TYPES
-from ...tools.trust import is_trusted, trust, trusting
 from ...tools.values import check_text
+from ...tools.write_guard import is_trusted, trust, trusting
 
 
 class AccountMove(models.Model):

@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 
 from ...tools.memo import remember, remembering
-from ...tools.trust import trust
+from ...tools.write_guard import trust
 
 AMOUNT_FIELDS = ("amount_untaxed", "tax_amount", "amount_total")
 #: Nobody follows what is made by the hundred, and the run says what it made.

@@ -2,8 +2,8 @@ from odoo import api, models
 from odoo.exceptions import UserError, ValidationError
 
 from ...tools.money import has_excess_decimals
-from ...tools.trust import is_trusted, without_defaults
 from ...tools.values import check_new, check_values
+from ...tools.write_guard import is_trusted, without_defaults
 
 #: They say where a transaction stands.
 STATE_FIELDS = {

@@ -3,8 +3,8 @@ from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
-from ...tools.trust import trust
 from ...tools.values import check_text
+from ...tools.write_guard import trust
 
 
 class OmniBillingTransaction(models.Model):

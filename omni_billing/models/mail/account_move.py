@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_date, format_list
 
 from ...const import BILLING_MOVE_TYPES, UNPAID_STATES
-from ...tools.commit import commit
+from ...tools.database import commit
 from ...tools.renamed import formerly
 from .omni_billing_mail import STATES
 

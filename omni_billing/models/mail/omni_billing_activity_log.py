@@ -1,7 +1,7 @@
 from odoo import api, models
 from odoo.tools import email_normalize
 
-from ...tools.commit import commit_progress
+from ...tools.database import commit_progress
 
 MAX_NOTICES = 200
 

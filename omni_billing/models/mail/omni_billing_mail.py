@@ -9,7 +9,13 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_list
 
 from ...const import MAIL_GRACE
-from ...tools.commit import check_can_commit, commit, commit_progress, insist, rollback
+from ...tools.database import (
+    check_can_commit,
+    commit,
+    commit_progress,
+    insist,
+    rollback,
+)
 from ...tools.lock import wait_for
 
 _logger = logging.getLogger(__name__)

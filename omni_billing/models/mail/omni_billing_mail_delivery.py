@@ -9,7 +9,7 @@ from odoo.tools import email_normalize, formataddr, html2plaintext
 from ...const import MAIL_GRACE
 from ...exceptions import GatewayRefused, GatewayUnknown
 from ...gateways import mailjet_messages as mailjet
-from ...tools.commit import commit, rollback
+from ...tools.database import commit, rollback
 from ...tools.lock import wait_for
 from ...tools.mail_states import BAD, follow, sum_up
 from ...tools.notice import notice, reload

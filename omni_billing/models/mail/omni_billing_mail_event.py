@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL, email_normalize
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
-from ...tools.commit import commit, commit_progress, insist
+from ...tools.database import commit, commit_progress, insist
 from ...tools.lock import wait_for
 
 _logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from odoo.fields import Domain
 from odoo.tools import format_list
 
 from ...const import UNPAID_STATES
-from ...tools.trust import trust
+from ...tools.write_guard import trust
 
 
 class AccountMove(models.Model):

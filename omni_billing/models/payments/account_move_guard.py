@@ -1,7 +1,7 @@
 from odoo import api, models
 from odoo.tools import SQL
 
-from ...tools.trust import is_trusted
+from ...tools.write_guard import is_trusted
 
 
 class AccountMove(models.Model):

@@ -2,7 +2,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from ...const import BILLING_MOVE_TYPES
-from ...tools.trust import is_trusted, trust
+from ...tools.write_guard import is_trusted, trust
 
 #: What a reconciliation is; Odoo notes other things on it later.
 FACTS = {

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...const import AGAIN
-from ...tools.trust import is_trusted
+from ...tools.write_guard import is_trusted
 
 #: What says how much moved, whose it is and whether it did.
 MONEY_FIELDS = {

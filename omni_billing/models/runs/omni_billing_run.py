@@ -6,7 +6,7 @@ from odoo.tools import format_amount, format_date, format_list
 from ...const import MAX_TITLE_LENGTH
 from ...tools.lock import wait_for
 from ...tools.pace import estimate_pace
-from ...tools.trust import is_trusted, trust
+from ...tools.write_guard import is_trusted, trust
 
 #: How far the run is.
 STATE_FIELDS = {

@@ -8,9 +8,9 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ...tools.commit import commit_progress, retry, rollback, savepoint
+from ...tools.database import commit_progress, retry, rollback, savepoint
 from ...tools.explain import explain
-from ...tools.trust import trust
+from ...tools.write_guard import trust
 
 _logger = logging.getLogger(__name__)
 

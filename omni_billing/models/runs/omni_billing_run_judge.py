@@ -2,7 +2,7 @@ from odoo import models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount
 
-from ...tools.commit import savepoint
+from ...tools.database import savepoint
 from ...tools.explain import explain
 
 

@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ...tools.commit import savepoint
+from ...tools.database import savepoint
 from ...tools.explain import explain
 
 _logger = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ...const import PERIOD_UNITS
-from ...tools.commit import commit_progress, retry, rollback
+from ...tools.database import commit_progress, retry, rollback
 from ...tools.recurrence import DAY, Recurrence, get_today
-from ...tools.trust import trust
+from ...tools.write_guard import trust
 
 _logger = logging.getLogger(__name__)
 

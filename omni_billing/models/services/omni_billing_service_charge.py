@@ -7,10 +7,10 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount, format_date
 
 from ...const import MAX_TITLE_LENGTH
-from ...tools.commit import commit_progress, retry, savepoint
+from ...tools.database import commit_progress, retry, savepoint
 from ...tools.periods import format_period
 from ...tools.recurrence import compute_amount, iterate_periods, to_price
-from ...tools.trust import trust
+from ...tools.write_guard import trust
 
 _logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from ...tools.trust import is_trusted
+from ...tools.write_guard import is_trusted
 
 #: What periods were cut and priced with; once charged, a new service takes over.
 BASIC_FIELDS = {

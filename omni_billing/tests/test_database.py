@@ -3,7 +3,7 @@ from contextlib import closing
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from odoo.addons.omni_billing.tools.commit import (
+from odoo.addons.omni_billing.tools.database import (
     SavepointError,
     check_can_commit,
     commit,
@@ -16,7 +16,7 @@ from .card_common import CardCommon
 
 
 @tagged("post_install", "-at_install")
-class TestCommit(CardCommon):
+class TestDatabase(CardCommon):
     """Promise 1: what is committed lasts, so nothing is committed in a savepoint.
 
     Those of others, which PostgreSQL knows, are in tests/faults: here all is in one.

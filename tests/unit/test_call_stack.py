@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from odoo.addons.omni_billing.tools.stack import call_with_room
+from odoo.addons.omni_billing.tools.call_stack import call_with_room
 
 
 def descend(depth, work):

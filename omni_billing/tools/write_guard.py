@@ -1,4 +1,4 @@
-"""Let business methods write what users may not.
+"""The write guard: business methods write what users may not.
 
 State and links of a transaction change only through business methods. Each `write`
 that guards something asks :func:`is_trusted`. Two things make it true: the records were
