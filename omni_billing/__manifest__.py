@@ -35,6 +35,7 @@
         "wizards/omni_billing_card_refund_wizard_views.xml",
         "wizards/omni_billing_attempt_wizard_views.xml",
         "wizards/omni_billing_cancel_wizard_views.xml",
+        "wizards/omni_billing_undo_wizard_views.xml",
         "wizards/omni_billing_void_wizard_views.xml",
         "views/omni_billing_pdf_cache_views.xml",
         "views/omni_billing_reminder_views.xml",  # settings link to it

@@ -53,6 +53,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "needs_card": bool(due)
             and not cards.filtered(lambda card: not card.billing_is_expired),
             "due": due,
+            "to_pay": self._billing_list_to_pay(due),
             "transactions": transactions,
             "transaction_invoices": self._billing_get_readable(transactions.invoice_id),
             "transaction_stats": self._billing_get_stats("omni.billing.transaction"),
@@ -271,6 +272,16 @@ class BillingPortal(PortalAccount, PaymentPortal):
                 and move.currency_id.compare_amounts(move.amount_residual, 0) > 0
             )
         )
+
+    def _billing_list_to_pay(self, due):
+        """Return what is left to pay in each currency where credit lowers it (W15)."""
+        owed = due._billing_get_amounts_owed()
+        sums = []
+        for currency, moves in due.grouped("currency_id").items():
+            amount = currency.round(sum(owed[move.id] for move in moves))
+            if currency.compare_amounts(amount, sum(moves.mapped("amount_residual"))):
+                sums.append({"currency": currency, "amount": amount})
+        return sums
 
     def _billing_find_cards(self):
         """Return the saved cards of the customer, in sudo, the default one first."""

@@ -63,6 +63,8 @@ class BillingPortalPay(BillingPortal):
         :param float amount: what the page showed; nothing else is ever charged.
         :return: what `payment.transaction.billing_get_client_values` says, and the
             ``reference`` of the attempt.
+
+        Credit on file is used first, as the page says.
         """
         # sudo: as on the page.
         moves_sudo = self._billing_find_own(ids).sudo()
@@ -73,12 +75,34 @@ class BillingPortalPay(BillingPortal):
         attempt_sudo = moves_sudo._billing_charge(
             card_sudo,
             amount=amount,
+            is_credit_first=True,
             is_customer_present=True,
             # Written with the attempt: a conflict after the charge would have Odoo run
             # the request again.
             note_down=lambda attempt: attempt.write({"landing_route": landing}),
         )
         return self._billing_describe_attempt(attempt_sudo)
+
+    @http.route(
+        "/my/billing/pay/credit",
+        type="http",
+        auth="user",
+        website=True,
+        methods=["POST"],
+    )
+    def billing_pay_credit(self, ids="all", **_kwargs):
+        """Use the customer's credit for these invoices; no money moves (F154)."""
+        try:
+            # sudo: as on the page.
+            moves_sudo = self._billing_find_own(ids).sudo()
+        except (AccessError, MissingError):
+            return request.redirect("/my/billing")
+        for group in self._billing_filter_payable(moves_sudo)._billing_group_together():
+            group._billing_settle_attempts()
+            group._billing_spend_credit()
+        left = self._billing_filter_payable(moves_sudo)
+        url = f"/my/billing/pay?ids={ids}" if left else "/my/billing"
+        return request.redirect(url)
 
     @http.route(
         "/my/billing/pay/check",
@@ -135,7 +159,7 @@ class BillingPortalPay(BillingPortal):
         partner = (
             moves_sudo.partner_id[:1] if is_public else request.env.user.partner_id
         )
-        kwargs["amount"] = sum(moves_sudo.mapped("amount_residual"))
+        kwargs["amount"] = self._billing_use_credit_first(moves_sudo, amount)
         kwargs["landing_route"] = self._billing_get_landing(moves_sudo, is_guest)
         if is_guest:
             kwargs["tokenization_requested"] = False
@@ -277,7 +301,7 @@ class BillingPortalPay(BillingPortal):
                     " charged: reload the page."
                 )
             )
-        due = sum(moves.mapped("amount_residual"))
+        due = self._billing_get_owed(moves)
         is_number = (
             isinstance(amount, int | float) and -MAX_AMOUNT < amount < MAX_AMOUNT
         )
@@ -288,6 +312,22 @@ class BillingPortalPay(BillingPortal):
                     " page."
                 )
             )
+
+    def _billing_get_owed(self, moves):
+        """Return what is owed of invoices of one currency, less credit on file (W15)"""
+        return moves.currency_id.round(sum(moves._billing_get_amounts_owed().values()))
+
+    def _billing_use_credit_first(self, moves_sudo, amount):
+        """Use credit on file before a payment begins on Odoo's own form; may commit.
+
+        :return: what is left to pay: what the page showed.
+        :raise UserError: if that changed meanwhile.
+        """
+        moves_sudo._billing_check_guest(request.env.user)
+        moves_sudo._billing_settle_attempts()
+        moves_sudo._billing_spend_credit()
+        self._billing_check_amount(moves_sudo, amount)
+        return sum(moves_sudo.mapped("amount_residual"))
 
     def _billing_describe_attempt(self, attempt_sudo):
         values = attempt_sudo.billing_get_client_values()
@@ -307,6 +347,7 @@ class BillingPortalPay(BillingPortal):
         values = self._billing_prepare_values("billing_pay") | {
             "moves": payable,
             "groups": groups if len(groups) > 1 else [],
+            "get_owed": self._billing_get_owed,
             "paid_move": moves_sudo if len(moves_sudo) == 1 else None,
             "query": f"?access_token={moves_sudo.access_token}" if is_guest else "",
             "no_breadcrumbs": is_guest,
@@ -318,7 +359,8 @@ class BillingPortalPay(BillingPortal):
 
     def _billing_prepare_payment(self, moves_sudo, is_guest):
         """Return what the two forms need: that of saved cards, and Odoo's."""
-        amount = sum(moves_sudo.mapped("amount_residual"))
+        due = sum(moves_sudo.mapped("amount_residual"))
+        amount = self._billing_get_owed(moves_sudo)
         ids = ",".join(map(str, moves_sudo.ids))
         form = self._get_common_page_view_values(
             {
@@ -342,6 +384,8 @@ class BillingPortalPay(BillingPortal):
             )
         return form | {
             "amount": amount,
+            "due": due,
+            "credit": moves_sudo.currency_id.round(due - amount),
             "ids": ids,
             "cards": cards,
             "chosen_card": usable[:1],
@@ -350,7 +394,7 @@ class BillingPortalPay(BillingPortal):
                 for attempt in moves_sudo.billing_attempt_id
             )
             or moves_sudo._billing_get_chargeable_amount(moves_sudo.billing_attempt_id)
-            < amount,
+            < due,
             "can_add": bool(form["payment_methods_sudo"]),
             "tokens_sudo": request.env["payment.token"],
             "instructions": moves_sudo.company_id.billing_payment_instructions,

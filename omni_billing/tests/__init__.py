@@ -15,6 +15,7 @@ from . import (
     test_card_properties,
     test_card_requests,
     test_card_states,
+    test_credit_first,
     test_database,
     test_dialog_once,
     test_dialogs,
@@ -56,6 +57,7 @@ from . import (
     test_run_without_key,
     test_security,
     test_stats,
+    test_undo_payment,
     test_void,
     test_write_guard,
 )

@@ -140,8 +140,22 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.payment.wizard": {**several},
             "omni.billing.proforma.wizard": customer,
             "omni.billing.refund.wizard": customer,
+            "omni.billing.undo.wizard": {"payment_id": self._get_a_payment().id},
             "omni.billing.void.wizard": several,
         }
+
+    @classmethod
+    def _get_a_payment(cls, partner=None):
+        """Return money of a customer that is for no invoice."""
+        payment = cls.env["account.payment"].create(
+            {
+                "payment_type": "inbound",
+                "partner_id": (partner or cls.customer).id,
+                "amount": 1,
+            }
+        )
+        payment.action_post()
+        return payment
 
     @classmethod
     def _bill(cls, *transactions, **values):

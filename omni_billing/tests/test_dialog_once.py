@@ -191,7 +191,7 @@ class TestDialogOnce(OnceCommon):
             with self.subTest(mode):
                 invoice = self._bill_amounts(50)
                 taken = self.gateway.taken
-                invoice._billing_charge(self.card)
+                invoice._billing_charge(self.card, 50)
                 dialog = self._open(
                     "cancel.wizard", invoice_id=invoice.id, mode=mode, penalty_amount=5
                 )
@@ -464,6 +464,7 @@ class TestOddValues(OnceCommon):
         yield "omni.billing.refund.wizard", "amount", numbers
         yield "omni.billing.card.refund.wizard", "invoice_id", ODD_IDS
         yield "omni.billing.cancel.wizard", "penalty_percentage", numbers
+        yield "omni.billing.undo.wizard", "reason", texts
         yield "omni.billing.void.wizard", "reason", texts
         yield "omni.billing.bulk", "operation", ("burn", 1)
         yield "omni.billing.transaction", "retail_cost", numbers

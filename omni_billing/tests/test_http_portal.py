@@ -716,6 +716,54 @@ class TestPortalPayment(PortalCommon):
         self.env.invalidate_all()
         self.assertEqual({first.billing_state, second.billing_state}, {"paid"})
 
+    def _read_sums(self, tree):
+        return [
+            self._read(tree, f"//*[@data-{name}]")
+            for name in ("due", "credit", "total")
+        ]
+
+    def test_credit_is_used_before_the_card(self):
+        """W15, F154: the page asks for what credit leaves, and so does the charge."""
+        invoice = self._bill_one(60)
+        self._bill(self._create_credit(25))
+        tree = self._open(f"/my/billing/invoices/{invoice.id}/pay")
+        self.assertEqual(
+            self._read_sums(tree), [["$ 60.00"], ["$ -\ufeff25.00"], ["$ 35.00"]]
+        )
+        tree = self._open(f"/my/billing/invoices/{invoice.id}")
+        self.assertEqual(self._read(tree, "//*[@data-fact='due']"), ["$ 35.00"])
+        tree = self._open("/my/billing")
+        self.assertIn("$ 35.00", self._read(tree, "//*[@data-to-pay]")[0])
+        self.assertIn("$ 35.00", self._read(tree, "//*[@data-cell='left']")[1])
+        self.assertIn("error", self._charge(invoice, amount=60))
+        self.assertFalse(self.gateway.charges)
+        self.assertEqual(self._charge(invoice, amount=35)["result"]["state"], "done")
+        self.assertEqual(self.gateway.taken, 3500)
+        self.env.invalidate_all()
+        self.assertEqual(invoice.billing_state, "paid")
+        self.assertEqual(self._get_books_balance(), 0)
+
+    def test_credit_that_pays_all_needs_no_card(self):
+        older, invoice = self._bill_amounts(10, 60)
+        self._bill(self._create_credit(70))
+        tree = self._open("/my/billing/pay")
+        self.assertEqual(self._read_sums(tree)[2], ["$ 0.00"])
+        self.assertFalse(tree.xpath("//form[contains(@class, 'o_billing_pay')]"))
+        [ids] = tree.xpath("//form[@action='/my/billing/pay/credit']/input/@value")[1:]
+        self._post("/my/billing/pay/credit", ids=ids)
+        self.env.invalidate_all()
+        self.assertEqual((older + invoice).mapped("billing_state"), ["paid"] * 2)
+        self.assertFalse(self.gateway.charges)
+        self.assertEqual(self._get_books_balance(), 0)
+
+    def test_credit_of_others_stays_theirs(self):
+        invoice = self._bill_stranger()
+        self._create_credit(20, partner_id=self.stranger.id)
+        self._bill(partner_id=self.stranger.id)
+        self._post("/my/billing/pay/credit", ids=str(invoice.id))
+        self.env.invalidate_all()
+        self.assertEqual(invoice.amount_residual, 4321)
+
     def test_several_currencies_are_paid_one_after_the_other(self):
         euro = self.setup_other_currency("EUR", rates=[("2020-01-01", 0.5)])
         dollars = self._bill_one(10)
@@ -912,6 +960,16 @@ class TestPortalPayment(PortalCommon):
         self.assertEqual(payment.landing_route, "/my/billing")
         self.assertEqual(payment.partner_id, self.portal.partner_id)
         self.assertTrue(payment.tokenize)
+
+    def test_form_pays_what_credit_leaves(self):
+        """W15: the credit is used as the payment begins."""
+        invoice = self._bill_one(60)
+        self._bill(self._create_credit(25))
+        self.assertIn("error", self._begin(invoice.id, 60))
+        self.assertIn("result", self._begin(invoice.id, 35))
+        self.assertEqual(self._get_last_payment().amount, 35)
+        self.env.invalidate_all()
+        self.assertEqual(invoice.amount_residual, 35)
 
     def test_form_takes_no_provider_that_it_did_not_offer(self):
         invoice = self._bill_one(45)

@@ -4,7 +4,7 @@ from unittest.mock import patch
 import psycopg2
 
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.fields import Domain
+from odoo.fields import Command, Domain
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
@@ -277,6 +277,100 @@ class TestRun(RunCommon):
         run = self._do()
         self.assertEqual(run.line_ids.invoice_id.amount_total, 31)
         self.assertEqual(service.transaction_ids.state, "invoiced")
+
+    # === A CHECK WRITES NOTHING === #
+
+    def _create_service(self, **values):
+        return self.env["omni.billing.service"].create(
+            {
+                "name": "Fibre",
+                "partner_id": self.customer.id,
+                "price_unit": 45,
+                "unit": "month",
+                "date_start": "2025-11-01",
+            }
+            | values
+        )
+
+    def _check(self, **values):
+        """Check a run on 28 November."""
+        with freeze_time("2025-11-28 12:00:00"):
+            run = self._create_run(**values)
+            run.action_check()
+            self._work()
+        return run
+
+    def test_check_writes_no_charge_and_shows_what_will_be_billed(self):
+        service = self._create_service()
+        before = service.read(["charged_until", "next_date", "is_setup_charged"])
+        run = self._check(date_end="2026-01-31", invoice_date="2026-01-31")
+        self.assertEqual(run.state, "checked")
+        self.assertFalse(service.transaction_ids)
+        self.assertEqual(
+            service.read(["charged_until", "next_date", "is_setup_charged"]), before
+        )
+        [line] = run.line_ids
+        self.assertEqual((line.state, line.transaction_count), ("ready", 3))
+        self.assertEqual(line.amount_total, 135)
+        self.assertIn("$\xa090.00 of it", line.reason)
+        with freeze_time("2026-01-31 12:00:00"):
+            self._do(run)
+        self.assertEqual(run.line_ids.invoice_id.amount_total, 135)
+
+    def test_check_of_a_scheduled_run_is_as_of_then(self):
+        self._create_service(setup_price=10)
+        run = self._check(
+            date_end="2026-01-31",
+            invoice_date="2025-12-05",
+            scheduled_at="2025-12-05 06:00:00",
+        )
+        [line] = run.line_ids
+        self.assertEqual((line.amount_total, line.reason), (100, False))
+        with freeze_time("2025-12-05 07:00:00"):
+            run.action_start()
+            self._work()
+        self.assertEqual(run.line_ids.invoice_id.amount_total, 100)
+
+    def test_check_and_run_agree_on_taxes_and_charges(self):
+        """Rounded over the invoice, with what is there already."""
+        self.company.tax_calculation_rounding_method = "round_globally"
+        taxes = self._create_tax(17.3)
+        values = {"tax_ids": [Command.set(taxes.ids)]}
+        for price in (7.33, 7.33, 11.17, 0.05):
+            self._create_service(price_unit=price, **values)
+        self._create_transaction(13.37, tax_ids=taxes, date="2025-11-05")
+        run = self._check(date_end="2025-11-28", invoice_date="2025-11-28")
+        checked = run.line_ids.amount_total
+        self.assertFalse(run.line_ids.reason)
+        with freeze_time("2025-11-28 13:00:00"):
+            self._do(run)
+        self.assertEqual(run.line_ids.invoice_id.amount_total, checked)
+
+    def test_check_of_services_that_the_run_does_not_bill(self):
+        """Their customers are not in it."""
+        self._create_service(partner_id=self.others[0].id)
+        self._create_service(partner_id=self.others[1].id, name="Mobile")
+        self._create_service(partner_id=self.others[2].id, date_start="2026-02-01")
+        run = self._check(date_end="2025-11-28", filter_text="Mobile")
+        self.assertEqual(run.line_ids.partner_id, self.others[1])
+        self.assertEqual(run.state, "checked")
+
+    def test_check_goes_on_after_a_customer_that_breaks(self):
+        for partner in self.customers:
+            self._create_service(partner_id=partner.id)
+        judge = type(self.Run)._judge
+
+        def broken(run, line, transactions):
+            if line.partner_id == self.others[0]:
+                raise ValueError("No such tax")
+            return judge(run, line, transactions)
+
+        with patch.object(type(self.Run), "_judge", broken):
+            run = self._check(date_end="2025-11-28")
+        states = self._read(run)
+        self.assertEqual(states.pop(self.others[0]), "parked")
+        self.assertEqual(set(states.values()), {"ready"})
+        self.assertEqual(run.amounts, "$\xa0135.00")
 
     # === WHAT GOES WRONG === #
 

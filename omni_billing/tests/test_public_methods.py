@@ -25,6 +25,7 @@ OPENS = {
         "billing_have_own_pdf",
         "billing_retrieve_stats",
     },
+    "account.payment": {"action_billing_undo"},
     "omni.billing.activity.log": {"action_open_invoice"},
     "omni.billing.installment": {"action_open_invoice"},
     "omni.billing.mail": {"action_open_invoice"},
@@ -43,6 +44,7 @@ OPENS = {
         "action_open_invoice",
         "action_open_proforma_wizard",
         "action_open_void_wizard",
+        "action_undo_payment",
         "billing_retrieve_stats",
     },
     "res.partner": {
@@ -101,6 +103,7 @@ ASKS = {
     "omni.billing.stripe.event": {"action_process_again"},
     "omni.billing.template": {"action_clear_pdf", "action_send_test", "get_preview"},
     "omni.billing.transaction": {"action_mark_free", "action_void"},
+    "omni.billing.undo.wizard": {"action_undo"},
     "omni.billing.void.wizard": {"action_void"},
     "payment.token": {"action_billing_delete", "action_billing_set_default"},
     "res.company": {"action_billing_mailjet_listen"},

@@ -32,7 +32,7 @@ ROUTES = {
             /my/billing/activity/page/* /my/billing/addresses/*/confirm
             /my/billing/cards /my/billing/cards/*/* /my/billing/invoices
             /my/billing/invoices/page/* /my/billing/pay /my/billing/pay/charge
-            /my/billing/pay/check /my/billing/transactions
+            /my/billing/pay/check /my/billing/pay/credit /my/billing/transactions
             /my/billing/transactions/page/*
         """,
         "bearer": "/crm/invoice/*/pdf",

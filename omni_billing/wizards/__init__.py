@@ -9,6 +9,7 @@ from . import (
     omni_billing_payment_wizard,
     omni_billing_proforma_wizard,
     omni_billing_refund_wizard,
+    omni_billing_undo_wizard,
     omni_billing_void_wizard,
     res_config_settings,
 )

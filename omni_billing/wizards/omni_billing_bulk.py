@@ -1,6 +1,7 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..const import UNPAID_STATES
 from ..tools.database import commit, rollback, savepoint
 from ..tools.values import is_id
 
@@ -132,13 +133,20 @@ class OmniBillingBulk(models.TransientModel):
         return error or False
 
     def _charge_one(self, invoice):
-        """Charge a card; commits, so that the next one undoes nothing of this one."""
+        """Charge a card; commits, so that the next one undoes nothing of this one.
+
+        Credit on file is used first: nobody agreed to an amount.
+        """
         try:
-            card = invoice.commercial_partner_id._billing_get_cards()[:1]
-            attempt = invoice._billing_charge(card, invoice.amount_residual)
-            attempt._billing_check_not_declined()
-            if attempt.billing_is_open:
-                return attempt.state_message
+            invoice._billing_settle_attempts()
+            invoice._billing_check_payable()
+            invoice._billing_spend_credit()
+            if invoice.billing_state in UNPAID_STATES:
+                card = invoice.commercial_partner_id._billing_get_cards()[:1]
+                attempt = invoice._billing_charge(card)
+                attempt._billing_check_not_declined()
+                if attempt.billing_is_open:
+                    return attempt.state_message
             self._note_done(invoice)
         except UserError as refusal:
             rollback(self.env)

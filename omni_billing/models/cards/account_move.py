@@ -41,13 +41,22 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS - CHARGE === #
 
     def _billing_charge(
-        self, token, amount=None, is_customer_present=False, note_down=None
+        self,
+        token,
+        amount=None,
+        at_most=None,
+        is_credit_first=False,
+        is_customer_present=False,
+        note_down=None,
     ):
         """Charge a saved card for these invoices, the oldest first; commits.
 
         :param token: `payment.token`, a card at Stripe.
-        :param float amount: with taxes, in the currency of the invoices; what is owed
-            if none is given, never more.
+        :param float amount: with taxes, in the currency of the invoices: what a person
+            agreed to, never more than is owed. If none is given, credit on file is used
+            first, and what it leaves is charged (W15).
+        :param float at_most: with no amount given, no more than this is charged.
+        :param bool is_credit_first: use credit on file before the amount is charged.
         :param bool is_customer_present: whether the customer is there to confirm.
         :param note_down: called with the attempt; what it writes is committed with it,
             before Stripe is asked.
@@ -57,6 +66,7 @@ class AccountMove(models.Model):
         """
         check_can_commit(self.env)
         self._billing_settle_attempts()
+        amount = self._billing_prepare_charge(token, amount, at_most, is_credit_first)
         attempt = self._billing_create_charge(token, amount, is_customer_present)
         attempt._billing_begin(note_down)
         attempt._billing_send()
@@ -110,18 +120,33 @@ class AccountMove(models.Model):
             )
         )
 
-    def _billing_create_charge(self, token, amount, is_customer_present):
-        """Lock, check, and return the attempt that may begin; see `_billing_charge`."""
+    def _billing_prepare_charge(self, token, amount, at_most, is_credit_first):
+        """Lock and check; return what may be charged now: see `_billing_charge`."""
         self._billing_lock_for_money()
         self._billing_check_payable()
         self._billing_check_token(token)
-        currency = self.currency_id
         self._billing_close_other_payments()
+        if is_credit_first or amount is None:
+            self._billing_spend_credit()
+        due = sum(self.mapped("amount_residual"))
         if amount is None:
-            amount = self._billing_get_chargeable_amount() or sum(
-                self.mapped("amount_residual")
-            )
+            self._billing_check_not_covered(due)
+            amount = self._billing_get_chargeable_amount() or due
+            amount = amount if at_most is None else min(amount, at_most)
         self._billing_check_amount(amount)
+        return amount
+
+    def _billing_check_not_covered(self, due):
+        if self.currency_id.is_zero(due):
+            raise UserError(
+                self.env._(
+                    "Credit on file covers %(invoices)s: no card was charged.",
+                    invoices=format_list(self.env, self.mapped("display_name")),
+                )
+            )
+
+    def _billing_create_charge(self, token, amount, is_customer_present):
+        """Return the attempt that may begin, of invoices that are locked and checked"""
         # sudo: attempts are internal; the rights on invoice and card were checked.
         Transaction = self.env["payment.transaction"].sudo()
         card = token.sudo()  # sudo: customers do not see providers.
@@ -137,7 +162,7 @@ class AccountMove(models.Model):
                     "payment_method_id": card.payment_method_id.id,
                     "reference": reference,
                     "amount": amount,
-                    "currency_id": currency.id,
+                    "currency_id": self.currency_id.id,
                     "partner_id": self[0].partner_id.id,
                     "token_id": token.id,
                     "operation": "online_token" if is_customer_present else "offline",

@@ -1,5 +1,6 @@
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import format_list
 
 
@@ -7,6 +8,16 @@ class AccountMove(models.Model):
     """What may still be charged, beside what is under way (W22)."""
 
     _inherit = "account.move"
+
+    @api.model
+    def _billing_get_crediting_domain(self):
+        """Override: not to what is being paid otherwise."""
+        under_way = self.env["payment.transaction"]._billing_get_under_way_domain()
+        return (
+            super()._billing_get_crediting_domain()
+            & Domain("billing_attempt_id", "=", False)
+            & Domain("transaction_ids", "not any!", under_way)
+        )
 
     def _billing_get_chargeable_amount(self, but=None):
         """Override: less what was paid online and is not booked, or is on its way."""

@@ -131,8 +131,8 @@ class CollectionMixin(models.AbstractModel):
         """Return what the job looks at now."""
         raise NotImplementedError
 
-    def _get_charge_amount(self):
-        """Return what is charged, with taxes; None is all that is owed."""
+    def _get_charge_limit(self):
+        """Return the most that is charged, with taxes; None is all that is owed."""
         return None
 
     def _get_card(self):
@@ -146,6 +146,10 @@ class CollectionMixin(models.AbstractModel):
 
     def _explain_no_card(self):
         return self.env._("No card is saved.")
+
+    def _get_spare_credit(self, currency, due=None):
+        """Return the credit on file that would be used before the card (W15)."""
+        return self.partner_id._billing_get_spare_credit(self.company_id, currency, due)
 
     # === BUSINESS METHODS - STEPS === #
 
@@ -225,17 +229,20 @@ class CollectionMixin(models.AbstractModel):
     # === BUSINESS METHODS - CHARGE === #
 
     def _charge(self):
-        """Charge the card for the invoice; commits (see `_billing_charge`)."""
+        """Charge the card for the invoice; commits (see `_billing_charge`).
+
+        Credit on file is used first, and the card is charged what that leaves (W15).
+        """
         self.ensure_one()
         if self._is_settled():
             return
         card = self._get_card()
-        if not card:
-            self._hand_over(self._explain_no_card())
-            return
         try:
+            if not card:
+                self._do_without_card()
+                return
             attempt = self.invoice_id._billing_charge(
-                card, self._get_charge_amount(), note_down=self._note_down
+                card, at_most=self._get_charge_limit(), note_down=self._note_down
             )
         except UserError as error:
             # These pass: somebody holds the invoice, or Stripe cannot be reached.
@@ -251,6 +258,12 @@ class CollectionMixin(models.AbstractModel):
         # The card was charged: after a conflict only the outcome is written again,
         # where Odoo would run the whole request again.
         insist(self.env, lambda: self._apply_outcome(attempt))
+
+    def _do_without_card(self):
+        """Use what credit there is; the rest is left to staff."""
+        self.invoice_id._billing_spend_credit()
+        if not self._is_settled():
+            self._hand_over(self._explain_no_card())
 
     def _note_down(self, attempt):
         """Write that there is an attempt; it is committed with it."""

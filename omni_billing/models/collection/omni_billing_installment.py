@@ -211,8 +211,8 @@ class OmniBillingInstallment(models.Model):
             return False
         return super()._is_its_day()
 
-    def _get_charge_amount(self):
-        return min(self.amount, self.invoice_id.amount_residual)
+    def _get_charge_limit(self):
+        return self.amount
 
     def _get_card(self):
         """Override: the card that was agreed, and no other."""

@@ -93,7 +93,8 @@ class OmniBillingTransaction(models.Model):
             values = {
                 "price_unit": price,
                 "quantity": 1.0,
-                "tax_ids": transaction.tax_ids,
+                # Of one that is only computed, as in a form: the taxes themselves.
+                "tax_ids": transaction.tax_ids._origin,
                 "product_id": transaction.product_id,
                 "currency_id": transaction.currency_id,
                 "rate": rate,

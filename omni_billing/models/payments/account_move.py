@@ -1,8 +1,5 @@
-from collections import defaultdict
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Domain
 from odoo.tools import format_list
 
 from ...const import UNPAID_STATES
@@ -58,9 +55,11 @@ class AccountMove(models.Model):
     def _billing_update_payment_reference(self):
         """Keep the references of what paid each invoice, in the order received."""
         for move in self:
-            references = move.billing_receipt_ids.sorted("id").mapped(
-                "payment_reference"
+            # What was undone on a later day stays in the ledger, and paid nothing.
+            receipts = move.billing_receipt_ids.filtered(
+                lambda receipt: not receipt.payment_id.billing_undo_move_id
             )
+            references = receipts.sorted("id").mapped("payment_reference")
             trust(move).billing_payment_reference = (
                 ", ".join(dict.fromkeys(filter(None, references))) or False
             )
@@ -158,48 +157,3 @@ class AccountMove(models.Model):
             )
         )
         return list(groups.values())
-
-    def _billing_get_amount_owed(self):
-        """Return what is really owed of one invoice: see `_billing_get_amounts_owed`"""
-        self.ensure_one()
-        return self._billing_get_amounts_owed().get(self.id, self.amount_residual)
-
-    def _billing_get_amounts_owed(self):
-        """Return what is left of unpaid invoices when credit on file is used (W15).
-
-        As where it is used: the invoice that is due first gets it first.
-
-        :return: the amount by the id of the invoice, for those that are unpaid.
-        """
-        # sudo: whoever may see the invoice may know what is owed.
-        customers = self.commercial_partner_id.sudo()
-        credit = defaultdict(float)
-        for company, customer, currency, amount in (
-            self.env["account.move.line"]
-            .sudo()  # sudo: as above
-            ._read_group(
-                Domain("partner_id", "in", customers.ids)
-                & Domain("company_id", "in", self.company_id.ids)
-                & Domain("account_type", "=", "asset_receivable")
-                & Domain("parent_state", "=", "posted")
-                & Domain("reconciled", "=", False)
-                & Domain("amount_residual_currency", "<", 0),
-                ["company_id", "partner_id", "currency_id"],
-                ["amount_residual_currency:sum"],
-            )
-        ):
-            credit[company, customer, currency] = -amount
-        owed = {}
-        # sudo: as above
-        for invoice in self.sudo().search(
-            Domain("commercial_partner_id", "in", customers.ids)
-            & Domain("company_id", "in", self.company_id.ids)
-            & Domain("move_type", "=", "out_invoice")
-            & Domain("billing_state", "in", UNPAID_STATES),
-            order="invoice_date_due, id",
-        ):
-            key = invoice.company_id, invoice.commercial_partner_id, invoice.currency_id
-            used = min(credit[key], invoice.amount_residual)
-            credit[key] -= used
-            owed[invoice.id] = invoice.currency_id.round(invoice.amount_residual - used)
-        return {move.id: owed[move.id] for move in self if move.id in owed}

@@ -22,14 +22,29 @@ class AccountMove(models.Model):
     # === OVERRIDES OF ACCOUNT === #
 
     def button_draft(self):
-        """Override of `account`: nor is its entry opened again."""
+        """Override of `account`: nor is its entry opened again.
+
+        Other money that is opened again pays nothing meanwhile: Odoo leaves it set
+        against invoices, which would say "paid" of what the books do not have.
+        """
         self._billing_check_not_taken()
-        return super().button_draft()
+        result = super().button_draft()
+        self._billing_take_off_invoices()
+        return result
 
     def button_cancel(self):
         """Override of `account`: nor canceled."""
         self._billing_check_not_taken()
         return super().button_cancel()
+
+    def _billing_take_off_invoices(self):
+        """Undo what these entries are set against invoices of ours for."""
+        money = self.filtered(lambda move: not move.is_invoice(include_receipts=True))
+        lines = money._billing_get_receivable_lines()
+        for partial in lines.matched_debit_ids + lines.matched_credit_ids:
+            others = (partial.debit_move_id + partial.credit_move_id).move_id - money
+            if any(other._billing_is_ours() for other in others):
+                partial.unlink()
 
     def _billing_check_not_taken(self):
         for payment in () if is_trusted(self.env) else self.origin_payment_id:

@@ -107,6 +107,23 @@ class ResPartner(models.Model):
         lines = self._billing_find_credit(company, currency)
         return -sum(lines.mapped("amount_residual_currency"))
 
+    def _billing_get_spare_credit(self, company, currency, due=None):
+        """Return the credit that is left for a new invoice of the customer (W15).
+
+        Unpaid invoices take theirs first, as far as they are due before.
+
+        :param company: `res.company`.
+        :param currency: `res.currency`.
+        :param due: the due date of the new one; none: later than all others.
+        :rtype: float
+        """
+        Move = self.env["account.move"]
+        account = self.with_company(company).property_account_receivable_id
+        credit = Move._billing_read_credit(self, company)
+        older = Domain("invoice_date_due", "<=", due) if due else Domain.TRUE
+        Move._billing_take_credit(credit, older)
+        return credit[company, self, currency, account]
+
     def _billing_find_credit(self, company, currency, accounts=None):
         """Return the open credits of the customer, the oldest first.
 
@@ -138,9 +155,9 @@ class ResPartner(models.Model):
         return found
 
     def _billing_get_credit_domain(self):
-        """Return which `account.move.line` are credit of the customer. Hook."""
+        """Return which `account.move.line` are credit of these customers. Hook."""
         return (
-            Domain("partner_id", "=", self.id)
+            Domain("partner_id", "in", self.ids)
             & Domain("parent_state", "=", "posted")
             & Domain("reconciled", "=", False)
             & Domain("amount_residual_currency", "<", 0)

@@ -128,9 +128,12 @@ class OmniBillingRun(models.Model):
 
         :return: whether there is time left.
         """
+        # A check writes no charges: it computes them (`_preview_services`).
         now = fields.Datetime.now()
         services = self.env["omni.billing.service"]
-        if not services._write_all_due(now, self.company_id):
+        if self.state != "checking" and not services._write_all_due(
+            now, self.company_id
+        ):
             return False
         retry(self.env, self._prepare_lines)
         return bool(commit_progress(self.env, 0, self._count_pending()))
@@ -147,6 +150,8 @@ class OmniBillingRun(models.Model):
         groups = self.env["omni.billing.transaction"]._read_group(
             self._get_transaction_domain(), ["commercial_partner_id", "currency_id"]
         )
+        if self.state == "checking":
+            groups = dict.fromkeys(groups + self._find_served())
         Line.create(
             [
                 {
@@ -202,7 +207,9 @@ class OmniBillingRun(models.Model):
         batches = self._group(lines)
         if self.state == "checking":
             for line, transactions in batches:
-                self._check_one(line, transactions)
+                if not self._check_one(line, transactions):
+                    # What is only computed went with the savepoint: in the next chunk.
+                    break
             return lines
         self._check_open()
         locked = set(
@@ -234,6 +241,8 @@ class OmniBillingRun(models.Model):
             & Domain("commercial_partner_id", "in", lines.partner_id.ids),
             order="date, id",
         )
+        if self.state == "checking":
+            transactions += self._preview_services(lines.partner_id)
         groups = {}
         for transaction in transactions:
             owner = transaction.commercial_partner_id, transaction.currency_id
@@ -251,7 +260,7 @@ class OmniBillingRun(models.Model):
                     batches.append((other, mine[other.grouping_key]))
             batches.append((line, mine.get(line.grouping_key or "", [])))
         # With one prefetch: a field of one is read for all in one query.
-        together = transactions.ids
+        together = transactions.ids  # of those that are in the database
         return [
             (line, Transaction.browse(ids).with_prefetch(together))
             for line, ids in batches

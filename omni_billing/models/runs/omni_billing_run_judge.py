@@ -1,6 +1,8 @@
-from odoo import models
+from datetime import datetime, time
+
+from odoo import fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import format_amount
+from odoo.tools import format_amount, format_date
 
 from ...tools.database import savepoint
 from ...tools.explain import explain
@@ -49,8 +51,10 @@ class OmniBillingRun(models.Model):
                 amount,
             )
             return False
-        is_check = self.state == "checking"
-        remark = line._find_warning() if is_check else False
+        remark = False
+        if self.state == "checking":
+            remarks = [line._find_warning(amount), self._find_later(transactions)]
+            remark = " ".join(filter(None, remarks)) or False
         line._set_ready(transactions, amount, remark)
         return True
 
@@ -68,8 +72,62 @@ class OmniBillingRun(models.Model):
             self.amount_minimum, currency, company, self.invoice_date
         )
 
+    # === BUSINESS METHODS - CHECK === #
+
+    def _get_check_moment(self):
+        """Return when the run would bill, for a check: services are due until then.
+
+        As it is scheduled, or else at the end of its period, if that is to come.
+        """
+        now = fields.Datetime.now()
+        if self.scheduled_at and self.scheduled_at > now:
+            return self.scheduled_at
+        return max(now, datetime.combine(self.date_end, time(23, 59)))
+
+    def _find_served(self):
+        """Return customers and currencies that services may charge until then."""
+        Service = self.env["omni.billing.service"]
+        return Service._read_group(
+            Service._get_due_domain(self._get_check_moment(), self.company_id),
+            ["commercial_partner_id", "currency_id"],
+        )
+
+    def _preview_services(self, customers):
+        """Return what services would charge until then, of what the run bills.
+
+        :return: `omni.billing.transaction` that are not in the database.
+        """
+        charges = self.env["omni.billing.service"]._preview_all_due(
+            self._get_check_moment(), self.company_id, customers
+        )
+        return charges.filtered_domain(self._get_transaction_domain())
+
+    def _find_later(self, transactions):
+        """Return which part is billed only if the run waits until it is due."""
+        if self.scheduled_at:
+            return False
+        today = fields.Date.context_today(self)
+        later = transactions.filtered(lambda t: not t.id and t.date > today)
+        if not later:
+            return False
+        return self.env._(
+            "%(amount)s of it is of services that are due until %(date)s: bill then, or"
+            " it waits for a later run.",
+            amount=format_amount(
+                self.env, self._get_total(later), transactions.currency_id
+            ),
+            date=format_date(self.env, max(later.mapped("date"))),
+        )
+
     def _check_one(self, line, transactions):
-        """Judge a customer in a dry run; what breaks it is said there, too."""
+        """Judge a customer in a dry run; what breaks it is said there, too.
+
+        :return: whether nothing broke.
+        """
+        if not transactions:
+            # Only its services said that it may be in the run.
+            line.unlink()
+            return True
         try:
             with savepoint(self.env):
                 self._judge(line, transactions)
@@ -77,3 +135,5 @@ class OmniBillingRun(models.Model):
             raise
         except Exception as error:
             line._park(explain(self.env, error))
+            return False
+        return True

@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import format_amount
 
 from ...tools.database import savepoint
 from ...tools.explain import explain
@@ -62,8 +63,11 @@ class OmniBillingRunLine(models.Model):
             {"email_state": False}
         )
 
-    def _find_warning(self):
-        """Return what would go wrong after billing, for a check."""
+    def _find_warning(self, amount):
+        """Return what would go wrong after billing, for a check, and what is charged.
+
+        :param float amount: what the invoice comes to, taxes included.
+        """
         self.ensure_one()
         warnings = []
         if self.run_id.is_email:
@@ -72,11 +76,30 @@ class OmniBillingRunLine(models.Model):
                 warnings.append(self.env._("There is no e-mail address."))
         if self.run_id.is_charge:
             card = self._get_card()
-            if not card:
+            due = self.run_id._prepare_options(self).get("date_due")
+            credit = min(amount, self._get_spare_credit(self.currency_id, due))
+            if self.currency_id.compare_amounts(credit, 0) > 0:
+                warnings.append(self._explain_credit(credit, amount - credit))
+            if self.currency_id.compare_amounts(credit, amount) >= 0:
+                pass
+            elif not card:
                 warnings.append(self.env._("No card is saved."))
             elif card.billing_is_expired:
                 warnings.append(self.env._("The card is expired."))
         return " ".join(warnings) or False
+
+    def _explain_credit(self, credit, left):
+        """Say what credit on file pays before the card is charged (W15)."""
+        names = {
+            "credit": format_amount(self.env, credit, self.currency_id),
+            "left": format_amount(self.env, left, self.currency_id),
+        }
+        if self.currency_id.is_zero(left):
+            return self.env._("Credit on file pays all of it: no card is charged.")
+        return self.env._(
+            "Credit on file pays %(credit)s of it first, and the card %(left)s.",
+            **names,
+        )
 
     # === BUSINESS METHODS - CHARGE === #
 

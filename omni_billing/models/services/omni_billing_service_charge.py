@@ -130,7 +130,7 @@ class OmniBillingService(models.Model):
         charged, setup = {}, self.browse()
         for service in self:
             today = service._get_today(now)
-            if service._has_setup_to_charge() and service.date_start <= today:
+            if service._is_setup_due(today):
                 values.append(service._prepare_setup_values())
                 setup += service
             periods, has_more = service._find_due_periods(today)
@@ -147,14 +147,57 @@ class OmniBillingService(models.Model):
         trusted.filtered("problem").problem = False
         return left
 
-    def _find_due_periods(self, today):
+    @api.model
+    def _preview_all_due(self, moment, company, customers):
+        """Return the charges that would be due by then, and write none of them.
+
+        :param datetime moment: in UTC.
+        :param customers: `res.partner`, main customers.
+        :return: `omni.billing.transaction` that are not in the database.
+        """
+        services = self.search(
+            self._get_due_domain(moment, company)
+            & Domain("commercial_partner_id", "in", customers.ids),
+            order="id",
+        )
+        Transaction = self.env["omni.billing.transaction"]
+        return Transaction.concat(
+            *(
+                Transaction.new(values | {"state": "unbilled"})
+                for service in services
+                for values in service._prepare_due_values(moment)
+            )
+        )
+
+    def _prepare_due_values(self, moment):
+        """Return the values of the charges of one service that are due by then.
+
+        What cannot be charged is left out, as by the job, which says why on the
+        service.
+        """
+        today = self._get_today(moment)
+        try:
+            setup = self._is_setup_due(today)
+            values = [self._prepare_setup_values()] if setup else []
+            periods, _has_more = self._find_due_periods(today, limit=None)
+            return values + self._prepare_period_values(periods)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            _logger.info("Service %s would not be charged: %s", self.id, error)
+            return []
+
+    def _is_setup_due(self, today):
+        return self._has_setup_to_charge() and self.date_start <= today
+
+    def _find_due_periods(self, today, limit=MAX_PERIODS):
         """Return the periods that are due, and whether there are more."""
         periods = []
         in_advance = self.timing == "advance"
         for period in self._iterate_periods():
             if period.get_due_date(in_advance) > today:
                 return periods, False
-            if len(periods) == MAX_PERIODS:
+            if len(periods) == limit:
                 return periods, True
             periods.append(period)
         return periods, False
