@@ -289,7 +289,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
         if user._is_public() or not self._billing_sees_account():
             return request.env["payment.token"]
         # sudo: a card belongs to the company, whichever contact saved it.
-        return user.partner_id._billing_get_cards().sudo()
+        cards = user.partner_id._billing_get_cards()
+        return cards.filtered(lambda card: card._billing_is_seen()).sudo()
 
     def _billing_find_unconfirmed(self):
         """Return the addresses that the company's own login may confirm, in sudo."""

@@ -123,6 +123,10 @@ class BillingPortalPay(BillingPortal):
             attempt_sudo.invoice_ids.commercial_partner_id != customer
         ):
             raise NotFound
+        # One login has several sellers, and may see the account of one alone.
+        # sudo: given back; who asks has to be one who may read them.
+        if not attempt_sudo.invoice_ids.sudo(False).has_access("read"):
+            raise NotFound
         attempt_sudo._billing_resolve()
         return self._billing_describe_attempt(attempt_sudo)
 
@@ -211,6 +215,8 @@ class BillingPortalPay(BillingPortal):
         """
         # sudo: the page has checked who pays.
         moves_sudo = request.env["account.move"].sudo().browse(invoice_ids)
+        # Before anything is locked, or Stripe is asked.
+        request.env["omni.billing.limit"]._take("payment", moves_sudo)
         moves_sudo._billing_check_guest(request.env.user)
         moves_sudo._billing_settle_attempts()
         return super()._process_transaction(

@@ -50,6 +50,7 @@ from . import (
     test_payment_taken,
     test_payments,
     test_pdf_cache,
+    test_poisoned_context,
     test_properties,
     test_public_methods,
     test_reminder,

@@ -197,7 +197,11 @@ class TestInvoicing(BillingCommon):
         except UserError as error:
             # Odoo cannot make some: ours are refused for the same reason.
             self.env.cr.clear()
-            with self.assertRaisesRegex(UserError, re.escape(str(error))):
+            reason = re.escape(str(error))
+            if len(batches) > 1:
+                # Odoo has other words where several are made at once.
+                reason += "|The following entries are unbalanced"
+            with self.assertRaisesRegex(UserError, reason):
                 self.env["omni.billing.transaction"]._create_invoices(batches)
             return
         self._check_hinted(batches)

@@ -142,7 +142,8 @@ class OmniBillingBulk(models.TransientModel):
             invoice._billing_check_payable()
             invoice._billing_spend_credit()
             if invoice.billing_state in UNPAID_STATES:
-                card = invoice.commercial_partner_id._billing_get_cards()[:1]
+                customer = invoice.commercial_partner_id
+                card = customer._billing_get_cards(invoice.company_id)[:1]
                 attempt = invoice._billing_charge(card)
                 attempt._billing_check_not_declined()
                 if attempt.billing_is_open:

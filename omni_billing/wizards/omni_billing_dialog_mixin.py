@@ -9,6 +9,7 @@ from odoo.tools.json import json_default
 from ..const import MAX_ID
 from ..tools.lock import HeldError, hold, take_turns
 from ..tools.values import check_new, check_values
+from ..tools.write_guard import without_any_default
 
 
 def once(action):
@@ -21,6 +22,8 @@ def once(action):
 
     @wraps(action)
     def act(self, *args, **kwargs):
+        # What is made on the way has no default of a client's.
+        self = without_any_default(self)  # noqa: PLW0642
         self._check_is_one()
         with self._hold():
             # sudo: answers are internal; the dialog is the user's own.

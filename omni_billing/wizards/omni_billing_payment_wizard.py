@@ -163,7 +163,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
     def _compute_token_id(self):
         """The default card is pre-selected (F133)."""
         for wizard in self:
-            wizard.token_id = wizard.partner_id._billing_get_cards()[:1]
+            cards = wizard.partner_id._billing_get_cards(wizard.company_id)
+            wizard.token_id = cards[:1]
 
     # === CRUD METHODS === #
 

@@ -47,3 +47,14 @@ def test_keep_a_customer_from_paying(patient):
     assert patient.confirm(begun["client_secret"])["status"] == "succeeded"
     patient.hear()
     assert patient.state(invoice) == "paid"
+
+
+def test_lock_beyond_the_limit(patient):
+    """Lock an invoice, and have Stripe asked, after one was told to wait"""
+    invoice, guest = patient.bill(), patient.nobody
+    with pytest.raises(Limited):
+        for _time in range(50):
+            patient.begin(guest, invoice)
+    # Who would lock the invoice waits for this, or is told that somebody is at it.
+    with patient.at_work_on(invoice), pytest.raises(Limited):
+        patient.begin(guest, invoice)

@@ -103,6 +103,7 @@ def test_invoice_of_a_subsidiary(world, narrow):  # noqa: F811
 def test_scope_of_another_company(world, narrow):  # noqa: F811
     """See what one seller hides by being logged in to another one"""
     invoice = world.bill()
+    begun = world.begin(world.acme, invoice)
     amy, ids = world.ids["users"]["amy"], world.ids
     both = [(6, 0, [ids["company"], ids["rival"]])]
     world.admin.call("res.users", "write", [amy], {"company_ids": both})
@@ -123,6 +124,9 @@ def test_scope_of_another_company(world, narrow):  # noqa: F811
                 assert not found
         page = world.amy.get(f"/my/billing/invoices/{invoice.id}")
         assert invoice.name not in page.text
+        with refused():
+            world.amy.post("/my/billing/pay/check", reference=begun["reference"])
+        assert "•••• 4242" not in world.amy.get("/my/billing/cards").text
     finally:
         one = {"company_id": ids["company"], "company_ids": [(6, 0, [ids["company"]])]}
         world.admin.call("res.users", "write", [amy], one)

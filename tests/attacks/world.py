@@ -108,6 +108,16 @@ class World:
             cursor.execute(query, values)
             return cursor.fetchall() if cursor.description else []
 
+    @contextmanager
+    def at_work_on(self, invoice: Invoice):
+        """Have somebody at work on an invoice: its row is locked."""
+        with self._databases.cursor(self.database) as cursor:
+            query = "SELECT id FROM account_move WHERE id = %s FOR UPDATE"
+            cursor.execute("BEGIN")
+            cursor.execute(query, [invoice.id])
+            yield
+            cursor.execute("ROLLBACK")
+
     def wait_for_a_turn(self) -> None:
         """Wait until somebody at a dialog waits for who was there before."""
         waiting = (

@@ -1,3 +1,5 @@
+# Which others inherit.
+from . import omni_billing_server_mixin  # isort: skip
 from . import (
     ir_http,
     omni_billing_activity_log,

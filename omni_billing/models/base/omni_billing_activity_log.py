@@ -62,6 +62,7 @@ class OmniBillingActivityLog(models.Model):
     """
 
     _name = "omni.billing.activity.log"
+    _inherit = "omni.billing.server.mixin"
     _description = "Billing Activity"
     _order = "id desc"
 

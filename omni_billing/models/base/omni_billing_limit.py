@@ -61,6 +61,11 @@ class OmniBillingLimit(models.Model):
         """
         if not request or not request.env.user.share or not self._is_counted(what):
             return
+        # Once for a request, wherever on its way: on the page, and in the model again.
+        counted = vars(request).setdefault("_omni_billing_counted", set())
+        if what != "pdf" and what in counted:
+            return
+        counted.add(what)
         whom = self._get_whom(request.env.user, invoices)
         with self._open() as limits:
             for kind, value in whom.items():

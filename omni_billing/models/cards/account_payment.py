@@ -1,6 +1,8 @@
 from odoo import Command, api, models
 from odoo.exceptions import AccessError, UserError
 
+from ...tools.write_guard import without_any_default
+
 
 class AccountPayment(models.Model):
     """Payments whose money a card moved, or is about to."""
@@ -96,7 +98,8 @@ class AccountPayment(models.Model):
                 invoices = payment._billing_get_charged_invoices()
                 invoices._billing_check_currency(payment.currency_id)
                 invoices._billing_settle_attempts()
-        return super().action_post()
+        # What is charged and booked on the way has no default of a client's.
+        return super(AccountPayment, without_any_default(self)).action_post()
 
     def _prepare_payment_transaction_vals(self, **extra_create_values):
         """Override of `account_payment`: it is known of the invoices they are for."""

@@ -22,6 +22,7 @@ from ...tools.database import (
     rollback,
     savepoint,
 )
+from .payment_token import DETACHED
 
 _logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class OmniBillingStripeEvent(models.Model):
     """
 
     _name = "omni.billing.stripe.event"
+    _inherit = "omni.billing.server.mixin"
     _description = "Event of Stripe"
     _order = "id desc"
     _rec_name = "event_ref"
@@ -460,7 +462,7 @@ class OmniBillingStripeEvent(models.Model):
             if current.is_card:
                 token._billing_update_card(current)
         else:
-            token.with_context(billing_is_detached=True).active = False
+            token.with_context(billing_is_detached=DETACHED).active = False
         return True
 
     def _process_customer(self):
@@ -473,6 +475,6 @@ class OmniBillingStripeEvent(models.Model):
             Domain("provider_id", "in", providers.ids)
             & Domain("provider_ref", "=", self.object_ref)
         )
-        tokens.with_context(billing_is_detached=True).active = False
+        tokens.with_context(billing_is_detached=DETACHED).active = False
         customers.unlink()
         return bool(customers or tokens)

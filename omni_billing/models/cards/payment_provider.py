@@ -283,6 +283,7 @@ class OmniBillingStripeCustomer(models.Model):
     """Which customer at Stripe a partner is, in each account."""
 
     _name = "omni.billing.stripe.customer"
+    _inherit = "omni.billing.server.mixin"
     _description = "Customer at Stripe"
 
     provider_id = fields.Many2one("payment.provider", required=True, ondelete="cascade")

@@ -8,12 +8,15 @@ from odoo.fields import Domain
 
 from ...exceptions import GatewayRefused, GatewayUnknown
 from ...tools.database import commit
-from ...tools.write_guard import is_trusted, trust
+from ...tools.write_guard import is_trusted, trust, without_any_default
 
 _logger = logging.getLogger(__name__)
 
 #: Days before a card expires at which its owner is told (W5).
 NOTICE_DAYS = 30
+#: In the context, as ``billing_is_detached``: Stripe knows that the card is gone. No
+#: client can send this very object.
+DETACHED = object()
 
 
 class PaymentToken(models.Model):
@@ -98,10 +101,17 @@ class PaymentToken(models.Model):
 
     # === CRUD METHODS === #
 
+    @api.model
+    def default_get(self, fields):
+        """Override of the ORM: what is saved is what Stripe says, and no default."""
+        return super(PaymentToken, without_any_default(self)).default_get(fields)
+
     @api.model_create_multi
     def create(self, vals_list):
         tokens = super().create(vals_list)
         for token in tokens.filtered("billing_is_card"):
+            if not token._billing_is_for_company():
+                continue
             token._billing_replace_same_card()
             if not token._billing_find_siblings().filtered("billing_is_default"):
                 token.billing_is_default = True
@@ -201,6 +211,17 @@ class PaymentToken(models.Model):
             )
         )
 
+    def _billing_is_for_company(self):
+        """Whether who saves a card may say which one is charged for the company.
+
+        A contact that does not see the account may not.
+        """
+        user = self.env.user
+        # sudo: whose card it is, and with whom it is saved.
+        token = self.sudo()
+        account = user._is_portal() and user._billing_get_account(token.company_id)
+        return not account or account == token.partner_id.commercial_partner_id
+
     def _billing_replace_same_card(self):
         """A card that is saved again is shown once; the newer one stays."""
         self.ensure_one()
@@ -228,7 +249,7 @@ class PaymentToken(models.Model):
                 token.provider_code == "stripe" and token.stripe_payment_method
             )
         )
-        if stripe and not self.env.context.get("billing_is_detached"):
+        if stripe and self.env.context.get("billing_is_detached") is not DETACHED:
             stripe.billing_detach_pending = True
             # sudo: anyone who archives a card wants it gone.
             cron = self.env.ref("omni_billing.ir_cron_detach_cards").sudo()
@@ -241,12 +262,23 @@ class PaymentToken(models.Model):
             token._billing_find_siblings()[:1].billing_is_default = True
         return result
 
+    def _billing_check_manage(self):
+        """Check that the user may choose among these cards, and delete them.
+
+        Odoo lets everybody who invoices read the cards of all customers.
+
+        :raise AccessError: if not.
+        """
+        self.check_access("read")
+        if self.env.user._is_internal():
+            self.env["omni.billing.payment.wizard"].check_access("create")
+
     # === ACTION METHODS === #
 
     def action_billing_set_default(self):
         """Make it the card that is charged first, here and at Stripe (F127)."""
         self.ensure_one()
-        self.check_access("read")
+        self._billing_check_manage()
         if self.env.user._is_portal() and (
             # sudo: whose card it is, and with whom it is saved.
             self.env.user._billing_get_account(self.sudo().company_id)
@@ -260,6 +292,7 @@ class PaymentToken(models.Model):
                 )
             )
         self._billing_check_card()
+        self.env["omni.billing.limit"]._take("card")
         if self.billing_is_expired:
             raise UserError(
                 self.env._(
@@ -286,7 +319,7 @@ class PaymentToken(models.Model):
 
         :raise UserError: if a charge of the card is under way.
         """
-        self.check_access("read")
+        self._billing_check_manage()
         # sudo: customers and staff delete cards that they may read.
         for token in self.sudo():
             if token.transaction_ids.filtered("billing_is_open"):

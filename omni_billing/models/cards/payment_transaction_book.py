@@ -1,6 +1,8 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+from ...tools.write_guard import without_any_default
+
 
 class PaymentTransaction(models.Model):
     """How what was paid, or given back, comes into the books."""
@@ -14,6 +16,8 @@ class PaymentTransaction(models.Model):
         come here at the same moment. A refund posts its credit note too, once what it
         is of is booked.
         """
+        # Whoever asks, what is booked has no default of a client's.
+        self = without_any_default(self)  # noqa: PLW0642
         for tx in self.sorted("id"):
             tx._billing_lock()
         for tx in self:

@@ -5,6 +5,7 @@ from odoo.tools import format_amount, format_list
 from odoo.addons.payment import utils as payment_utils
 
 from ...const import BILLING_MOVE_TYPES
+from ...tools.write_guard import without_any_default
 
 
 class PaymentTransaction(models.Model):
@@ -18,6 +19,11 @@ class PaymentTransaction(models.Model):
     _inherit = "payment.transaction"
 
     # === CRUD METHODS === #
+
+    @api.model
+    def default_get(self, fields):
+        """Override of the ORM: nobody has one made as paid, by a default of his own."""
+        return super(PaymentTransaction, without_any_default(self)).default_get(fields)
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -7,8 +7,11 @@ class ResPartner(models.Model):
 
     _inherit = "res.partner"
 
-    def _billing_get_cards(self):
-        """Return the saved cards of the whole customer, the default one first."""
+    def _billing_get_cards(self, company=None):
+        """Return the saved cards of the whole customer, the default one first.
+
+        :param company: the seller, if it is about one: which cards it can charge.
+        """
         Token = self.env["payment.token"]
         if not self.commercial_partner_id:
             return Token
@@ -20,6 +23,10 @@ class ResPartner(models.Model):
                 "partner_id.commercial_partner_id", "=", self.commercial_partner_id.id
             )
         )
+        if company:
+            # sudo: a branch charges cards saved with a company above it.
+            sellers = company.sudo().parent_ids
+            cards = cards.filtered(lambda card: card.company_id in sellers)
         order = cards.sorted(
             lambda card: (
                 not card.billing_is_default,

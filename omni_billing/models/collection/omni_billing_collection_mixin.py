@@ -138,11 +138,7 @@ class CollectionMixin(models.AbstractModel):
     def _get_card(self):
         """Return the card that is charged: the default one, if it may be."""
         self.ensure_one()
-        # sudo: a branch charges cards saved with a company above it.
-        companies = self.company_id.sudo().parent_ids
-        cards = self.partner_id._billing_get_cards()
-        # sudo: staff charge cards that they do not manage.
-        return cards.filtered(lambda card: card.sudo().company_id in companies)[:1]
+        return self.partner_id._billing_get_cards(self.company_id)[:1]
 
     def _explain_no_card(self):
         return self.env._("No card is saved.")

@@ -14,7 +14,7 @@ class OmniBillingInstallment(models.Model):
     """
 
     _name = "omni.billing.installment"
-    _inherit = "omni.billing.collection.mixin"
+    _inherit = ["omni.billing.collection.mixin", "omni.billing.server.mixin"]
     _description = "Scheduled Payment"
     _order = "date, id"
     _rec_name = "invoice_id"

@@ -19,6 +19,7 @@ class OmniBillingLateFee(models.Model):
     """
 
     _name = "omni.billing.late.fee"
+    _inherit = "omni.billing.server.mixin"
     _description = "Late Fee"
     _order = "id desc"
 

@@ -50,11 +50,16 @@ class OmniBillingReminderLevel(models.Model):
         "CHECK(to_customer OR to_salesperson)", "A reminder has to be for somebody."
     )
 
+    @api.constrains("mail_template_id")
+    def _check_mail_template_id(self):
+        self.mail_template_id._billing_check_model()
+
 
 class OmniBillingReminder(models.Model):
     """A level that an invoice has come to: each once, the database sees to it."""
 
     _name = "omni.billing.reminder"
+    _inherit = "omni.billing.server.mixin"
     _description = "Reminder of an Invoice"
     _order = "id desc"
 

@@ -57,11 +57,22 @@ class ResPartner(models.Model):
         help="The invoices that are paid.",
     )
 
+    def _billing_has_logins(self):
+        """Whether somebody logs in as one of these, or as a contact of theirs."""
+        # sudo: not everybody who writes contacts reads users.
+        users = self.env["res.users"].sudo().with_context(active_test=False)
+        return bool(
+            self and users.search_count([("partner_id", "child_of", self.ids)], limit=1)
+        )
+
     def write(self, vals):
         """Override of `base`: whose reminders are paused is in the history."""
+        # Odoo takes some out on the way.
+        is_moved = {"type", "parent_id", "is_company"} & vals.keys()
         result = super().write(vals)
-        if {"type", "parent_id"} & set(vals) and self.user_ids:
-            # Access rules, which ask who is an invoice contact, are kept in memory.
+        if is_moved and self._billing_has_logins():
+            # Access rules, which ask who is an invoice contact of whom, are kept in
+            # memory.
             self.env.registry.clear_cache()
         if "billing_reminders_paused" in vals:
             paused = vals["billing_reminders_paused"]

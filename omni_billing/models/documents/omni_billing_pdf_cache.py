@@ -29,6 +29,7 @@ class OmniBillingPdfCache(models.Model):
     """
 
     _name = "omni.billing.pdf.cache"
+    _inherit = "omni.billing.server.mixin"
     _description = "Stored Invoice PDF"
     _order = "last_access DESC, id DESC"
     _rec_name = "move_id"

@@ -16,7 +16,12 @@ from odoo.tools import (
 
 from ...const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH, UNPAID_STATES
 from ...tools.periods import format_period
-from ...tools.write_guard import is_trusted, trusting, without_defaults
+from ...tools.write_guard import (
+    is_trusted,
+    trusting,
+    without_any_default,
+    without_defaults,
+)
 from .account_move_guard import COMPUTED
 
 
@@ -161,7 +166,9 @@ class AccountMove(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         model, vals_list = self._billing_guard_create(vals_list)
-        if not is_trusted(self.env):
+        if is_trusted(self.env):
+            model = without_any_default(model)
+        else:
             model = without_defaults(model, COMPUTED | {"state"})
             vals_list = [model._billing_leave_computed(vals) for vals in vals_list]
         return super(AccountMove, model).create(vals_list)

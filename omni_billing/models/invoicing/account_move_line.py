@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
-from ...tools.write_guard import is_trusted
+from ...tools.write_guard import is_trusted, without_defaults
 from .account_move_guard import is_judged, will_change
 
 #: What may change on the lines of a numbered invoice; see `account_move_guard` for
@@ -17,6 +17,8 @@ MAY_CHANGE = {
     "matching_number",
     "reconciled_lines_ids",
 }
+#: Which transaction a line is of; billing says so.
+LINKS = {"billing_transaction_id", "billing_date"}
 
 
 class AccountMoveLine(models.Model):
@@ -64,7 +66,9 @@ class AccountMoveLine(models.Model):
     def create(self, vals_list):
         if any(vals.get("billing_transaction_id") for vals in vals_list):
             self._billing_check_link()
-        lines = super().create(vals_list)
+        # Nor by a default of the context, which any client chooses.
+        model = without_defaults(self, LINKS)
+        lines = super(AccountMoveLine, model).create(vals_list)
         lines._billing_check_not_numbered()
         return lines
 

@@ -327,15 +327,16 @@ class OmniBillingTransaction(models.Model):
 
     def _describe_row(self, values):
         kinds = dict(self._fields["transaction_type"]._description_selection(self.env))
-        # sudo: see `_is_changed`.
-        partner = self.env["res.partner"].sudo().browse(values.get("partner_id"))
+        # By name alone, and only of who may be read: the row may say any id.
+        partner = self.env["res.partner"].browse(values.get("partner_id"))
+        partner = partner.exists()._filtered_access("read")
         return self.env._(
             "%(kind)s of %(amount)s for %(customer)s",
             kind=kinds[values.get("transaction_type") or "charge"],
             amount=format_amount(
                 self.env, values.get("retail_cost", 0.0), self._get_row_currency(values)
             ),
-            customer=partner.display_name or "?",
+            customer=partner.name or partner.commercial_partner_id.name or "?",
         )
 
     def _get_row_currency(self, values):

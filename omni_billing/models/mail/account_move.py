@@ -229,6 +229,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         template = self._billing_get_mail_template(kind, level)
+        template._billing_check_model()
         rendered = template._generate_template(
             self.ids, ("subject", "body_html", "email_from", "reply_to")
         )[self.id]

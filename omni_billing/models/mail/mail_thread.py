@@ -2,6 +2,8 @@ from odoo import api, models
 from odoo.exceptions import AccessError
 from odoo.tools import html2plaintext
 
+from ...tools.write_guard import without_any_default
+
 #: Longest reason that is kept: the other server's text may be a page.
 MAX_REASON = 300
 
@@ -30,16 +32,19 @@ class MailThread(models.AbstractModel):
 
         :raise AccessError: if a model, values or a record are given.
         """
-        if (model or custom_values or thread_id) and not (
-            self.env.su or self.env.user.has_group("base.group_system")
-        ):
-            raise AccessError(
-                self.env._(
-                    "Only an administrator says which record an e-mail is about. Have"
-                    " the mail gateway log in as one, or leave it to Odoo's aliases."
+        thread = self
+        if not (self.env.su or self.env.user.has_group("base.group_system")):
+            if model or custom_values or thread_id:
+                raise AccessError(
+                    self.env._(
+                        "Only an administrator says which record an e-mail is about."
+                        " Have the mail gateway log in as one, or leave it to Odoo's"
+                        " aliases."
+                    )
                 )
-            )
-        return super().message_process(
+            # Defaults are values as well.
+            thread = without_any_default(self)
+        return super(MailThread, thread).message_process(
             model,
             message,
             custom_values=custom_values,

@@ -45,6 +45,7 @@ class OmniBillingMail(models.Model):
     """
 
     _name = "omni.billing.mail"
+    _inherit = "omni.billing.server.mixin"
     _description = "Billing E-mail"
     _order = "id desc"
 

@@ -13,6 +13,7 @@ from ...tools.database import commit, rollback
 from ...tools.lock import wait_for
 from ...tools.mail_states import BAD, follow, sum_up
 from ...tools.notice import notice, reload
+from ...tools.write_guard import without_any_default
 
 _logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class OmniBillingMail(models.Model):
         """Make Odoo's message in a state in which nobody else sends it."""
         # An earlier try may have left its message: only one may be sent.
         self.mail_id.unlink()
-        self.mail_id = self.env["mail.mail"].create(
+        self.mail_id = without_any_default(self.env["mail.mail"]).create(
             {
                 "subject": content["subject"],
                 "body": content["body"],

@@ -27,6 +27,7 @@ class OmniBillingMailEvent(models.Model):
     """
 
     _name = "omni.billing.mail.event"
+    _inherit = "omni.billing.server.mixin"
     _description = "Event of Mailjet"
     _order = "id desc"
     _rec_name = "kind"

@@ -5,6 +5,7 @@ class OmniBillingMailRecipient(models.Model):
     """Whom a billing e-mail went to, and whether it arrived there."""
 
     _name = "omni.billing.mail.recipient"
+    _inherit = "omni.billing.server.mixin"
     _description = "Recipient of a Billing E-mail"
     _rec_name = "email"
 

@@ -125,6 +125,10 @@ class ResCompany(models.Model):
             )
         return None
 
+    @api.constrains("billing_mail_template_id")
+    def _check_billing_mail_template_id(self):
+        self.billing_mail_template_id._billing_check_model()
+
     # === EVENTS === #
 
     def _billing_get_mailjet_hook_url(self):

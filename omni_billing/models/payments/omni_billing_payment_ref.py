@@ -13,6 +13,7 @@ class OmniBillingPaymentRef(models.Model):
     """
 
     _name = "omni.billing.payment.ref"
+    _inherit = "omni.billing.server.mixin"
     _description = "Payment of a Program"
     _rec_name = "external_ref"
     _order = "id desc"

@@ -244,13 +244,20 @@ class OmniBillingRun(models.Model):
         user = self.env.user
         if self.env.su or user.has_group("omni_billing.omni_billing_group_manager"):
             return
-        if self.user_id - user:
+        if any(run.user_id != user for run in self):
             raise AccessError(
                 self.env._(
                     "You answer for the runs that you start. To have somebody else"
                     " answer for one, ask a billing manager."
                 )
             )
+
+    def _take_over(self):
+        """Have who sets a run to work answer for it; managers leave it as it is."""
+        user = self.env.user
+        if self.env.su or user.has_group("omni_billing.omni_billing_group_manager"):
+            return
+        trust(self.filtered(lambda run: run.user_id != user)).user_id = user
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_begun(self):
@@ -290,6 +297,7 @@ class OmniBillingRun(models.Model):
         """Bill, as a job: now, or at the time that was entered."""
         self.ensure_one()
         self._check_can_start(("draft", "checked", "scheduled"))
+        self._take_over()
         is_later = self.scheduled_at and self.scheduled_at > fields.Datetime.now()
         if is_later and self.state != "scheduled":
             trust(self).state = "scheduled"
@@ -306,6 +314,7 @@ class OmniBillingRun(models.Model):
     def action_resume(self):
         """Go on where it was."""
         self._lock_state()
+        self._take_over()
         for run in self.filtered(lambda run: run.state == "paused"):
             has_pending = run._count_pending() or not run.is_prepared
             run._go_on("running" if has_pending else "collecting")
@@ -324,6 +333,7 @@ class OmniBillingRun(models.Model):
     def action_retry_parked(self):
         """Try the customers again that were parked."""
         self._lock_state()
+        self._take_over()
         for run in self:
             if run.state not in ("running", "collecting", "paused", "done"):
                 continue

@@ -10,6 +10,7 @@ class OmniBillingRunLine(models.Model):
     """
 
     _name = "omni.billing.run.line"
+    _inherit = "omni.billing.server.mixin"
     _description = "Customer of a Billing Run"
     _order = "run_id desc, id"
     _rec_name = "partner_id"
@@ -68,6 +69,7 @@ class OmniBillingRunLine(models.Model):
     def action_retry(self):
         """Try parked customers again."""
         self.run_id._lock_state()
+        self.run_id._take_over()
         # sudo: lines are the job's; the rights on the runs were checked.
         self.sudo().filtered(
             lambda line: (
