@@ -113,6 +113,88 @@ class TestService(BillingCommon):
         self.assertEqual(service.charged_until, date(2025, 1, 31))
         self.assertEqual(service.next_date, date(2025, 2, 1))
 
+    def test_numbers_are_written_out(self):
+        """F185: no exponent, and no price but the one that is charged."""
+        for quantity, price, text in (
+            (1_234_567, 0.01, "1,234,567 × $\xa00.01"),
+            (1_234_567, 0.0375, "1,234,567 × $\xa00.0375"),
+            (0.25, 3, "0.25 × $\xa03.00"),
+        ):
+            service = self._create_service(quantity=quantity, price_unit=price)
+            with freeze_time("2025-01-20"):
+                service.action_write_due()
+            text = text.replace("\xa0", "")
+            found = service.transaction_ids[:1].description.split("\n")[0]
+            self.assertEqual(found.replace("\xa0", ""), text)
+            self.assertNotIn("e+", found)
+
+    def test_prices_are_kept_as_they_are_entered(self):
+        """F185: 0.0375 is not stored as 0.04, on any screen."""
+        change = {"date": "2025-02-01", "price_unit": 0.0125, "quantity": 1000.125}
+        product = self.env["product.product"].create(
+            {"name": "Metered", "billing_recurring_price": 0.0375}
+        )
+        product.billing_setup_price = 0.0625
+        service = self.Service.create(
+            {
+                "partner_id": self.customer.id,
+                "product_id": product.id,
+                "quantity": 1000.125,
+                "unit": "month",
+                "date_start": "2025-01-01",
+                "change_ids": [Command.create(change)],
+            }
+        )
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(product.billing_recurring_price, 0.0375)
+        self.assertEqual((service.price_unit, service.setup_price), (0.0375, 0.0625))
+        self.assertEqual(service.quantity, 1000.125)
+        self.assertEqual(service.change_ids.price_unit, 0.0125)
+        self.assertEqual(service.change_ids.quantity, 1000.125)
+        with freeze_time("2025-02-01"):
+            service.action_write_due()
+        charged = service.transaction_ids.sorted("id").mapped("retail_cost")
+        self.assertEqual(sorted(charged), [0.06, 12.5, 37.5])
+
+    def test_price_with_taxes_that_the_fiscal_position_takes_away(self):
+        """F21, F185: as a manual charge of the same product."""
+        free = self._create_tax(0)
+        position = self.env["account.fiscal.position"].create({"name": "Export"})
+        free.write(
+            {
+                "fiscal_position_ids": position.ids,
+                "original_tax_ids": self.tax_20_included.ids,
+            }
+        )
+        self.customer.property_account_position_id = position
+        product = self.env["product.product"].create(
+            {
+                "name": "Fibre",
+                "list_price": 120,
+                "billing_recurring_price": 120,
+                "billing_setup_price": 60,
+                "billing_unit": "month",
+                "taxes_id": [Command.set(self.tax_20_included.ids)],
+            }
+        )
+        charge = self.env["omni.billing.transaction"].create(
+            {"partner_id": self.customer.id, "product_id": product.id}
+        )
+        self.assertEqual(charge.amount_total, 100)
+        service = self.env["omni.billing.service"].create(
+            {
+                "partner_id": self.customer.id,
+                "product_id": product.id,
+                "date_start": "2025-01-01",
+            }
+        )
+        self.assertEqual((service.price_unit, service.setup_price), (100, 50))
+        with freeze_time("2025-01-02"):
+            service.action_write_due()
+        charged = service.transaction_ids.mapped("amount_total")
+        self.assertEqual(sorted(charged), [50, 100])
+
     def test_missed_periods_are_caught_up_once(self):
         """W8, W10"""
         service = self._create_service()

@@ -82,9 +82,16 @@ class OmniBillingTransaction(models.Model):
         if not is_trusted(self.env):
             check_values(self, vals)
             self._check_write_values(vals)
-        if "retail_cost" in vals:
+        if {"retail_cost", "currency_id"} & vals.keys():
+            # Another currency may have fewer decimals.
+            kept = ("name", "retail_cost")
             self._check_amounts(
-                [{"name": t.name, "currency_id": t.currency_id.id} | vals for t in self]
+                [
+                    {name: t[name] for name in kept}
+                    | {"currency_id": t.currency_id.id}
+                    | vals
+                    for t in self
+                ]
             )
         entered = ENTERED_FIELDS & vals.keys()
         before = self._describe_entered(entered)

@@ -18,8 +18,12 @@ class OmniBillingServiceChange(models.Model):
         required=True,
         help="The first day of the new price: the period is charged in parts.",
     )
-    quantity = fields.Float(required=True, default=1.0, digits="Product Unit")
-    price_unit = fields.Float(string="Price", required=True, digits="Product Price")
+    quantity = fields.Float(
+        required=True, default=1.0, min_display_digits="Product Unit"
+    )
+    price_unit = fields.Float(
+        string="Price", required=True, min_display_digits="Product Price"
+    )
 
     _date_unique = models.Constraint(
         "UNIQUE(service_id, date)", "A service changes once a day at most."

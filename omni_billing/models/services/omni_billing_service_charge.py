@@ -4,10 +4,11 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.fields import Command, Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import format_amount, format_date
+from odoo.tools import format_date
 
 from ...const import MAX_TITLE_LENGTH
 from ...tools.database import commit_progress, retry, savepoint
+from ...tools.numbers import format_number, format_price
 from ...tools.periods import format_period
 from ...tools.recurrence import compute_amount, iterate_periods, to_price
 from ...tools.write_guard import trust
@@ -220,8 +221,9 @@ class OmniBillingService(models.Model):
         used = sum(part.days for part in period.used)
         notes = []
         if self.quantity != 1 and not self.change_ids:
-            price = format_amount(env, self.price_unit, self.currency_id)
-            notes.append(f"{self.quantity:g} × {price}")
+            quantity = format_number(env, self.quantity)
+            price = format_price(env, self.price_unit, self.currency_id)
+            notes.append(f"{quantity} × {price}")
         if used != period.whole.days:
             notes.append(
                 env._("%(used)s of %(days)s days", used=used, days=period.whole.days)

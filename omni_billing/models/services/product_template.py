@@ -10,12 +10,12 @@ class ProductTemplate(models.Model):
 
     billing_recurring_price = fields.Float(
         string="Recurring Price",
-        digits="Product Price",
+        min_display_digits="Product Price",
         help="What one costs in a period, in the currency of the sales price.",
     )
     billing_setup_price = fields.Float(
         string="Set-up Fee",
-        digits="Product Price",
+        min_display_digits="Product Price",
         help="Charged once, when the service starts.",
     )
     billing_interval = fields.Integer(string="Every", default=1)

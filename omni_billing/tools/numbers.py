@@ -1,0 +1,27 @@
+"""Write numbers out in full, as the language does."""
+
+from decimal import Decimal
+
+from odoo.tools import format_amount, formatLang
+
+
+def count_decimals(value):
+    """Return how many decimals a person would write: 3 of 0.125, 0 of 1e6."""
+    # What a person typed is the shortest number that the float stands for.
+    exponent = Decimal(str(value)).normalize().as_tuple().exponent
+    return max(0, -exponent)
+
+
+def format_number(env, value):
+    """Write a number with all its decimals, and no exponent: 1,234,567.5."""
+    return formatLang(env, value, digits=count_decimals(value))
+
+
+def format_price(env, price, currency):
+    """Write a price, which may have more decimals than the currency: $ 0.0375."""
+    if count_decimals(price) <= currency.decimal_places:
+        return format_amount(env, price, currency)
+    parts = [currency.symbol or currency.name, format_number(env, price)]
+    if currency.position == "after":
+        parts.reverse()
+    return "\N{NO-BREAK SPACE}".join(parts)
