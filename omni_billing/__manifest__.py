@@ -47,6 +47,7 @@
         "views/omni_billing_run_views.xml",
         "views/omni_billing_installment_views.xml",
         "views/account_move_views.xml",
+        "views/account_tax_views.xml",
         "views/omni_billing_mail_views.xml",
         "views/omni_billing_activity_log_views.xml",
         "views/account_payment_views.xml",

@@ -74,7 +74,7 @@ class TestTransactionAmounts(BillingCommon):
         self.env.invalidate_all()
         self.assertEqual(charge.tax_ids, self.tax_10)
         self.assertEqual(charge.amount_total, 110)
-        self.assertEqual(charge.commercial_partner_id, self.customer)
+        self.assertEqual(charge.commercial_partner_id, person)
         charge.partner_id = self.partner_a
         self.assertEqual(charge.amount_total, 110)
 
@@ -292,6 +292,22 @@ class TestTransactionRules(BillingCommon):
         self.assertEqual(charge.amount_total, 10.555)
         with self.assertRaisesRegex(ValidationError, "more decimals"):
             charge.retail_cost = 10.5555
+
+    def test_another_currency_keeps_the_amount_or_is_refused(self):
+        """F20: 10.55 dollars are no yen, by whatever door."""
+        yen = self.setup_other_currency("JPY", rounding=1.0)
+        charge, other = self._create_transaction(10.55), self._create_transaction(10)
+        with self.assertRaisesRegex(ValidationError, "JPY"):
+            charge.currency_id = yen
+        with self.assertRaisesRegex(ValidationError, "JPY"):
+            (charge + other).write({"currency_id": yen.id})
+        with self.assertRaisesRegex(ValidationError, "JPY"):
+            charge.write({"retail_cost": 8.5, "currency_id": yen.id})
+        with self.assertRaisesRegex(ValidationError, "JPY"):
+            charge.copy({"currency_id": yen.id})
+        charge.write({"retail_cost": 1055, "currency_id": yen.id})
+        other.currency_id = yen
+        self.assertEqual(self._bill().amount_total, 1065)
 
     def test_sum_of_floats_is_no_excess_of_decimals(self):
         self.assertEqual(self._create_transaction(0.1 + 0.2).amount_total, 0.3)

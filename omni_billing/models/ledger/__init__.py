@@ -9,4 +9,5 @@ from . import (
     omni_billing_transaction_guard,
     omni_billing_transaction_import,
     omni_billing_transaction_state,
+    res_partner,
 )

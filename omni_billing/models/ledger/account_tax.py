@@ -1,6 +1,8 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, format_list
+
+from ...tools.notice import notice, reload
 
 #: What changes the tax of an amount.
 AMOUNT_FIELDS = {
@@ -16,6 +18,49 @@ AMOUNT_FIELDS = {
 class AccountTax(models.Model):
     _inherit = "account.tax"
 
+    billing_in_force = fields.Char(
+        string="Still Charged",
+        compute="_compute_billing_in_force",
+        help="Where an archived tax is still charged.",
+    )
+
+    @api.depends("active")
+    def _compute_billing_in_force(self):
+        for tax in self:
+            uses = [] if tax.active else tax._billing_list_uses()
+            tax.billing_in_force = (
+                self.env._(
+                    "Archived, and still charged where it was entered: %(uses)s."
+                    " Replace it there.",
+                    uses=format_list(self.env, uses),
+                )
+                if uses
+                else False
+            )
+
+    def action_archive(self):
+        """Override of `base`: say where the tax stays in force."""
+        result = super().action_archive()
+        found = [tax.billing_in_force for tax in self if tax.billing_in_force]
+        if not found:
+            return result
+        return notice("\n".join(found), "warning", sticky=True, after=reload())
+
+    def _billing_list_uses(self):
+        """Return where the tax is going to be charged, in words. Hook.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        # sudo: who archives a tax need not see transactions; their number is told.
+        Transaction = self.env["omni.billing.transaction"].sudo()
+        count = Transaction.search_count(
+            [("state", "=", "unbilled"), ("tax_ids", "in", self.ids)]
+        )
+        if not count:
+            return []
+        return [self.env._("%(count)s unbilled transactions", count=count)]
+
     def write(self, vals):
         """Override of `account`: unbilled transactions follow a change of the rate, as
         their invoice will; what is billed does not.
@@ -24,9 +69,9 @@ class AccountTax(models.Model):
         if AMOUNT_FIELDS & vals.keys():
             # sudo: the amounts are the tax engine's, whoever changes the tax.
             Transaction = self.env["omni.billing.transaction"].sudo()
-            groups = Transaction.env["account.tax"].search(
-                [("children_tax_ids", "in", self.ids)]
-            )
+            # An archived one is in force where it is still carried.
+            Tax = Transaction.env["account.tax"].with_context(active_test=False)
+            groups = Tax.search([("children_tax_ids", "in", self.ids)])
             unbilled = Transaction.search(
                 [
                     ("state", "=", "unbilled"),
@@ -63,7 +108,7 @@ class AccountTax(models.Model):
             raise UserError(
                 self.env._(
                     "A transaction has this tax: “%(title)s” of %(customer)s. Archive"
-                    " the tax instead.",
+                    " the tax instead: it stays in force where it was entered.",
                     title=found.name,
                     customer=found.partner_id.display_name,
                 )

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ...tools.write_guard import trust
+
 
 class OmniBillingPriceMixin(models.AbstractModel):
     """What a customer is charged for something: currency and taxes."""
@@ -55,6 +57,8 @@ class OmniBillingPriceMixin(models.AbstractModel):
         precompute=True,
         check_company=True,
         domain="[('type_tax_use', '=', 'sale')]",
+        # An archived tax is not offered any more; who has it keeps it.
+        context={"active_test": False},
     )
     tax_included = fields.Boolean(string="Taxes Included")
 
@@ -81,7 +85,33 @@ class OmniBillingPriceMixin(models.AbstractModel):
                 positions[key] = record._get_fiscal_position()
             record.tax_ids = positions[key].map_tax(record._get_product_taxes())
 
+    # === ACTION METHODS === #
+
+    def action_follow_contact(self):
+        """Bill the company that the contact belongs to now, not the one of before.
+
+        :raise UserError: if one of these is billed or void.
+        """
+        self.check_access("write")
+        self._before_follow()
+        for record in self._find_left_behind():
+            trust(
+                record
+            ).commercial_partner_id = record.partner_id.commercial_partner_id
+        return True
+
     # === HELPERS === #
+
+    def _before_follow(self):
+        """Check that who is billed can still be another one, and note it. Hook."""
+
+    def _find_left_behind(self):
+        """Return what others are billed for than the company of the contact now."""
+        return self.filtered(
+            lambda record: (
+                record.commercial_partner_id != record.partner_id.commercial_partner_id
+            )
+        )
 
     def _keeps_taxes(self):
         """Whether the taxes stay, whatever becomes of the product. Hook."""

@@ -38,10 +38,12 @@ class OmniBillingTransaction(models.Model):
     )
     credit_type_id = fields.Many2one("omni.billing.credit.type", ondelete="restrict")
     commercial_partner_id = fields.Many2one(
-        related="partner_id.commercial_partner_id",
+        "res.partner",
         string="Main Customer",
+        compute="_compute_commercial_partner_id",
         store=True,
         precompute=True,
+        help="Who is billed: it stays, also if the contact goes to another company.",
     )
     date = fields.Date(
         string="Billing Date", required=True, default=fields.Date.context_today
@@ -229,6 +231,27 @@ class OmniBillingTransaction(models.Model):
     )
 
     # === COMPUTE METHODS === #
+
+    @api.depends("partner_id", "service_id")
+    def _compute_commercial_partner_id(self):
+        """Take who is billed when it is entered, and keep it (promise 4).
+
+        A contact may change its employer, or be merged with one of another company:
+        what was used before is not the new company's to see, or to pay.
+        """
+        for transaction in self:
+            # Of a service, who has it; of a payment or a credit, who was billed.
+            source = transaction.invoice_id or transaction.service_id
+            customer = source.commercial_partner_id
+            contact = transaction.partner_id
+            if not customer or not transaction._is_of(source):
+                customer = contact.commercial_partner_id
+            transaction.commercial_partner_id = customer
+
+    def _is_of(self, source):
+        """Whether an invoice or a service is of the same contact as this."""
+        self.ensure_one()
+        return self.partner_id in source.partner_id | source.commercial_partner_id
 
     @api.depends("product_id")
     def _compute_name(self):

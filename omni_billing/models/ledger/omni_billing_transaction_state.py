@@ -54,6 +54,23 @@ class OmniBillingTransaction(models.Model):
             "context": {"default_transaction_ids": self.ids},
         }
 
+    def _before_follow(self):
+        """Override: what is billed stays with whom it was billed to; and it is told."""
+        self._lock_unbilled()
+        for transaction in self._find_left_behind():
+            self.env["omni.billing.activity.log"]._log_transactions(
+                "transaction_edited",
+                transaction,
+                note=self.env._(
+                    "%(field)s: %(old)s → %(new)s",
+                    field=self._fields["commercial_partner_id"]._description_string(
+                        self.env
+                    ),
+                    old=transaction.commercial_partner_id.display_name,
+                    new=transaction.partner_id.commercial_partner_id.display_name,
+                ),
+            )
+
     # === BUSINESS METHODS === #
 
     @api.model

@@ -1,8 +1,10 @@
 from . import (
+    account_tax,
     omni_billing_service,
     omni_billing_service_change,
     omni_billing_service_charge,
     omni_billing_service_guard,
     omni_billing_service_preview,
     product_template,
+    res_partner,
 )

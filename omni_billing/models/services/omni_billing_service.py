@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.tools import float_round
 
 from ...const import PERIOD_UNITS, SERVICE_TIMINGS
 from ...tools.recurrence import (
@@ -34,7 +35,13 @@ class OmniBillingService(models.Model):
     active = fields.Boolean(default=True)
     company_id = fields.Many2one(index=True)
     commercial_partner_id = fields.Many2one(
-        related="partner_id.commercial_partner_id", store=True, index=True
+        "res.partner",
+        string="Main Customer",
+        compute="_compute_commercial_partner_id",
+        store=True,
+        precompute=True,
+        index=True,
+        help="Who is billed: it stays, also if the contact goes to another company.",
     )
     site_id = fields.Many2one(
         help="Where the service is used: an address of the customer."
@@ -48,14 +55,16 @@ class OmniBillingService(models.Model):
     )
 
     # === Price === #
-    quantity = fields.Float(default=1.0, required=True, digits="Product Unit")
+    quantity = fields.Float(
+        default=1.0, required=True, min_display_digits="Product Unit"
+    )
     price_unit = fields.Float(
         string="Price",
         compute="_compute_from_product",
         store=True,
         readonly=False,
         precompute=True,
-        digits="Product Price",
+        min_display_digits="Product Price",
         help="What one costs in a whole period.",
     )
     setup_price = fields.Float(
@@ -64,7 +73,7 @@ class OmniBillingService(models.Model):
         store=True,
         readonly=False,
         precompute=True,
-        digits="Product Price",
+        min_display_digits="Product Price",
         help="Charged once, on the day of the start.",
     )
     tax_included = fields.Boolean(
@@ -208,6 +217,12 @@ class OmniBillingService(models.Model):
 
     # === COMPUTE METHODS === #
 
+    @api.depends("partner_id")
+    def _compute_commercial_partner_id(self):
+        """Take who has it when that is entered, and keep it, as transactions do."""
+        for service in self:
+            service.commercial_partner_id = service.partner_id.commercial_partner_id
+
     @api.depends("product_id")
     def _compute_name(self):
         for service in self.filtered("product_id"):
@@ -233,12 +248,31 @@ class OmniBillingService(models.Model):
                 service[name] = service[name] or service._convert_price(default)
 
     def _convert_price(self, price):
-        company, currency = self.company_id, self.currency_id
-        source = self.product_id.currency_id
-        if not price or not source or source == currency:
+        """Return a price of the product for this customer, as on other sales.
+
+        In its currency, and without the taxes that are in the price where the fiscal
+        position takes them away.
+        """
+        product, company = self.product_id, self.company_id
+        if not price or not product:
             return price or 0.0
-        today = fields.Date.context_today(self)
-        return source._convert(price, currency, company, today)
+        currency = self.currency_id
+        converted = product.with_company(company)._get_tax_included_unit_price(
+            company,
+            currency,
+            fields.Date.context_today(self),
+            "sale",
+            product_price_unit=price,
+            product_currency=product.currency_id,
+            product_taxes=self._get_product_taxes(),
+            fiscal_position=self._get_fiscal_position(),
+        )
+        if currency != product.currency_id:
+            return currency.round(converted)
+        if converted != price:
+            precision = self.env["decimal.precision"].precision_get("Product Price")
+            return float_round(converted, precision_digits=precision)
+        return price
 
     @api.depends("partner_id")
     def _compute_tax_ids(self):

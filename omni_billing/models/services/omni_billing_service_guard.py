@@ -43,7 +43,11 @@ class OmniBillingService(models.Model):
     @api.model
     def _billing_get_state_fields(self):
         """Override: where a service stands with its charges."""
-        return super()._billing_get_state_fields() | {"is_setup_charged", "problem"}
+        return super()._billing_get_state_fields() | {
+            "commercial_partner_id",
+            "is_setup_charged",
+            "problem",
+        }
 
     def _billing_raise_state_fields(self, names):
         raise UserError(

@@ -1,0 +1,54 @@
+from odoo import models
+from odoo.tools import format_list, plaintext2html
+
+
+class ResPartner(models.Model):
+    """A contact that goes to another company: what it used before does not follow."""
+
+    _inherit = "res.partner"
+
+    def write(self, vals):
+        """Override of `base`: staff are told what stays with the company of before."""
+        result = super().write(vals)
+        if {"parent_id", "is_company"} & vals.keys():
+            self._billing_tell_left_behind()
+        return result
+
+    def _billing_tell_left_behind(self):
+        """Leave a to-do for each contact that others are billed for."""
+        # sudo: who edits contacts need not see what they are billed for.
+        contacts = self.sudo().search([("id", "child_of", self.ids)])
+        for contact, uses in contacts._billing_find_left_behind().items():
+            user = self.env.user
+            if not user._is_internal():
+                user = self.env.ref("base.user_admin")
+            contact.activity_schedule(
+                "mail.mail_activity_data_warning",
+                note=plaintext2html(
+                    self.env._(
+                        "%(contact)s belongs to %(customer)s now. %(uses)s stay with"
+                        " the customer of before, and are billed to it. To bill"
+                        " %(customer)s for them, select them in Billing and press Bill"
+                        " the Contact's Company.",
+                        contact=contact.display_name,
+                        customer=contact.commercial_partner_id.display_name,
+                        uses=format_list(self.env, uses),
+                    )
+                ),
+                user_id=user.id,
+            )
+
+    def _billing_find_left_behind(self):
+        """Return what of these contacts others are billed for, in words. Hook.
+
+        :rtype: dict[res.partner, list[str]]
+        """
+        transactions = self.env["omni.billing.transaction"].search(
+            [("state", "=", "unbilled"), ("partner_id", "in", self.ids)]
+        )
+        return {
+            contact: [self.env._("%(count)s unbilled transactions", count=len(left))]
+            for contact, left in transactions._find_left_behind()
+            .grouped("partner_id")
+            .items()
+        }
