@@ -1,6 +1,7 @@
 from . import (
     test_account_move,
     test_activity_log,
+    test_archived_tax,
     test_bulk,
     test_cancel_items,
     test_card_accounts,
@@ -16,6 +17,7 @@ from . import (
     test_card_requests,
     test_card_states,
     test_credit_first,
+    test_credited,
     test_database,
     test_dialog_once,
     test_dialogs,
@@ -34,6 +36,7 @@ from . import (
     test_invoice_pdf,
     test_mail,
     test_missing_sdk,
+    test_moved_contact,
     test_multi_company,
     test_names,
     test_neutralize,

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
@@ -67,17 +69,55 @@ class TestInvoice(BillingCommon):
             invoice.unlink()
         self.assertEqual(invoice.amount_total, 55)
 
-    def test_draft_made_from_a_copy_has_no_transactions(self):
-        """F182"""
-        charge = self._create_transaction(50)
-        copy = self._bill().copy()
-        self.assertFalse(copy.billing_transaction_ids)
-        self.assertFalse(copy.invoice_line_ids.billing_transaction_id)
-        copy.action_post()
-        self.assertEqual(copy.amount_total, 50)
-        copy.button_draft()
-        copy.unlink()
-        self.assertEqual(charge.state, "invoiced")
+    def test_a_copy_bills_nothing_twice(self):
+        """F168: neither of a void invoice, nor of one that may be void later."""
+        self._create_transaction(50)
+        invoice = self._bill()
+        for user in (self.env.user, self.env.ref("base.user_root")):
+            with self.assertRaisesRegex(UserError, "Duplicate"):
+                invoice.with_user(user).copy()
+        invoice.action_billing_void()
+        with self.assertRaisesRegex(UserError, "billed twice"):
+            invoice.copy()
+        with self.assertRaisesRegex(UserError, "billed twice"):
+            invoice.copy({"reversed_entry_id": False})
+        plain = self.init_invoice("out_invoice", self.customer, amounts=[5], post=True)
+        self.assertEqual(plain.copy().amount_total, 5)
+
+    def test_duplicate_of_a_void_invoice(self):
+        """F168, F182: void, edit, duplicate, bill: what was used is billed once."""
+        wrong, other = self._create_transaction(100), self._create_transaction(7)
+        invoice = self._bill(wrong, title="January")
+        invoice.action_billing_void()
+        wrong.retail_cost = 90
+        again = self._duplicate(invoice)
+        self.assertEqual(again.amount_total, 90)
+        self.assertEqual(again.billing_title, "January")
+        self.assertEqual(again.billing_transaction_ids, wrong)
+        self.assertEqual(other.state, "unbilled")
+        self.assertEqual(self._get_books_balance(), 90)
+        with self.assertRaisesRegex(UserError, "Nothing of"):
+            invoice.action_billing_duplicate()
+
+    def test_duplicate_of_another_invoice(self):
+        """F182: the same once more, today, with a ledger that knows of it."""
+        charge = self._create_transaction(
+            100, tax_ids=self.tax_10, date=self.today - timedelta(days=30)
+        )
+        invoice = self._bill(date_start=self.today - timedelta(days=60))
+        again = self._duplicate(invoice)
+        self.assertEqual(again.amount_total, 110)
+        self.assertNotEqual(again.name, invoice.name)
+        self.assertEqual(again.billing_transaction_ids.date, self.today)
+        self.assertEqual(charge.invoice_id, invoice)
+        self.assertEqual(self._get_books_balance(), self._get_ledger_balance())
+
+    def _duplicate(self, invoice):
+        """Press the button, and bill what the preview shows."""
+        action = invoice.action_billing_duplicate()
+        Wizard = self.env[action["res_model"]].with_context(**action["context"])
+        result = Wizard.create({}).action_generate()
+        return self.env["account.move"].browse(result["res_id"])
 
     def test_line_taken_out_of_a_draft_can_be_billed_again(self):
         """F34: leaves the invoice, stays in the balance."""

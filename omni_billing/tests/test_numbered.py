@@ -45,6 +45,7 @@ KEPT = {
         "billing_dispute",
         "billing_installment_ids",
         "billing_is_void",
+        "billing_released_ids",
         "billing_mail_ids",
         "billing_payment_reference",
         "billing_receipt_ids",

@@ -61,6 +61,7 @@ ASKS = {
     "account.move": {
         "action_billing_clear_pdf",
         "action_billing_download",
+        "action_billing_duplicate",
         "action_billing_email",
         "action_billing_pause_reminders",
         "action_billing_remind",
@@ -96,13 +97,18 @@ ASKS = {
     "omni.billing.run.line": {"action_charge_again", "action_give_up", "action_retry"},
     "omni.billing.service": {
         "action_adjust",
+        "action_follow_contact",
         "action_resume",
         "action_suspend",
         "action_write_due",
     },
     "omni.billing.stripe.event": {"action_process_again"},
     "omni.billing.template": {"action_clear_pdf", "action_send_test", "get_preview"},
-    "omni.billing.transaction": {"action_mark_free", "action_void"},
+    "omni.billing.transaction": {
+        "action_follow_contact",
+        "action_mark_free",
+        "action_void",
+    },
     "omni.billing.undo.wizard": {"action_undo"},
     "omni.billing.void.wizard": {"action_void"},
     "payment.token": {"action_billing_delete", "action_billing_set_default"},

@@ -144,6 +144,68 @@ class TestVoid(BillingCommon):
         self.assertEqual(invoice.reversal_move_ids.date, self.today)
         self.assertEqual(invoice.billing_state, "void")
 
+    def test_earlier_month_needs_a_credit_note(self):
+        """F167: what was earned in a month stays what it was told to be."""
+        before = self.today.replace(day=1) - timedelta(days=1)
+        for method in ("cancel", "credit_note"):
+            self.company.billing_void_method = method
+            self._create_transaction(45)
+            invoice = self._bill(invoice_date=before)
+            invoice.action_billing_void()
+            self.assertEqual(invoice.state, "posted")
+            self.assertEqual(invoice.reversal_move_ids.date, self.today)
+            self._bill().action_billing_void()
+        self.company.billing_void_method = "cancel"
+        invoice = self._bill(invoice_date=self.today.replace(day=1))
+        invoice.action_billing_void()
+        self.assertEqual(invoice.state, "cancel")
+
+    def test_way_to_void_follows_the_country(self):
+        """F167: where the law wants another document, by default."""
+        for code, method in (("FR", "credit_note"), ("US", "cancel"), ("CA", "cancel")):
+            country = self.env["res.country"].search([("code", "=", code)])
+            company = self.env["res.company"].create(
+                {"name": f"Seller {code}", "country_id": country.id}
+            )
+            self.assertEqual(company.billing_void_method, method, code)
+            company.billing_void_method = "cancel"
+            self.assertEqual(company.billing_void_method, "cancel")
+
+    def test_dialog_may_choose_the_credit_note_only(self):
+        """F167: and never cancels what may not be."""
+        for method, chosen, is_note in (
+            ("cancel", False, False),
+            ("cancel", True, True),
+            ("credit_note", False, True),
+        ):
+            with self.subTest(method=method, chosen=chosen):
+                self.company.billing_void_method = method
+                self._create_transaction(45)
+                invoice = self._bill()
+                wizard = self.env["omni.billing.void.wizard"].create(
+                    {"invoice_ids": invoice.ids, "by_credit_note": chosen}
+                )
+                self.assertEqual(wizard.note_count, int(method == "credit_note"))
+                self.assertEqual(wizard.cancel_count, int(method == "cancel"))
+                wizard.action_void()
+                self.assertEqual(bool(invoice.reversal_move_ids), is_note)
+                self.assertEqual(self._get_books_balance(), 0)
+
+    def test_bulk_keeps_the_rule(self):
+        before = self.today.replace(day=1) - timedelta(days=1)
+        self._create_transaction(45)
+        invoices = self._bill(invoice_date=before)
+        self._create_transaction(45)
+        invoices += self._bill()
+        wizard = self.env["omni.billing.void.wizard"].create(
+            {"invoice_ids": invoices.ids}
+        )
+        action = wizard.action_void()
+        bulk = self.env["omni.billing.bulk"].browse(action["params"]["bulkId"])
+        bulk.run_step(invoices.ids)
+        self.assertEqual(invoices.mapped("state"), ["posted", "cancel"])
+        self.assertEqual(set(invoices.mapped("billing_state")), {"void"})
+
     def test_credit_note_of_a_void_stays(self):
         """Neither Odoo's buttons nor unreconciling bring a void invoice back."""
         self.company.billing_void_method = "credit_note"

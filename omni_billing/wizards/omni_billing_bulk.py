@@ -35,6 +35,7 @@ class OmniBillingBulk(models.TransientModel):
     )
     done_ids = fields.Many2many("account.move", "omni_billing_bulk_done_rel")
     reason = fields.Char()
+    by_credit_note = fields.Boolean()
     mode = fields.Selection(
         lambda self: self.env["omni.billing.payment.ref"]._list_modes()
     )
@@ -160,7 +161,9 @@ class OmniBillingBulk(models.TransientModel):
         self.sudo().done_ids = [Command.link(invoice.id)]
 
     def _run_void(self, invoice):
-        invoice.action_billing_void(reason=self.reason)
+        invoice.action_billing_void(
+            reason=self.reason, by_credit_note=self.by_credit_note
+        )
 
     def _run_email(self, invoice):
         return self._run_mail(invoice, "invoice")

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 from .omni_billing_dialog_mixin import once
 
@@ -13,6 +13,20 @@ class OmniBillingVoidWizard(models.TransientModel):
     transaction_ids = fields.Many2many("omni.billing.transaction")
     invoice_ids = fields.Many2many("account.move", string="Invoices")
     reason = fields.Char()
+    by_credit_note = fields.Boolean(
+        help="Balance by a credit note of today what could still be cancelled.",
+    )
+    cancel_count = fields.Integer(compute="_compute_counts")
+    note_count = fields.Integer(compute="_compute_counts")
+
+    @api.depends("invoice_ids")
+    def _compute_counts(self):
+        """Count what can be cancelled, and what needs a credit note in any case."""
+        for wizard in self:
+            numbered = wizard.invoice_ids.filtered(lambda move: move.state == "posted")
+            notes = numbered.filtered(lambda move: move._billing_needs_credit_note())
+            wizard.note_count = len(notes)
+            wizard.cancel_count = len(numbered - notes)
 
     @once
     def action_void(self):
@@ -20,8 +34,13 @@ class OmniBillingVoidWizard(models.TransientModel):
             self.transaction_ids.action_void(reason=self.reason)
         if len(self.invoice_ids) > 1:
             return self.env["omni.billing.bulk"]._start(
-                "void", self.invoice_ids, reason=self.reason
+                "void",
+                self.invoice_ids,
+                reason=self.reason,
+                by_credit_note=self.by_credit_note,
             )
         if self.invoice_ids:
-            self.invoice_ids.action_billing_void(reason=self.reason)
+            self.invoice_ids.action_billing_void(
+                reason=self.reason, by_credit_note=self.by_credit_note
+            )
         return {"type": "ir.actions.act_window_close"}

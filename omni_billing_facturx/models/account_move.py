@@ -24,7 +24,10 @@ class AccountMove(models.Model):
         :raise UserError: if the invoice lacks what the format asks for.
         """
         document = super()._billing_prepare_document()
-        if self.state != "posted" or not self.company_id.billing_facturx:
+        if not self.company_id.billing_facturx or self.billing_state in (
+            "draft",
+            "void",
+        ):
             return document
         xml, faults = self.env["account.edi.xml.cii"]._export_invoice(self)
         if faults:

@@ -106,6 +106,8 @@ class AccountMove(models.Model):
         return [
             self | origin,
             self.line_ids,
+            # sudo: they have the taxes of the lines; who reads the page may not.
+            self.line_ids.sudo().billing_transaction_id,
             partners,
             partners.country_id,
             partners.state_id,
@@ -128,7 +130,7 @@ class AccountMove(models.Model):
         company = self.company_id
         # Of all lines in one query, where the tax engine would ask for some at a time.
         self.line_ids.fetch(["tax_ids"])
-        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
+        base_lines = self._billing_get_base_lines()
         # As in `tax_totals`, which would compute the taxes once more.
         totals = self.env["account.tax"]._get_tax_totals_summary(
             base_lines=base_lines,

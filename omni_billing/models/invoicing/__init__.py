@@ -1,5 +1,6 @@
 from . import (
     account_move,
+    account_move_booked,
     account_move_credit,
     account_move_guard,
     account_move_line,

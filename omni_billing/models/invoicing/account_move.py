@@ -185,6 +185,7 @@ class AccountMove(models.Model):
         """Override: where an invoice stands, and how it was paid."""
         return super()._billing_get_state_fields() | {
             "billing_is_void",
+            "billing_released_ids",
             "billing_state",
         }
 
@@ -336,7 +337,7 @@ class AccountMove(models.Model):
         With taxes rounded over the whole invoice, each line carries its share of the
         rounding, so that the lines add up to the totals to the cent (W14).
 
-        :param list base_lines: of `_get_rounded_base_and_tax_lines`, if they are known.
+        :param list base_lines: of `_billing_get_base_lines`, if they are known.
         :return: for each line ``record`` (`account.move.line`), ``date``, ``title``,
             ``description``, ``amount_untaxed``, ``tax_amount``, ``amount_total``,
             ``tax_percentage``; amounts as on the document, in its currency.
@@ -345,12 +346,15 @@ class AccountMove(models.Model):
         self.ensure_one()
         Transaction = self.env["omni.billing.transaction"]
         if base_lines is None:
-            base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
+            base_lines = self._billing_get_base_lines()
+        products = self._billing_get_product_lines(base_lines)
+        percentages = self._billing_find_percentages(products)
         lines = []
-        for base_line in base_lines:
+        for base_line in products:
             record = base_line["record"]
-            if base_line["special_type"] or record.display_type != "product":
-                continue
+            amounts = Transaction._read_base_line_amounts(base_line)
+            if record in percentages:
+                amounts["tax_percentage"] = percentages[record]
             title, _separator, description = (record.name or "").partition("\n")
             lines.append(
                 {
@@ -358,7 +362,7 @@ class AccountMove(models.Model):
                     "date": record.billing_date,
                     "title": title,
                     "description": description,
-                    **Transaction._read_base_line_amounts(base_line),
+                    **amounts,
                 }
             )
         return lines

@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 from odoo import Command, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_list
@@ -63,19 +65,21 @@ class AccountMove(models.Model):
         title = self._billing_translate(
             lambda env: env._("Cancellation on %(invoice)s", invoice=self.name)
         )
-        note = self._billing_reverse(title, reason)
-        canceled = self._billing_keep_items(note, transactions)
+        kept = [
+            base_line
+            for base_line in self._billing_get_product_lines(
+                self._billing_get_base_lines()
+            )
+            if base_line["record"].billing_transaction_id in transactions
+        ]
+        lines = self._billing_prepare_lines(kept)
         if not self.currency_id.is_zero(penalty):
             name = self._billing_translate(lambda env: env._("Cancellation fee"))
-            base_lines = self._billing_get_base_lines(transactions)
-            note.write(
-                {
-                    "invoice_line_ids": self._billing_prepare_part(
-                        base_lines, -penalty, name
-                    )
-                }
-            )
-        note._billing_enter_in_ledger(canceled)
+            lines += self._billing_prepare_part(kept, -penalty, name)
+        note = self._billing_reverse(lines, title, reason)
+        items = [base_line["record"].billing_transaction_id for base_line in kept]
+        note_lines = note.invoice_line_ids.sorted("id")
+        note._billing_enter_in_ledger(dict(zip(note_lines, items, strict=False)))
         note.action_post()
         self._message_log(
             body=self.env._(
@@ -134,128 +138,282 @@ class AccountMove(models.Model):
                 )
             )
 
-    def _billing_keep_items(self, note, transactions):
-        """Leave the lines of these items on a draft reversal, to the cent as invoiced.
-
-        :return: the transaction that each line of the credit note cancels.
-        :rtype: dict
-        """
-        # A reversal has the lines of its invoice, in their order.
-        copies = dict(
-            zip(
-                self.invoice_line_ids.sorted("id"),
-                note.invoice_line_ids.sorted("id"),
-                strict=True,
-            )
-        )
-        Tax = self.env["account.tax"]
-        base_lines = self._billing_get_base_lines(transactions)
-        # With taxes rounded over the whole invoice, these lines alone would come to
-        # other cents than they did there.
-        Tax._fix_base_lines_tax_details_on_manual_tax_amounts(
-            base_lines, self.company_id
-        )
-        kept = {
-            copies[base_line["record"]]: base_line["record"].billing_transaction_id
-            for base_line in base_lines
-        }
-        note.write(
-            {
-                "invoice_line_ids": [
-                    Command.delete(line.id)
-                    for line in note.invoice_line_ids
-                    if line not in kept
-                ]
-                + [
-                    Command.update(
-                        copies[base_line["record"]].id,
-                        {
-                            "extra_tax_data": Tax._export_base_line_extra_tax_data(
-                                base_line
-                            )
-                        },
-                    )
-                    for base_line in base_lines
-                ]
-            }
-        )
-        return kept
-
-    def _billing_get_base_lines(self, transactions):
-        """Return the base lines of these items, rounded as on the whole invoice."""
-        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
-        return [
-            base_line
-            for base_line in base_lines
-            if not base_line["special_type"]
-            and base_line["record"].billing_transaction_id in transactions
-        ]
-
     # === BUSINESS METHODS - CREDIT NOTE === #
 
     def _billing_create_refund_note(self, amount):
         """Return the posted credit note over an amount, taxes included.
 
-        A part of the invoice has its taxes in proportion, by Odoo's tax engine.
+        A part of the invoice has its taxes in proportion.
         """
         title = self._billing_translate(
             lambda env: env._("Refund of %(invoice)s", invoice=self.name)
         )
-        note = self._billing_reverse(title)
         if self.currency_id.compare_amounts(amount, self.amount_total):
-            note._billing_reduce_to(amount)
+            products = self._billing_get_product_lines(self._billing_get_base_lines())
+            lines = self._billing_prepare_part(products, amount, title)
+            note = self._billing_reverse(lines, title)
+        else:
+            note = self._billing_reverse_all(title)
         note._billing_enter_in_ledger()
         note.action_post()
         return note
 
-    def _billing_reverse(self, title, reason=None):
-        """Return a draft credit note over the whole invoice, of today."""
+    def _billing_reverse_all(self, title, reason=None, cancel=False, **values):
+        """Return a credit note over the whole invoice, to the cent as invoiced.
+
+        :param bool cancel: whether it is posted, and set against the invoice.
+        """
+        return self._billing_reverse(
+            self._billing_prepare_all_lines(),
+            title,
+            reason,
+            cancel=cancel,
+            invoice_cash_rounding_id=self.invoice_cash_rounding_id.id,
+            **values,
+        )
+
+    def _billing_reverse(self, lines, title, reason=None, cancel=False, **values):
+        """Return a credit note of today over these lines.
+
+        It has no terms of payment, whose discount for early payment is in the lines.
+
+        :param list lines: the values of each line.
+        :param bool cancel: whether it is posted, and set against the invoice.
+        """
         today = fields.Date.context_today(self)
         values = {
             "invoice_date": today,
             "date": today,
+            "invoice_date_due": today,
+            "invoice_payment_term_id": False,
+            "invoice_cash_rounding_id": False,
             "ref": f"{title}: {reason}" if reason else title,
             "billing_title": title,
+            "line_ids": [Command.create(line) for line in lines],
+            **values,
         }
         with trusting(self.env):
-            return self._reverse_moves([values], cancel=False)
+            return self._reverse_moves([values], cancel=cancel)
 
-    def _billing_reduce_to(self, amount):
-        """Make a draft credit note come to an amount, taxes included."""
-        self.ensure_one()
-        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
-        commands = [Command.delete(line.id) for line in self.invoice_line_ids]
-        commands += self._billing_prepare_part(base_lines, amount, self.billing_title)
-        self.write({"invoice_line_ids": commands})
+    def _billing_prepare_reversal(self, values):
+        """Return what a credit note is made of, whoever makes it.
+
+        It goes to whom the invoice was billed to, wherever the contact works today.
+
+        :param dict values: of the credit note, as far as they were given.
+        """
+        prepared = dict(values)
+        if "line_ids" not in values:
+            lines = self._billing_prepare_all_lines()
+            prepared["line_ids"] = [Command.create(line) for line in lines]
+            prepared["invoice_payment_term_id"] = False
+        # Odoo brings its amount up to date; the account is that of the invoice.
+        terms = self.line_ids.filtered(lambda line: line.display_type == "payment_term")
+        prepared["line_ids"] = prepared["line_ids"] + [
+            Command.create(_copy_line(line, {"move_id"})) for line in terms[:1]
+        ]
+        if self.commercial_partner_id != self.partner_id.commercial_partner_id:
+            prepared["partner_id"] = self.commercial_partner_id.id
+        return prepared
+
+    def _billing_prepare_all_lines(self):
+        """Return the values of the lines that credit the whole invoice."""
+        base_lines = self._billing_get_product_lines(self._billing_get_base_lines())
+        products = {base_line["record"]: base_line for base_line in base_lines}
+        lines = []
+        for line in self.invoice_line_ids.sorted(lambda line: (line.sequence, line.id)):
+            if line in products:
+                lines += self._billing_prepare_lines([products[line]])
+            else:
+                # A note, or the title of a section.
+                lines.append(_copy_line(line))
+        # What the goods cost, where Odoo's stock counts it: turned around, or left out,
+        # by Odoo.
+        costs = self.line_ids.filtered(lambda line: line.display_type == "cogs")
+        return lines + [_copy_line(line, {"move_id"}) for line in costs]
+
+    def _billing_prepare_lines(self, base_lines):
+        """Return the values of lines that credit others, to the cent as invoiced.
+
+        The taxes of today would come to something else: they may have been edited, and
+        with taxes rounded over the whole invoice a line alone has other cents.
+
+        :param list base_lines: of `_billing_get_base_lines`.
+        """
+        values = []
+        for base_line in base_lines:
+            details, line = base_line["tax_details"], base_line["record"]
+            copied = _copy_line(line)
+            if details["taxes_data"]:
+                price = line.price_unit
+                copied["extra_tax_data"] = self._billing_fix_taxes(
+                    base_line, price, line.quantity, line.discount
+                )
+            else:
+                copied |= {
+                    "price_unit": details["total_excluded_currency"],
+                    "quantity": 1.0,
+                    "discount": 0.0,
+                }
+            values.append(copied)
+        return values
+
+    def _billing_fix_taxes(self, base_line, price, quantity=1.0, discount=0.0):
+        """Return what has Odoo's tax engine come to these amounts, at any rate.
+
+        In the currency of the company they are of the rate of today, as the credit
+        note is.
+        """
+        details, company = base_line["tax_details"], self.company_id
+        rate = self._billing_get_rate_of_today()
+
+        def convert(booked, amount):
+            if rate == base_line["rate"]:
+                return booked
+            return company.currency_id.round(amount / rate)
+
+        return {
+            "currency_id": self.currency_id.id,
+            "price_unit": price,
+            "quantity": quantity,
+            "discount": discount,
+            "rate": rate,
+            "manual_total_excluded_currency": details["total_excluded_currency"],
+            "manual_total_excluded": convert(
+                details["total_excluded"], details["total_excluded_currency"]
+            ),
+            # A reverse charge has two entries of one tax that cancel out.
+            "manual_tax_amounts": {
+                str(tax_data["tax"].id): {
+                    f"{kind}_amount{suffix}": tax_data[f"{kind}_amount_currency"]
+                    if suffix
+                    else convert(
+                        tax_data[f"{kind}_amount"], tax_data[f"{kind}_amount_currency"]
+                    )
+                    for kind in ("base", "tax")
+                    for suffix in ("_currency", "")
+                }
+                for tax_data in details["taxes_data"]
+                if not tax_data["is_reverse_charge"]
+            },
+        }
+
+    def _billing_get_rate_of_today(self):
+        company, currency = self.company_id, self.currency_id
+        return currency._get_conversion_rate(
+            company.currency_id, currency, company, fields.Date.context_today(self)
+        )
+
+    # === BUSINESS METHODS - PART === #
 
     def _billing_prepare_part(self, base_lines, amount, name):
-        """Return the commands of lines over a part of others, taxes in proportion.
+        """Return the values of lines over a part of others, taxes in proportion.
 
-        :param list base_lines: those that the part is of, rounded.
+        There is a line for each kind of taxes. They come to the amount exactly; each
+        tax is within a cent of its share.
+
+        :param list base_lines: of `_billing_get_base_lines`; it is a part of these.
         :param float amount: what the lines come to, with taxes; may be negative.
         """
-        Tax = self.env["account.tax"]
-        part_lines = Tax._prepare_down_payment_lines(
-            base_lines=base_lines,
-            company=self.company_id,
-            amount_type="fixed",
-            amount=amount,
-            computation_key=f"billing_refund,{self.id}",
-        )
-        account = self.invoice_line_ids.account_id[:1]
-        return [
-            Command.create(
-                {
-                    "name": name,
-                    "quantity": line["quantity"],
-                    "price_unit": line["price_unit"],
-                    "tax_ids": [Command.set(line["tax_ids"].ids)],
-                    "account_id": (line["account_id"] or account).id,
-                    "extra_tax_data": Tax._export_base_line_extra_tax_data(line),
-                }
-            )
-            for line in part_lines
+        groups = self._billing_group_by_taxes(base_lines)
+        cells = [
+            cell for group in groups for cell in group["tax_details"]["taxes_data"]
         ]
+        whole = sum(group["tax_details"]["total_excluded_currency"] for group in groups)
+        whole += sum(cell["tax_amount_currency"] for cell in cells)
+        share = amount / whole if whole else 0.0
+        for column in _group_by_tax(cells).values():
+            self._billing_take_share(column, "tax_amount_currency", share)
+            self._billing_take_share(column, "base_amount_currency", share)
+        taxes = sum(cell["tax_amount_currency"] for cell in cells)
+        self._billing_take_share(
+            [group["tax_details"] for group in groups],
+            "total_excluded_currency",
+            share,
+            self.currency_id.round(amount - taxes),
+        )
+        return [
+            self._billing_prepare_part_line(group, name)
+            for group in groups
+            if not self._billing_is_nothing(group)
+        ]
+
+    def _billing_group_by_taxes(self, base_lines):
+        """Add up the base lines that have the same taxes and account."""
+        groups = {}
+        for base_line in base_lines:
+            details = base_line["tax_details"]
+            key = base_line["tax_ids"], base_line["account_id"]
+            taxes = [_get_key(tax_data) for tax_data in details["taxes_data"]]
+            group = groups.setdefault(
+                (*key, *taxes), {**base_line, "tax_details": None}
+            )
+            if group["tax_details"] is None:
+                group["tax_details"] = {
+                    "total_excluded_currency": details["total_excluded_currency"],
+                    "taxes_data": [dict(cell) for cell in details["taxes_data"]],
+                }
+                continue
+            of_group = group["tax_details"]
+            of_group["total_excluded_currency"] += details["total_excluded_currency"]
+            for cell, other in zip(
+                of_group["taxes_data"], details["taxes_data"], strict=True
+            ):
+                for field in ("tax_amount_currency", "base_amount_currency"):
+                    cell[field] += other[field]
+        return list(groups.values())
+
+    def _billing_take_share(self, cells, field, share, target=None):
+        """Have cells come to their share, or to a target, each nearly to its own."""
+        currency = self.currency_id
+        whole = sum(cell[field] for cell in cells)
+        target = currency.round(whole * share) if target is None else target
+        parts = [currency.round(cell[field] * share) for cell in cells]
+        deltas = self.env["account.tax"]._distribute_delta_amount_smoothly(
+            currency.decimal_places,
+            target - sum(parts),
+            [{"factor": cell[field]} for cell in cells],
+        )
+        for cell, part, delta in zip(cells, parts, deltas, strict=True):
+            cell[field] = currency.round(part + delta)
+
+    def _billing_is_nothing(self, group):
+        details, currency = group["tax_details"], self.currency_id
+        return currency.is_zero(details["total_excluded_currency"]) and all(
+            currency.is_zero(cell["tax_amount_currency"])
+            for cell in details["taxes_data"]
+        )
+
+    def _billing_prepare_part_line(self, group, name):
+        details = group["tax_details"]
+        rate = self._billing_get_rate_of_today()
+        company_currency = self.company_id.currency_id
+        # At the rate of today; see `_billing_fix_taxes`.
+        group["rate"] = rate
+        for amounts, names in (
+            (details, ("total_excluded",)),
+            *((cell, ("tax_amount", "base_amount")) for cell in details["taxes_data"]),
+        ):
+            for field in names:
+                amounts[field] = company_currency.round(
+                    amounts[f"{field}_currency"] / rate
+                )
+        price = details["total_excluded_currency"] + sum(
+            cell["tax_amount_currency"]
+            for cell in details["taxes_data"]
+            if cell["price_include"]
+        )
+        price = self.currency_id.round(price)
+        return {
+            "name": name,
+            "quantity": 1.0,
+            "price_unit": price,
+            "tax_ids": [Command.set(group["tax_ids"].ids)],
+            "account_id": group["account_id"].id,
+            "extra_tax_data": self._billing_fix_taxes(group, price)
+            if details["taxes_data"]
+            else False,
+        }
 
     def _billing_enter_in_ledger(self, canceled=None):
         """Write the ledger entries of a draft credit note, one for each line (F25).
@@ -268,6 +426,7 @@ class AccountMove(models.Model):
             "omni_billing.credit_type_correction", raise_if_not_found=False
         ) or self.env["omni.billing.credit.type"].search([], limit=1)
         entries = trust(self.env["omni.billing.transaction"])
+        percentages = {}
         for line in self._billing_get_lines():
             record, amount = line["record"], line["amount_total"]
             if self.currency_id.is_zero(amount):
@@ -298,4 +457,32 @@ class AccountMove(models.Model):
             )
             trust(record).billing_transaction_id = entry
             entries += entry
+            percentages[entry] = (
+                origin.tax_percentage if origin else line["tax_percentage"]
+            )
         entries._set_invoiced(self)
+        for entry, percentage in percentages.items():
+            if entry.tax_percentage != percentage:
+                # Of then, whatever the tax is today.
+                trust(entry).tax_percentage = percentage
+
+
+#: What Odoo computes of a line, or says where it belongs.
+_NOT_COPIED = frozenset({"amount_currency", "balance", "credit", "debit", "move_id"})
+
+
+def _copy_line(line, left_out=_NOT_COPIED):
+    """Return the values of a copy of an invoice line, on another invoice."""
+    [values] = line.with_context(include_business_fields=True).copy_data()
+    return {name: value for name, value in values.items() if name not in left_out}
+
+
+def _get_key(tax_data):
+    return tax_data["tax"].id, tax_data["is_reverse_charge"]
+
+
+def _group_by_tax(cells):
+    columns = defaultdict(list)
+    for cell in cells:
+        columns[_get_key(cell)].append(cell)
+    return columns

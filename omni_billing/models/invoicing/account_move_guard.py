@@ -5,7 +5,7 @@ from odoo.models import MAGIC_COLUMNS
 from odoo.tools import SQL
 
 from ...const import BILLING_MOVE_TYPES
-from ...tools.write_guard import trusting
+from ...tools.write_guard import is_trusted, trusting
 
 #: Who defines the fields that are judged here. What other addons keep on an invoice,
 #: as the state of an e-invoice, is theirs.
@@ -155,6 +155,30 @@ class AccountMove(models.Model):
         return self.currency_id.compare_amounts(amount, left) >= 0
 
     # === CRUD METHODS === #
+
+    def copy(self, default=None):
+        """Override of `account`: what is on an invoice is not billed again by a copy.
+
+        A copy has no transactions: those of a void invoice are unbilled again, and
+        would be billed once more; those of another one may be, later. Credit notes are
+        copies, too, also those of Odoo's own dialog.
+
+        :raise UserError: if it is no credit note; the message says what to do.
+        """
+        default = dict(default or {})
+        for move in self:
+            is_note = default.get("reversed_entry_id") == move.id
+            if not is_note and not is_trusted(self.env) and move._billing_is_ours():
+                raise UserError(
+                    self.env._(
+                        "%(invoice)s cannot be copied here, because its items would be"
+                        " billed twice. Open it in Billing and press Duplicate.",
+                        invoice=move.display_name,
+                    )
+                )
+            if is_note and ("line_ids" in default or move._billing_is_ours()):
+                default = move._billing_prepare_reversal(default)
+        return super().copy(default)
 
     def _billing_leave_computed(self, vals):
         """Return the values of a new move without those that come of what is done.

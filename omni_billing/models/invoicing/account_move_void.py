@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import Command, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ...const import BILLING_MOVE_TYPES
@@ -10,6 +10,18 @@ class AccountMove(models.Model):
     """Voiding: the transactions of an invoice can be billed again (F159-F168)."""
 
     _inherit = "account.move"
+
+    billing_released_ids = fields.Many2many(
+        "omni.billing.transaction",
+        "omni_billing_released_rel",
+        "move_id",
+        "transaction_id",
+        string="Released Transactions",
+        readonly=True,
+        copy=False,
+        groups="omni_billing.omni_billing_group_user",
+        help="What was on the invoice before it was void.",
+    )
 
     # === COMPUTE METHODS === #
 
@@ -29,14 +41,15 @@ class AccountMove(models.Model):
 
     # === ACTION METHODS === #
 
-    def action_billing_void(self, reason=None):
+    def action_billing_void(self, reason=None, by_credit_note=False):
         """Void unpaid invoices: their transactions can be billed again (F159-F168).
 
         The numbered invoice stays, its number is never used again. Where it cannot be
-        cancelled any more (inalterable journal, closed period) or the company wants
-        so, a credit note of today balances it.
+        cancelled any more (inalterable journal, closed period, earlier month) or the
+        company wants so, a credit note of today balances it.
 
         :param str reason: why, shown in the customer's file.
+        :param bool by_credit_note: balance it, also where it could be cancelled.
         :raise UserError: if one is paid, partly paid, void already, or just being paid.
         """
         check_text(self.env, reason)
@@ -52,7 +65,8 @@ class AccountMove(models.Model):
             move._billing_before_void()
             transactions = move.billing_transaction_ids
             voided = move.with_context(billing_void_reason=reason)
-            if move._billing_needs_credit_note():
+            is_note = by_credit_note and move.state == "posted"
+            if is_note or move._billing_needs_credit_note():
                 voided._billing_void_by_credit_note(reason)
             else:
                 with trusting(self.env):
@@ -65,6 +79,37 @@ class AccountMove(models.Model):
                 )
             )
         return True
+
+    def action_billing_duplicate(self):
+        """Bill the items of an invoice once more, under a new number (F168, F182).
+
+        Those of a void invoice are unbilled again, and are billed as they are; of
+        another one, copies of today are made.
+
+        :return: the action that opens the preview, with nothing else in it.
+        :raise UserError: if nothing of the invoice can be billed.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        self.env["omni.billing.transaction"].check_access("create")
+        if self.billing_is_void:
+            items = self.billing_released_ids.filtered(
+                lambda transaction: transaction.state == "unbilled"
+            )
+        else:
+            today = fields.Date.context_today(self)
+            items = self.billing_transaction_ids.copy({"date": today})
+        prefix = self._billing_translate(lambda env: env._("Void: %(title)s", title=""))
+        title = (self.billing_title or "").removeprefix(prefix)
+        if not items:
+            raise UserError(
+                self.env._(
+                    "Nothing of %(invoice)s is unbilled. Look for its items in the"
+                    " transactions of the customer.",
+                    invoice=self.display_name,
+                )
+            )
+        return items._open_proforma_of_these(title)
 
     def action_billing_open_void(self):
         return {
@@ -118,7 +163,11 @@ class AccountMove(models.Model):
         if not is_trusted(self.env):
             ours.filtered(lambda move: move.state == "posted").button_draft()
         with trusting(self.env):
-            result = super().button_cancel()
+            # On the way it is a draft, whose taxes Odoo would compute as of today.
+            frozen = ours.with_context(skip_invoice_sync=True)
+            result = super(AccountMove, frozen).button_cancel() if ours else None
+            if others := self - ours:
+                result = super(AccountMove, others).button_cancel()
         ours._billing_set_void()
         return result
 
@@ -181,8 +230,11 @@ class AccountMove(models.Model):
         self.ensure_one()
         if self.state == "draft":
             return False
+        today = fields.Date.context_today(self)
         return bool(
             self.company_id.billing_void_method == "credit_note"
+            # What was earned in a month stays what it was told to be.
+            or self.date < today.replace(day=1)
             or self.inalterable_hash
             or self.journal_id.restrict_mode_hash_table
             or self.need_cancel_request
@@ -193,22 +245,16 @@ class AccountMove(models.Model):
         self.ensure_one()
         today = fields.Date.context_today(self)
         self.company_id._billing_check_open(today, self.journal_id)
-        values = {
-            "invoice_date": today,
-            "date": today,
-            "ref": self.env._(
-                "Void of %(invoice)s: %(reason)s",
-                invoice=self.name,
-                reason=reason or self.env._("no reason given"),
-            ),
-            "billing_title": self._billing_translate(
-                lambda env: env._("Void of %(invoice)s", invoice=self.name)
-            ),
-            "billing_date_start": self.billing_date_start,
-            "billing_date_end": self.billing_date_end,
-        }
-        with trusting(self.env):
-            self._reverse_moves([values], cancel=True)
+        title = self._billing_translate(
+            lambda env: env._("Void of %(invoice)s", invoice=self.name)
+        )
+        self._billing_reverse_all(
+            title,
+            reason or self.env._("no reason given"),
+            cancel=True,
+            billing_date_start=self.billing_date_start,
+            billing_date_end=self.billing_date_end,
+        )
         self._billing_set_void()
 
     def _billing_set_void(self):
@@ -217,11 +263,14 @@ class AccountMove(models.Model):
                 "invoice_voided", move, note=self.env.context.get("billing_void_reason")
             )
             # sudo: whoever may cancel the invoice frees its transactions.
-            move.sudo().billing_transaction_ids._release()
+            released = move.sudo().billing_transaction_ids
+            released._release()
             title = move.billing_title or move.name or ""
-            trust(move).write(
+            # sudo: what was released is for staff of billing to see.
+            trust(move).sudo().write(
                 {
                     "billing_is_void": True,
+                    "billing_released_ids": [Command.set(released.ids)],
                     "billing_title": move._billing_translate(
                         lambda env, title=title: env._("Void: %(title)s", title=title)
                     ),

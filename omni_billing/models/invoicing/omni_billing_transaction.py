@@ -427,6 +427,23 @@ class OmniBillingTransaction(models.Model):
         """Open the wizard for the customer of the transactions at hand."""
         return self.partner_id[:1].action_billing_proforma()
 
+    def _open_proforma_of_these(self, title=None):
+        """Open the wizard on these transactions; the others are taken out."""
+        partner = self.partner_id[:1].commercial_partner_id
+        others = self.search(self._get_billable_domain(self.company_id, partner)) - self
+        action = partner.action_billing_proforma()
+        dates = self.mapped("date")
+        action["context"] |= {
+            "default_company_id": self.company_id.id,
+            "default_currency_id": self.currency_id.id,
+            "default_date_start": min(dates),
+            "default_date_end": max(dates),
+            "default_excluded_ids": others.ids,
+        }
+        if title:
+            action["context"]["default_title"] = title
+        return action
+
     def action_open_invoice(self):
         self.ensure_one()
         return self.invoice_id.action_billing_open_detail()

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
@@ -22,9 +22,26 @@ class ResCompany(models.Model):
         [("cancel", "Cancel the invoice"), ("credit_note", "Balance by a credit note")],
         string="Voiding an Invoice",
         required=True,
-        default="cancel",
-        help="Inalterable journals and closed periods always need a credit note.",
+        compute="_compute_billing_void_method",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="Follows the country. Inalterable journals, closed periods and earlier"
+        " months always need a credit note.",
     )
+
+    @api.depends("partner_id.country_id")
+    def _compute_billing_void_method(self):
+        """Choose what the country wants: in the European Union, a credit note (F168).
+
+        A numbered invoice is corrected there by another document (directive
+        2006/112/EC, article 219).
+        """
+        union = self.env.ref("base.europe", raise_if_not_found=False)
+        for company in self:
+            country = company.partner_id.country_id
+            is_member = bool(union and country and country in union.country_ids)
+            company.billing_void_method = "credit_note" if is_member else "cancel"
 
     # === Unpaid invoices === #
 
