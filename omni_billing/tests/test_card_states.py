@@ -234,6 +234,8 @@ class TestSavedBankAccount(CardCommon):
 
         self.assertEqual(tell("payment_method.updated", 1), "done")
         self.assertEqual(account.billing_exp_year, 0)
+        # Nothing that a card has was written on it. sudo: an administrator's.
+        self.assertFalse(account.sudo().billing_fingerprint)
         self.assertFalse(account.billing_is_card)
         self.gateway.detached.append("pm_3000")
         self.assertEqual(tell("payment_method.detached", 2), "done")
