@@ -4,14 +4,25 @@ import pytest
 
 from tests.attacks.people import refused, tried_by
 
+#: With a file: without one Odoo makes no invoice, and answers none.
 MESSAGE = """\
 From: Somebody <somebody@example.org>
 To: nobody@omni.example.com
 Subject: Hello
 Message-Id: <{id}@example.org>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=part
+
+--part
 Content-Type: text/plain
 
 Hello
+--part
+Content-Type: text/plain
+Content-Disposition: attachment; filename=hello.txt
+
+Hello
+--part--
 """
 
 
