@@ -88,9 +88,10 @@ class TestCaptures(DoorsCommon):
         self._check_refunded()
 
     def test_refund_in_the_dashboard_before_the_capture_is_booked(self):
-        self._capture()
+        capture = self._capture()
         self.gateway.add_foreign_refund(self.intent, 1000)
         self._tell("charge.refunded", id="ch", payment_intent=self.intent)
+        self.assertTrue(capture.payment_id)
         self._resolve()
         self.assertEqual(self.invoice.billing_state, "paid")
         self._check_refunded()

@@ -29,6 +29,7 @@ class TestRefundBeforeItsCharge(DoorsCommon):
         self.assertEqual(attempt.state, "done")
         self.assertFalse(attempt.payment_id)
         self._refund(amount=4500)
+        self.assertTrue(attempt.payment_id)
         self._resolve()
         self.assertEqual(invoice.billing_state, "refunded")
         self.assertFalse(invoice.billing_attempt_id)
@@ -69,8 +70,10 @@ class TestRefundBeforeItsCharge(DoorsCommon):
             .sudo()
             .search([("provider_id", "=", self.provider.id), ("state", "=", "done")])
         )
-        for attempt in attempts.sorted("id", reverse=True):
-            attempt._post_process()
+        refund, charge = attempts.sorted("id", reverse=True)
+        refund._post_process()
+        self.assertTrue(charge.payment_id)
+        charge._post_process()
         self.assertEqual(self._get_books_balance(), 0)
         self._check_books()
 

@@ -335,10 +335,11 @@ class TestNumbered(CardCommon):
     def test_no_line_is_added(self):
         """Neither a note, nor two amounts that come to nothing."""
         values = {"move_id": self.invoice.id}
+        note = {"display_type": "line_note", "name": "Free of charge"}
         account = self.invoice.invoice_line_ids.account_id.id
         other = self.init_invoice("out_invoice", self.customer, amounts=[5])
         for vals_list in (
-            [{**values, "display_type": "line_note", "name": "Free of charge"}],
+            [{**values, **note}],
             [
                 {**values, "name": "X", "balance": amount, "account_id": account}
                 for amount in (5, -5)
@@ -346,13 +347,10 @@ class TestNumbered(CardCommon):
         ):
             with self.subTest(vals_list=vals_list), self._refused():
                 self._create(self.staff, "account.move.line", vals_list)
-        with self._refused():
-            self._call(
-                self.staff,
-                other.invoice_line_ids,
-                "write",
-                {"move_id": self.invoice.id},
-            )
+        self._create(self.staff, "account.move.line", [{"move_id": other.id, **note}])
+        for line in other.invoice_line_ids:
+            with self.subTest(line.display_type), self._refused():
+                self._call(self.staff, line, "write", values)
 
     def test_no_other_record_takes_the_invoice_over(self):
         """A payment or a line of a statement brings its entry along."""
@@ -657,7 +655,9 @@ class TestNumbered(CardCommon):
 
     def _check_database(self, statement, ids):
         with (
-            self.assertRaises(psycopg2.errors.RestrictViolation),
+            self.assertRaisesRegex(
+                psycopg2.errors.RestrictViolation, "numbered and stays"
+            ),
             mute_logger("odoo.sql_db"),
             self.env.cr.savepoint(),
         ):
@@ -678,6 +678,11 @@ class TestNumbered(CardCommon):
         plain.invoice_line_ids.price_unit = 6
         plain.action_post()
         self._pay(plain)
+        wizard = self.env["account.resequence.wizard"].with_context(
+            active_model="account.move", active_ids=plain.ids
+        )
+        wizard.create({"first_name": "INV/2001/00001"}).resequence()
+        self.env.flush_all()
         plain.button_draft()
         plain.with_context(force_delete=True).unlink()
         self.assertFalse(plain.exists())
