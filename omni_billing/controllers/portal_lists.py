@@ -187,7 +187,9 @@ class BillingPortalLists(BillingPortal):
                 "label": request.env._("Overdue"),
                 "domain": unpaid
                 & Domain("move_type", "=", "out_invoice")
-                & Domain("invoice_date_due", "<", today),
+                & request.env["account.move"]._billing_get_due_domain(
+                    today - timedelta(days=1)
+                ),
             },
             "paid": {
                 "label": request.env._("Paid"),

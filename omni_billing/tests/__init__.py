@@ -63,5 +63,6 @@ from . import (
     test_stats,
     test_undo_payment,
     test_void,
+    test_void_credit_note,
     test_write_guard,
 )

@@ -191,6 +191,36 @@ class TestProformaGenerate(BillingCommon):
             ],
         )
 
+    def test_terms_of_the_customer_propose_the_due_date(self):
+        """F45: today, unless the customer has terms, or somebody says otherwise."""
+        term = self.env.ref("account.account_payment_term_30days")
+        self._create_transaction(45)
+        self.assertEqual(self._open_proforma().date_due, self.today)
+        self.customer.property_payment_term_id = term
+        wizard = self._open_proforma()
+        self.assertEqual(wizard.date_due, self.today + timedelta(days=30))
+        invoice = self._bill()
+        self.assertEqual(invoice.invoice_date_due, self.today + timedelta(days=30))
+        self.assertEqual(invoice.invoice_payment_term_id, term)
+        self._create_transaction(45)
+        due = self.today + timedelta(days=7)
+        invoice = self._bill(date_due=due)
+        self.assertEqual(invoice.invoice_date_due, due)
+        self.assertFalse(invoice.invoice_payment_term_id)
+
+    def test_from_a_contact_it_goes_to_the_customer(self):
+        """Lines of the parent are not billed to the address of a child."""
+        contact = self.env["res.partner"].create(
+            {"name": "Depot", "parent_id": self.customer.id, "type": "other"}
+        )
+        self._create_transaction(45)
+        self.assertEqual(self._bill(partner_id=contact.id).partner_id, self.customer)
+        address = self.env["res.partner"].create(
+            {"name": "Books", "parent_id": self.customer.id, "type": "invoice"}
+        )
+        self._create_transaction(45)
+        self.assertEqual(self._bill(partner_id=contact.id).partner_id, address)
+
     def test_lines_link_back_to_transactions(self):
         """F37: an item of the catalogue, a free one, and a negative one."""
         charge = self._create_transaction(

@@ -236,6 +236,18 @@ class TestRun(RunCommon):
         self.assertEqual(run.line_ids.partner_id, self.customer)
         self.assertEqual(seen, [run.line_ids.invoice_id])
 
+    def test_run_without_a_start_says_since_when(self):
+        """The period is that of the lines, not the last day alone."""
+        self._create_transaction(10, date="2025-01-05")
+        self._create_transaction(10, date="2025-03-07")
+        self._create_transaction(7, date="2025-03-31", partner_id=self.others[0].id)
+        run = self._do(date_end="2025-03-31")
+        old, new = run.line_ids.sorted("partner_id").invoice_id.sorted("id")
+        self.assertEqual(old.billing_date_start, date(2025, 1, 5))
+        self.assertEqual(old.billing_period, "01/05/2025 - 03/31/2025")
+        self.assertEqual(old.billing_title, "Invoice for 01/05/2025 - 03/31/2025")
+        self.assertEqual(new.billing_title, "Invoice of 03/31/2025")
+
     def test_wrong_values_are_refused(self):
         for values, message in (
             ({"date_start": "2025-02-01", "date_end": "2025-01-31"}, "cannot end"),

@@ -49,6 +49,22 @@ class TestOperations(BillingCommon):
         self.assertEqual(self.customer.billing_credit_amount, 0)
         self.assertEqual(note.payment_state, "paid")
 
+    def test_refund_of_the_credit_that_is_meant(self):
+        """F176: not of the oldest one."""
+        old, meant = self._have_credit(30), self._have_credit(20)
+        wizard = self.env["omni.billing.refund.wizard"].create(
+            {"partner_id": self.customer.id}
+        )
+        self.assertEqual(wizard.credit_ids, old + meant)
+        self.assertEqual(wizard.credit_available, 50)
+        wizard.credit_id = meant
+        self.assertEqual((wizard.credit_available, wizard.amount), (20, 20))
+        with self.assertRaisesRegex(UserError, "more than the credit on file"):
+            self._refund(credit_id=meant.id, amount=21)
+        wizard.action_refund()
+        self.assertEqual((old.amount_residual, meant.amount_residual), (30, 0))
+        self.assertEqual(self._get_books_balance(), -30)
+
     def test_refund_is_never_more_than_the_credit(self):
         """F177"""
         self._have_credit(30)

@@ -4,6 +4,7 @@ from unittest.mock import patch
 import psycopg2
 
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
@@ -440,6 +441,66 @@ class TestLateFee(ReminderCommon):
         fees.filtered(lambda fee: fee.state == "unbilled").unlink()
         self._charge()
         self.assertEqual(self._get_fees().mapped("state"), ["void"])
+
+    def test_fee_goes_with_the_invoice_that_is_void(self):
+        self.company.write({"billing_late_fee": "fixed", "billing_late_fee_amount": 9})
+        invoice, other = self._bill_due(5), self._bill_due(5)
+        self._charge()
+        self._charge(later=40)
+        fees = self.env["omni.billing.late.fee"].search([])
+        first = fees.filtered(lambda fee: fee.move_id == invoice).transaction_id
+        first = first.sorted("date")
+        second = fees.filtered(lambda fee: fee.move_id == other).transaction_id
+        billed = self._bill(first[0], date_due=self.today)
+        invoice.action_billing_void(reason="Wrong")
+        self.assertEqual(first.mapped("state"), ["invoiced", "void"])
+        self.assertIn(invoice.name, first[1].void_reason)
+        self.assertEqual(set(second.mapped("state")), {"unbilled"})
+        [told] = billed.activity_ids
+        self.assertIn(invoice.name, told.note)
+
+    def _bill_in_parts(self, cost=100):
+        """Bill half of it due now, and half in 60 days."""
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "In parts",
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": 50, "nb_days": 0}
+                    ),
+                    Command.create(
+                        {"value": "percent", "value_amount": 50, "nb_days": 60}
+                    ),
+                ],
+            }
+        )
+        self.customer.property_payment_term_id = term
+        return self._bill_one(cost, date_start="2020-01-01")
+
+    def test_first_part_that_is_late_has_a_fee(self):
+        """A percentage of what is late, and not of what is due later."""
+        self.company.write(
+            {"billing_late_fee": "percent", "billing_late_fee_percent": 10}
+        )
+        invoice = self._bill_in_parts()
+        self._charge()
+        self.assertFalse(self._get_fees())
+        self._charge(later=5)
+        self.assertEqual(self._get_fees().mapped("amount_total"), [5])
+        self._pay(invoice, mode="cash", amount=50)
+        self._charge(later=40)
+        self.assertEqual(len(self._get_fees()), 1)
+
+    def test_first_part_that_is_late_is_reminded_of(self):
+        invoice = self._bill_in_parts()
+        self._remind(later=7)
+        self.assertEqual(self._read_levels(invoice)[self.first], "sent")
+        with freeze_time(self.today + timedelta(days=7)):
+            self.assertTrue(invoice._billing_is_overdue())
+        paid = self._bill_in_parts()
+        self._pay(paid, mode="cash", amount=50)
+        self._remind(later=7)
+        self.assertNotIn(self.first, self._read_levels(paid))
 
     def test_paused_disputed_and_paid_have_no_fee(self):
         self.company.write({"billing_late_fee": "fixed", "billing_late_fee_amount": 9})

@@ -40,7 +40,13 @@ class OmniBillingProformaWizard(models.TransientModel):
         ),
     )
     date_end = fields.Date(string="End Date", default=fields.Date.context_today)
-    date_due = fields.Date(string="Due Date", default=fields.Date.context_today)
+    date_due = fields.Date(
+        string="Due Date",
+        compute="_compute_date_due",
+        store=True,
+        readonly=False,
+        precompute=True,
+    )
     invoice_date = fields.Date(
         required=True,
         default=fields.Date.context_today,
@@ -102,6 +108,14 @@ class OmniBillingProformaWizard(models.TransientModel):
             is_typed = wizard.title and wizard.title != wizard.proposed_title
             wizard.title = wizard.title if is_typed else proposed
             wizard.proposed_title = proposed
+
+    @api.depends("partner_id", "company_id", "invoice_date")
+    def _compute_date_due(self):
+        """Propose today, or what the terms of the customer say (F45)."""
+        for wizard in self:
+            wizard.date_due = wizard.partner_id._billing_get_due_date(
+                wizard.company_id, wizard.invoice_date
+            ) or fields.Date.context_today(wizard)
 
     @api.depends("partner_id", "company_id")
     def _compute_currency_id(self):
@@ -195,11 +209,19 @@ class OmniBillingProformaWizard(models.TransientModel):
             date_end=self.date_end,
             date_due=self.date_due,
             invoice_date=self.invoice_date,
+            payment_term=self._get_payment_term(),
             template=self.template_id,
         )
         return invoice.action_billing_open_detail()
 
     # === HELPERS === #
+
+    def _get_payment_term(self):
+        """Return the customer's terms, as long as nobody chose another due date."""
+        where = self.company_id, self.invoice_date
+        if self.date_due == self.partner_id._billing_get_due_date(*where):
+            return self.partner_id._billing_get_payment_term(self.company_id)
+        return None
 
     def _propose_title(self):
         self.ensure_one()

@@ -25,6 +25,12 @@ class OmniBillingRefundWizard(models.TransientModel):
         required=True,
         default=lambda self: self.env.company.currency_id,
     )
+    credit_ids = fields.Many2many("account.move", compute="_compute_credit_ids")
+    credit_id = fields.Many2one(
+        "account.move",
+        domain="[('id', 'in', credit_ids)]",
+        help="The credit note, or payment, that goes back. Empty: the oldest first.",
+    )
     credit_available = fields.Monetary(
         string="Credit on File", compute="_compute_credit_available"
     )
@@ -38,10 +44,17 @@ class OmniBillingRefundWizard(models.TransientModel):
     )
 
     @api.depends("partner_id", "company_id", "currency_id")
+    def _compute_credit_ids(self):
+        for wizard in self:
+            wizard.credit_ids = wizard.partner_id._billing_find_credit_moves(
+                wizard.company_id, wizard.currency_id
+            )
+
+    @api.depends("partner_id", "company_id", "currency_id", "credit_id")
     def _compute_credit_available(self):
         for wizard in self:
             wizard.credit_available = wizard.partner_id._billing_get_credit(
-                wizard.company_id, wizard.currency_id
+                wizard.company_id, wizard.currency_id, wizard.credit_id._origin
             )
 
     @api.depends("credit_available")
@@ -53,7 +66,7 @@ class OmniBillingRefundWizard(models.TransientModel):
 
     @once
     def action_refund(self):
-        """Pay out, and set the payment against the oldest credits.
+        """Pay out, and set the payment against the chosen credit, or the oldest ones.
 
         :raise UserError: if the amount is not within the credit on file (F177).
         """
@@ -64,6 +77,7 @@ class OmniBillingRefundWizard(models.TransientModel):
             self.currency_id,
             date=self.date,
             reference=self.reference,
+            credit=self.credit_id,
         )
         message = self.env._(
             "%(amount)s given back to %(customer)s.",

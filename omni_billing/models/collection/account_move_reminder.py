@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 
@@ -91,8 +93,9 @@ class AccountMove(models.Model):
         moves = self.filtered_domain(
             self._billing_get_remindable_domain(self.env.company)
         )
-        owed = moves._billing_get_amounts_owed()
-        reached = moves.filtered(lambda move: owed.get(move.id))
+        today = fields.Date.context_today(self)
+        late = moves._billing_get_amounts_late(today - timedelta(days=level.days))
+        reached = moves.filtered(lambda move: late.get(move.id))
         past = reached.filtered(
             lambda move: any(r.days >= level.days for r in move.billing_reminder_ids)
         )
@@ -147,6 +150,6 @@ class AccountMove(models.Model):
         )
 
     def _billing_is_overdue(self):
-        """Whether the due date is over."""
+        """Whether the due date is over, of one part at least."""
         self.ensure_one()
-        return self.invoice_date_due < fields.Date.context_today(self)
+        return self._billing_get_due_since() < fields.Date.context_today(self)

@@ -3,7 +3,6 @@ from datetime import timedelta
 from dateutil.relativedelta import relativedelta
 
 from odoo import Command, api, fields, models
-from odoo.fields import Domain
 from odoo.tools import split_every
 
 from ...tools.database import commit_progress
@@ -60,18 +59,24 @@ class OmniBillingLateFee(models.Model):
 
     @api.model
     def _get_late_domain(self, company):
-        today = fields.Date.context_today(self)
-        last = today - timedelta(days=company.billing_late_fee_grace + 1)
-        return self.env["account.move"]._billing_get_remindable_domain(
+        Move = self.env["account.move"]
+        last = self._get_last_day(company)
+        return Move._billing_get_remindable_domain(
             company
-        ) & Domain("invoice_date_due", "<=", last)
+        ) & Move._billing_get_due_domain(last)
+
+    @api.model
+    def _get_last_day(self, company):
+        """Return until when something was due that has a fee today."""
+        today = fields.Date.context_today(self)
+        return today - timedelta(days=company.billing_late_fee_grace + 1)
 
     @api.model
     def _charge(self, moves, company):
         """Charge the month that each invoice is in, unless that was done."""
         moves.invalidate_recordset()
         moves = moves.filtered_domain(self._get_late_domain(company))
-        owed = moves._billing_get_amounts_owed()
+        owed = moves._billing_get_amounts_late(self._get_last_day(company))
         known = {
             (fee.move_id, fee.month)
             for fee in self.search([("move_id", "in", moves.ids)])
@@ -100,7 +105,7 @@ class OmniBillingLateFee(models.Model):
     @api.model
     def _get_month(self, move, company):
         """Return how many whole months an invoice has been late."""
-        start = move.invoice_date_due + timedelta(
+        start = move._billing_get_due_since() + timedelta(
             days=company.billing_late_fee_grace + 1
         )
         late = relativedelta(fields.Date.context_today(self), start)

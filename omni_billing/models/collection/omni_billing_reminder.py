@@ -134,6 +134,8 @@ class OmniBillingReminder(models.Model):
         today = fields.Date.context_today(self)
         return (
             self.env["account.move"]._billing_get_remindable_domain(company)
-            & Domain("invoice_date_due", "<=", today - timedelta(days=level.days))
+            & self.env["account.move"]._billing_get_due_domain(
+                today - timedelta(days=level.days)
+            )
             & Domain("billing_reminder_ids", "not any", [("level_id", "=", level.id)])
         )

@@ -178,7 +178,8 @@ class AccountMove(models.Model):
 
     def _billing_balances_a_void(self):
         self.ensure_one()
-        return self.move_type == "out_refund" and self.reversed_entry_id.billing_is_void
+        # A void credit note is balanced by an invoice.
+        return self.reversed_entry_id.billing_is_void
 
     # === BUSINESS METHODS === #
 

@@ -149,7 +149,9 @@ class OmniBillingTransaction(models.Model):
         return {
             **computed.header,
             "journal_id": journal.id,
-            "partner_id": partner.address_get(["invoice"])["invoice"],
+            "partner_id": self._get_addressee(partner).address_get(["invoice"])[
+                "invoice"
+            ],
             "fiscal_position_id": position.id,
             **(
                 {"invoice_payment_term_id": payment_term.id}
@@ -172,6 +174,10 @@ class OmniBillingTransaction(models.Model):
                 )
             ],
         }
+
+    def _get_addressee(self, partner):
+        """Return whose invoice address it is: a contact's for its own charges alone."""
+        return partner if self.partner_id <= partner else partner.commercial_partner_id
 
     def _prepare_invoice_line_values(self, sign, journal, position):
         """Return the values of one invoice line for each transaction. Hook.

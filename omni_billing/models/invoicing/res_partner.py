@@ -37,6 +37,17 @@ class ResPartner(models.Model):
 
     # === HELPERS === #
 
+    def _billing_get_payment_term(self, company):
+        """Return the `account.payment.term` of the customer in a company, if any."""
+        customer = self.commercial_partner_id.with_company(company)
+        return customer.property_payment_term_id
+
+    def _billing_get_due_date(self, company, invoice_date):
+        """Return until when all is due by the terms of the customer, if it has any."""
+        term = self._billing_get_payment_term(company)
+        days = [line._get_due_date(invoice_date) for line in term.line_ids]
+        return max(days, default=None)
+
     def _billing_propose_title(self, start, end):
         """Write a title of an invoice in the customer's language: it is printed there.
 

@@ -286,7 +286,7 @@ class AccountMove(models.Model):
             "customer_name": self.commercial_partner_id.name or "",
             "invoice_number": self.name or "",
             "invoice_date": format_date(self.env, self.invoice_date),
-            "due_date": format_date(self.env, self.invoice_date_due),
+            "due_date": format_date(self.env, self._billing_get_due_since()),
             "total_amount": format_amount(
                 self.env, self.amount_total, self.currency_id
             ),

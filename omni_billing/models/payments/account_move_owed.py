@@ -40,6 +40,43 @@ class AccountMove(models.Model):
             for move in unpaid
         }
 
+    def _billing_get_amounts_late(self, day):
+        """Return what is owed of unpaid invoices that was due by a day.
+
+        With terms in parts that is less than what is owed: a first part may be late.
+        Credit goes to what is due first.
+
+        :return: as `_billing_get_amounts_owed`.
+        """
+        owed = self._billing_get_amounts_owed()
+        late = {}
+        for move in self:
+            if move.id not in owed:
+                continue
+            later = move._billing_find_open_parts().filtered(
+                lambda line: line.date_maturity and line.date_maturity > day
+            )
+            rest = sum(later.mapped("amount_residual_currency"))
+            late[move.id] = move.currency_id.round(max(0.0, owed[move.id] - rest))
+        return late
+
+    def _billing_get_due_since(self):
+        """Return since when, or from when, the oldest part that is open is due."""
+        self.ensure_one()
+        days = self._billing_find_open_parts().mapped("date_maturity")
+        return min(filter(None, days), default=self.invoice_date_due)
+
+    @api.model
+    def _billing_get_due_domain(self, day):
+        """Return the invoices of which a part was due by a day, and is open still."""
+        return Domain("invoice_date_due", "<=", day) | Domain(
+            "line_ids",
+            "any!",
+            Domain("account_type", "=", "asset_receivable")
+            & Domain("reconciled", "=", False)
+            & Domain("date_maturity", "<=", day),
+        )
+
     def _billing_spend_credit(self):
         """Set credit on file against what is owed, before a card is charged for it.
 
@@ -63,6 +100,12 @@ class AccountMove(models.Model):
         return self.currency_id.round(before - sum(invoices.mapped("amount_residual")))
 
     # === HELPERS === #
+
+    def _billing_find_open_parts(self):
+        """Return the receivable lines of which something is owed."""
+        # sudo: as in `_billing_get_amounts_owed`.
+        lines = self.sudo()._billing_get_receivable_lines()
+        return lines.filtered(lambda line: not line.reconciled)
 
     def _billing_find_credited(self):
         """Return the invoices that take credit before or with these, of one customer.

@@ -120,17 +120,18 @@ class AccountPartialReconcile(models.Model):
         if is_trusted(self.env):
             return
         for partial in self:
-            invoice = partial.debit_move_id.move_id
-            note = partial.credit_move_id.move_id
-            if invoice.billing_is_void and note.reversed_entry_id == invoice:
-                raise UserError(
-                    self.env._(
-                        "%(invoice)s is void: %(note)s balances it, and they stay"
-                        " reconciled.",
-                        invoice=invoice.display_name,
-                        note=note.display_name,
+            debit = partial.debit_move_id.move_id
+            credit = partial.credit_move_id.move_id
+            for void, other in ((debit, credit), (credit, debit)):
+                if void.billing_is_void and other.reversed_entry_id == void:
+                    raise UserError(
+                        self.env._(
+                            "%(invoice)s is void: %(note)s balances it, and they stay"
+                            " reconciled.",
+                            invoice=void.display_name,
+                            note=other.display_name,
+                        )
                     )
-                )
 
     def _billing_create_receipts(self):
         values = [

@@ -34,7 +34,7 @@ class ResPartner(models.Model):
         return dict(used)
 
     def _billing_pay_back(
-        self, mode, amount, company, currency, date=None, reference=None
+        self, mode, amount, company, currency, date=None, reference=None, credit=None
     ):
         """Record that credit on file was given back by hand: the oldest first (F176).
 
@@ -44,15 +44,17 @@ class ResPartner(models.Model):
         :param currency: the `res.currency` of the credit.
         :param date: the day it was given back; today if none is given.
         :param str reference: the number of the receipt or transfer.
+        :param credit: the `account.move` whose credit it is; the oldest ones if none
+            is given.
         :return: the `account.payment`, posted and reconciled.
         :raise UserError: if the amount is not within the credit on file (F177), the
             period is closed, or there is no journal.
         """
         self.ensure_one()
         # Somebody else may use the same credit.
-        on_file = self._billing_find_credit(company, currency)
+        on_file = self._billing_find_credit(company, currency, moves=credit)
         on_file.move_id._billing_lock()
-        self._billing_check_credit(amount, company, currency)
+        self._billing_check_credit(amount, company, currency, credit)
         Payment = self.env["account.payment"].with_company(company)
         payment = Payment._billing_record(
             Payment._billing_prepare_values(
@@ -70,14 +72,14 @@ class ResPartner(models.Model):
             )
         )
         money = payment.move_id._billing_get_receivable_lines()
-        for credit in on_file:
+        for line in on_file:
             if not money.reconciled:
-                (credit + money).reconcile()
+                (line + money).reconcile()
         return payment
 
-    def _billing_check_credit(self, amount, company, currency):
+    def _billing_check_credit(self, amount, company, currency, moves=None):
         """Check that so much credit is on file; see `_billing_pay_back`."""
-        credit = self._billing_get_credit(company, currency)
+        credit = self._billing_get_credit(company, currency, moves)
         if currency.compare_amounts(amount, 0) <= 0:
             raise UserError(self.env._("Enter the amount that is given back."))
         if currency.compare_amounts(amount, credit) > 0:
@@ -102,9 +104,9 @@ class ResPartner(models.Model):
             & Domain("billing_state", "in", UNPAID_STATES)
         )
 
-    def _billing_get_credit(self, company, currency):
+    def _billing_get_credit(self, company, currency, moves=None):
         """Return how much credit is on file; its parameters: `_billing_find_credit`."""
-        lines = self._billing_find_credit(company, currency)
+        lines = self._billing_find_credit(company, currency, moves=moves)
         return -sum(lines.mapped("amount_residual_currency"))
 
     def _billing_get_spare_credit(self, company, currency, due=None):
@@ -124,7 +126,14 @@ class ResPartner(models.Model):
         Move._billing_take_credit(credit, older)
         return credit[company, self, currency, account]
 
-    def _billing_find_credit(self, company, currency, accounts=None):
+    def _billing_find_credit_moves(self, company, currency):
+        """Return what there is credit of: credit notes and payments, oldest first."""
+        accounts = self.env["account.account"].search(
+            [("account_type", "=", "asset_receivable")]
+        )
+        return self._billing_find_credit(company, currency, accounts).move_id
+
+    def _billing_find_credit(self, company, currency, accounts=None, moves=None):
         """Return the open credits of the customer, the oldest first.
 
         :param company: `res.company`.
@@ -132,6 +141,8 @@ class ResPartner(models.Model):
         :param accounts: the `account.account` of the invoices that are paid. If none is
             given, the receivable account of the customer, or, with no credit there,
             that of the oldest credit: a payment is booked on one.
+        :param moves: the `account.move` whose credit it is to be, whatever account;
+            any if none is given.
         :return: `account.move.line`; none without a customer.
         """
         Line = self.env["account.move.line"]
@@ -149,7 +160,9 @@ class ResPartner(models.Model):
             ),
             order="date, id",
         )
-        if accounts is None:
+        if moves:
+            found = found.filtered(lambda line: line.move_id in moves)
+        if accounts is None and not moves:
             chosen = own & found.account_id or found[:1].account_id
             found = found.filtered(lambda line: line.account_id == chosen)
         return found

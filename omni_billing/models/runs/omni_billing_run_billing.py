@@ -291,7 +291,11 @@ class OmniBillingRun(models.Model):
             return
         moves = self.env["omni.billing.transaction"]._create_invoices(
             [
-                (transactions, line.partner_id, self._prepare_options(line))
+                (
+                    transactions,
+                    line.partner_id,
+                    self._add_period(self._prepare_options(line), line, transactions),
+                )
                 for line, transactions in wanted
             ]
         )
@@ -318,6 +322,22 @@ class OmniBillingRun(models.Model):
             return options | {"payment_term": term}
         is_fixed = self.due_policy == "date"
         return options | {"date_due": self.date_due if is_fixed else self.invoice_date}
+
+    def _add_period(self, options, line, transactions):
+        """Return the options with the period that an open run found.
+
+        Without a start it begins with the oldest of the transactions: the invoice says
+        so, and not that it is all of the last day.
+        """
+        if options.get("date_start") or not options.get("date_end"):
+            return options
+        start = min(transactions.mapped("date"))
+        period = {"date_start": start}
+        if not self.title and start < options["date_end"]:
+            period["title"] = line.partner_id._billing_propose_title(
+                start, options["date_end"]
+            )
+        return options | period
 
     def _post_process(self, moves):
         """Do more with the posted invoices, in the same database transaction. Hook."""
