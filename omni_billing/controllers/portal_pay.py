@@ -211,7 +211,8 @@ class BillingPortalPay(BillingPortal):
     def _process_transaction(self, partner_id, currency_id, invoice_ids, *args, **kw):
         """Override of `account_payment`: what is known of the invoices comes first.
 
-        It may commit, and is asked before there is a payment that would stay.
+        It may commit, and is asked before there is a payment that would stay. Credit on
+        file is used before, as each page says: more than it leaves is not charged.
         """
         # sudo: the page has checked who pays.
         moves_sudo = request.env["account.move"].sudo().browse(invoice_ids)
@@ -219,6 +220,8 @@ class BillingPortalPay(BillingPortal):
         request.env["omni.billing.limit"]._take("payment", moves_sudo)
         moves_sudo._billing_check_guest(request.env.user)
         moves_sudo._billing_settle_attempts()
+        for group in moves_sudo._billing_group_together():
+            group._billing_spend_credit()
         return super()._process_transaction(
             partner_id, currency_id, invoice_ids, *args, **kw
         )
@@ -238,6 +241,20 @@ class BillingPortalPay(BillingPortal):
         if request.env.user._is_public():
             mapping = values["show_tokenize_input_mapping"]
             values["show_tokenize_input_mapping"] = dict.fromkeys(mapping, False)
+        return values
+
+    def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
+        """Override of `account_payment`: what is owed of them, less credit on file."""
+        values = super()._overdue_invoices_get_page_view_values(
+            overdue_invoices, **kwargs
+        )
+        if "payment" in values:
+            owed = sum(
+                # sudo: whoever sees the invoices may know what is owed.
+                move.sudo()._billing_get_amount_owed()
+                for move in overdue_invoices
+            )
+            values["payment"]["amount"] = values["amount"] = owed
         return values
 
     @http.route()

@@ -162,6 +162,35 @@ class TestSavedCardsByAnyPage(PagesCommon):
         self.assertTrue(self._pay_with_card(path, self.card, **values))
         self.assertFalse(self.api.calls)
 
+    def test_credit_is_used_on_odoo_s_own_pages(self):
+        """W15: what they ask for is what credit leaves, and no more is charged."""
+        invoice = self._bill_one(45)
+        self._bill(self._create_credit(20))
+        self.assertIn("25.00", self.url_open(f"/my/invoices/{invoice.id}").text)
+        values = invoice._get_invoice_next_payment_values()
+        self.assertEqual((values["amount_due"], values["next_amount_to_pay"]), (25, 25))
+        path = f"/invoice/transaction/{invoice.id}"
+        before = self._count_payments()
+        message = self._pay_with_card(path, self.card, access_token=None)
+        self.assertIn("at most the", message)
+        self.assertEqual(self._count_payments(), before)
+        self.assertFalse(
+            self._pay_with_card(path, self.card, access_token=None, amount=25)
+        )
+        self.assertEqual(self.gateway.taken, 2500)
+        self.env.invalidate_all()
+        self.assertEqual(invoice.billing_state, "paid")
+        covered = self._bill_one(10)
+        self._bill(self._create_credit(10))
+        self.assertFalse(covered._has_to_be_paid())
+
+    def test_overdue_invoices_ask_for_what_credit_leaves(self):
+        self.portal.partner_id = self.customer
+        self.env.registry.clear_cache()
+        trust(self._bill_one(45)).invoice_date_due = "2020-01-01"
+        self._bill(self._create_credit(20))
+        self.assertIn("25.00", self.url_open("/my/invoices/overdue").text)
+
     def test_plain_user_charges_no_customer_s_card(self):
         new_test_user(self.env, login="plain-test", groups="base.group_user")
         invoice = self._bill_one(45)

@@ -35,8 +35,12 @@ class AccountMove(models.Model):
         return self.currency_id.round(max(0.0, left))
 
     def _has_to_be_paid(self):
-        """Override of `account_payment`: not what was paid a moment ago."""
-        return super()._has_to_be_paid() and bool(self._billing_get_chargeable_amount())
+        """Override of `account_payment`: not what was paid, or what credit covers."""
+        return (
+            super()._has_to_be_paid()
+            and bool(self._billing_get_chargeable_amount())
+            and not self.currency_id.is_zero(self._billing_get_amount_owed())
+        )
 
     def _billing_check_chargeable(self, attempt):
         """Check a payment that begins on Odoo's own form, page or dialog.

@@ -99,6 +99,23 @@ class AccountMove(models.Model):
         credited._billing_reconcile_oldest_first(credited._billing_find_credit())
         return self.currency_id.round(before - sum(invoices.mapped("amount_residual")))
 
+    # === OVERRIDES OF ACCOUNT === #
+
+    def _get_invoice_next_payment_values(self, custom_amount=None):
+        """Override of `account`: Odoo's own pages ask for what credit leaves, too.
+
+        Not where a discount for early payment is offered: Odoo takes it off all that
+        is owed, or not at all.
+        """
+        values = super()._get_invoice_next_payment_values(custom_amount=custom_amount)
+        if not values or values["installment_state"] == "epd":
+            return values
+        owed = self._billing_get_amount_owed()
+        if self.currency_id.compare_amounts(owed, self.amount_residual) < 0:
+            values["amount_due"] = owed
+            values["next_amount_to_pay"] = min(values["next_amount_to_pay"], owed)
+        return values
+
     # === HELPERS === #
 
     def _billing_find_open_parts(self):
@@ -112,6 +129,8 @@ class AccountMove(models.Model):
 
         Those that are due after them can wait.
         """
+        if not self:
+            return self
         taking = self.browse().union(*self._billing_share_credit())
         account = self._billing_get_receivable_lines().account_id
         alike = taking.filtered(
