@@ -104,3 +104,20 @@ class TestFormerNames(BillingCommon):
         self.assertFalse(column_exists(cr, "ir_act_report_xml", "pdf_engine"))
         self.env.invalidate_all()
         self.assertEqual(report.billing_pdf_engine, "weasyprint")
+
+    def test_upgrade_retires_credit_types_that_name_money(self):
+        """F13: credits keep theirs, and no new one takes it."""
+        kind = self.env["omni.billing.credit.type"].create({"name": "Cash payment"})
+        self.env["ir.model.data"].create(
+            {
+                "module": "omni_billing",
+                "name": "credit_type_cash",
+                "model": kind._name,
+                "res_id": kind.id,
+            }
+        )
+        path = SCRIPTS / "19.0.1.4.0" / "post-credit-types.py"
+        script = load_script(str(path), "credit_types")
+        for _again in range(2):
+            script.migrate(self.env.cr, "19.0.1.3.0")
+        self.assertFalse(kind.active)

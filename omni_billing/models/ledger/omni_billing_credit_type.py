@@ -2,7 +2,10 @@ from odoo import fields, models
 
 
 class OmniBillingCreditType(models.Model):
-    """Why a credit was given: goodwill, correction, cash received… (F13)."""
+    """Why a credit was given: goodwill, correction, discount… (F13).
+
+    Whatever it is called, a credit lowers income. Money is a payment.
+    """
 
     _name = "omni.billing.credit.type"
     _description = "Billing Credit Type"

@@ -36,7 +36,12 @@ class OmniBillingTransaction(models.Model):
         required=True,
         default="charge",
     )
-    credit_type_id = fields.Many2one("omni.billing.credit.type", ondelete="restrict")
+    credit_type_id = fields.Many2one(
+        "omni.billing.credit.type",
+        ondelete="restrict",
+        help="Why it is given. A credit lowers what is billed, and income with it; money"
+        " that was received is recorded as a payment.",
+    )
     commercial_partner_id = fields.Many2one(
         "res.partner",
         string="Main Customer",
