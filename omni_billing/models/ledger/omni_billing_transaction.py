@@ -39,8 +39,8 @@ class OmniBillingTransaction(models.Model):
     credit_type_id = fields.Many2one(
         "omni.billing.credit.type",
         ondelete="restrict",
-        help="Why it is given. A credit lowers what is billed, and income with it; money"
-        " that was received is recorded as a payment.",
+        help="Why it is given. A credit lowers what is billed, and income with it;"
+        " money that was received is recorded as a payment.",
     )
     commercial_partner_id = fields.Many2one(
         "res.partner",
