@@ -1,11 +1,13 @@
 from dataclasses import replace
+from unittest.mock import patch
 
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.hooks import _tell_of_lost_charges
 
 from .doors_common import DoorsCommon
-
+from .fake_api import FakeApi
 
 @tagged("post_install", "-at_install")
 class TestRefundBeforeItsCharge(DoorsCommon):
@@ -234,3 +236,100 @@ class TestDisputes(DoorsCommon):
         self.assertEqual(event.state, "done")
         self.assertEqual(invoice.billing_state, "paid")
         self.assertIn("fraudulent", self._get_todos(invoice))
+
+
+@tagged("post_install", "-at_install")
+class TestAnotherDatabase(DoorsCommon):
+    """What another system on the account has is its own, by whatever name."""
+
+    def setUp(self):
+        super().setUp()
+        self.invoice = self._bill_amounts(45)
+
+    def _take_elsewhere(self, reference, amount=99000, customer="cus_other"):
+        """Have the other system charge a card, for an invoice of the same number."""
+        self.gateway.begin("pi_other", "succeeded", amount, reference)
+        self.gateway.charges["pi_other"] = replace(
+            self.gateway.charges["pi_other"], customer=customer
+        )
+        # What the books here have to have is what is ours.
+        self.addCleanup(self.gateway.charges.pop, "pi_other")
+
+    def _check_untouched(self, event):
+        self.assertEqual(event.state, "unknown")
+        self.assertEqual(self.invoice.billing_state, "paid")
+        self.assertFalse(self.invoice.reversal_move_ids)
+        self.assertFalse(self.invoice.billing_dispute)
+        self.assertFalse(self.invoice.activity_ids)
+
+    def test_its_refunds_and_disputes_are_not_ours(self):
+        attempt = self.invoice._billing_charge(self.card)
+        self._take_elsewhere(attempt.reference)
+        self.gateway.add_foreign_refund("pi_other", 2000)
+        self._check_untouched(
+            self._tell("charge.refunded", id="ch_other", payment_intent="pi_other")
+        )
+        self._check_untouched(
+            self._tell(
+                "charge.dispute.created",
+                "evt_2",
+                id="dp_other",
+                payment_intent="pi_other",
+                status="needs_response",
+            )
+        )
+
+    def test_nor_where_the_customer_is_not_known(self):
+        """As of what was paid before that was kept."""
+        attempt = self.invoice._billing_charge(self.card)
+        attempt.billing_customer_ref = False
+        self._take_elsewhere(attempt.reference)
+        self.gateway.add_foreign_refund("pi_other", 2000)
+        self._check_untouched(
+            self._tell("charge.refunded", id="ch_other", payment_intent="pi_other")
+        )
+
+    def test_its_payments_are_no_news_for_staff(self):
+        attempt = self.invoice._billing_charge(self.card)
+        self._take_elsewhere(attempt.reference)
+        self._check_untouched(
+            self._tell(
+                "payment_intent.succeeded",
+                id="pi_other",
+                description=attempt.reference,
+                customer="cus_other",
+            )
+        )
+
+    def test_its_payment_of_the_same_amount_is_not_one_that_stripe_refused(self):
+        """There is no id to know it by, but whose it was to be."""
+        with patch.object(self.api, "_create", side_effect=ValidationError("No.")):
+            payment = self._create_payment(self.invoice)
+            payment._get_processing_values()
+        self.assertEqual(payment.state, "error")
+        self.assertFalse(payment.provider_reference)
+        self._take_elsewhere(payment.reference, 4500)
+        for number, kind in enumerate(("payment_intent.succeeded", "charge.refunded")):
+            self._tell(
+                kind,
+                f"evt_{number}",
+                id="pi_other",
+                payment_intent="pi_other",
+                description=payment.reference,
+                customer="cus_other",
+            )
+        self.assertEqual(payment.state, "error")
+        self.assertFalse(payment.provider_reference)
+        self.assertEqual(self.invoice.billing_state, "unpaid")
+
+    def test_ours_say_whose_they_are(self):
+        for invoice in (self.invoice, None):
+            with patch.object(
+                type(self.api), "_create", autospec=True, side_effect=FakeApi._create
+            ) as create:
+                payment, _intent = self._open_form(invoice)
+            data = create.call_args.args[2]
+            self.assertEqual(data["metadata[odoo_reference]"], payment.reference)
+            self.assertEqual(
+                data["metadata[odoo_database]"], self.provider._billing_get_uuid()
+            )

@@ -34,6 +34,8 @@ TAKES = {
         "customer": ID,
         "description": r".{1,1000}",
         "mandate": r"mandate_\w+",
+        "metadata[odoo_database]": r".{1,500}",
+        "metadata[odoo_reference]": r".{1,500}",
         "off_session": r"True|one_off|recurring",
         "payment_method": ID,
         "payment_method_types[]": TYPES,

@@ -11,8 +11,11 @@ SOURCE = Path("omni_billing/models/cards/omni_billing_stripe_event.py")
 #: the SDK's classes, and were in the documentation of 2019-05-16, or came later to all
 #: versions (https://docs.stripe.com/changelog).
 READ = {
-    "_process_payment": ({"id", "metadata", "description"}, ["PaymentIntent"]),
-    "_process_setup": ({"id", "description"}, ["SetupIntent"]),
+    "_process_payment": (
+        {"id", "metadata", "description", "customer"},
+        ["PaymentIntent"],
+    ),
+    "_process_setup": ({"id", "description", "customer"}, ["SetupIntent"]),
     "_process_refund": ({"payment_intent"}, ["Charge", "Refund"]),
     "_process_dispute": ({"id", "payment_intent", "status", "reason"}, ["Dispute"]),
     "_process_card": ({"id"}, ["PaymentMethod"]),

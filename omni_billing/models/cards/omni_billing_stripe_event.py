@@ -235,7 +235,7 @@ class OmniBillingStripeEvent(models.Model):
         reference = obj.get("payment_intent") or self.object_ref
         attempt = self._find_transaction(
             reference if isinstance(reference, str) else self.object_ref,
-            obj.get("metadata"),
+            {"metadata": obj.get("metadata")},
         )
         if attempt._billing_get_invoices():
             attempt._billing_tell_staff(message)
@@ -275,11 +275,14 @@ class OmniBillingStripeEvent(models.Model):
             lambda provider: key and stripe_utils.get_secret_key(provider) == key
         )
 
-    def _find_transaction(self, intent_ref, metadata=None, description=None):
+    def _find_transaction(self, intent_ref, obj=None):
         """Find the payment of a PaymentIntent or SetupIntent.
 
         Nothing is looked up by what is empty: payments that have no reference yet are
         not of an object without one.
+
+        :param dict obj: what it says of itself: ``metadata``, ``description`` and
+            ``customer``.
         """
         Transaction = self.env["payment.transaction"]
         ours = Domain("provider_id", "in", self._get_providers().ids)
@@ -288,13 +291,18 @@ class OmniBillingStripeEvent(models.Model):
         )
         if found:
             return found
+        obj = obj or {}
+        metadata = obj.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
-        reference = metadata.get(REFERENCE)
-        if reference:
+        if reference := metadata.get(REFERENCE):
             if metadata.get(DATABASE) != self.provider_id._billing_get_uuid():
                 return Transaction
         else:
-            reference = description
+            reference = obj.get("description")
+            if "customer" in obj:
+                # Other programs on the account have invoices of the same number.
+                customer = obj["customer"] or False
+                ours &= Domain("billing_customer_ref", "in", (False, customer))
         if not reference:
             return Transaction
         return Transaction.search(ours & Domain("reference", "=", reference), limit=1)
@@ -311,9 +319,7 @@ class OmniBillingStripeEvent(models.Model):
 
     def _process_payment(self):
         intent = self._object
-        attempt = self._find_transaction(
-            intent["id"], intent.get("metadata"), intent.get("description")
-        )
+        attempt = self._find_transaction(intent["id"], intent)
         if not attempt:
             self._check_not_lost(intent.get("metadata") or {})
             return False
@@ -361,22 +367,38 @@ class OmniBillingStripeEvent(models.Model):
                 return found
             raise
         if not found:
-            metadata = {}
-            if charge.database:
-                metadata = {REFERENCE: charge.reference, DATABASE: charge.database}
-            found = self._find_transaction(None, metadata, charge.reference)
-            if not found:
-                self._check_not_lost(metadata)
+            found = self._find_charged(charge)
         if found and charge.is_paid:
             found._billing_apply(charge)
             found.filtered(lambda tx: not tx.billing_is_open)._billing_tell_waiting()
         return found
 
+    def _find_charged(self, charge):
+        """Find the payment that nobody knows to be this `Charge`, by what it says.
+
+        Another database on the account may have the same numbers, and a payment that
+        has a charge of its own was not made by this one.
+        """
+        metadata = {}
+        if charge.database:
+            metadata = {REFERENCE: charge.reference, DATABASE: charge.database}
+        found = self._find_transaction(
+            None,
+            {
+                "metadata": metadata,
+                "description": charge.reference,
+                "customer": charge.customer,
+            },
+        )
+        if not found:
+            self._check_not_lost(metadata)
+        elif found._billing_find_wrong(found._billing_read_charge(charge)):
+            return found.browse()
+        return found
+
     def _process_setup(self):
         intent = self._object
-        attempt = self._find_transaction(
-            intent["id"], description=intent.get("description")
-        )
+        attempt = self._find_transaction(intent["id"], intent)
         if not attempt:
             return False
         self._process_standard(attempt, "setup_intents", intent["id"])

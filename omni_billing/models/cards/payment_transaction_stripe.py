@@ -79,7 +79,11 @@ class PaymentTransaction(models.Model):
             raise ValidationError(message) from error
 
     def _stripe_prepare_payment_intent_payload(self):
-        """Override of `payment_stripe`: no parts of an address that are empty.
+        """Override of `payment_stripe`: whose it is, and no empty parts of an address.
+
+        By its description alone it might be another database's: so the customer is
+        kept before Stripe is asked, which may refuse, and it says which payment of
+        which database it is.
 
         An empty text asks Stripe to remove something, which a new payment does not
         have, and of an address that is sent at all Stripe checks name and street
@@ -95,10 +99,9 @@ class PaymentTransaction(models.Model):
                 for name, value in sent.items()
                 if not name.startswith("shipping[")
             }
-        if self.billing_is_open:
-            # So that it is found if the answer is lost.
-            sent[f"metadata[{REFERENCE}]"] = self.reference
-            sent[f"metadata[{DATABASE}]"] = self.provider_id._billing_get_uuid()
+        self.billing_customer_ref = sent["customer"]
+        sent[f"metadata[{REFERENCE}]"] = self.reference
+        sent[f"metadata[{DATABASE}]"] = self.provider_id._billing_get_uuid()
         return sent
 
     def _stripe_prepare_mandate_options(self):
