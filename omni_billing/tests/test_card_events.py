@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo.exceptions import ValidationError
@@ -8,6 +9,7 @@ from odoo.addons.omni_billing.hooks import _tell_of_lost_charges
 
 from .doors_common import DoorsCommon
 from .fake_api import FakeApi
+
 
 @tagged("post_install", "-at_install")
 class TestRefundBeforeItsCharge(DoorsCommon):
@@ -333,3 +335,71 @@ class TestAnotherDatabase(DoorsCommon):
             self.assertEqual(
                 data["metadata[odoo_database]"], self.provider._billing_get_uuid()
             )
+
+
+@tagged("post_install", "-at_install")
+class TestMoneyOfNoInvoice(DoorsCommon):
+    """Advances, payment links, or what was for an invoice that is deleted by now."""
+
+    def _wait_an_hour(self, payment):
+        payment.last_state_change -= timedelta(hours=1)
+
+    def test_what_cannot_be_booked_is_told_once_and_booked_later(self):
+        payment, intent = self._open_form()
+        self.api.pay(intent)
+        with self._closed_books():
+            self._tell(
+                "payment_intent.succeeded", id=intent, description=payment.reference
+            )
+            for _again in range(2):
+                self._resolve()
+        self.assertEqual(payment.state, "done")
+        self.assertFalse(payment.payment_id)
+        self.assertEqual(len(self.customer.activity_ids), 1)
+        self.assertIn("The year is closed.", self._get_todos(self.customer))
+        # Odoo's own job has given it up by now.
+        payment.last_state_change -= timedelta(days=20)
+        self._resolve()
+        self.assertTrue(payment.payment_id)
+        self._check_books()
+
+    def test_its_refund_that_cannot_be_booked_is_told_and_booked_later(self):
+        payment, intent = self._open_form()
+        self.api.pay(intent)
+        self._tell("payment_intent.succeeded", id=intent, description=payment.reference)
+        self.gateway.add_foreign_refund(intent, 1000)
+        with self._closed_books():
+            self._tell("charge.refunded", "evt_2", id="ch_1", payment_intent=intent)
+        self.assertIn("The year is closed.", self._get_todos(self.customer))
+        self._resolve()
+        self._check_books()
+
+    def test_lost_event_and_closed_tab(self):
+        payment, intent = self._open_form()
+        self.api.pay(intent)
+        self._wait_an_hour(payment)
+        self._resolve()
+        self.assertEqual(payment.state, "done")
+        self._check_books()
+
+    def test_what_began_before_is_left_to_who_booked_it_by_hand(self):
+        payment, _intent = self._open_form()
+        payment.billing_customer_ref = False
+        payment._set_done()
+        self._wait_an_hour(payment)
+        self._resolve()
+        self.assertFalse(payment.payment_id)
+
+    def test_its_dispute_is_told(self):
+        payment, intent = self._open_form()
+        self.api.pay(intent)
+        self._tell("payment_intent.succeeded", id=intent, description=payment.reference)
+        self._tell(
+            "charge.dispute.created",
+            "evt_2",
+            id="dp_1",
+            payment_intent=intent,
+            status="needs_response",
+            reason="fraudulent",
+        )
+        self.assertIn("is disputed", self._get_todos(self.customer))

@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL, plaintext2html
+from odoo.tools import SQL
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
 from odoo.addons.payment_stripe import utils as stripe_utils
@@ -237,7 +237,7 @@ class OmniBillingStripeEvent(models.Model):
             reference if isinstance(reference, str) else self.object_ref,
             {"metadata": obj.get("metadata")},
         )
-        if attempt._billing_get_invoices():
+        if attempt:
             attempt._billing_tell_staff(message)
             return
         customer = obj.get("customer")
@@ -249,11 +249,7 @@ class OmniBillingStripeEvent(models.Model):
             limit=1,
         )
         partner = known and known.partner_id or self.provider_id.company_id.partner_id
-        partner.activity_schedule(
-            "mail.mail_activity_data_warning",
-            note=plaintext2html(message),
-            user_id=(partner.user_id or self.env.ref("base.user_admin")).id,
-        )
+        partner._billing_tell_staff(message)
 
     # === HANDLERS: True if the object is ours === #
 
@@ -458,12 +454,12 @@ class OmniBillingStripeEvent(models.Model):
         status = dispute.get("status") or ""
         if not attempt._billing_note_dispute(dispute["id"], DISPUTES.get(status)):
             return True
-        for invoice in attempt.invoice_ids:
-            invoice._billing_tell_staff(
+        for paid in attempt.invoice_ids or attempt:
+            paid._billing_tell_staff(
                 self.env._(
                     "The card payment of %(invoice)s is disputed by the customer's bank"
                     " (%(reason)s; now: %(status)s). Answer in Stripe's dashboard.",
-                    invoice=invoice.display_name,
+                    invoice=paid.display_name,
                     reason=dispute.get("reason") or "?",
                     status=status,
                 )

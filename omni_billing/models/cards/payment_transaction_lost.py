@@ -68,7 +68,7 @@ class PaymentTransaction(models.Model):
         return self.search(
             Domain("provider_code", "=", "stripe")
             & Domain("provider_id.state", "!=", "disabled")
-            & Domain("invoice_ids", "!=", False)
+            & self._billing_get_begun_here_domain()
             & (begun | self._billing_get_under_way_domain())
             & Domain("operation", "in", ("online_direct", "online_token", "offline"))
             & Domain("provider_reference", "=like", "pi_%")
@@ -98,21 +98,28 @@ class PaymentTransaction(models.Model):
         That is what a process was at when it died, and what books could not take. Odoo
         tries to book for four days, and tells nobody why it cannot.
         """
+        here = self._billing_get_begun_here_domain()
+        unbooked = (
+            Domain("state", "=", "done")
+            & Domain("is_post_processed", "=", False)
+            & Domain("operation", "!=", "validation")
+            & (here | Domain("source_transaction_id", "any", here))
+        )
         return self.search(
             Domain("provider_code", "=", "stripe")
             & Domain("billing_is_open", "=", False)
             & Domain("create_date", "<=", before)
-            & (
-                Domain("billing_mail_due", "!=", False)
-                | (
-                    Domain("state", "=", "done")
-                    & Domain("is_post_processed", "=", False)
-                    & (
-                        Domain("invoice_ids", "!=", False)
-                        | Domain("source_transaction_id.invoice_ids", "!=", False)
-                    )
-                )
-            )
+            & (Domain("billing_mail_due", "!=", False) | unbooked)
+        )
+
+    @api.model
+    def _billing_get_begun_here_domain(self):
+        """Return payments of invoices, and what began since it is known whose it is.
+
+        What is for no invoice and older may be in the books by hand, long ago.
+        """
+        return Domain("invoice_ids", "!=", False) | Domain(
+            "billing_customer_ref", "!=", False
         )
 
     def _billing_take_over(self):

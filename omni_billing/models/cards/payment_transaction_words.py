@@ -186,9 +186,13 @@ class PaymentTransaction(models.Model):
     # === STAFF === #
 
     def _billing_tell_staff(self, message):
-        """Leave a message and a to-do where staff look: on the invoices."""
-        for invoice in self._billing_get_invoices():
-            invoice._billing_tell_staff(message)
+        """Leave a message and a to-do where staff look: on the invoices.
+
+        Of what is for none, as an advance or a payment link, it is on the customer.
+        """
+        invoices = self._billing_get_invoices()
+        for record in invoices or self.partner_id.commercial_partner_id:
+            record._billing_tell_staff(message)
 
     def _billing_tell_amount(self, amount, currency, intent_ref):
         """Tell staff that Stripe took another amount than was asked for."""

@@ -1,5 +1,6 @@
 from odoo import models
 from odoo.fields import Domain
+from odoo.tools import html2plaintext, plaintext2html
 
 
 class ResPartner(models.Model):
@@ -40,3 +41,21 @@ class ResPartner(models.Model):
         """Override: what is on its way back to a card is spent (F170)."""
         domain = super()._billing_get_credit_domain()
         return domain & Domain("move_id.billing_attempt_id", "=", False)
+
+    def _billing_tell_staff(self, message):
+        """Leave a to-do, once, about money of a customer that is of no invoice."""
+        self.ensure_one()
+        # sudo: jobs and customers leave it for staff.
+        partner = self.sudo()
+        kind = self.env.ref("mail.mail_activity_data_warning")
+        note = plaintext2html(message)
+        notes = partner.activity_ids.filtered(
+            lambda activity: activity.activity_type_id == kind
+        ).mapped("note")
+        if html2plaintext(note) in (html2plaintext(told or "") for told in notes):
+            return
+        partner.activity_schedule(
+            "mail.mail_activity_data_warning",
+            note=note,
+            user_id=(partner.user_id or self.env.ref("base.user_admin")).id,
+        )
