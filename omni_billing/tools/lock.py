@@ -74,24 +74,25 @@ def wait_for(records):
         records.invalidate_recordset()
 
 
-def take_turns(record):
+def take_turns(records):
     """Wait as `wait_for` does, and have who comes second begin again after this one.
 
     The row is changed, and not only locked. PostgreSQL refuses it to a transaction that
     began before this one ended, whose snapshot lacks what was done in it: also where
     the row itself tells nothing of that.
+
+    :param records: one, or several that are locked already: an update has no order.
     """
-    record.ensure_one()
-    record.env.cr.execute(
+    records.env.cr.execute(
         SQL(
-            "UPDATE %s SET write_date = write_date WHERE id = %s",
-            SQL.identifier(record._table),
-            record.id,
+            "UPDATE %s SET write_date = write_date WHERE id = ANY(%s)",
+            SQL.identifier(records._table),
+            list(records.ids),
         ),
         # To be refused is how it works, and no reason to log what it is about.
         log_exceptions=False,
     )
-    record.invalidate_recordset()
+    records.invalidate_recordset()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ touch_invoice = shared.touch_invoice
 
 #: Where a process can be stopped, and what that is.
 STEPS = {
+    "looked": "they have seen how the invoice was, and are about to lock it",
     "attempt unsaved": "the attempt is written, not committed",
     "before the call": "the attempt is committed, Stripe not called",
     "answered": "Stripe has answered, nothing of it is written",
@@ -79,7 +80,9 @@ def stop_at(registry, step, stop):
         stop(step)
 
     moves, payments = registry["account.move"], registry["payment.transaction"]
-    if step == "attempt unsaved":
+    if step == "looked":
+        wrap(moves, "_billing_lock", before=pause_with_snapshot)
+    elif step == "attempt unsaved":
         wrap(payments, "_billing_begin", before=pause)
     elif step == "before the call":
         wrap(StripeGateway, "charge", before=pause)

@@ -312,6 +312,26 @@ def test_void_of_a_form_that_is_open(customer):
         case.wish = Wish(charged=0, state="void")
 
 
+@pytest.mark.parametrize(
+    ("job", "wish"),
+    [
+        ("pay_cash", Wish(other=PRICE)),
+        ("void", Wish(state="void")),
+        ("charge", Wish(charged=PRICE)),
+    ],
+)
+def test_begun_while_staff_have_looked(customer, job, wish):
+    """Form: begun while staff, who have looked, take cash, void or charge."""
+    # What they saw lacks it: they look again, and give it up.
+    case = customer.case
+    task = case.start(job, by="ben", stop="looked").wait_until_stopped()
+    assert not customer.begin()
+    task.go_on().result().expect()
+    assert customer.confirm() == "payment_intent_unexpected_state"
+    customer.go_home()
+    case.wish = wish
+
+
 def test_two_tabs(customer):
     """Form: begun in two tabs, and confirmed in both."""
     assert not customer.begin()

@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_list
 
+from ...tools.lock import take_turns
+
 
 class AccountMove(models.Model):
     """What may still be charged, beside what is under way (W22)."""
@@ -43,7 +45,10 @@ class AccountMove(models.Model):
         )
 
     def _billing_check_chargeable(self, attempt):
-        """Check a payment that begins on Odoo's own form, page or dialog.
+        """Check a payment that begins on Odoo's own form, page or dialog; mark it.
+
+        Who has seen the invoices before it is committed, and locks them after, would
+        not see it: they have to look again.
 
         :param attempt: `payment.transaction` that nobody was asked for yet.
         :raise UserError: if it would pay more than is owed, or beside another one.
@@ -57,6 +62,7 @@ class AccountMove(models.Model):
         invoices._billing_check_currency(attempt.currency_id)
         invoices._billing_close_other_payments(attempt)
         invoices._billing_check_amount(attempt.amount, attempt)
+        take_turns(invoices)
 
     def _billing_check_currency(self, currency):
         """Check that a payment is in the currency that is owed.
