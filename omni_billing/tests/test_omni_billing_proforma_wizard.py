@@ -211,7 +211,7 @@ class TestProformaGenerate(BillingCommon):
     def test_from_a_contact_it_goes_to_the_customer(self):
         """Lines of the parent are not billed to the address of a child."""
         contact = self.env["res.partner"].create(
-            {"name": "Depot", "parent_id": self.customer.id, "type": "other"}
+            {"name": "Jo", "parent_id": self.customer.id, "type": "contact"}
         )
         self._create_transaction(45)
         self.assertEqual(self._bill(partner_id=contact.id).partner_id, self.customer)
