@@ -81,6 +81,21 @@ class TestMovedContact(BillingCommon):
             self.assertEqual(note.commercial_partner_id, self.customer, way)
             self.assertEqual(self._get_books_balance(self.other), 0, way)
 
+    def test_page_and_mail_are_for_who_was_billed(self):
+        """F116: neither shows, or goes to, the company of today."""
+        self.contact.write({"type": "invoice", "email": "kim@other.example.com"})
+        self.customer.email = "books@acme.example.com"
+        self._create()
+        invoice = self._bill()
+        self.assertIn("Kim", invoice._billing_prepare_pdf_context()["buyer"])
+        self._move()
+        buyer = invoice._billing_prepare_pdf_context()["buyer"]
+        self.assertIn("Acme Rentals", buyer)
+        self.assertNotIn("Other Rentals", buyer)
+        variables = invoice._billing_prepare_template_variables()
+        self.assertEqual(variables["client"]["name"], "Acme Rentals")
+        self.assertEqual(invoice._billing_get_recipients(), self.customer)
+
     def test_unbilled_follows_if_a_person_says_so(self):
         """F36: staff are told, and decide."""
         charge, credit = self._create(), self._create_credit(partner_id=self.contact.id)
@@ -101,6 +116,13 @@ class TestMovedContact(BillingCommon):
         self.assertEqual(invoice.amount_total, 90)
         with self.assertRaisesRegex(UserError, "no longer unbilled"):
             charge.action_follow_contact()
+
+    def test_merge_of_two_companies_is_told(self):
+        charge = self._create()
+        self._merge()
+        self.assertEqual(charge.partner_id, self.colleague)
+        self.assertEqual(charge.commercial_partner_id, self.customer)
+        self.assertIn("1 unbilled transactions", self.colleague.activity_ids.note)
 
     def test_services_stay(self):
         """F185: who has a service is charged for it."""

@@ -144,9 +144,10 @@ class AccountMove(models.Model):
             company.email,
             self._billing_get_tax_number(company.partner_id),
         ]
+        addressee = self._billing_get_addressee()
         buyer = [
-            *_list_address(self.partner_id),
-            self._billing_get_tax_number(self.partner_id),
+            *_list_address(addressee),
+            self._billing_get_tax_number(addressee),
         ]
         return {
             # Texts of many lines: see the style sheet.
@@ -205,7 +206,7 @@ class AccountMove(models.Model):
                 "decimal_places": self.currency_id.decimal_places,
             },
             "language": (self.env.lang or "en_US")[:2],
-            "client": _prepare_party(self.partner_id),
+            "client": _prepare_party(self._billing_get_addressee()),
             "company": _prepare_party(company.partner_id)
             | {
                 "website": company.website or "",

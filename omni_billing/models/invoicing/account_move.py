@@ -304,6 +304,12 @@ class AccountMove(models.Model):
             ) from error
         self.invalidate_recordset()
 
+    def _billing_get_addressee(self):
+        """Return whom it is for: the contact, if that still is the customer's."""
+        self.ensure_one()
+        contact, customer = self.partner_id, self.commercial_partner_id
+        return contact if contact.commercial_partner_id == customer else customer
+
     def _billing_translate(self, translate):
         """Return ``translate(env)`` in the language of the customer."""
         self.ensure_one()

@@ -212,8 +212,7 @@ class AccountMove(models.Model):
         prepared["line_ids"] = prepared["line_ids"] + [
             Command.create(_copy_line(line, {"move_id"})) for line in terms[:1]
         ]
-        if self.commercial_partner_id != self.partner_id.commercial_partner_id:
-            prepared["partner_id"] = self.commercial_partner_id.id
+        prepared["partner_id"] = self._billing_get_addressee().id
         return prepared
 
     def _billing_prepare_all_lines(self):

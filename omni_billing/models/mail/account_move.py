@@ -202,7 +202,7 @@ class AccountMove(models.Model):
         )
         if not contacts:
             # sudo: as above
-            main = self.partner_id.sudo()
+            main = self._billing_get_addressee().sudo()
             if main.type == "invoice" and customer.email_normalized:
                 main = customer
             contacts = (main + customer).filtered("email_normalized")[:1]
