@@ -8,6 +8,7 @@ from . import (
     test_card_captures,
     test_card_debits,
     test_card_events,
+    test_card_in_odoos_dialog,
     test_card_outcomes,
     test_card_payment,
     test_card_payment_chargeable,

@@ -96,7 +96,8 @@ class DoorsCommon(CardCommon):
         payments = self.env["account.payment"].search(
             [
                 ("partner_id", "child_of", self.customer.id),
-                ("state", "in", ("in_process", "paid")),
+                # Not by the state of the payment: its entry may be a draft.
+                ("move_id.state", "=", "posted"),
             ]
         )
         booked = sum(

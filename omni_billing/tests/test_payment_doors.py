@@ -343,16 +343,6 @@ class TestPaymentDoors(CardCommon):
                     self._refused(AccessError),
                 ):
                     self._create(user, "payment.transaction", dict(forged))
-            with (
-                self.subTest(user.login, door="default"),
-                self._refused(AccessError),
-            ):
-                self._create(
-                    user,
-                    "payment.transaction",
-                    values | {"provider_id": other.id},
-                    context={"default_billing_key": "forged"},
-                )
         self.env["payment.transaction"].sudo()._cron_post_process()
         self.assertEqual(invoice.billing_state, "unpaid")
 

@@ -17,6 +17,12 @@ class AccountPaymentRegister(models.TransientModel):
             values["invoice_ids"] = [Command.set(invoices.ids)]
         return values
 
+    def _create_payments(self):
+        """Override of `account`: what charged a card is not run again."""
+        is_charging = bool(self.payment_token_id)
+        with self.line_ids.move_id._billing_charging_once(is_charging):
+            return super()._create_payments()
+
     def _init_payments(self, to_process, edit_mode=False):
         """Override of `account`: what is received for our invoices is booked at once.
 

@@ -1,11 +1,18 @@
 import logging
+from contextlib import contextmanager
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import LockError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_list
 
 from ...exceptions import GatewayRefused, GatewayUnknown
-from ...tools.database import check_can_commit, check_no_savepoint, savepoint
+from ...tools.database import (
+    check_can_commit,
+    check_no_savepoint,
+    rollback,
+    savepoint,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -110,6 +117,30 @@ class AccountMove(models.Model):
                     invoices=format_list(self.env, blocked.mapped("display_name")),
                 )
             )
+
+    @contextmanager
+    def _billing_charging_once(self, is_charging):
+        """Have Odoo not run a request again that may have charged a card for these.
+
+        After a conflict Odoo does so, and would charge another part. What was charged
+        is committed; the rest is for who looks.
+
+        :param bool is_charging: whether a card is charged in it; for no invoice, maybe.
+        :raise UserError: instead of the conflict.
+        """
+        try:
+            yield
+            self.env.flush_all()
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
+            if not is_charging:
+                raise
+            rollback(self.env)
+            raise UserError(
+                self.env._(
+                    "Somebody else was working on the same records. The card may have"
+                    " been charged: look at what is paid, then go on."
+                )
+            ) from error
 
     def _billing_raise_look_again(self):
         raise UserError(

@@ -107,6 +107,14 @@ class AccountMove(models.Model):
                     invoice=self.display_name,
                 )
             )
+        if note and (note.state != "posted" or note.billing_is_void):
+            raise UserError(
+                self.env._(
+                    "%(note)s is void, or was not posted: there is nothing to give back"
+                    " for it. Nothing was refunded.",
+                    note=note.display_name,
+                )
+            )
         available = self._billing_get_refundable_amount(note, payment)
         if self.currency_id.is_zero(available):
             self._billing_check_paid_in_currency(payment)
@@ -172,7 +180,8 @@ class AccountMove(models.Model):
         self.ensure_one()
         move = trust(self).sudo()  # sudo: whoever may refund books the refund.
         note = refund.billing_refund_note_id
-        if not note:
+        if not note or note.state != "posted":
+            # It is void by now: the money went back all the same.
             note = move._billing_create_refund_note(-refund.amount)
             # Odoo sets it against what is still owed; but it is the refund's.
             note.line_ids.remove_move_reconcile()

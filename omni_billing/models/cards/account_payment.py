@@ -93,13 +93,18 @@ class AccountPayment(models.Model):
                     reference=unpaid[0].reference,
                 )
             )
+        charged, is_charging = self.env["account.move"], False
         for payment in self:
             if payment.payment_token_id and not payment.payment_transaction_id:
                 invoices = payment._billing_get_charged_invoices()
                 invoices._billing_check_currency(payment.currency_id)
                 invoices._billing_settle_attempts()
+                charged |= invoices
+                is_charging = True
         # What is charged and booked on the way has no default of a client's.
-        return super(AccountPayment, without_any_default(self)).action_post()
+        payments = without_any_default(self)
+        with charged._billing_charging_once(is_charging):
+            return super(AccountPayment, payments).action_post()
 
     def _prepare_payment_transaction_vals(self, **extra_create_values):
         """Override of `account_payment`: it is known of the invoices they are for."""

@@ -251,7 +251,9 @@ class PaymentTransaction(models.Model):
         self.billing_decline_code = code
         self._set_error(message, extra_allowed_states=("cancel",))
         # What Odoo's dialog made before it charged the card.
-        self.payment_id.filtered(lambda made: made.state == "draft").action_cancel()
+        self.payment_id.filtered(
+            lambda made: "draft" in (made.state, made.move_id.state)
+        ).action_cancel()
         is_refund = self.operation == "refund"
         note = "\n".join(filter(None, (message, detail)))
         self._billing_log("refund_failed" if is_refund else "charge_failed", note)

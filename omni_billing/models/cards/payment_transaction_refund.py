@@ -113,8 +113,12 @@ class PaymentTransaction(models.Model):
                 billing_refund_invoice_id=invoice.id,
                 billing_refund_note_id=note.id,
             )
-            # It may be on its way for days; meanwhile that credit is no other's.
-            trust(note).billing_attempt_id = attempt
+            # It may be on its way for days; meanwhile that credit is no other's, and
+            # nobody gives the same back in another way.
+            holder = note or invoice
+            trust(holder.filtered(lambda move: not move.billing_attempt_id)).write(
+                {"billing_attempt_id": attempt.id}
+            )
             attempts += attempt
         return attempts
 

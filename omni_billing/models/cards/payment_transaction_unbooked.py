@@ -15,14 +15,16 @@ class PaymentTransaction(models.Model):
         """Override of `account_payment`: a payment of Odoo's dialog is posted, too.
 
         The dialog posts it, if it comes to that: a process may die before, and what
-        has no answer yet it cancels.
+        has no answer yet it cancels. Its payment is "in process" all the while, with
+        an entry that is a draft.
         """
         late = self.filtered(
             lambda tx: (
                 tx.state == "done"
                 and tx.provider_code == "stripe"
                 and not tx.is_post_processed
-                and tx.payment_id.state in ("draft", "canceled")
+                and tx.payment_id
+                and not tx._billing_is_booked()
             )
         )
         result = super()._post_process()
@@ -36,6 +38,7 @@ class PaymentTransaction(models.Model):
         if payment.state == "canceled":
             payment.action_draft()
         payment.action_post()
+        payment.move_id.filtered(lambda move: move.state == "draft").action_post()
         lines = payment.move_id.line_ids + self.invoice_ids.line_ids
         lines.filtered(
             lambda line: (
@@ -49,13 +52,18 @@ class PaymentTransaction(models.Model):
     # === BUSINESS METHODS === #
 
     def _billing_is_booked(self):
-        """Whether the books know of a payment that is done.
+        """Whether the books know of a payment that is done: its entry is posted.
 
         What an accountant canceled or deleted after was dealt with, too.
         """
         self.ensure_one()
         payment = self.payment_id
-        return payment.state != "draft" if payment else self.is_post_processed
+        if not payment or payment.state in ("canceled", "rejected"):
+            return self.is_post_processed
+        if payment.move_id:
+            return payment.move_id.state == "posted"
+        # Of other providers: a journal without an account for it makes no entry.
+        return payment.state != "draft"
 
     def _billing_get_unbooked_amount(self, currency):
         """Return what was taken, is held, or may be on its way, and is not booked yet.

@@ -52,7 +52,7 @@ class OmniBillingReminderLevel(models.Model):
 
     @api.constrains("mail_template_id")
     def _check_mail_template_id(self):
-        self.mail_template_id._billing_check_model()
+        self.env["account.move"]._billing_check_template(self.mail_template_id)
 
 
 class OmniBillingReminder(models.Model):

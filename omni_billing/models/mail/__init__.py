@@ -1,7 +1,6 @@
 from . import (
     account_move,
     account_move_send,
-    mail_template,
     mail_thread,
     omni_billing_activity_log,
     omni_billing_mail,

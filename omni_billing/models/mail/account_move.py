@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_amount, format_date, format_list
 
 from ...const import BILLING_MOVE_TYPES, UNPAID_STATES
@@ -229,7 +229,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         template = self._billing_get_mail_template(kind, level)
-        template._billing_check_model()
+        self._billing_check_template(template)
         rendered = template._generate_template(
             self.ids, ("subject", "body_html", "email_from", "reply_to")
         )[self.id]
@@ -263,6 +263,25 @@ class AccountMove(models.Model):
             "mailjet_template": self._billing_get_mailjet_template(kind, level),
             "variables": move._billing_prepare_mailjet_variables(),
         }
+
+    @api.model
+    def _billing_check_template(self, templates):
+        """Check that these `mail.template` are of invoices.
+
+        They are filled in with the rights of the server: one of users, say, would tell
+        of the user who has the number of the invoice.
+
+        :raise ValidationError: if one is of something else.
+        """
+        for template in templates.sudo():  # sudo: what it is of is no secret.
+            if template.model != "account.move":
+                raise ValidationError(
+                    self.env._(
+                        "%(template)s is no template of invoices. Choose one whose"
+                        " “Applies to” is Journal Entry.",
+                        template=template.name,
+                    )
+                )
 
     def _billing_get_mail_template(self, kind, level=None):
         """Return the `mail.template` of a kind of message."""

@@ -127,7 +127,8 @@ class ResCompany(models.Model):
 
     @api.constrains("billing_mail_template_id")
     def _check_billing_mail_template_id(self):
-        self.billing_mail_template_id._billing_check_model()
+        templates = self.billing_mail_template_id
+        self.env["account.move"]._billing_check_template(templates)
 
     # === EVENTS === #
 
