@@ -43,7 +43,7 @@ class Shot(NamedTuple):
 
 TRANSACTIONS, INVOICES = "/odoo/billing-transactions", "/odoo/billing-invoices"
 RUNS, SERVICES = "/odoo/billing-runs", "/odoo/billing-services"
-TEMPLATES, REVENUE = "/odoo/billing-templates", "/odoo/billing-revenue"
+TEMPLATES, REVENUE = "/odoo/billing-templates", "/odoo/billing-revenue-receipts"
 CUSTOMERS = "/odoo/billing-customers"
 CUSTOMER = "Acme Rentals"
 
@@ -107,7 +107,7 @@ SHOTS = [
     Shot("run", RUNS, "staff", ready=".o_data_row", prepare=_open_run),
     Shot("service", SERVICES, "staff", ready=".o_data_row", prepare=_open_service),
     Shot("template", TEMPLATES, "manager", ready=".o_data_row", prepare=_open_template),
-    Shot("revenue", REVENUE, "manager", ready=".o_graph_renderer canvas"),
+    Shot("revenue", REVENUE, "manager", ready=".o_pivot table"),
     Shot("portal", "/my/billing", "customer", ready=".o_billing_portal"),
     Shot(
         "portal-phone",

@@ -6,5 +6,6 @@ from . import (
     portal_cards,
     portal_lists,
     portal_pay,
+    portal_statement,
     stripe_webhook,
 )

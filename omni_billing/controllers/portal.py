@@ -116,20 +116,23 @@ class BillingPortal(PortalAccount, PaymentPortal):
         )
 
     @http.route(
-        "/my/billing/addresses/<int:partner_id>/confirm",
+        "/my/billing/addresses/<int:partner_id>/<any(confirm, refuse):decision>",
         type="http",
         auth="user",
         website=True,
         methods=["POST"],
     )
-    def billing_confirm_address(self, partner_id, **_kwargs):
-        """Take over an e-mail address that a contact of the company entered."""
+    def billing_decide_address(self, partner_id, decision, **_kwargs):
+        """Take over or forget an e-mail address that a contact entered."""
         addresses = self._billing_find_unconfirmed()
         addresses = addresses.filtered(lambda address: address.id == partner_id)
         if not addresses:
             raise NotFound
-        # sudo: given back; the model checks who it is.
-        addresses.sudo(False).action_billing_confirm_address()
+        addresses = addresses.sudo(False)  # sudo: given back; the model checks who.
+        if decision == "confirm":
+            addresses.action_billing_confirm_address()
+        else:
+            addresses.action_billing_refuse_address()
         return request.redirect("/my/billing")
 
     @http.route()

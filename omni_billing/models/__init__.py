@@ -10,3 +10,4 @@ from . import collection  # isort: skip
 from . import services  # isort: skip
 from . import runs  # isort: skip
 from . import customers  # isort: skip
+from . import reporting  # isort: skip

@@ -137,9 +137,11 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.attempt.wizard": one,
             "omni.billing.cancel.wizard": one,
             "omni.billing.card.refund.wizard": one,
+            "omni.billing.day.wizard": {},
             "omni.billing.payment.wizard": {**several},
             "omni.billing.proforma.wizard": customer,
             "omni.billing.refund.wizard": customer,
+            "omni.billing.statement": customer,
             "omni.billing.undo.wizard": {"payment_id": self._get_a_payment().id},
             "omni.billing.void.wizard": several,
         }

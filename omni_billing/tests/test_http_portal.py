@@ -1551,13 +1551,31 @@ class TestPortalAddresses(PortalCommon):
         self.assertNotIn(address.email, self.url_open("/my/billing").text)
         self.assertEqual(self._submit("own@example.com").email, "own@example.com")
 
+    def test_own_login_refuses(self):
+        """It reads who entered which address, for whom, and says no."""
+        address = self._submit()
+        self.authenticate("own-login", "own-login")
+        page = html.fromstring(self.url_open("/my/billing").content)
+        [form] = page.xpath("//form[contains(@action, '/addresses/')]")
+        words = " ".join(form.text_content().split())
+        said = f"{self.portal.name} entered an e-mail address for {address.name}:"
+        self.assertIn(f"{said} diverted@example.com", words)
+        [button] = form.xpath(".//button[normalize-space() = 'Refuse']")
+        self._post(button.get("formaction"))
+        self.env.invalidate_all()
+        self.assertFalse(address.billing_pending_email or address.email)
+        self.assertFalse(address.active, "a contact that nobody wanted")
+        self.assertNotIn("diverted@example.com", self.url_open("/my/billing").text)
+
     def test_another_customer_does_not_confirm(self):
         address = self._submit()
         self.foreign_user.partner_id = self.stranger
         self.authenticate("foreign-test", "foreign-test")
-        self._post(f"/my/billing/addresses/{address.id}/confirm")
+        for decision in ("confirm", "refuse"):
+            self._post(f"/my/billing/addresses/{address.id}/{decision}")
         self.env.invalidate_all()
         self.assertFalse(address.email)
+        self.assertTrue(address.billing_pending_email)
         for user in (self.foreign_user, self.portal, self.outsider):
             for method in ("confirm", "refuse"):
                 with self.assertRaises(AccessError):

@@ -26,6 +26,9 @@ OPENS = {
         "billing_retrieve_stats",
     },
     "account.payment": {"action_billing_undo"},
+    "omni.billing.aged": {"action_billing_open_items"},
+    "omni.billing.day.wizard": {"action_show"},
+    "omni.billing.statement": {"action_print"},
     "omni.billing.activity.log": {"action_open_invoice"},
     "omni.billing.installment": {"action_open_invoice"},
     "omni.billing.mail": {"action_open_invoice"},
@@ -71,6 +74,8 @@ ASKS = {
     "omni.billing.attempt.wizard": {"action_close"},
     "omni.billing.cancel.wizard": {"action_cancel_items"},
     "omni.billing.card.refund.wizard": {"action_refund"},
+    "omni.billing.day.wizard": {"action_book"},
+    "omni.billing.statement": {"action_email"},
     "omni.billing.installment": {
         "action_cancel",
         "action_charge_again",

@@ -29,10 +29,11 @@ ROUTES = {
         """,
         "user": """
             /billing/bulk/*/invoices.* /my/billing /my/billing/activity
-            /my/billing/activity/page/* /my/billing/addresses/*/confirm
+            /my/billing/activity/page/* /my/billing/addresses/*/*
             /my/billing/cards /my/billing/cards/*/* /my/billing/invoices
             /my/billing/invoices/page/* /my/billing/pay /my/billing/pay/charge
-            /my/billing/pay/check /my/billing/pay/credit /my/billing/transactions
+            /my/billing/pay/check /my/billing/pay/credit /my/billing/statement
+            /my/billing/transactions
             /my/billing/transactions/page/*
         """,
         "bearer": "/crm/invoice/*/pdf",

@@ -494,8 +494,7 @@ class CustomerPage:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        # Odoo has a tab of that name too, in French.
-        page.get_by_role("tab", name=say("Billing"), exact=True).last.click()
+        page.get_by_role("tab", name=say("Customer Billing"), exact=True).click()
         self.transactions = self._list("date")
         self.invoices = self._list("billing_state")
 

@@ -99,7 +99,7 @@ def test_customer_tab_opens_what_it_lists(login, gym):
     gym, number = gym
     page = login("staff")
     page.goto(f"/odoo/customers/{gym}")
-    expect(page.get_by_role("tab", name="Billing")).to_be_visible()
+    expect(page.get_by_role("tab", name="Customer Billing")).to_be_visible()
     page.get_by_role("tab", name="Notes").click()
     page.keyboard.press("b")
     cards = page.get_by_role("heading", level=3)

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 FRENCH = {
     "Actions": "Actions",
     "Add a Transaction": "Ajouter une transaction",
-    "Billing": "Facturation",
     "Cash": "Espèces",
     "Clear All": "Tout effacer",
     "Confirm Void": "Confirmer l'annulation",
+    "Customer Billing": "Facturation client",
     "Download PDF": "Télécharger PDF",
     "Generate Invoice": "Générer la facture",
     "Generate a Proforma Invoice": "Générer une facture pro forma",

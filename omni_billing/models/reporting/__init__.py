@@ -1,0 +1,8 @@
+from . import (
+    omni_billing_accrued,
+    omni_billing_aged,
+    omni_billing_deferral,
+    omni_billing_revenue,
+    omni_billing_tax,
+    res_partner,
+)

@@ -1,0 +1,196 @@
+from collections import defaultdict
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tools import format_date
+
+from .omni_billing_dialog_mixin import once
+
+
+class OmniBillingDayWizard(models.TransientModel):
+    """Show what customers owe, what is unbilled or what is deferred, as of a day.
+
+    What is unbilled or deferred can be booked: one entry on the day, and its reversal
+    on the next, as accountants close a period.
+    """
+
+    _name = "omni.billing.day.wizard"
+    _inherit = "omni.billing.dialog.mixin"
+    _description = "Report as of a Day"
+
+    report = fields.Selection(
+        [
+            ("aged", "Aged Receivables"),
+            ("accrued", "Accrued Revenue"),
+            ("deferred", "Deferred Revenue"),
+        ],
+        required=True,
+        default="aged",
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, default=lambda self: self.env.company
+    )
+    day = fields.Date(string="As of", required=True, default=fields.Date.context_today)
+    journal_id = fields.Many2one(
+        "account.journal",
+        compute="_compute_journal_id",
+        store=True,
+        readonly=False,
+        domain="[('type', '=', 'general'), ('company_id', '=', company_id)]",
+    )
+    account_id = fields.Many2one(
+        "account.account",
+        string="Balance Sheet Account",
+        compute="_compute_account_id",
+        store=True,
+        readonly=False,
+        help="Of accrued revenue, an asset; of deferred revenue, a liability.",
+    )
+
+    @api.depends("company_id")
+    def _compute_journal_id(self):
+        for wizard in self:
+            company = wizard.company_id
+            journal = company.automatic_entry_default_journal_id
+            wizard.journal_id = journal or self.env["account.journal"].search(
+                [("type", "=", "general"), ("company_id", "=", company.id)], limit=1
+            )
+
+    @api.depends("company_id", "report")
+    def _compute_account_id(self):
+        for wizard in self:
+            accrual = wizard.company_id.revenue_accrual_account_id
+            wizard.account_id = accrual if wizard.report == "accrued" else False
+
+    # === ACTION METHODS === #
+
+    def action_show(self):
+        """Open the report of the day."""
+        self.ensure_one()
+        name = f"omni_billing.omni_billing_{self.report}_action"
+        action = self.env["ir.actions.act_window"]._for_xml_id(name)
+        action["context"] = {"billing_as_of": fields.Date.to_string(self.day)}
+        action["display_name"] = self.env._(
+            "%(report)s as of %(day)s",
+            report=action["name"],
+            day=format_date(self.env, self.day),
+        )
+        return action
+
+    @once
+    def action_book(self):
+        """Book what the report comes to: on the day, and back on the next.
+
+        :raise UserError: if there is nothing to book, or it was booked already.
+        """
+        self._check_bookable()
+        entry = self.env["account.move"].create(self._prepare_entry())
+        entry.action_post()
+        next_day = self.day + timedelta(days=1)
+        reversal = entry._reverse_moves([{"date": next_day, "ref": entry.ref}])
+        reversal.action_post()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.move",
+            "name": entry.ref,
+            "view_mode": "list,form",
+            "views": [(False, "list"), (False, "form")],
+            "domain": [("id", "in", (entry + reversal).ids)],
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _check_bookable(self):
+        """Check that the entry can be made, and was not.
+
+        :raise UserError: if not.
+        """
+        if self.report == "aged":
+            raise UserError(self.env._("What customers owe is booked already."))
+        if not (self.journal_id and self.account_id):
+            raise UserError(self.env._("Choose the journal and the account."))
+        booked = self.env["account.move"].search(
+            [
+                ("ref", "=", self._get_reference()),
+                ("company_id", "=", self.company_id.id),
+                ("state", "=", "posted"),
+                ("date", "=", self.day),
+                ("reversed_entry_id", "=", False),
+            ],
+            limit=1,
+        )
+        if booked:
+            raise UserError(
+                self.env._(
+                    "%(entry)s has booked it already. Reset it to draft, with its"
+                    " reversal, to book it anew.",
+                    entry=booked.name,
+                )
+            )
+
+    def _get_reference(self):
+        # The same in all languages: it is what tells whether it is booked.
+        return f"{self.report.capitalize()} revenue {self.day}"
+
+    def _prepare_entry(self):
+        """Return the values of the entry: an item for each income account."""
+        sign = 1 if self.report == "accrued" else -1
+        currency = self.company_id.currency_id
+        amounts = {
+            account: currency.round(sign * amount)
+            for account, amount in self._read_amounts().items()
+            if not currency.is_zero(amount)
+        }
+        if not amounts:
+            raise UserError(self.env._("There is nothing to book on that day."))
+        items = [(account, -amount) for account, amount in amounts.items()]
+        items.append((self.account_id, sum(amounts.values())))
+        return {
+            "move_type": "entry",
+            "date": self.day,
+            "ref": self._get_reference(),
+            "journal_id": self.journal_id.id,
+            "line_ids": [
+                Command.create(
+                    {
+                        "account_id": account.id,
+                        "name": self._get_reference(),
+                        "balance": balance,
+                    }
+                )
+                for account, balance in items
+            ],
+        }
+
+    def _read_amounts(self):
+        """Return the income accounts of the report, and what each comes to, untaxed."""
+        report = self.env[f"omni.billing.{self.report}"]
+        report = report.with_context(billing_as_of=self.day)
+        domain = [("company_id", "=", self.company_id.id)]
+        if self.report == "deferred":
+            found = report._read_group(domain, ["account_id"], ["amount:sum"])
+            return dict(found)
+        amounts = defaultdict(float)
+        found = report._read_group(domain, ["product_id"], ["amount:sum"])
+        for product, amount in found:
+            amounts[self._get_income_account(product)] += amount
+        return amounts
+
+    def _get_income_account(self, product):
+        """Return where an invoice of a product would be booked.
+
+        :raise UserError: if that is nowhere.
+        """
+        product = product.with_company(self.company_id)
+        account = product.product_tmpl_id.get_product_accounts()["income"]
+        if not account:
+            domain = [("type", "=", "sale"), ("company_id", "=", self.company_id.id)]
+            journal = self.env["account.journal"].search(domain, limit=1)
+            account = journal.default_account_id
+        if not account:
+            raise UserError(
+                self.env._("Set a default account on the sales journal first.")
+            )
+        return account

@@ -1,0 +1,133 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import format_date
+
+
+class OmniBillingStatement(models.TransientModel):
+    """A statement of account: what a customer was charged and paid in a period."""
+
+    _name = "omni.billing.statement"
+    _inherit = "omni.billing.dialog.mixin"
+    _description = "Statement of Account"
+
+    partner_id = fields.Many2one("res.partner", string="Customer", required=True)
+    company_id = fields.Many2one(
+        "res.company", required=True, default=lambda self: self.env.company
+    )
+    date_from = fields.Date(
+        string="From",
+        required=True,
+        default=lambda self: fields.Date.context_today(self).replace(month=1, day=1),
+    )
+    date_to = fields.Date(string="To", required=True, default=fields.Date.context_today)
+
+    @api.constrains("date_from", "date_to")
+    def _check_dates(self):
+        for statement in self:
+            if statement.date_from > statement.date_to:
+                raise ValidationError(
+                    self.env._("The period of a statement ends after it begins.")
+                )
+
+    def _compute_display_name(self):
+        for statement in self:
+            statement.display_name = self.env._(
+                "Statement %(customer)s %(day)s",
+                customer=statement.partner_id.commercial_partner_id.name,
+                day=statement.date_to,
+            )
+
+    # === ACTION METHODS === #
+
+    def action_print(self):
+        """Make the PDF."""
+        self.ensure_one()
+        return self.env.ref("omni_billing.report_statement").report_action(self)
+
+    def action_email(self):
+        """Open Odoo's dialog to write an e-mail, with the PDF attached."""
+        self.ensure_one()
+        customer = self.partner_id.commercial_partner_id
+        contacts = customer._billing_find_contacts().filtered("email") or customer
+        if not any(contact.email for contact in contacts):
+            raise UserError(
+                self.env._(
+                    "%(customer)s has no e-mail address. Enter one on the contact, or"
+                    " print the statement.",
+                    customer=customer.display_name,
+                )
+            )
+        words = self.with_context(lang=customer.lang or self.env.lang)
+        file = {
+            "name": f"{words.display_name}.pdf",
+            "raw": self._render(),
+            "mimetype": "application/pdf",
+            # Odoo's dialog takes it over.
+            "res_model": "mail.compose.message",
+            "res_id": 0,
+        }
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Send a Statement of Account"),
+            "res_model": "mail.compose.message",
+            "view_mode": "form",
+            "target": "new",
+            "context": {
+                "default_model": "res.partner",
+                "default_res_ids": customer.ids,
+                "default_composition_mode": "comment",
+                "default_partner_ids": contacts.ids,
+                "default_subject": words._get_subject(),
+                "default_attachment_ids": self.env["ir.attachment"].create(file).ids,
+            },
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _get_subject(self):
+        return self.env._(
+            "%(company)s: statement of account, %(first)s to %(last)s",
+            company=self.company_id.name,
+            first=format_date(self.env, self.date_from),
+            last=format_date(self.env, self.date_to),
+        )
+
+    def _render(self):
+        """Return the PDF."""
+        self.ensure_one()
+        self.env["omni.billing.limit"]._take("pdf")
+        return self.env.ref("omni_billing.report_statement")._billing_render_weasyprint(
+            self
+        )
+
+    def _prepare_page(self):
+        """Return the values that the page shows. Hook."""
+        self.ensure_one()
+        customer = self.partner_id.commercial_partner_id
+        parts = customer._billing_prepare_statement(
+            self.company_id, self.date_from, self.date_to
+        )
+        # sudo: the reader may read what it is made of, or is the customer.
+        aged = self.env["omni.billing.aged"].sudo()
+        # Rows of another day have the same ids.
+        aged.invalidate_model(flush=False)
+        aged = aged.with_context(billing_as_of=self.date_to).search(
+            [("partner_id", "=", customer.id), ("company_id", "=", self.company_id.id)]
+        )
+        # Ages are told in the currency of the company, where all is in it.
+        own = [self.company_id.currency_id]
+        if [part["currency"] for part in parts] != own:
+            aged = aged.browse()
+        return {
+            "seller": "\n".join(_list_lines(self.company_id.partner_id)[1:]),
+            "buyer": "\n".join(_list_lines(customer)),
+            "parts": parts,
+            "aged": aged,
+            "format_date": lambda date: format_date(self.env, date),
+        }
+
+
+def _list_lines(partner):
+    """Return the name and the address as their country writes them, line by line."""
+    text = partner.with_context(show_address=True).display_name or ""
+    return [line.strip() for line in text.splitlines()]
