@@ -45,6 +45,8 @@ class TestDialogOnce(OnceCommon):
         """A new one has to be marked, or named here."""
         harmless = {"action_select_all", "action_clear_all"}
         harmless |= {"action_archive", "action_unarchive"}
+        # They show something, or open Odoo's dialog for it.
+        harmless |= {"action_show", "action_print", "action_email"}
         mixin = self.registry["omni.billing.dialog.mixin"]
         found = {
             (name, action): getattr(getattr(model, action), "_billing_once", False)

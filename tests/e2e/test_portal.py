@@ -68,7 +68,7 @@ def test_from_login_to_the_pdf(sized, invoice):
     page.locator("a[href='/my/billing']").click()
     expect(page.locator("h2")).to_have_text(
         [
-            *("Unpaid", "Unbilled", "Credit on File"),
+            *("Unpaid", "Unbilled", "Credit on File", "Statement of Account"),
             *("Payment Methods", "Transactions", "Invoices"),
             "History",
         ]
