@@ -494,6 +494,8 @@ class CustomerPage:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        # Odoo lays the form out anew as this comes, on its first tab.
+        expect(page.locator(".o-mail-Chatter").first).to_be_attached()
         page.get_by_role("tab", name=say("Customer Billing"), exact=True).click()
         self.transactions = self._list("date")
         self.invoices = self._list("billing_state")
