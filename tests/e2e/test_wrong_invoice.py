@@ -51,6 +51,7 @@ def test_wrong_period_is_voided_and_billed_again(server, login):
     invoice.is_marked("Void")
     assert set(invoice.buttons) == {
         "Download PDF",
+        "Duplicate",
         "History",
         "Open in Accounting",
         "Close",
