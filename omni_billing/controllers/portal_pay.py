@@ -346,6 +346,8 @@ class BillingPortalPay(BillingPortal):
         :return: what is left to pay: what the page showed.
         :raise UserError: if that changed meanwhile.
         """
+        # Before anything is locked, or Stripe is asked.
+        request.env["omni.billing.limit"]._take("payment", moves_sudo)
         moves_sudo._billing_check_guest(request.env.user)
         moves_sudo._billing_settle_attempts()
         moves_sudo._billing_spend_credit()
