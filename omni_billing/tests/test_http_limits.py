@@ -152,7 +152,7 @@ class TestPaymentLimits(LimitCommon):
         self._set_limit("payment", "account", "1/60")
         # Odoo pays those of the one who asks.
         contact = self.portal.partner_id
-        charge = self._create_transaction(45)
+        charge = self._create_transaction(45, partner_id=contact.id)
         self._bill(charge, partner_id=contact.id, date_due="2020-01-01")
         answers = [
             self._post_json(
