@@ -25,7 +25,9 @@ class OmniBillingRefundWizard(models.TransientModel):
         required=True,
         default=lambda self: self.env.company.currency_id,
     )
-    credit_ids = fields.Many2many("account.move", compute="_compute_credit_ids")
+    credit_ids = fields.Many2many(
+        "account.move", string="Credits", compute="_compute_credit_ids"
+    )
     credit_id = fields.Many2one(
         "account.move",
         domain="[('id', 'in', credit_ids)]",

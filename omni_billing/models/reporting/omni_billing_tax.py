@@ -32,7 +32,7 @@ class OmniBillingTax(models.Model):
     tax_id = fields.Many2one("account.tax", readonly=True)
     tax_group_id = fields.Many2one("account.tax.group", readonly=True)
     base = fields.Monetary(string="Taxed", readonly=True)
-    amount = fields.Monetary(string="Tax", readonly=True)
+    amount = fields.Monetary(string="Tax Amount", readonly=True)
 
     @property
     def _table_query(self):
