@@ -101,19 +101,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
             move_sudo, _is_guest = self._billing_open_invoice(invoice_id, access_token)
         except (AccessError, MissingError):
             return request.redirect("/my")
-        content = move_sudo._billing_get_pdf()
         filename = move_sudo._billing_get_filename()
-        return request.make_response(
-            content,
-            headers=[
-                ("Content-Type", "application/pdf"),
-                ("Content-Length", len(content)),
-                ("Content-Disposition", content_disposition(filename)),
-                ("X-Content-Type-Options", "nosniff"),
-                # Theirs alone, and asked for again each time: it may be paid by now.
-                ("Cache-Control", "private, no-cache"),
-            ],
-        )
+        return self._billing_respond_pdf(move_sudo._billing_get_pdf(), filename)
 
     @http.route(
         "/my/billing/addresses/<int:partner_id>/<any(confirm, refuse):decision>",
@@ -168,6 +157,20 @@ class BillingPortal(PortalAccount, PaymentPortal):
         response = request.render(f"omni_billing.{template}", values)
         response.headers["Cache-Control"] = "private, no-cache"
         return response
+
+    def _billing_respond_pdf(self, content, filename):
+        """Answer with a PDF, which no cache between keeps for others."""
+        return request.make_response(
+            content,
+            headers=[
+                ("Content-Type", "application/pdf"),
+                ("Content-Length", len(content)),
+                ("Content-Disposition", content_disposition(filename)),
+                ("X-Content-Type-Options", "nosniff"),
+                # Theirs alone, and asked for again each time: it may be paid by now.
+                ("Cache-Control", "private, no-cache"),
+            ],
+        )
 
     def _billing_prepare_values(self, page_name):
         return self._prepare_portal_layout_values() | {

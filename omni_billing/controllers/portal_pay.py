@@ -97,6 +97,7 @@ class BillingPortalPay(BillingPortal):
             moves_sudo = self._billing_find_own(ids).sudo()
         except (AccessError, MissingError):
             return request.redirect("/my/billing")
+        request.env["omni.billing.limit"]._take("payment", moves_sudo)
         for group in self._billing_filter_payable(moves_sudo)._billing_group_together():
             group._billing_settle_attempts()
             group._billing_spend_credit()

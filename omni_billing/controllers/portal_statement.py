@@ -4,7 +4,7 @@ from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from odoo import fields, http
 from odoo.exceptions import ValidationError
-from odoo.http import content_disposition, request
+from odoo.http import request
 
 from .portal import BillingPortal
 
@@ -40,18 +40,8 @@ class BillingPortalStatement(BillingPortal):
             statement = Statement.with_context(lang=lang).create(values)
         except ValidationError as error:
             raise UnprocessableEntity(str(error)) from error
-        content = statement._render()
         filename = f"{statement.display_name}.pdf"
-        return request.make_response(
-            content,
-            headers=[
-                ("Content-Type", "application/pdf"),
-                ("Content-Length", len(content)),
-                ("Content-Disposition", content_disposition(filename)),
-                ("X-Content-Type-Options", "nosniff"),
-                ("Cache-Control", "private, no-cache"),
-            ],
-        )
+        return self._billing_respond_pdf(statement._render(), filename)
 
 
 def _read_day(text):

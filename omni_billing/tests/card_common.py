@@ -81,6 +81,23 @@ class CardCommon(BillingCommon):
             .sudo(False)
         )
 
+    def _register(self, invoice, **values):
+        """Charge the saved card in Odoo's own dialog."""
+        self.provider._billing_ensure_method_line()
+        lines = self.provider.journal_id.inbound_payment_method_line_ids
+        line = lines.filtered(lambda line: line.payment_provider_id == self.provider)
+        Register = self.env["account.payment.register"].with_context(
+            active_model="account.move",
+            active_ids=invoice.ids,
+            dont_redirect_to_payments=True,
+        )
+        values |= {
+            "journal_id": self.provider.journal_id.id,
+            "payment_method_line_id": line.id,
+            "payment_token_id": self.card.id,
+        }
+        return Register.create(values)._create_payments()
+
     def _begin_online(self, invoice=None, user=None, **values):
         """Begin a payment as Odoo's own form does, of an invoice or of 45."""
         given = {

@@ -2,16 +2,20 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import patch
 
 from psycopg2.errors import SerializationFailure
 
 from odoo.exceptions import UserError
+from odoo.modules.migration import load_script
 from odoo.tests import tagged
 
 from odoo.addons.account.models.account_payment import AccountPayment
 
 from .doors_common import DoorsCommon
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "migrations"
 
 
 class Killed(BaseException):
@@ -21,22 +25,6 @@ class Killed(BaseException):
 @tagged("post_install", "-at_install")
 class TestCardInOdoosDialog(DoorsCommon):
     """Odoo makes the payment, in process and with a draft entry, before it charges."""
-
-    def _register(self, invoice, **values):
-        self.provider._billing_ensure_method_line()
-        lines = self.provider.journal_id.inbound_payment_method_line_ids
-        line = lines.filtered(lambda line: line.payment_provider_id == self.provider)
-        register = self.env["account.payment.register"].with_context(
-            active_model="account.move",
-            active_ids=invoice.ids,
-            dont_redirect_to_payments=True,
-        )
-        values |= {
-            "journal_id": self.provider.journal_id.id,
-            "payment_method_line_id": line.id,
-            "payment_token_id": self.card.id,
-        }
-        return register.create(values)._create_payments()
 
     def _die_while_charging(self, is_charged=True):
         """Have the process killed when Stripe was asked, or just before."""
@@ -83,6 +71,24 @@ class TestCardInOdoosDialog(DoorsCommon):
         self.assertEqual(attempt.payment_id.state, "canceled")
         self.assertEqual(invoice.billing_state, "unpaid")
         invoice._billing_charge(self.card)
+        self._assert_paid_once(invoice)
+
+    def test_upgrade_books_what_was_taken_for_booked(self):
+        invoice = self._bill_amounts(100)
+        with self._die_while_charging(), suppress(Killed):
+            self._register(invoice)
+        attempt = self._find_attempt(invoice)
+        # As the version before left it.
+        attempt._billing_close()
+        attempt.write({"state": "done", "is_post_processed": True})
+        attempt.provider_reference = list(self.gateway.charges)[-1]
+        self.env.flush_all()
+        path = SCRIPTS / "19.0.1.4.0" / "post-unbooked.py"
+        with self.assertLogs(level="WARNING"):
+            load_script(str(path), "unbooked").migrate(self.env.cr, "19.0.1.3.0")
+        self.env.invalidate_all()
+        self.assertFalse(attempt.is_post_processed)
+        self._resolve()
         self._assert_paid_once(invoice)
 
     def test_books_are_closed_when_the_job_looks(self):

@@ -49,6 +49,14 @@ class TestMovedContact(BillingCommon):
                 point.rollback()
                 self.env.invalidate_all()
 
+    def test_contact_that_becomes_a_company_is_told(self):
+        """Odoo takes that field out of what it writes, on its way."""
+        charge = self._create()
+        self.contact.is_company = True
+        self.assertEqual(self.contact.commercial_partner_id, self.contact)
+        self.assertEqual(charge.commercial_partner_id, self.customer)
+        self.assertIn("belongs to", self.contact.activity_ids.note)
+
     def test_void_and_bill_again(self):
         """F161: the items of a company are billed to that company."""
         self._create()

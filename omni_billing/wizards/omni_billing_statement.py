@@ -107,6 +107,7 @@ class OmniBillingStatement(models.TransientModel):
         parts = customer._billing_prepare_statement(
             self.company_id, self.date_from, self.date_to
         )
+        seller = self.company_id.partner_id
         # sudo: the reader may read what it is made of, or is the customer.
         aged = self.env["omni.billing.aged"].sudo()
         # Rows of another day have the same ids.
@@ -119,15 +120,9 @@ class OmniBillingStatement(models.TransientModel):
         if [part["currency"] for part in parts] != own:
             aged = aged.browse()
         return {
-            "seller": "\n".join(_list_lines(self.company_id.partner_id)[1:]),
-            "buyer": "\n".join(_list_lines(customer)),
+            "seller": "\n".join(seller._billing_list_address()[1:]),
+            "buyer": "\n".join(customer._billing_list_address()),
             "parts": parts,
             "aged": aged,
             "format_date": lambda date: format_date(self.env, date),
         }
-
-
-def _list_lines(partner):
-    """Return the name and the address as their country writes them, line by line."""
-    text = partner.with_context(show_address=True).display_name or ""
-    return [line.strip() for line in text.splitlines()]

@@ -139,14 +139,14 @@ class AccountMove(models.Model):
             cash_rounding=self.invoice_cash_rounding_id,
         )
         seller = [
-            *_list_address(company.partner_id)[1:],
+            *company.partner_id._billing_list_address()[1:],
             company.phone,
             company.email,
             self._billing_get_tax_number(company.partner_id),
         ]
         addressee = self._billing_get_addressee()
         buyer = [
-            *_list_address(addressee),
+            *addressee._billing_list_address(),
             self._billing_get_tax_number(addressee),
         ]
         return {
@@ -327,12 +327,6 @@ def _format_date(date):
 
 def _format_datetime(date):
     return f"{date.isoformat()}T00:00:00" if date else ""
-
-
-def _list_address(partner):
-    """Return the name and the address as their country writes them, line by line."""
-    text = partner.with_context(show_address=True).display_name or ""
-    return [line.strip() for line in text.splitlines()]
 
 
 def _to_text(html):

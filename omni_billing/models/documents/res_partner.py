@@ -49,6 +49,11 @@ class ResPartner(models.Model):
         printed &= Domain("state", "=", "posted")
         return not Move.search_count(printed, limit=1)
 
+    def _billing_list_address(self):
+        """Return name and address as their country writes them, line by line."""
+        text = self.with_context(show_address=True).display_name or ""
+        return [line.strip() for line in text.splitlines()]
+
     def _billing_get_closed_company(self):
         """Return the company of a portal user who does not see its billing.
 

@@ -9,8 +9,10 @@ class ResPartner(models.Model):
 
     def write(self, vals):
         """Override of `base`: staff are told what stays with the company of before."""
+        # Odoo takes some out on the way.
+        is_moved = {"parent_id", "is_company"} & vals.keys()
         result = super().write(vals)
-        if {"parent_id", "is_company"} & vals.keys():
+        if is_moved:
             self._billing_tell_left_behind()
         return result
 

@@ -1,3 +1,5 @@
+# Which others inherit.
+from . import omni_billing_day_mixin  # isort: skip
 from . import (
     omni_billing_accrued,
     omni_billing_aged,

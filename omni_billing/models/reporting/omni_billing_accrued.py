@@ -9,11 +9,10 @@ class OmniBillingAccrued(models.Model):
     unbilled on that day. What is billed and void again counts as unbilled for all days,
     since its invoice counts for none. Untaxed, in the currency of the company at the
     rate of the day.
-
-    The day is ``billing_as_of`` in the context; today without it.
     """
 
     _name = "omni.billing.accrued"
+    _inherit = "omni.billing.day.mixin"
     _description = "Accrued Revenue"
     _auto = False
     _order = "date, id"
@@ -39,8 +38,7 @@ class OmniBillingAccrued(models.Model):
 
     @property
     def _table_query(self):
-        day = fields.Date.to_date(self.env.context.get("billing_as_of"))
-        day = day or fields.Date.context_today(self)
+        day = self._billing_get_day()
         return SQL(
             """
             SELECT t.id, t.id AS transaction_id, t.date,

@@ -10,11 +10,10 @@ class OmniBillingAged(models.Model):
     day that it is due. Payments and credit notes that were not used by then stand in
     `unused`, and are taken off the total. What was paid or credited later was open on
     that day. In the currency of the company, at the rates of the books.
-
-    The day is ``billing_as_of`` in the context; today without it.
     """
 
     _name = "omni.billing.aged"
+    _inherit = "omni.billing.day.mixin"
     _description = "Aged Receivables"
     _auto = False
     _order = "total desc, id"
@@ -46,11 +45,6 @@ class OmniBillingAged(models.Model):
     )
     total = fields.Monetary(readonly=True)
     oldest_due = fields.Date(readonly=True)
-
-    def _billing_get_day(self):
-        """Return the day that the report is of."""
-        day = fields.Date.to_date(self.env.context.get("billing_as_of"))
-        return day or fields.Date.context_today(self)
 
     @property
     def _table_query(self):

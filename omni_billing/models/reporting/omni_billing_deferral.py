@@ -41,17 +41,30 @@ def get_items():
     )
 
 
-#: What the reports here read.
-DEPENDS = {
-    "account.move.line": [
-        *("account_id", "balance", "billing_transaction_id", "company_id", "date"),
-        *("move_id", "parent_state"),
-    ],
-    "omni.billing.transaction": [
-        *("cancels_id", "commercial_partner_id", "period_end", "period_start"),
-        "service_id",
-    ],
-}
+class OmniBillingDeferralMixin(models.AbstractModel):
+    """What reports on the periods of invoiced services tell of each invoice line."""
+
+    _name = "omni.billing.deferral.mixin"
+    _description = "Invoiced Service of a Period"
+    _depends = {
+        "account.move.line": [
+            *("account_id", "balance", "billing_transaction_id", "company_id", "date"),
+            *("move_id", "parent_state"),
+        ],
+        "omni.billing.transaction": [
+            *("cancels_id", "commercial_partner_id", "period_end", "period_start"),
+            "service_id",
+        ],
+    }
+
+    date = fields.Date(string="Accounting Date", readonly=True)
+    move_id = fields.Many2one("account.move", "Invoice", readonly=True)
+    transaction_id = fields.Many2one("omni.billing.transaction", readonly=True)
+    partner_id = fields.Many2one("res.partner", "Main Customer", readonly=True)
+    service_id = fields.Many2one("omni.billing.service", readonly=True)
+    account_id = fields.Many2one("account.account", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True)
 
 
 class OmniBillingDeferral(models.Model):
@@ -63,20 +76,12 @@ class OmniBillingDeferral(models.Model):
     """
 
     _name = "omni.billing.deferral"
+    _inherit = "omni.billing.deferral.mixin"
     _description = "Revenue by Period of Service"
     _auto = False
     _order = "month, id"
-    _depends = DEPENDS
 
     month = fields.Date(string="Month of Use", readonly=True)
-    date = fields.Date(string="Accounting Date", readonly=True)
-    move_id = fields.Many2one("account.move", "Invoice", readonly=True)
-    transaction_id = fields.Many2one("omni.billing.transaction", readonly=True)
-    partner_id = fields.Many2one("res.partner", "Main Customer", readonly=True)
-    service_id = fields.Many2one("omni.billing.service", readonly=True)
-    account_id = fields.Many2one("account.account", readonly=True)
-    company_id = fields.Many2one("res.company", readonly=True)
-    currency_id = fields.Many2one("res.currency", readonly=True)
     amount = fields.Monetary(string="Revenue", readonly=True)
 
     @property
@@ -102,24 +107,15 @@ class OmniBillingDeferral(models.Model):
 class OmniBillingDeferred(models.Model):
     """What was invoiced until a day and is of use only after it (deferred revenue).
 
-    Untaxed, in the currency of the company. The day is ``billing_as_of`` in the
-    context; today without it.
+    Untaxed, in the currency of the company.
     """
 
     _name = "omni.billing.deferred"
+    _inherit = ["omni.billing.deferral.mixin", "omni.billing.day.mixin"]
     _description = "Deferred Revenue"
     _auto = False
     _order = "period_end, id"
-    _depends = DEPENDS
 
-    date = fields.Date(string="Accounting Date", readonly=True)
-    move_id = fields.Many2one("account.move", "Invoice", readonly=True)
-    transaction_id = fields.Many2one("omni.billing.transaction", readonly=True)
-    partner_id = fields.Many2one("res.partner", "Main Customer", readonly=True)
-    service_id = fields.Many2one("omni.billing.service", readonly=True)
-    account_id = fields.Many2one("account.account", readonly=True)
-    company_id = fields.Many2one("res.company", readonly=True)
-    currency_id = fields.Many2one("res.currency", readonly=True)
     period_start = fields.Date(readonly=True)
     period_end = fields.Date(readonly=True)
     invoiced = fields.Monetary(readonly=True)
@@ -127,8 +123,7 @@ class OmniBillingDeferred(models.Model):
 
     @property
     def _table_query(self):
-        day = fields.Date.to_date(self.env.context.get("billing_as_of"))
-        day = day or fields.Date.context_today(self)
+        day = self._billing_get_day()
         return SQL(
             """
             SELECT item.id, item.date, item.move_id, item.transaction_id,
