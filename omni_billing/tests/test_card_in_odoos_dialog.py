@@ -83,7 +83,7 @@ class TestCardInOdoosDialog(DoorsCommon):
         attempt.write({"state": "done", "is_post_processed": True})
         attempt.provider_reference = list(self.gateway.charges)[-1]
         self.env.flush_all()
-        path = SCRIPTS / "19.0.1.4.0" / "post-unbooked.py"
+        path = SCRIPTS / "19.0.1.5.0" / "post-unbooked.py"
         with self.assertLogs(level="WARNING"):
             load_script(str(path), "unbooked").migrate(self.env.cr, "19.0.1.3.0")
         self.env.invalidate_all()
