@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from localstripe import resources as localstripe
 
@@ -16,6 +16,9 @@ from .errors import missing
 from .faults import Faults
 from .idempotency import Keys
 from .resources import CURRENT, Listing, Memory, Resource, Version, page
+
+if TYPE_CHECKING:
+    from .balance import Rules
 
 Kind = TypeVar("Kind", bound=Resource)
 
@@ -64,6 +67,7 @@ class Account:
         self.crashes: list[str] = []
         self.next_payments: deque[dict[str, Any]] = deque()
         self.next_refunds: deque[str] = deque()
+        self.balance_rules = self._new_rules()
         # Set by the server: takes each event as it happens.
         self.on_event: Callable[[Resource], None] = lambda event: None
 
@@ -75,6 +79,13 @@ class Account:
         self.requests.clear()
         self.next_payments.clear()
         self.next_refunds.clear()
+        self.balance_rules = self._new_rules()
+
+    @staticmethod
+    def _new_rules() -> Rules:
+        from .balance import Rules
+
+        return Rules()
 
     def all(self, kind: type[Kind], **values: Any) -> list[Kind]:
         """List the objects of a kind with these values, newest first."""

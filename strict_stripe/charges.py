@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .account import Call, endpoint
+from .balance import BalanceTransaction
 from .cards import Decline
 from .customers import Customer
 from .parameters import CREATED, LIST, email, identifier, metadata, string
@@ -18,31 +19,6 @@ if TYPE_CHECKING:
     from .payment_methods import PaymentMethod
 
 RECENT_REFUNDS = 10
-
-
-class BalanceTransaction(Resource):
-    """A movement of money; this Stripe takes no fee."""
-
-    object = "balance_transaction"
-    noun = "balance transaction"
-    prefix = "txn_"
-    tells_mode = False
-    expandable = frozenset({"source"})
-
-    def __init__(self, type: str, source: Resource, amount: int, currency: str) -> None:
-        super().__init__()
-        self.amount = amount
-        self.available_on = self.created
-        self.currency = currency
-        self.description = None
-        self.exchange_rate = None
-        self.fee = 0
-        self.fee_details: list[dict] = []
-        self.net = amount
-        self.reporting_category = type
-        self.source = source
-        self.status = "available"
-        self.type = type
 
 
 class Charge(Resource):
@@ -120,7 +96,7 @@ class Charge(Resource):
         self.amount_captured = amount
         self.amount_refunded = self.amount - amount
         self.balance_transaction = BalanceTransaction(
-            "charge", self, amount, self.currency
+            self._account, "charge", self, amount, self.currency
         )
 
     def _fail(self, call: Call, decline: Decline) -> None:
@@ -181,8 +157,3 @@ def list_charges(call: Call) -> Listing:
     from .payment_intents import PaymentIntent
 
     return call.list_of(Charge, customer=Customer, payment_intent=PaymentIntent)
-
-
-@endpoint("GET", "/v1/balance_transactions/{id}")
-def retrieve_balance_transaction(call: Call) -> BalanceTransaction:
-    return call.find(BalanceTransaction)

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from . import cards, disputes, payment_intents, setup_intents
 from .account import Account, Call
+from .balance import BalanceTransaction, Payout, Rules, pay_out
 from .charges import Charge
 from .customers import Customer
 from .disputes import Dispute, open_dispute
@@ -36,6 +37,8 @@ KINDS = {
     "charges": Charge,
     "refunds": Refund,
     "disputes": Dispute,
+    "balance_transactions": BalanceTransaction,
+    "payouts": Payout,
     "webhook_endpoints": WebhookEndpoint,
 }
 COMMANDS: dict[str, Callable] = {}
@@ -166,6 +169,10 @@ class Control:
             refund = self._account.find(Refund, id)
             refund._settle(self._call, status, reason)
             return self._shown(refund)
+        if id.startswith(Payout.prefix):
+            payout = self._account.find(Payout, id)
+            payout._settle(self._call, status, reason)
+            return self._shown(payout)
         intent = self._account.find(PaymentIntent, id)
         payment_intents.settle(self._call, intent, status)
         return self._shown(intent)
@@ -195,15 +202,41 @@ class Control:
         self._account.find(PaymentMethod, id)._number = number
 
     @command
-    def dispute(self, charge: str, amount: int | None, reason: str) -> dict:
+    def dispute(
+        self, charge: str, amount: int | None, reason: str, inquiry: bool = False
+    ) -> dict:
         found = self._account.find(Charge, charge)
-        return self._shown(open_dispute(self._call, found, amount, reason))
+        return self._shown(open_dispute(self._call, found, amount, reason, inquiry))
 
     @command
     def close_dispute(self, id: str, status: str) -> dict:
         found = self._account.find(disputes.Dispute, id)
         found._close(self._call, status)
         return self._shown(found)
+
+    # The balance.
+
+    @command
+    def take_fees(self, **rules: Any) -> None:
+        self._account.balance_rules = Rules(**rules)
+
+    @command
+    def pay_out(self, currency: str, automatic: bool, completed: bool) -> dict:
+        return self._shown(pay_out(self._call, currency, automatic, completed))
+
+    @command
+    def reconcile_payout(self, id: str) -> dict:
+        payout = self._account.find(Payout, id)
+        payout._reconcile(self._call)
+        return self._shown(payout)
+
+    @command
+    def move_balance(
+        self, type: str, amount: int, currency: str, category: str = ""
+    ) -> dict:
+        call = self._call
+        row = BalanceTransaction(call.account, type, None, amount, currency, category)
+        return self._shown(row)
 
     # Webhooks.
 

@@ -161,7 +161,7 @@ class StripeServer:
             if refund["status"] in ("succeeded", "pending"):
                 sums[refund["currency"]]["refunded"] += refund["amount"]
         for dispute in store["disputes"]:
-            if dispute["status"] != "won":
+            if dispute["status"] != "won" and "warning" not in dispute["status"]:
                 sums[dispute["currency"]]["disputed"] += dispute["amount"]
         for each in sums.values():
             each["net"] = each["charged"] - each["refunded"] - each["disputed"]
@@ -286,7 +286,10 @@ class StripeServer:
     def settle(
         self, id: str, status: str = "succeeded", reason: str = "lost_or_stolen_card"
     ) -> dict:
-        """End a payment that is processing, a pending refund, or bounce a good one."""
+        """End a payment that is processing, a pending refund, or bounce a good one.
+
+        A payout is ``paid``, ``failed`` or ``canceled``.
+        """
         return self._command("settle", id=id, status=status, reason=reason)
 
     def authenticate(self, id: str, success: bool = True) -> dict:
@@ -302,14 +305,67 @@ class StripeServer:
         self._command("card_becomes", id=id, number=number)
 
     def dispute(
-        self, charge: str, amount: int | None = None, reason: str = "fraudulent"
+        self,
+        charge: str,
+        amount: int | None = None,
+        reason: str = "fraudulent",
+        inquiry: bool = False,
     ) -> dict:
-        """Have a customer dispute a charge."""
-        return self._command("dispute", charge=charge, amount=amount, reason=reason)
+        """Have a customer dispute a charge, or the bank only ask about it."""
+        values = {"amount": amount, "reason": reason, "inquiry": inquiry}
+        return self._command("dispute", charge=charge, **values)
 
     def close_dispute(self, id: str, status: str) -> dict:
-        """Have the bank decide: ``won`` or ``lost``."""
+        """Have the bank decide: ``won`` or ``lost``.
+
+        An inquiry is ``warning_closed``, or becomes a dispute (``needs_response``).
+        """
         return self._command("close_dispute", id=id, status=status)
+
+    # === THE BALANCE === #
+
+    def take_fees(
+        self,
+        percent: str = "0",
+        fixed: int = 0,
+        tax: str = "0",
+        dispute: int = 0,
+        settled: dict[str, tuple[str, str]] | None = None,
+    ) -> None:
+        """Have Stripe take fees of what is charged and disputed from now on.
+
+        :param percent: of the charge, and ``fixed`` beside it, in minor units.
+        :param tax: on both, in percent.
+        :param dispute: what a dispute costs, in minor units.
+        :param settled: by currency of charges, the currency of the balance and the
+            rate: ``{"usd": ("eur", "0.92")}``.
+        """
+        self._command(
+            "take_fees",
+            **{"percent": percent, "fixed": fixed, "tax": tax, "dispute": dispute},
+            settled=settled or {},
+        )
+
+    def pay_out(
+        self, currency: str = "eur", automatic: bool = True, completed: bool = True
+    ) -> dict:
+        """Have Stripe pay out all that is in the balance.
+
+        :param completed: whether what it is made of can be listed at once.
+        """
+        how = {"automatic": automatic, "completed": completed}
+        return self._command("pay_out", currency=currency, **how)
+
+    def reconcile_payout(self, id: str) -> dict:
+        """Have Stripe know what a payout is made of."""
+        return self._command("reconcile_payout", id=id)
+
+    def move_balance(
+        self, type: str, amount: int, currency: str = "eur", category: str = ""
+    ) -> dict:
+        """Have something else change the balance: an ``adjustment``, say."""
+        what = {"type": type, "amount": amount, "category": category}
+        return self._command("move_balance", currency=currency, **what)
 
     # === WEBHOOKS === #
 

@@ -1,13 +1,15 @@
 """Disputes: a customer asks the bank for the money back.
 
 Sources: Stripe's pages "Disputes" of the API reference, and "How disputes work": the
-money leaves the balance when the dispute opens, and returns if it is won.
+money leaves the balance when the dispute opens, with a fee, and returns if it is won.
+An inquiry moves nothing, unless it becomes a dispute.
 """
 
 from __future__ import annotations
 
 from .account import Call, endpoint
-from .charges import BalanceTransaction, Charge
+from .balance import BalanceTransaction
+from .charges import Charge
 from .errors import StripeError
 from .parameters import CREATED, LIST, identifier
 from .payment_intents import PaymentIntent
@@ -16,6 +18,9 @@ from .resources import Listing, Resource, Whole
 OPEN = "needs_response"
 WON = "won"
 LOST = "lost"
+#: A bank asks before it takes anything.
+INQUIRY = "warning_needs_response"
+INQUIRY_CLOSED = "warning_closed"
 
 
 class Dispute(Resource):
@@ -26,46 +31,66 @@ class Dispute(Resource):
     prefix = "dp_"
     expandable = frozenset({"charge", "payment_intent"})
 
-    def __init__(self, charge: Charge, amount: int, reason: str) -> None:
+    def __init__(
+        self, charge: Charge, amount: int, reason: str, status: str = OPEN
+    ) -> None:
         super().__init__()
         self.amount = amount
-        self.balance_transactions = [
-            Whole(BalanceTransaction("dispute", self, -amount, charge.currency))
-        ]
+        # An inquiry moves nothing.
+        self.balance_transactions = []
         self.charge = charge
         self.currency = charge.currency
         self.evidence_details = {"has_evidence": False, "submission_count": 0}
-        self.is_charge_refundable = False
+        self.is_charge_refundable = status == INQUIRY
         self.metadata: dict[str, str] = {}
         self.payment_intent = charge.payment_intent
         self.reason = reason
-        self.status = OPEN
+        self.status = status
+
+    def _move(self, call: Call, amount: int, category: str) -> None:
+        row = BalanceTransaction(
+            call.account, "adjustment", self, amount, self.currency, category
+        )
+        self.balance_transactions.append(Whole(row))
+        self.charge.disputed = True
+        self.is_charge_refundable = False
+
+    def _withdraw(self, call: Call) -> None:
+        """Take the money, and the fee, out of the balance."""
+        self._move(call, -self.amount, "dispute")
+        call.emit("charge.dispute.funds_withdrawn", self)
 
     def _close(self, call: Call, status: str) -> None:
-        if self.status != OPEN:
+        if self.status not in (OPEN, INQUIRY):
             raise StripeError(400, "This dispute is already closed")
-        if status not in (WON, LOST):
-            raise StripeError(400, "A dispute is won or lost.")
+        ends = (INQUIRY_CLOSED, OPEN) if self.status == INQUIRY else (WON, LOST)
+        if status not in ends:
+            raise StripeError(400, f"It ends as {' or '.join(ends)}.")
         self.status = status
+        if status == OPEN:
+            # The bank goes on with what it only asked about.
+            self._withdraw(call)
+            call.emit("charge.dispute.updated", self)
+            return
         call.emit("charge.dispute.closed", self)
         if status == WON:
-            back = BalanceTransaction(
-                "dispute_reversal", self, self.amount, self.currency
-            )
-            self.balance_transactions.append(Whole(back))
+            self._move(call, self.amount, "dispute_reversal")
             call.emit("charge.dispute.funds_reinstated", self)
 
 
 def open_dispute(
-    call: Call, charge: Charge, amount: int | None, reason: str
+    call: Call, charge: Charge, amount: int | None, reason: str, inquiry: bool = False
 ) -> Dispute:
-    """Let a bank take a charge back."""
+    """Let a bank take a charge back, or only ask about it."""
     if not charge.captured or charge.disputed:
         raise StripeError(400, f"Charge {charge.id} cannot be disputed.")
-    charge.disputed = True
-    dispute = Dispute(charge, amount or charge._left, reason)
+    status = INQUIRY if inquiry else OPEN
+    dispute = Dispute(charge, amount or charge._left, reason, status)
+    if not inquiry:
+        dispute._move(call, -dispute.amount, "dispute")
     call.emit("charge.dispute.created", dispute)
-    call.emit("charge.dispute.funds_withdrawn", dispute)
+    if not inquiry:
+        call.emit("charge.dispute.funds_withdrawn", dispute)
     return dispute
 
 

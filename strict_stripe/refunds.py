@@ -7,7 +7,8 @@ Sources: Stripe's pages "Refunds" of the API reference, "Refund and cancel payme
 from __future__ import annotations
 
 from .account import Call, endpoint
-from .charges import BalanceTransaction, Charge
+from .balance import BalanceTransaction
+from .charges import Charge
 from .errors import RefusedError, StripeError
 from .parameters import (
     CREATED,
@@ -41,7 +42,7 @@ class Refund(Resource):
         super().__init__()
         self.amount = amount
         self.balance_transaction: BalanceTransaction | None = BalanceTransaction(
-            "refund", self, -amount, charge.currency
+            charge._account, "refund", self, -amount, charge.currency
         )
         self.charge = charge
         self.currency = charge.currency
@@ -63,7 +64,7 @@ class Refund(Resource):
             # The money is the merchant's again, and can be refunded again.
             self.charge.amount_refunded -= self.amount
             self.failure_balance_transaction = BalanceTransaction(
-                "refund_failure", self, self.amount, self.currency
+                call.account, "refund_failure", self, self.amount, self.currency
             )
         call.emit("refund.updated", self)
         call.emit("charge.refund.updated", self)

@@ -18,6 +18,7 @@ from localstripe.resources import random_id
 
 # Each of these registers its endpoints.
 from . import (  # noqa: F401
+    balance,
     customers,
     disputes,
     events,

@@ -35,6 +35,7 @@ SERVICES = (
     "events",
     "payment_intents",
     "payment_methods",
+    "payouts",
     "refunds",
     "setup_intents",
     "webhook_endpoints",

@@ -29,6 +29,14 @@ from .stripe_answers import (
     read_decline,
     read_refund,
 )
+from .stripe_balance import (
+    Dispute,
+    Movement,
+    Payout,
+    read_dispute,
+    read_movement,
+    read_payout,
+)
 
 #: What Stripe takes and answers depends on it, so an upgrade of the SDK must not change
 #: it unseen (https://docs.stripe.com/api/versioning).
@@ -335,6 +343,35 @@ class StripeGateway:
         with _typed_failures():
             refunds = self._list(self._api.refunds, {"payment_intent": intent})
             return [read_refund(refund) for refund in refunds]
+
+    # === The balance === #
+
+    def list_payouts(self, since: datetime) -> list[Payout]:
+        """Return all payouts that began since then, in UTC; the newest is first."""
+        moment = int(since.replace(tzinfo=timezone.utc).timestamp())
+        with _typed_failures():
+            payouts = self._list(self._api.payouts, {"created": {"gte": moment}})
+            return [read_payout(payout) for payout in payouts]
+
+    def get_payout(self, payout: str) -> Payout:
+        """Return a payout as it stands."""
+        _check_id(payout)
+        with _typed_failures():
+            return read_payout(self._api.payouts.retrieve(payout))
+
+    def list_movements(self, payout: str) -> list[Movement]:
+        """Return all that an automatic payout is made of, itself as well."""
+        _check_id(payout)
+        params = {"payout": payout, "expand": ["data.source"]}
+        with _typed_failures():
+            rows = self._list(self._api.balance_transactions, params)
+            return [read_movement(row) for row in rows]
+
+    def get_dispute(self, dispute: str) -> Dispute:
+        """Return a dispute as it stands, with what it moved."""
+        _check_id(dispute)
+        with _typed_failures():
+            return read_dispute(self._api.disputes.retrieve(dispute))
 
     # === Events === #
 

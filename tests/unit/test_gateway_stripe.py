@@ -23,6 +23,10 @@ INTENTS = ("POST", "/v1/payment_intents")
 NOW = datetime.now(timezone.utc).replace(tzinfo=None)
 #: All that is asked of Stripe; an id in a path is {}.
 CALLS = {
+    "GET /v1/balance_transactions",
+    "GET /v1/disputes/{}",
+    "GET /v1/payouts",
+    "GET /v1/payouts/{}",
     "GET /v1/customers/{}",
     "GET /v1/payment_intents",
     "GET /v1/payment_intents/{}",
@@ -331,17 +335,17 @@ def test_sdk_knows_all_that_is_sent(gateway, server, customer):
     whatever test sends it (strict_stripe/typed.py).
     """
     assert module.API_VERSION == stripe.api_version
-    use_all(gateway, customer)
+    use_all(gateway, server, customer)
     requests = server.requests()
     assert {each["status"] for each in requests} == {200, 404}
     assert {each["version"] for each in requests} == {module.API_VERSION}
-    ids = re.compile(r"/(cus|pi|pm|re)_\w+")
+    ids = re.compile(r"/(cus|dp|pi|pm|po|re)_\w+")
     paths = (ids.sub("/{}", each["path"]) for each in requests)
     calls = zip((each["method"] for each in requests), paths, strict=True)
     assert {" ".join(call) for call in calls} == CALLS
 
 
-def use_all(gateway, customer):
+def use_all(gateway, server, customer):
     """Have the gateway do all that it can."""
     assert not gateway.has_customer("cus_nobody")
     assert gateway.get_card("pm_nobody") is None
@@ -357,6 +361,14 @@ def use_all(gateway, customer):
     gateway.get_refund(refund.id)
     gateway.list_refunds(paid.id)
     gateway.detach_card(saved.id)
+    server.take_fees(percent="1", tax="20", dispute=1500)
+    charge(gateway, customer, key="b")
+    dispute = server.dispute(server.store()["charges"][0]["id"], 1000)
+    gateway.get_dispute(dispute["id"])
+    payout = server.pay_out()
+    gateway.list_payouts(NOW - timedelta(days=1))
+    gateway.get_payout(payout["id"])
+    gateway.list_movements(payout["id"])
 
 
 def test_sdk_knows_all_that_is_read(gateway, server, customer, monkeypatch):
@@ -371,7 +383,7 @@ def test_sdk_knows_all_that_is_read(gateway, server, customer, monkeypatch):
             return original(self, key)
 
         monkeypatch.setattr(stripe.StripeObject, name, note_down)
-    use_all(gateway, customer)
+    use_all(gateway, server, customer)
     saved = gateway.attach_card("pm_card_visa", customer)
     server.decline_next("insufficient_funds")
     declined = gateway.charge(**details(customer, saved.id, "d"))
