@@ -3,6 +3,7 @@ import logging
 from .const import AGAIN
 from .models.invoicing import account_move_guard as invoice_guard
 from .models.payments import account_move_guard as payment_guard
+from .models.settlement import account_move as settlement_guard
 
 _logger = logging.getLogger(__name__)
 
@@ -109,5 +110,5 @@ def _uninstall_hook(env):
     env["ir.config_parameter"].sudo().search(
         [("key", "=like", "omni_billing.%")]
     ).unlink()
-    for guard in (invoice_guard, payment_guard):
+    for guard in (invoice_guard, payment_guard, settlement_guard):
         env.cr.execute(guard.DROP_TRIGGERS)

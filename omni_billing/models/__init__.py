@@ -4,6 +4,7 @@ from . import ledger  # isort: skip
 from . import invoicing  # isort: skip
 from . import payments  # isort: skip
 from . import cards  # isort: skip
+from . import settlement  # isort: skip
 from . import documents  # isort: skip
 from . import mail  # isort: skip
 from . import collection  # isort: skip

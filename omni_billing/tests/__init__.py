@@ -54,6 +54,8 @@ from . import (
     test_payment_doors,
     test_payment_taken,
     test_payments,
+    test_payouts,
+    test_disputes,
     test_pdf_cache,
     test_poisoned_context,
     test_properties,

@@ -138,6 +138,7 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.cancel.wizard": one,
             "omni.billing.card.refund.wizard": one,
             "omni.billing.day.wizard": {},
+            "omni.billing.dispute.wizard": {"dispute_id": self._get_a_dispute().id},
             "omni.billing.payment.wizard": {**several},
             "omni.billing.proforma.wizard": customer,
             "omni.billing.refund.wizard": customer,
@@ -145,6 +146,30 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.undo.wizard": {"payment_id": self._get_a_payment().id},
             "omni.billing.void.wizard": several,
         }
+
+    @classmethod
+    def _get_a_dispute(cls):
+        """Return a dispute that is lost, of money that is not booked."""
+        # sudo: only the server writes payments and disputes.
+        env = cls.env(su=True)
+        stripe = env.ref("payment.payment_provider_stripe")
+        payment = env["payment.transaction"].create(
+            {
+                "provider_id": stripe.copy({"company_id": cls.company.id}).id,
+                "payment_method_id": env.ref("payment.payment_method_card").id,
+                "amount": 1,
+                "currency_id": cls.currency.id,
+                "partner_id": cls.customer.id,
+            }
+        )
+        values = {
+            "provider_id": payment.provider_id.id,
+            "company_id": cls.company.id,
+            "reference": "dp_0",
+            "transaction_id": payment.id,
+            "state": "lost",
+        }
+        return env["omni.billing.dispute"].create(values).with_env(cls.env)
 
     @classmethod
     def _get_a_payment(cls, partner=None):

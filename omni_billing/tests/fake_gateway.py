@@ -32,6 +32,10 @@ class FakeGateway:
         self.lost_cancels = []
         #: Calls that were refused, by key: the same again is the same answer.
         self.refusals = {}
+        #: What Stripe paid out, what each payout is made of, and disputes: `balance`.
+        self.payouts = {}
+        self.movements = {}
+        self.disputes = {}
 
     # What the test says.
 
@@ -246,3 +250,28 @@ class FakeGateway:
     def list_refunds(self, intent):
         self._check_open()
         return [refund for refund in self.refunds.values() if refund.charge == intent]
+
+    # The balance; see `settlement_common`.
+
+    def list_payouts(self, since):
+        self._check_open()
+        found = [each for each in self.payouts.values() if each.created >= since]
+        return sorted(found, key=lambda each: each.created, reverse=True)
+
+    def get_payout(self, payout):
+        self._check_open()
+        if payout not in self.payouts:
+            raise GatewayRefused("resource_missing", "No such payout")
+        return self.payouts[payout]
+
+    def list_movements(self, payout):
+        self._check_open()
+        if not self.payouts[payout].is_complete:
+            raise GatewayRefused("payout_reconciliation_not_ready", "Not yet")
+        return self.movements[payout]
+
+    def get_dispute(self, dispute):
+        self._check_open()
+        if dispute not in self.disputes:
+            raise GatewayRefused("resource_missing", "No such dispute")
+        return self.disputes[dispute]

@@ -54,6 +54,7 @@ KEPT = {
         "billing_reminders_paused",
         "billing_run_line_ids",
         "billing_state",
+        "billing_stripe_ref",
         "billing_title",
         "billing_transaction_ids",
         "commercial_partner_id",

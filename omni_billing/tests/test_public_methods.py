@@ -15,6 +15,7 @@ OPENS = {
         "action_billing_activity",
         "action_billing_cancel_items",
         "action_billing_close_attempt",
+        "action_billing_decide_dispute",
         "action_billing_email_compose",
         "action_billing_pay",
         "action_billing_pdf",
@@ -28,6 +29,7 @@ OPENS = {
     "account.payment": {"action_billing_undo"},
     "omni.billing.aged": {"action_billing_open_items"},
     "omni.billing.day.wizard": {"action_show"},
+    "omni.billing.dispute": {"action_decide"},
     "omni.billing.statement": {"action_print"},
     "omni.billing.activity.log": {"action_open_invoice"},
     "omni.billing.installment": {"action_open_invoice"},
@@ -75,6 +77,8 @@ ASKS = {
     "omni.billing.cancel.wizard": {"action_cancel_items"},
     "omni.billing.card.refund.wizard": {"action_refund"},
     "omni.billing.day.wizard": {"action_book"},
+    "omni.billing.dispute.wizard": {"action_decide"},
+    "omni.billing.payout": {"action_fetch", "action_match_again"},
     "omni.billing.statement": {"action_email"},
     "omni.billing.installment": {
         "action_cancel",
@@ -217,6 +221,8 @@ class TestPublicMethods(CardCommon):
         records.append(env["omni.billing.run.line"].create(line))
         Installment = env["omni.billing.installment"]
         records.append(Installment.create({"date": self.today, "amount": 1, **one}))
+        payout = {"provider_id": self.provider.id, "company_id": self.company.id}
+        records.append(env["omni.billing.payout"].create({"reference": "po", **payout}))
         mail = {"move_id": self.invoice.id, "company_id": self.company.id}
         records.append(env["omni.billing.mail"].create({"kind": "invoice", **mail}))
         env.flush_all()

@@ -7,6 +7,7 @@ from . import (
     omni_billing_cancel_wizard,
     omni_billing_card_refund_wizard,
     omni_billing_day_wizard,
+    omni_billing_dispute_wizard,
     omni_billing_payment_wizard,
     omni_billing_proforma_wizard,
     omni_billing_refund_wizard,

@@ -33,6 +33,24 @@ class ResConfigSettings(models.TransientModel):
     billing_retry_days = fields.Char(
         related="company_id.billing_retry_days", readonly=False
     )
+    billing_fee_account_id = fields.Many2one(
+        related="company_id.billing_fee_account_id", readonly=False
+    )
+    billing_fee_tax_account_id = fields.Many2one(
+        related="company_id.billing_fee_tax_account_id", readonly=False
+    )
+    billing_payout_account_id = fields.Many2one(
+        related="company_id.billing_payout_account_id", readonly=False
+    )
+    billing_dispute_account_id = fields.Many2one(
+        related="company_id.billing_dispute_account_id", readonly=False
+    )
+    billing_payout_journal_id = fields.Many2one(
+        related="company_id.billing_payout_journal_id", readonly=False
+    )
+    billing_payouts_since = fields.Date(
+        related="company_id.billing_payouts_since", readonly=False
+    )
     billing_image_hosts = fields.Char(
         string="Hosts of Images",
         config_parameter="omni_billing.image_hosts",

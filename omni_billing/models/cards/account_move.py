@@ -31,7 +31,14 @@ class AccountMove(models.Model):
         help="Nothing else is charged or refunded before its outcome is known.",
     )
     billing_dispute = fields.Selection(
-        [("open", "Disputed"), ("won", "Dispute Won"), ("lost", "Dispute Lost")],
+        [
+            ("inquiry", "The Bank Asks"),
+            ("open", "Disputed"),
+            ("won", "Dispute Won"),
+            ("lost", "Dispute Lost"),
+            ("owed", "Dispute Lost, Owed Again"),
+            ("written_off", "Dispute Lost, Written Off"),
+        ],
         string="Dispute",
         readonly=True,
         copy=False,

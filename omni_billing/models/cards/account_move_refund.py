@@ -99,6 +99,7 @@ class AccountMove(models.Model):
         moves._billing_lock_for_money()
         moves.check_access("write")
         moves._billing_check_no_attempt()
+        self._billing_check_not_disputed(payment)
         if note and note.reversed_entry_id != self:
             raise UserError(
                 self.env._(
@@ -148,6 +149,27 @@ class AccountMove(models.Model):
             billing_refund_note_id=note.id if note else False,
         )
         return attempt, self.currency_id.round(amount - part)
+
+    def _billing_check_not_disputed(self, only=None):
+        """Say that a bank has the money, where no other card payment is left.
+
+        :param only: the one `payment.transaction` that is to be given back, if any.
+        """
+        # sudo: staff see card payments through billing only.
+        payments = self.sudo().transaction_ids
+        disputed = (payments & only if only else payments).filtered(
+            lambda tx: tx._billing_is_taken_back()
+        )
+        if disputed and not self._billing_get_card_payments(only):
+            raise UserError(
+                self.env._(
+                    "The card payment of %(invoice)s is disputed: the customer's bank"
+                    " has the money, and Stripe gives none back meanwhile. Nothing was"
+                    " refunded. Answer the dispute in Stripe's dashboard; to give in,"
+                    " accept it there.",
+                    invoice=self.display_name,
+                )
+            )
 
     def _billing_check_paid_in_currency(self, only=None):
         """Say what helps with a card payment in another currency.
@@ -218,6 +240,7 @@ class AccountMove(models.Model):
                 and tx.state == "done"
                 and tx.operation not in ("refund", "validation")
                 and (tx.provider_reference or "").startswith("pi_")
+                and not tx._billing_is_taken_back()
             )
         )
         result = []

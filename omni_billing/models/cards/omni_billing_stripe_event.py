@@ -36,9 +36,6 @@ DENIED_WAIT = timedelta(minutes=10)
 #: when asked to (https://docs.stripe.com/webhooks); what it tells twice is known then.
 KEPT_DAYS = 90
 
-#: How a dispute ended, by Stripe's word for it; it is open before.
-DISPUTES = {"won": "won", "lost": "lost", "warning_closed": "won"}
-
 HANDLERS = {
     "payment_intent.": "_process_payment",
     "setup_intent.": "_process_setup",
@@ -170,14 +167,9 @@ class OmniBillingStripeEvent(models.Model):
 
     def _process(self):
         self.ensure_one()
-        handler = next(
-            (
-                name
-                for prefix, name in HANDLERS.items()
-                if self.event_type.startswith(prefix)
-            ),
-            None,
-        )
+        handlers = self._get_handlers().items()
+        names = (name for start, name in handlers if self.event_type.startswith(start))
+        handler = next(names, None)
         try:
             # No savepoint: an outcome is committed before it is booked.
             # What names no object is about none of ours.
@@ -252,6 +244,10 @@ class OmniBillingStripeEvent(models.Model):
         partner._billing_tell_staff(message)
 
     # === HANDLERS: True if the object is ours === #
+
+    def _get_handlers(self):
+        """Return the methods that work on events, by how their types begin. Hook."""
+        return HANDLERS
 
     @property
     def _object(self):
@@ -449,22 +445,11 @@ class OmniBillingStripeEvent(models.Model):
         """Flag the invoices, and tell staff (W19)."""
         dispute = self._object
         attempt = self._find_paid(dispute.get("payment_intent"))
-        if not attempt:
-            return False
-        status = dispute.get("status") or ""
-        if not attempt._billing_note_dispute(dispute["id"], DISPUTES.get(status)):
-            return True
-        for paid in attempt.invoice_ids or attempt:
-            paid._billing_tell_staff(
-                self.env._(
-                    "The card payment of %(invoice)s is disputed by the customer's bank"
-                    " (%(reason)s; now: %(status)s). Answer in Stripe's dashboard.",
-                    invoice=paid.display_name,
-                    reason=dispute.get("reason") or "?",
-                    status=status,
-                )
+        if attempt:
+            attempt._billing_follow_dispute(
+                dispute["id"], dispute.get("status") or "", dispute.get("reason")
             )
-        return True
+        return bool(attempt)
 
     def _process_card(self):
         """Follow what happened to a card at Stripe or at the card network (W6)."""

@@ -138,7 +138,7 @@ class PaymentProvider(models.Model):
         request = super()._send_api_request
         if self.code != "stripe" or (method, endpoint) != ("POST", "webhook_endpoints"):
             return request(method, endpoint, data=data, **kwargs)
-        wanted = {*data["enabled_events[]"], *WEBHOOK_EVENTS, *CARD_UPDATES}
+        wanted = {*data["enabled_events[]"], *self._billing_get_webhook_events()}
         try:
             all_data = {**data, "enabled_events[]": sorted(wanted)}
             return request(method, endpoint, data=all_data, **kwargs)
@@ -148,6 +148,14 @@ class PaymentProvider(models.Model):
                 raise
         data = {**data, "enabled_events[]": sorted(wanted - {CARD_UPDATES[1]})}
         return request(method, endpoint, data=data, **kwargs)
+
+    @api.model
+    def _billing_get_webhook_events(self):
+        """Return the types of events that we ask for, besides Odoo's. Hook.
+
+        :rtype: set[str]
+        """
+        return {*WEBHOOK_EVENTS, *CARD_UPDATES}
 
     def _parse_response_error(self, response):
         """Override of `payment_stripe`: who pays reads our words, in their language.

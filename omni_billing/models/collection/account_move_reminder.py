@@ -66,7 +66,7 @@ class AccountMove(models.Model):
             & Domain("move_type", "=", "out_invoice")
             & Domain("state", "=", "posted")
             & Domain("billing_state", "in", UNPAID_STATES)
-            & Domain("billing_dispute", "in", (False, "won"))
+            & Domain("billing_dispute", "in", (False, "won", "owed"))
             & Domain("billing_attempt_id", "=", False)
             # A payment that the customer made is not confirmed, or not booked, yet.
             & Domain(
@@ -135,7 +135,7 @@ class AccountMove(models.Model):
                 " reminded of.",
                 invoice=self.display_name,
             )
-        if self.billing_dispute in ("open", "lost"):
+        if self.billing_dispute not in (False, "won", "owed"):
             return self.env._(
                 "%(invoice)s is disputed: the customer is not reminded of it.",
                 invoice=self.display_name,

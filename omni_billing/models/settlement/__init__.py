@@ -1,0 +1,11 @@
+from . import (
+    account_move,
+    omni_billing_balance_transaction,
+    omni_billing_dispute,
+    omni_billing_dispute_decide,
+    omni_billing_payout,
+    omni_billing_payout_book,
+    omni_billing_stripe_event,
+    payment_provider,
+    res_company,
+)

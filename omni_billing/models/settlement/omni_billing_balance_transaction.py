@@ -1,0 +1,330 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from odoo.addons.payment import utils as payment_utils
+from odoo.addons.payment_stripe import const as stripe_const
+
+#: Money of a customer, and money that goes back: who asks for them books them.
+CHARGES = ("charge", "payment")
+REFUNDS = ("refund", "payment_refund")
+#: What Stripe takes for itself, apart from a charge.
+FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee")
+#: A payout that came back from the bank.
+RETURNS = ("payout_failure", "payout_cancel")
+DISPUTES = ("dispute", "dispute_reversal")
+
+
+class OmniBillingBalanceTransaction(models.Model):
+    """A movement of Stripe's balance, and the journal item that it meets.
+
+    What customers paid and got back is booked already, on the clearing account. The
+    entry of a payout takes it off there, one item for each movement, and each item is
+    reconciled with the one that it is of.
+    """
+
+    _name = "omni.billing.balance.transaction"
+    _inherit = "omni.billing.server.mixin"
+    _description = "Movement of Stripe's Balance"
+    _order = "date, id"
+    _rec_name = "reference"
+
+    provider_id = fields.Many2one(
+        "payment.provider", required=True, readonly=True, ondelete="restrict"
+    )
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
+    reference = fields.Char(string="Stripe's ID", required=True, readonly=True)
+    date = fields.Date(required=True, readonly=True)
+    kind = fields.Char(string="Type", required=True, readonly=True)
+    category = fields.Char(readonly=True)
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    amount = fields.Monetary(string="Gross", readonly=True)
+    fee = fields.Monetary(readonly=True, help="Tax included.")
+    fee_tax = fields.Monetary(string="Tax in It", readonly=True)
+    net = fields.Monetary(readonly=True)
+    exchange_rate = fields.Float(
+        digits=0,
+        readonly=True,
+        help="How much of this currency Stripe gave for one of the customer's.",
+    )
+    source_kind = fields.Char(string="Kind of Source", readonly=True)
+    source_ref = fields.Char(string="Source", readonly=True, index="btree_not_null")
+    source_amount = fields.Monetary(
+        string="Amount of the Source",
+        currency_field="source_currency_id",
+        readonly=True,
+    )
+    source_currency_id = fields.Many2one("res.currency", readonly=True)
+    intent_ref = fields.Char(string="Payment at Stripe", readonly=True)
+    attempt_ref = fields.Char(
+        string="Payment Here",
+        readonly=True,
+        help="The reference of a payment that was made from this database.",
+    )
+    transaction_id = fields.Many2one(
+        "payment.transaction", string="Payment", readonly=True, ondelete="restrict"
+    )
+    dispute_id = fields.Many2one(
+        "omni.billing.dispute", readonly=True, index="btree_not_null"
+    )
+    payout_id = fields.Many2one(
+        "omni.billing.payout", readonly=True, index="btree_not_null"
+    )
+    counterpart_id = fields.Many2one(
+        "account.move.line",
+        string="Booked As",
+        readonly=True,
+        index="btree_not_null",
+        help="Where it was booked when it happened.",
+    )
+    line_id = fields.Many2one(
+        "account.move.line",
+        string="Paid Out As",
+        readonly=True,
+        index="btree_not_null",
+        help="The item of the payout's entry.",
+    )
+    move_id = fields.Many2one(
+        "account.move",
+        string="Entry",
+        readonly=True,
+        index="btree_not_null",
+        help="The entry of its own, of what a dispute moved.",
+    )
+    problem = fields.Char(readonly=True)
+    is_matched = fields.Boolean(string="Matched", readonly=True)
+
+    _reference_uniq = models.Constraint(
+        "UNIQUE(provider_id, reference)", "A movement is known once."
+    )
+
+    # === WHAT STRIPE TELLS === #
+
+    @api.model
+    def _note(self, provider, movements, **links):
+        """Write movements down, each once; return them.
+
+        :param list movements: `gateways.stripe_balance.Movement`.
+        :param links: what all of them are of: ``payout_id``, ``dispute_id``.
+        """
+        known = self._find(provider, movements)
+        new = [each for each in movements if each.id not in known.mapped("reference")]
+        values = [self._prepare_values(provider, each) for each in new]
+        names = list(values[0]) if values else []
+        if names:
+            # A conflict is tried again, and sees what the other wrote.
+            self.env.cr.execute(
+                SQL(
+                    "INSERT INTO omni_billing_balance_transaction (%s) VALUES %s"
+                    " ON CONFLICT (provider_id, reference) DO NOTHING",
+                    SQL(", ").join(SQL.identifier(name) for name in names),
+                    SQL(", ").join(
+                        SQL(
+                            "(%s)",
+                            SQL(", ").join(SQL("%s", row[name]) for name in names),
+                        )
+                        for row in values
+                    ),
+                ),
+                log_exceptions=False,
+            )
+        rows = self._find(provider, movements)
+        rows.write(links)
+        return rows
+
+    def _find(self, provider, movements):
+        return self.search(
+            Domain("provider_id", "=", provider.id)
+            & Domain("reference", "in", [each.id for each in movements])
+        )
+
+    @api.model
+    def _prepare_values(self, provider, movement):
+        currency = self._find_currency(movement.currency)
+        is_ours = movement.database == provider._billing_get_uuid()
+        source_currency = self.env["res.currency"]
+        if movement.source_currency:
+            source_currency = self._find_currency(movement.source_currency)
+        return {
+            "provider_id": provider.id,
+            "company_id": provider.company_id.id,
+            "reference": movement.id,
+            "date": self._to_day(provider.company_id, movement.created),
+            "kind": movement.type,
+            "category": movement.category,
+            "currency_id": currency.id,
+            "amount": self._to_major(movement.amount, currency),
+            "fee": self._to_major(movement.fee, currency),
+            "fee_tax": self._to_major(movement.tax, currency),
+            "net": self._to_major(movement.net, currency),
+            "exchange_rate": movement.rate,
+            "source_kind": movement.kind or None,
+            "source_ref": movement.source or None,
+            "source_amount": self._to_major(movement.source_amount, source_currency),
+            "source_currency_id": source_currency.id or None,
+            "intent_ref": movement.intent or None,
+            "attempt_ref": movement.reference if is_ours else None,
+            "is_matched": False,
+            "create_uid": self.env.uid,
+            "create_date": fields.Datetime.now(),
+        }
+
+    @api.model
+    def _find_currency(self, code):
+        """Return a currency by Stripe's code, also one that is archived."""
+        currencies = self.env["res.currency"].with_context(active_test=False)
+        return currencies.search([("name", "=", code.upper())], limit=1)
+
+    @api.model
+    def _to_major(self, amount, currency):
+        """Return an amount of Stripe's in the units of its currency."""
+        if not currency:
+            return 0
+        decimals = stripe_const.CURRENCY_DECIMALS.get(currency.name)
+        return payment_utils.to_major_currency_units(
+            amount, currency, arbitrary_decimal_number=decimals
+        )
+
+    @api.model
+    def _to_day(self, company, moment):
+        """Return the day of a moment in UTC, where the company is."""
+        zone = company.partner_id.tz or self.env.ref("base.user_admin").tz or "UTC"
+        return fields.Datetime.context_timestamp(
+            self.with_context(tz=zone), moment
+        ).date()
+
+    # === WHAT IS BOOKED OF THEM === #
+
+    def _find_counterparts(self):
+        """Find the journal items of what happened, for rows that have none yet.
+
+        Each is found by Stripe's id, and has to be of the same amount.
+        """
+        rows = self.filtered(lambda row: not row.counterpart_id)
+        rows.problem = False
+        for row, payment in rows._find_payments().items():
+            row._take(payment)
+        for row in rows.filtered(lambda row: row.category in DISPUTES):
+            line = row._find_own_line()
+            row.counterpart_id = line
+            if not line:
+                row.problem = self.env._("Its dispute is not booked.")
+        for row in rows.filtered(lambda row: row.kind in RETURNS):
+            row.counterpart_id = row._find_return()
+        for row in rows:
+            if row._needs_counterpart() and not row.counterpart_id and not row.problem:
+                row.problem = self.env._("Nothing of it is known here.")
+
+    def _needs_counterpart(self):
+        self.ensure_one()
+        return self.kind != "payout" and self.kind not in FEES
+
+    def _find_payments(self):
+        """Return the `payment.transaction` of each row that is of one."""
+        # sudo: Odoo keeps transactions from those who read payouts.
+        Transaction = self.env["payment.transaction"].sudo()
+        charges = self.filtered(lambda row: row.kind in CHARGES)
+        refunds = self.filtered(lambda row: row.kind in REFUNDS)
+        names = charges.mapped("intent_ref") + refunds.mapped("source_ref")
+        attempts = self.mapped("attempt_ref")
+        found = Transaction.search(
+            Domain("provider_id", "in", self.provider_id.ids)
+            & (
+                Domain("provider_reference", "in", [name for name in names if name])
+                | Domain("reference", "in", [name for name in attempts if name])
+            )
+        )
+        by_name = {}
+        for tx in found:
+            is_refund = tx.operation == "refund"
+            by_name[is_refund, tx.reference] = tx
+            by_name[is_refund, tx.provider_reference] = tx
+        return {
+            row: by_name[key]
+            for rows, is_refund, name in (
+                (charges, False, "intent_ref"),
+                (refunds, True, "source_ref"),
+            )
+            for row in rows
+            for key in ((is_refund, row[name]), (is_refund, row.attempt_ref))
+            if key[1] and key in by_name
+        }
+
+    def _take(self, tx):
+        """Find the item of a payment, or of a refund, in the books."""
+        self.ensure_one()
+        self.transaction_id = tx
+        sign = -1 if self.kind in REFUNDS else 1
+        for payment in (
+            tx._billing_get_captured()._billing_get_payments() | tx.payment_id
+        ):
+            line = payment.move_id.line_ids.filtered(
+                lambda line, payment=payment: (
+                    line.account_id == payment.outstanding_account_id
+                )
+            )
+            is_same = (
+                len(line) == 1
+                and line.currency_id == self.source_currency_id
+                and not line.currency_id.compare_amounts(
+                    line.amount_currency, sign * self.source_amount
+                )
+            )
+            if is_same and payment.move_id.state == "posted":
+                self.counterpart_id = line
+                return
+        self.problem = (
+            self.env._(
+                "%(payment)s is booked with another amount.", payment=tx.reference
+            )
+            if tx.payment_id
+            else self.env._("%(payment)s is not booked yet.", payment=tx.reference)
+        )
+
+    def _find_own_line(self):
+        """Return the item on the clearing account of what a dispute moved."""
+        return self.move_id.line_ids.sorted("id")[-1:]
+
+    def _find_return(self):
+        """Return the item of the entry that took a payout back."""
+        payout = self.env["omni.billing.payout"].search(
+            [
+                ("provider_id", "=", self.provider_id.id),
+                ("reference", "=", self.source_ref),
+            ]
+        )
+        return payout._find_return_line()
+
+    def _is_awaited(self):
+        """Whether it is of a payment of ours whose books are not there yet."""
+        self.ensure_one()
+        tx = self.transaction_id
+        return bool(tx and not self.counterpart_id and not tx.payment_id)
+
+    def _match(self):
+        """Reconcile what was paid out with what it is of; batches."""
+        plan = []
+        for row in self:
+            pair = row.line_id + row.counterpart_id
+            account = pair.account_id
+            if len(pair) == 2 and len(account) == 1 and account.reconcile:
+                if not any(line.reconciled for line in pair):
+                    plan.append(pair)
+        if plan:
+            self.env["account.move.line"]._reconcile_plan(plan)
+
+    def _update_matched(self):
+        """Write down which are matched, whoever matched them: a person may, too."""
+        matched = self.filtered(lambda row: row._look_matched())
+        (matched & self.filtered(lambda row: not row.is_matched)).write(
+            {"is_matched": True, "problem": False}
+        )
+        (self - matched).filtered("is_matched").is_matched = False
+
+    def _look_matched(self):
+        self.ensure_one()
+        if not self._needs_counterpart():
+            return bool(self.payout_id.move_id)
+        if self.line_id.account_id.reconcile:
+            return self.line_id.reconciled
+        return bool(self.line_id and self.counterpart_id)

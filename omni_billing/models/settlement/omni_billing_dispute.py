@@ -1,0 +1,279 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from ...exceptions import GatewayRefused
+from ...tools.database import insist, savepoint
+from ...tools.lock import take_turns
+
+#: How one stands, by Stripe's word; it is open if it is none of these.
+ENDS = {
+    "won": "won",
+    "lost": "lost",
+    "warning_closed": "won",
+    "warning_needs_response": "inquiry",
+    "warning_under_review": "inquiry",
+    "prevented": "won",
+}
+
+
+class OmniBillingDispute(models.Model):
+    """A payment that the customer's bank wants back, and what it moved (W47).
+
+    The amount and a fee leave Stripe's balance when it opens, and the amount comes back
+    if it is won: each movement is an entry of its own, by Stripe's id. If it is lost,
+    a manager decides who bears it.
+    """
+
+    _name = "omni.billing.dispute"
+    _inherit = "omni.billing.server.mixin"
+    _description = "Disputed Payment"
+    _order = "date desc, id desc"
+    _rec_name = "reference"
+
+    provider_id = fields.Many2one(
+        "payment.provider", required=True, readonly=True, ondelete="restrict"
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, readonly=True, index=True
+    )
+    reference = fields.Char(string="Stripe's ID", required=True, readonly=True)
+    transaction_id = fields.Many2one(
+        "payment.transaction",
+        string="Payment",
+        required=True,
+        readonly=True,
+        ondelete="restrict",
+        index=True,
+    )
+    payment_ref = fields.Char(
+        related="transaction_id.reference", string="Payment Here", related_sudo=True
+    )
+    partner_id = fields.Many2one(
+        "res.partner", string="Customer", readonly=True, index=True
+    )
+    invoice_ids = fields.Many2many(
+        "account.move",
+        string="Invoices",
+        compute="_compute_invoice_ids",
+        compute_sudo=True,
+    )
+    date = fields.Date(readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    amount = fields.Monetary(readonly=True)
+    reason = fields.Char(readonly=True, help="The bank's, in Stripe's word.")
+    status = fields.Char(string="At Stripe", readonly=True)
+    state = fields.Selection(
+        [
+            ("inquiry", "The Bank Asks"),
+            ("open", "Open"),
+            ("won", "Won"),
+            ("lost", "Lost: to Decide"),
+            ("owed", "The Customer Owes It"),
+            ("written_off", "Written Off"),
+        ],
+        required=True,
+        readonly=True,
+        default="open",
+        index=True,
+    )
+    problem = fields.Text(
+        string="What Is Missing", readonly=True, help="Why it is not booked."
+    )
+    row_ids = fields.One2many(
+        "omni.billing.balance.transaction",
+        "dispute_id",
+        string="What It Moved",
+        readonly=True,
+    )
+    decision_move_id = fields.Many2one(
+        "account.move",
+        string="Entry of the Decision",
+        readonly=True,
+        index="btree_not_null",
+    )
+    decided_by_id = fields.Many2one("res.users", string="Decided by", readonly=True)
+    decision_note = fields.Char(string="Why", readonly=True)
+
+    _reference_uniq = models.Constraint(
+        "UNIQUE(provider_id, reference)", "A dispute is known once."
+    )
+
+    @api.depends("transaction_id")
+    def _compute_invoice_ids(self):
+        for dispute in self:
+            dispute.invoice_ids = dispute.transaction_id.invoice_ids
+
+    # === WHAT STRIPE TELLS === #
+
+    @api.model
+    def _follow(self, payment, reference):
+        """Write down how a dispute stands, and book what it moved; commits.
+
+        :param payment: `payment.transaction` that the invoices name.
+        :raise GatewayError: if Stripe does not tell: it is asked again.
+        """
+        gateway = payment.provider_id._billing_get_gateway()
+        try:
+            told = gateway.get_dispute(reference)
+        except GatewayRefused as error:
+            if error.code == "resource_missing":
+                # Of the other mode, say. What its event told stays noted.
+                return
+            raise
+        insist(self.env, lambda: self._note(payment, told)._book())
+
+    @api.model
+    def _follow_missing(self, provider, movements):
+        """Learn of disputes whose event did not come, of payments that are ours."""
+        told = {
+            each.source: each.intent for each in movements if each.kind == "dispute"
+        }
+        known = self.search(
+            Domain("provider_id", "=", provider.id)
+            & Domain("reference", "in", list(told))
+        )
+        missing = told.keys() - set(known.mapped("reference"))
+        payments = self.env["payment.transaction"].search(
+            Domain("provider_id", "=", provider.id)
+            & Domain("provider_reference", "in", [told[name] for name in missing])
+        )
+        by_intent = {tx.provider_reference: tx for tx in payments}
+        for name in sorted(missing):
+            if payment := by_intent.get(told[name]):
+                self._follow(payment._billing_get_captured(), name)
+
+    @api.model
+    def _note(self, payment, told):
+        """Write a dispute down, once; return it, locked."""
+        provider = payment.provider_id
+        rows = self.env["omni.billing.balance.transaction"]
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO omni_billing_dispute (provider_id, company_id, reference,"
+                " transaction_id, state, create_uid, create_date)"
+                " VALUES (%s, %s, %s, %s, 'open', %s, now() at time zone 'UTC')"
+                " ON CONFLICT (provider_id, reference) DO NOTHING",
+                provider.id,
+                payment.company_id.id,
+                told.id,
+                payment.id,
+                self.env.uid,
+            ),
+            log_exceptions=False,
+        )
+        dispute = self.search(
+            [("provider_id", "=", provider.id), ("reference", "=", told.id)]
+        )
+        take_turns(dispute)
+        currency = rows._find_currency(told.currency)
+        dispute.write(
+            {
+                "amount": rows._to_major(told.amount, currency),
+                "currency_id": currency.id,
+                "date": rows._to_day(dispute.company_id, told.created),
+                "partner_id": payment.partner_id.commercial_partner_id.id,
+                "reason": told.reason,
+                "status": told.status,
+            }
+        )
+        if dispute.state not in ("owed", "written_off"):
+            dispute.state = ENDS.get(told.status, "open")
+        rows._note(provider, told.movements, dispute_id=dispute.id)
+        return dispute
+
+    # === BOOKS === #
+
+    @api.model
+    def _book_left(self):
+        """Book what could not be, as accounts were missing or the books closed."""
+        for dispute in self.search([("problem", "!=", False)], order="id"):
+            insist(self.env, dispute._book_locked)
+
+    def _book_locked(self):
+        take_turns(self)
+        self._book()
+
+    def _book(self):
+        """Book each movement, once, and say what is missing."""
+        self.ensure_one()
+        problem = False
+        left = self.row_ids.filtered(lambda row: not row.move_id).sorted("id")
+        if left:
+            try:
+                with savepoint(self.env):
+                    self._check_set_up()
+                    for row in left:
+                        row._book_dispute()
+                    self._match_held()
+            except UserError as error:
+                self.invalidate_recordset()
+                self.row_ids.invalidate_recordset()
+                problem = str(error)
+        if problem or self.problem:
+            self.problem = problem
+
+    def _check_set_up(self):
+        company = self.company_id
+        if not company.billing_fee_account_id or not company.billing_dispute_account_id:
+            raise UserError(
+                self.env._(
+                    "Choose the accounts for Stripe's fees and for disputed payments in"
+                    " Billing > Configuration > Settings, under Stripe. Nothing of"
+                    " disputes is booked before."
+                )
+            )
+
+    def _get_held_lines(self):
+        """Return the items of money that the bank holds: out, and back again."""
+        lines = self.row_ids.move_id.line_ids + self.decision_move_id.line_ids
+        account = self._get_held_account()
+        return lines.filtered(lambda line: line.account_id == account)
+
+    def _get_held_account(self):
+        """Return the account on which it stands: as it was booked, or as is set."""
+        first = self.row_ids.filtered("move_id").sorted("id")[:1].move_id
+        return (
+            first.line_ids.sorted("id")[:1].account_id
+            or self.company_id.billing_dispute_account_id
+        )
+
+    def _match_held(self):
+        """Reconcile what went out with what came back, or was decided."""
+        lines = self._get_held_lines().filtered(lambda line: not line.reconciled)
+        if lines.account_id.reconcile and len(lines) > 1:
+            lines.reconcile()
+
+
+class OmniBillingBalanceTransaction(models.Model):
+    """What a dispute moved, in the books."""
+
+    _inherit = "omni.billing.balance.transaction"
+
+    def _book_dispute(self):
+        """Post the entry of a movement: held or back, its fee, off the balance.
+
+        The first item is what is held, the last the clearing account's.
+        """
+        self.ensure_one()
+        dispute = self.dispute_id
+        account = dispute._get_held_account()
+        held = self._prepare_item(account, -self.amount, self.date)
+        held["partner_id"] = dispute.partner_id.id
+        lines = [held, *self._prepare_fees(self.fee, self.fee_tax, self.date)]
+        account = self.provider_id._billing_get_clearing_account()
+        clearing = self._prepare_item(account, self.net, self.date)
+        clearing["balance"] = self.company_id.currency_id.round(
+            -sum(line["balance"] for line in lines)
+        )
+        self.move_id = self.company_id._billing_create_entry(
+            self.reference,
+            self.date,
+            self.env._("Stripe dispute %(reference)s", reference=dispute.reference),
+            [*lines, clearing],
+        )
+
+    def _get_today(self, company):
+        """Return the day of today where the company is."""
+        return self._to_day(company, fields.Datetime.now())

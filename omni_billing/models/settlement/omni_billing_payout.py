@@ -1,0 +1,391 @@
+import logging
+from datetime import datetime, time, timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+from odoo.tools import SQL, format_list
+
+from ...exceptions import GatewayError, GatewayRefused
+from ...tools.database import check_can_commit, commit_progress, insist, savepoint
+from ...tools.lock import take_turns
+from ...tools.notice import notice, reload
+
+_logger = logging.getLogger(__name__)
+
+#: Days for which payouts are asked for again: one that was paid may fail yet, within
+#: some days (https://docs.stripe.com/payouts).
+LOOK_BACK = timedelta(days=30)
+#: Stripe's words (https://docs.stripe.com/api/payouts/object).
+STATUSES = ("pending", "in_transit", "paid", "failed", "canceled")
+
+
+class OmniBillingPayout(models.Model):
+    """What Stripe paid out to the bank, and what it is made of (W46).
+
+    Stripe is asked each day, and when it tells of a payout; nothing depends on its
+    events. Of each payout there is one entry: its fees, and its movements off the
+    clearing account, against an account that the bank statement is matched with.
+    """
+
+    _name = "omni.billing.payout"
+    _inherit = "omni.billing.server.mixin"
+    _description = "Payout of Stripe"
+    _order = "date desc, id desc"
+    _rec_name = "reference"
+
+    provider_id = fields.Many2one(
+        "payment.provider", required=True, readonly=True, ondelete="restrict"
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, readonly=True, index=True
+    )
+    reference = fields.Char(string="Stripe's ID", required=True, readonly=True)
+    date = fields.Date(
+        readonly=True, help="When it left Stripe's balance: the date of its entry."
+    )
+    arrival_date = fields.Date(string="At the Bank", readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    amount = fields.Monetary(readonly=True, help="What the bank gets.")
+    gross = fields.Monetary(
+        compute="_compute_sums", help="What it is made of, before fees."
+    )
+    fee = fields.Monetary(
+        string="Fees", compute="_compute_sums", help="What Stripe took, tax included."
+    )
+    status = fields.Selection(
+        [
+            ("pending", "Pending"),
+            ("in_transit", "On Its Way"),
+            ("paid", "Paid"),
+            ("failed", "Came Back"),
+            ("canceled", "Canceled"),
+        ],
+        string="At Stripe",
+        readonly=True,
+    )
+    failure = fields.Char(string="Why It Came Back", readonly=True)
+    trace = fields.Char(string="Reference at the Bank", readonly=True)
+    is_automatic = fields.Boolean(string="Automatic", readonly=True)
+    is_complete = fields.Boolean(
+        readonly=True, help="Whether Stripe tells what it is made of."
+    )
+    state = fields.Selection(
+        [
+            ("waiting", "Waiting"),
+            ("person", "Needs a Person"),
+            ("booked", "Booked"),
+        ],
+        required=True,
+        readonly=True,
+        default="waiting",
+        index=True,
+    )
+    reason = fields.Text(string="What Is Missing", readonly=True)
+    row_ids = fields.One2many(
+        "omni.billing.balance.transaction",
+        "payout_id",
+        string="Made of",
+        domain=[("kind", "!=", "payout")],
+        readonly=True,
+    )
+    move_id = fields.Many2one(
+        "account.move", string="Entry", readonly=True, index="btree_not_null"
+    )
+    return_move_id = fields.Many2one(
+        "account.move",
+        string="Entry of Its Return",
+        readonly=True,
+        index="btree_not_null",
+    )
+
+    _reference_uniq = models.Constraint(
+        "UNIQUE(provider_id, reference)", "A payout is known once."
+    )
+
+    @api.depends("row_ids.amount", "row_ids.net")
+    def _compute_sums(self):
+        for payout in self:
+            rows = payout.row_ids
+            taken = rows.filtered(lambda row: not row._needs_counterpart())
+            payout.gross = sum((rows - taken).mapped("amount"))
+            payout.fee = payout.gross - sum(rows.mapped("net"))
+
+    # === ACTION METHODS === #
+
+    def action_fetch(self):
+        """Ask Stripe for payouts now, and book them; commits after each.
+
+        :return: the action that says what came of it.
+        :raise AccessError: if the user manages no billing.
+        :raise UserError: if no company is set up for it, or Stripe does not answer.
+        """
+        self._check_manager()
+        check_can_commit(self.env)
+        payouts = self.sudo()  # sudo: managers may ask for it, and not write them.
+        providers = payouts._find_providers().filtered(
+            lambda provider: provider.company_id in self.env.companies
+        )
+        if not providers:
+            raise UserError(
+                self.env._(
+                    "Nothing was asked for: no company has an account for Stripe's"
+                    " fees. An administrator chooses it in Billing > Configuration >"
+                    " Settings, under Stripe."
+                )
+            )
+        count = 0
+        for provider in providers:
+            try:
+                count += payouts._fetch(provider)
+            except GatewayError as error:
+                raise UserError(
+                    self.env._("Stripe gave no list of payouts: %(error)s", error=error)
+                ) from error
+        message = self.env._("%(count)s payouts were looked at.", count=count)
+        return notice(message, after=reload())
+
+    def action_match_again(self):
+        """Look again what payouts are of that were not booked whole."""
+        self.check_access("read")
+        self._check_manager()
+        check_can_commit(self.env)
+        for payout in self.sudo():  # sudo: managers may ask for it, and not write them.
+            try:
+                payout._refresh()
+            except GatewayError as error:
+                raise UserError(
+                    self.env._(
+                        "Stripe did not tell of %(payout)s: %(error)s",
+                        payout=payout.reference,
+                        error=error,
+                    )
+                ) from error
+        return reload()
+
+    def _check_manager(self):
+        if not self.env.su and not self.env.user.has_group(
+            "omni_billing.omni_billing_group_manager"
+        ):
+            raise AccessError(
+                self.env._("Only billing managers ask Stripe for payouts.")
+            )
+
+    # === JOB === #
+
+    @api.model
+    def _cron_fetch(self):
+        """Ask for what was paid out since, and book it; commits after each."""
+        # They are of what was paid out.
+        self.env["omni.billing.dispute"]._book_left()
+        providers = self._find_providers()
+        for number, provider in enumerate(providers):
+            try:
+                self._fetch(provider)
+            except (GatewayError, UserError) as error:
+                # It is asked for tomorrow again.
+                _logger.warning("Payouts of %s: %s", provider.display_name, error)
+            commit_progress(self.env, 1, len(providers) - number - 1)
+
+    @api.model
+    def _find_providers(self, among=None):
+        """Return the providers at Stripe of companies that are set up for payouts."""
+        # sudo: providers are an administrator's.
+        providers = self.env["payment.provider"].sudo()
+        domain = (
+            Domain("code", "=", "stripe")
+            & Domain("state", "!=", "disabled")
+            & Domain("company_id.billing_fee_account_id", "!=", False)
+        )
+        if among is not None:
+            domain &= Domain("id", "in", among.ids)
+        return providers.search(domain, order="id")
+
+    @api.model
+    def _fetch(self, provider):
+        """Ask for the payouts of an account; return how many there are.
+
+        :raise GatewayError: if Stripe does not tell.
+        """
+        gateway = provider._billing_get_gateway()
+        told = gateway.list_payouts(self._get_since(provider))
+        for each in reversed(told):
+            self._take(provider, each)
+        names = [each.id for each in told]
+        left = self.search(
+            Domain("provider_id", "=", provider.id)
+            & Domain("state", "!=", "booked")
+            & Domain("reference", "not in", names),
+            order="id",
+        )
+        for payout in left:
+            payout._refresh()
+        return len(told) + len(left)
+
+    @api.model
+    def _get_since(self, provider):
+        """Return from when payouts are asked for: a moment in UTC."""
+        begun = datetime.combine(provider.company_id.billing_payouts_since, time.min)
+        last = self.search(
+            [("provider_id", "=", provider.id)], order="date desc", limit=1
+        )
+        if not last.date:
+            return begun
+        return max(begun, datetime.combine(last.date, time.min) - LOOK_BACK)
+
+    @api.model
+    def _follow(self, provider, reference):
+        """Look at one payout that Stripe told of, unless it is of before."""
+        told = provider._billing_get_gateway().get_payout(reference)
+        if told.created.date() >= provider.company_id.billing_payouts_since:
+            self._take(provider, told)
+
+    def _refresh(self):
+        self.ensure_one()
+        gateway = self.provider_id._billing_get_gateway()
+        self._take(self.provider_id, gateway.get_payout(self.reference))
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _take(self, provider, told):
+        """Write down how a payout stands, and book what can be booked; commits.
+
+        :param told: `gateways.stripe_balance.Payout`.
+        """
+        movements = []
+        known = self._find(provider, told.id)
+        if told.is_complete and told.is_automatic and not known.row_ids:
+            # Before anything is locked.
+            movements = self._read_movements(provider, told)
+            self.env["omni.billing.dispute"]._follow_missing(provider, movements)
+        insist(self.env, lambda: self._note(provider, told, movements)._advance())
+        return self._find(provider, told.id)
+
+    @api.model
+    def _read_movements(self, provider, told):
+        gateway = provider._billing_get_gateway()
+        try:
+            return gateway.list_movements(told.id)
+        except GatewayRefused as error:
+            if error.code == "payout_reconciliation_not_ready":
+                return []
+            raise
+
+    @api.model
+    def _find(self, provider, reference):
+        return self.search(
+            [("provider_id", "=", provider.id), ("reference", "=", reference)]
+        )
+
+    @api.model
+    def _note(self, provider, told, movements):
+        """Write a payout down, once; return it, locked."""
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO omni_billing_payout"
+                " (provider_id, company_id, reference, state, create_uid, create_date)"
+                " VALUES (%s, %s, %s, 'waiting', %s, now() at time zone 'UTC')"
+                " ON CONFLICT (provider_id, reference) DO NOTHING",
+                provider.id,
+                provider.company_id.id,
+                told.id,
+                self.env.uid,
+            ),
+            log_exceptions=False,
+        )
+        payout = self._find(provider, told.id)
+        # Who comes second sees what the first has booked.
+        take_turns(payout)
+        payout.write(payout._prepare_values(told))
+        if movements:
+            rows = self.env["omni.billing.balance.transaction"]
+            rows._note(provider, movements, payout_id=payout.id)
+        return payout
+
+    def _prepare_values(self, told):
+        rows = self.env["omni.billing.balance.transaction"]
+        currency = rows._find_currency(told.currency)
+        return {
+            "date": rows._to_day(self.company_id, told.created),
+            # Stripe gives a day, as midnight in UTC.
+            "arrival_date": told.arrival.date(),
+            "currency_id": currency.id,
+            "amount": rows._to_major(told.amount, currency),
+            "status": told.status if told.status in STATUSES else False,
+            "failure": told.failure,
+            "trace": told.trace,
+            "is_automatic": told.is_automatic,
+            "is_complete": told.is_complete,
+        }
+
+    def _advance(self):
+        """Book what is proven, and say what is left."""
+        self.ensure_one()
+        state, reason = self._find_obstacle()
+        if not state:
+            try:
+                with savepoint(self.env):
+                    self._book()
+                    self._book_return()
+            except UserError as error:
+                self.invalidate_recordset()
+                state, reason = "person", str(error)
+            else:
+                self.row_ids._match()
+                self.row_ids._update_matched()
+                state, reason = self._judge()
+        self._set_state(state, reason)
+
+    def _set_state(self, state, reason):
+        is_news = state == "person" and (self.state, self.reason) != (state, reason)
+        self.write({"state": state, "reason": reason})
+        if is_news:
+            self.company_id.partner_id._billing_tell_staff(
+                self.env._(
+                    "Stripe's payout %(payout)s needs a person: %(reason)s See Billing"
+                    " > Reporting > Stripe Payouts.",
+                    payout=self.reference,
+                    reason=reason,
+                )
+            )
+
+    def _find_obstacle(self):
+        """Return why nothing can be booked yet, as a state and a reason, if so."""
+        if not self.company_id.billing_fee_account_id:
+            return "waiting", self.env._(
+                "Choose an account for Stripe's fees in Billing > Configuration >"
+                " Settings, under Stripe. Nothing is booked before."
+            )
+        if self.is_automatic and self.is_complete:
+            return False, ""
+        if self.is_automatic:
+            return "waiting", self.env._(
+                "Stripe does not tell yet what it is made of. It is asked each day."
+            )
+        return "person", self.env._(
+            "It was begun by hand in Stripe's dashboard: Stripe tells of no payments"
+            " that it is made of. Book it by a journal entry, from the clearing account"
+            " to the bank."
+        )
+
+    def _judge(self):
+        """Return the state of a payout whose entry is posted, and what is missing."""
+        left = self.row_ids.filtered(lambda row: not row.is_matched)
+        if not left:
+            return "booked", False
+        names = format_list(self.env, left[:20].mapped("reference"))
+        if all(row._is_awaited() for row in left):
+            return "waiting", self.env._(
+                "%(count)s payments are not booked yet: %(names)s. It is looked at each"
+                " day.",
+                count=len(left),
+                names=names,
+            )
+        return "person", self.env._(
+            "%(count)s movements are of nothing that is booked here: %(names)s. Book"
+            " each by a journal entry on the clearing account, and reconcile it with"
+            " the payout's item of that ID.",
+            count=len(left),
+            names=names,
+        )

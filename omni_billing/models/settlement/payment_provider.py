@@ -1,0 +1,48 @@
+from odoo import models
+from odoo.exceptions import UserError
+
+#: Besides those that the rooms below ask for.
+BALANCE_EVENTS = (
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "payout.canceled",
+    "payout.failed",
+    "payout.paid",
+    "payout.reconciliation_completed",
+)
+
+
+class PaymentProvider(models.Model):
+    """An account at Stripe, and where its balance stands in the books."""
+
+    _inherit = "payment.provider"
+
+    def _billing_get_webhook_events(self):
+        """Override: payouts, and when disputed money comes and goes."""
+        return super()._billing_get_webhook_events() | set(BALANCE_EVENTS)
+
+    def _billing_get_clearing_account(self):
+        """Return where payments stand until Stripe pays them out.
+
+        It is the one on which Odoo books them.
+
+        :raise UserError: if there is none.
+        """
+        self.ensure_one()
+        self._billing_ensure_method_line()
+        # sudo: managers of billing do not manage providers.
+        provider = self.sudo()
+        line = provider.journal_id.inbound_payment_method_line_ids.filtered(
+            lambda line: line.payment_provider_id == provider
+        )
+        if not line.payment_account_id:
+            raise UserError(
+                self.env._(
+                    "%(journal)s has no outstanding account for %(provider)s. Choose"
+                    " one on the tab Incoming Payments of the journal.",
+                    journal=provider.journal_id.display_name
+                    or self.env._("The journal of payments"),
+                    provider=provider.name,
+                )
+            )
+        return line.payment_account_id
