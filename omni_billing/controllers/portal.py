@@ -230,6 +230,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "unbilled": customer.billing_unbilled_amount,
             "due": customer.billing_due_amount,
             "credit": customer.billing_credit_amount,
+            "credit_elsewhere": customer.billing_credit_elsewhere_amount,
         }
 
     def _billing_get_readable(self, moves):

@@ -38,6 +38,7 @@ from . import (
     test_invoice_pdf,
     test_mail,
     test_missing_sdk,
+    test_money_on_its_way,
     test_moved_contact,
     test_multi_company,
     test_names,

@@ -186,14 +186,25 @@ class BillingCommon(AccountTestInvoicingCommon):
 
     @classmethod
     def _bill(cls, *transactions, **values):
-        """Bill these transactions alone, through the wizard."""
+        """Bill these transactions alone, through the wizard.
+
+        No invoice is due before its date: one that is overdue has become so.
+        """
+        today = fields.Date.context_today(cls.env.user)
+        due = fields.Date.to_date(values.get("date_due") or today)
+        is_overdue = due < today and "invoice_date" not in values
+        if is_overdue:
+            values["date_due"] = today
         wizard = cls._open_proforma(**values)
         if transactions:
             wanted = cls.env["omni.billing.transaction"].union(*transactions)
             for line in wizard.line_ids:
                 line.included = line.transaction_id in wanted
         action = wizard.action_generate()
-        return cls.env["account.move"].browse(action["res_id"])
+        invoice = cls.env["account.move"].browse(action["res_id"])
+        if is_overdue:
+            trust(invoice).invoice_date_due = due
+        return invoice
 
     @classmethod
     def _create_draft(cls, transactions):

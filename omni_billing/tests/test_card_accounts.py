@@ -104,6 +104,50 @@ class TestInvoicesOnTwoAccounts(AccountsCommon):
         self.assertEqual(used, {self.currency: 60})
         self.assertEqual(self.invoices.mapped("amount_residual"), [40, 0])
 
+    def test_credit_that_no_unpaid_invoice_can_use_is_shown_apart(self):
+        """And who looks for it is told what helps (F152, F176)."""
+        self._create_credit(70)
+        self._bill()
+        first, second = self.invoices
+        self._pay(second, mode="credit")
+        self.assertEqual(self.customer.billing_credit_amount, 0)
+        self.assertEqual(self.customer.billing_credit_elsewhere_amount, 10)
+        action = self.customer.action_billing_reconcile()
+        self.assertIn("another receivable account", action["params"]["message"])
+        self.assertEqual(first.amount_residual, 40)
+        wizard = self.env["omni.billing.refund.wizard"].with_context(
+            **self.customer.action_billing_refund_credit()["context"]
+        )
+        self.assertEqual(wizard.new({}).credit_available, 10)
+        # Nothing is owed any more: the next invoice may be on any account.
+        self._pay(first, mode="cash")
+        self.customer.invalidate_recordset()
+        self.assertEqual(self.customer.billing_credit_amount, 10)
+        self.assertEqual(self.customer.billing_credit_elsewhere_amount, 0)
+
+    def test_an_entry_of_accounting_brings_credit_to_the_other_account(self):
+        """As Odoo's wizard of journal items makes it: what is owed agrees after."""
+        self._create_credit(70)
+        note = self._bill()
+        self._pay(self.invoices[1], mode="cash")
+        credit = note._billing_get_receivable_lines()
+        self.assertEqual(credit.account_id, self.other_receivable)
+        wizard = self.env["account.automatic.entry.wizard"].with_context(
+            active_model="account.move.line", active_ids=credit.ids
+        )
+        wizard.create(
+            {
+                "action": "change_account",
+                "destination_account_id": self.receivable.id,
+                "journal_id": self.company_data["default_journal_misc"].id,
+            }
+        ).do_action()
+        self.assertEqual(self.customer._billing_reconcile(), {self.currency: 40})
+        self.assertEqual(self.invoices[0].billing_state, "paid")
+        self.customer.invalidate_recordset()
+        self.assertEqual(self.customer.billing_credit_amount, 30)
+        self.assertEqual(self._get_books_balance(), self._get_ledger_balance())
+
     def test_one_invoice_on_two_accounts_is_for_accounting(self):
         halves = [
             {"value": "percent", "value_amount": 50, "nb_days": n} for n in (0, 30)

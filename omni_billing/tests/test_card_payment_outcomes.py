@@ -83,6 +83,16 @@ class TestOutcomesOfTheirAttempts(DoorsCommon):
                 self.assertEqual(len(invoice.activity_ids), 1)
                 self.assertIn("nothing was booked", invoice.activity_ids.note)
 
+    def test_mode_is_asked_of_what_knows_it(self):
+        """Odoo keeps it since 19.0: what began before says "test" of itself."""
+        invoice = self._bill_amounts(45)
+        payment, intent = self._open_form(invoice)
+        payment.billing_customer_ref = False
+        self.api.pay(intent, livemode=True)
+        self._hear(payment, self.api.intents[intent])
+        self.assertEqual(payment.state, "done")
+        self.assertFalse(invoice.activity_ids)
+
     def test_another_amount_is_told_and_not_booked(self):
         for values in ({"amount": 4400}, {"currency": "eur"}):
             invoice = self._bill_amounts(45)

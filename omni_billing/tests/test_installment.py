@@ -321,6 +321,73 @@ class TestInstallment(CardCommon):
         self.assertEqual(self.gateway.taken, 10000)
         self.assertEqual(self.invoice.billing_state, "paid")
 
+    def test_two_at_the_same_payment(self):
+        """Who comes second leaves it to the first, whose outcome counts once."""
+        first, second = self._plan(frequency="week", date_last="2025-01-17")
+        self.gateway.lose(is_executed=True)
+        self._charge("2025-01-10")
+        self.gateway.plan.append(("lose", False))  # asked, and no answer
+        # sudo: as another job, that had seen it as due.
+        first.sudo()._charge()
+        self.assertEqual(first.charge_state, "open")
+        self.assertTrue(first.sudo().charge_attempt_id.billing_is_open)
+        self.env["payment.transaction"].sudo()._cron_billing_resolve()  # sudo: a job
+        for _time in range(3):
+            self._charge("2025-01-10")
+        self.assertEqual(first.charge_state, "paid")
+        self.assertEqual(self.gateway.taken, 5000)
+        self.assertEqual(second.charge_state, "due")
+
+    def test_outcome_that_comes_late_changes_nothing(self):
+        """Another one has learnt it, charged again and was paid."""
+        payment = self._plan()
+        charge = self.gateway.charge
+        self.gateway.decline("expired_card", "expired_card")
+
+        def be_slow(**values):
+            answer = charge(**values)
+            payment.sudo().write({"charge_state": "paid"})  # sudo: as another job
+            return answer
+
+        self.gateway.charge = be_slow
+        self._charge("2025-01-10")
+        self.assertEqual(payment.charge_state, "paid")
+        self.assertFalse(payment.charge_error)
+
+    def test_key_that_is_refused_counts_no_try_for_each_who_learns_it(self):
+        payment = self._plan()
+        charge = self.gateway.charge
+
+        def deny(**values):
+            self.gateway.is_closed = True
+            try:
+                return charge(**values)
+            finally:
+                self.gateway.is_closed = False
+
+        self.gateway.charge = deny
+        self._charge("2025-01-10")
+        self.assertEqual(payment.charge_tries, 0)
+        # sudo: attempts are internal.
+        payment.sudo()._take_outcome(payment.sudo().charge_attempt_id)
+        self.assertEqual(payment.charge_tries, 0)
+
+    def test_card_that_is_saved_again_goes_on_with_the_plan(self):
+        """The older one is archived; it is the same card of the same customer."""
+        failed, first, second = self._plan(frequency="week", date_last="2025-01-24")
+        self.gateway.decline("expired_card", "expired_card")
+        self._charge("2025-01-10")
+        other = self._plan(self._bill_amounts(10), token_id=self._save_card("1111").id)
+        again = self._save_card("4242", stripe_payment_method="pm_new")
+        self.assertFalse(self.card.active)
+        self.assertEqual((failed + first + second).token_id, again)
+        self.assertEqual(other.token_id.billing_last4, "1111")
+        self._charge("2025-01-17")
+        self.assertEqual(first.charge_state, "paid")
+        failed.action_charge_again()
+        self.assertEqual(failed.charge_state, "paid")
+        self.card.sudo().active = False  # sudo: as the customer's page does
+
     def test_process_dies_after_the_attempt_was_written(self):
         """Its outcome is learnt, and the card is not charged again for it."""
 

@@ -410,6 +410,30 @@ class TestProformaBadInput(BillingCommon):
         self._create_transaction()
         self._assert_refused(self._open_proforma(date_due=False), "due date")
 
+    def test_due_before_the_invoice(self):
+        """F45, F52: by the dialog, by a program, and in the model."""
+        charge = self._create_transaction()
+        due = self.today - timedelta(days=1)
+        wizard = self._open_proforma(date_due=due)
+        self.assertIn("before the date of the invoice", wizard.problem)
+        self._assert_refused(wizard, "before the date of the invoice")
+        with self.assertRaisesRegex(UserError, "that day or a later one"):
+            charge._create_invoice(self.customer, date_due=str(due))
+        with self.assertRaisesRegex(UserError, "that day or a later one"):
+            charge._create_invoice(self.customer, date_due=due, invoice_date=self.today)
+        self.assertEqual(charge.state, "unbilled")
+        wizard.invoice_date = due
+        self.assertFalse(wizard.problem)
+        later = self.today + timedelta(days=3)
+        self.assertEqual(self._open_proforma(invoice_date=later).date_due, later)
+        earlier = self.today - timedelta(days=3)
+        wizard = self._open_proforma(invoice_date=earlier)
+        self.assertEqual(wizard.date_due, self.today)
+        invoice = charge._create_invoice(
+            self.customer, date_due=due, invoice_date=earlier
+        )
+        self.assertEqual(invoice.invoice_date_due, due)
+
     def test_nothing_included(self):
         """F52"""
         self._create_transaction()

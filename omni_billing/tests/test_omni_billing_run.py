@@ -252,6 +252,10 @@ class TestRun(RunCommon):
         for values, message in (
             ({"date_start": "2025-02-01", "date_end": "2025-01-31"}, "cannot end"),
             ({"date_due": False}, "Enter a due date"),
+            (
+                {"date_due": "2025-01-30", "invoice_date": "2025-01-31"},
+                "before the date of the invoice",
+            ),
             ({"title": "x" * 600}, "600 characters"),
         ):
             with self.assertRaisesRegex(ValidationError, message):

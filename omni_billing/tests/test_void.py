@@ -127,6 +127,36 @@ class TestVoid(BillingCommon):
         self.assertEqual(self._get_books_balance(), 0)
         self.assertAlmostEqual(self._bill().amount_total, 49.5)
 
+    def test_journal_that_is_sealed_after_a_void(self):
+        """F167: the number of the void one is no gap; one that is gone still is."""
+        journal = self.company_data["default_journal_sale"]
+        first, void, last = (self._bill(self._create_transaction(n)) for n in (1, 2, 3))
+        void.action_billing_void(reason="Wrong")
+        self.assertEqual(void.state, "cancel")
+        journal.restrict_mode_hash_table = True
+        after = self._bill(self._create_transaction(4))
+        self.assertTrue(all((first + last + after).mapped("inalterable_hash")))
+        self.assertFalse(void.inalterable_hash)
+        # Nor one behind what is sealed.
+        self.assertTrue(self._bill().inalterable_hash)
+        self.assertFalse(
+            self.company._check_hash_integrity()["results"][0].get("corrupted_id")
+        )
+
+    def test_journal_that_is_sealed_after_a_number_is_gone(self):
+        journal = self.company_data["default_journal_sale"]
+        _first, gone, _last = (
+            self.init_invoice(
+                "out_invoice", self.customer, self.today, True, amounts=[n]
+            )
+            for n in (1, 2, 3)
+        )
+        gone.button_cancel()
+        journal.restrict_mode_hash_table = True
+        charge = self._create_transaction(4)
+        with self.assertRaisesRegex(UserError, "gap"):
+            self._bill(charge)
+
     def test_company_may_want_credit_notes(self):
         self.company.billing_void_method = "credit_note"
         self._create_transaction(45)

@@ -122,7 +122,7 @@ class OmniBillingBulk(models.TransientModel):
         if self.operation == "pay" and self.mode == "stripe":
             return self._charge_one(invoice)
         try:
-            if self.operation == "pay":
+            if self.operation in ("pay", "void"):
                 # It commits what Stripe says of an earlier charge.
                 invoice._billing_settle_attempts()
             with savepoint(self.env):

@@ -111,11 +111,17 @@ class OmniBillingProformaWizard(models.TransientModel):
 
     @api.depends("partner_id", "company_id", "invoice_date")
     def _compute_date_due(self):
-        """Propose today, or what the terms of the customer say (F45)."""
+        """Propose today, or what the terms of the customer say (F45).
+
+        An invoice of a later day is due on that day.
+        """
         for wizard in self:
             wizard.date_due = wizard.partner_id._billing_get_due_date(
                 wizard.company_id, wizard.invoice_date
-            ) or fields.Date.context_today(wizard)
+            ) or max(
+                wizard.invoice_date or fields.Date.context_today(wizard),
+                fields.Date.context_today(wizard),
+            )
 
     @api.depends("partner_id", "company_id")
     def _compute_currency_id(self):
@@ -171,6 +177,7 @@ class OmniBillingProformaWizard(models.TransientModel):
         "date_start",
         "date_end",
         "date_due",
+        "invoice_date",
         "partner_id",
         "title",
     )
@@ -289,6 +296,10 @@ class OmniBillingProformaWizard(models.TransientModel):
             )
         if not self.date_due:
             return self.env._("Enter a due date.")
+        if problem := self.env["omni.billing.transaction"]._find_wrong_due_date(
+            self.date_due, self.invoice_date
+        ):
+            return problem
         if len(self.title or "") > MAX_TITLE_LENGTH:
             return self.env._(
                 "The title has %(length)s characters, more than the %(maximum)s"

@@ -30,6 +30,9 @@ class OmniBillingVoidWizard(models.TransientModel):
 
     @once
     def action_void(self):
+        if len(self.invoice_ids) == 1:
+            # It commits what Stripe says of what the customer began.
+            self.invoice_ids._billing_settle_attempts()
         if self.transaction_ids:
             self.transaction_ids.action_void(reason=self.reason)
         if len(self.invoice_ids) > 1:

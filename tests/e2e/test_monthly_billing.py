@@ -32,6 +32,8 @@ def test_month_is_billed_customer_by_customer(server, staff, login):
     transactions.rows.show("Line 07", state="Unbilled", amount_total="$ 28.75")
 
     proforma = start_invoice(page, "Metro Cafe")
+    # Before the due date, which the date of the invoice proposes.
+    proforma.enter(invoice_date="2025-01-31")
     proforma.enter(**JANUARY, date_due="2025-02-15", title="Services of January 2025")
     proforma.counts(20)
     proforma.totals("$ 610.00", "$ 67.50", "$ 677.50")

@@ -22,7 +22,8 @@ def invoice(server):
     customer = add_customer(server, "Skylight Rentals", is_company=True)
     invite(server, customer, CUSTOMER)
     charge(staff, customer, "Mobile plan", cost=70, date="2024-12-10")
-    bill(staff, customer, title="December", date_due="2025-01-10")
+    days = {"invoice_date": "2025-01-10", "date_due": "2025-01-10"}
+    bill(staff, customer, title="December", **days)
     charge(staff, customer, "Router", cost=100, date="2025-01-10", taxed=True)
     invoice = bill(staff, customer, title="Hardware")
     now = f"{today()}"

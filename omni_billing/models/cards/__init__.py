@@ -2,6 +2,7 @@ from . import (
     account_move,
     account_move_chargeable,
     account_move_guest,
+    account_move_kept,
     account_move_refund,
     account_partial_reconcile,
     account_payment,

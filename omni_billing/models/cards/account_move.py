@@ -283,20 +283,12 @@ class AccountMove(models.Model):
         # sudo: see `_billing_create_charge`.
         payments = self.sudo().transaction_ids
         payments._billing_check_none_authorized()
-        others = payments.filtered(
-            lambda tx: (
-                tx.provider_code == "stripe"
-                and tx.state in ("draft", "pending")
-                and tx.operation not in ("refund", "validation")
-                and tx.provider_reference
-                and not tx.billing_is_open
-                and tx != but
-            )
-        )
-        for other in others:
+        for other in payments._billing_filter_payable() - (but or payments.browse()):
             try:
                 charge = other._billing_stop()
             except (GatewayRefused, GatewayUnknown) as error:
+                if other._billing_is_gone(error):
+                    continue
                 raise UserError(
                     self.env._(
                         "The customer began to pay by card, and Stripe cannot be asked"
@@ -308,6 +300,8 @@ class AccountMove(models.Model):
                 raise UserError(other._billing_explain_under_way()) from LockError(
                     self.env._("A payment is under way.")
                 )
+            if other._billing_is_left_to_staff(charge):
+                continue
             if charge.is_paid:
                 # The webhook books it, or the job that asks for lost answers.
                 raise UserError(

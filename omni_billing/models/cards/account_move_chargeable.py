@@ -14,11 +14,11 @@ class AccountMove(models.Model):
     @api.model
     def _billing_get_crediting_domain(self):
         """Override: not to what is being paid otherwise."""
-        under_way = self.env["payment.transaction"]._billing_get_under_way_domain()
+        awaited = self.env["payment.transaction"]._billing_get_awaited_domain()
         return (
             super()._billing_get_crediting_domain()
             & Domain("billing_attempt_id", "=", False)
-            & Domain("transaction_ids", "not any!", under_way)
+            & Domain("transaction_ids", "not any!", awaited)
         )
 
     def _billing_get_chargeable_amount(self, but=None):

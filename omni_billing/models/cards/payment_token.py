@@ -235,7 +235,14 @@ class PaymentToken(models.Model):
         if any(same.mapped("billing_is_default")):
             self.billing_is_default = True
         same.billing_is_default = False
+        same._billing_hand_over(self)
         trust(same).active = False
+
+    def _billing_hand_over(self, newer):
+        """Have what would be charged to these cards be charged to a newer one. Hook.
+
+        :param newer: `payment.token`, the same card of the same customer, saved again.
+        """
 
     def _handle_archiving(self):
         """Override of `payment`: the card leaves the customer at Stripe as well.

@@ -170,10 +170,14 @@ class PaymentTransaction(models.Model):
         if not self._billing_is_own(outcome):
             return
         if charge.is_paid and not self._billing_is_amount_right(outcome):
-            # It cannot be, and must not be lost if it is: a person has to look.
+            # It cannot be, and must not be lost if it is: a person has to look. Each
+            # event that names it comes here again.
+            if self._billing_was_told_amount():
+                return
             self._billing_tell_amount(charge.amount, charge.currency, charge.id)
             if self.state != "error":
                 self._billing_fail(self.env._("The amount differs."), "amount")
+            self.billing_decline_code = "amount"
         elif charge.is_paid:
             self._billing_set_done()
         elif self.state == "done" or (self.billing_key and not self.billing_is_open):
@@ -214,7 +218,8 @@ class PaymentTransaction(models.Model):
             self.billing_mail_due = "confirm"
         else:
             self._billing_close()
-            self._set_canceled(self.env._("The payment was given up."))
+            message = self.env._("The payment was given up.")
+            self._set_canceled(message, extra_allowed_states=("error",))
 
     def _billing_apply_refund(self, refund):
         self.provider_reference = refund.id
@@ -259,12 +264,14 @@ class PaymentTransaction(models.Model):
         self._billing_log("refund_failed" if is_refund else "charge_failed", note)
 
     def _billing_close(self):
-        """Let the invoices go: others may be tried."""
+        """Let the invoices go, if no other refund waits there: others may be tried."""
         invoices = self.env["account.move"].search(
             [("billing_attempt_id", "in", self.ids)]
         )
-        trust(invoices).billing_attempt_id = False
         self.billing_is_open = False
+        held = self._billing_find_holding(invoices) if invoices else {}
+        for invoice in trust(invoices):
+            invoice.billing_attempt_id = held.get(invoice.id, False)
 
     # === BUSINESS METHODS - FINISH === #
 

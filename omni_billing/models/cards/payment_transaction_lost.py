@@ -92,6 +92,19 @@ class PaymentTransaction(models.Model):
         )
 
     @api.model
+    def _billing_get_awaited_domain(self):
+        """Return payments that invoices wait for: what is under way, or not booked yet.
+
+        The customer has done their part, and is asked for nothing meanwhile.
+        """
+        unbooked = (
+            Domain("state", "=", "done")
+            & Domain("is_post_processed", "=", False)
+            & Domain("operation", "not in", ("refund", "validation"))
+        )
+        return self._billing_get_under_way_domain() | unbooked
+
+    @api.model
     def _billing_find_unfinished(self, before):
         """Return what was paid and is not booked, or whose e-mail is not written.
 
@@ -130,7 +143,10 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         gateway = self.provider_id._billing_get_gateway()
         charge = gateway.get_charge(self.provider_reference)
-        is_lost = self.state != "draft" and charge.status == "requires_payment_method"
+        is_lost = (
+            self.state not in ("draft", "error")
+            and charge.status == "requires_payment_method"
+        )
         if charge.is_paid or charge.status == "canceled" or is_lost:
             self._billing_apply(charge)
 
@@ -150,15 +166,8 @@ class PaymentTransaction(models.Model):
 
         :return: what was paid, and is booked now.
         """
-        begun = self.filtered(
-            lambda tx: (
-                tx.provider_code == "stripe"
-                and tx.state in ("draft", "pending")
-                and tx.operation not in ("refund", "validation")
-                and tx.provider_reference
-                and not tx.billing_key
-                and not tx.billing_is_open
-            )
+        begun = self._billing_filter_payable().filtered(
+            lambda tx: not tx.billing_key and not tx._billing_was_told_amount()
         )
         if begun:
             commit(self.env)
@@ -169,6 +178,58 @@ class PaymentTransaction(models.Model):
                 # Who closes it before something else is charged says so.
                 _logger.info("%s: not learnt: %s", payment.reference, error)
         return begun.filtered(lambda tx: tx.state == "done")
+
+    def _billing_filter_payable(self):
+        """Return what a customer may still pay at Stripe, by a page that is open.
+
+        What a bank declined can be tried again there with another card, by whoever kept
+        the page: until it is given up at Stripe.
+        """
+        return self.filtered(
+            lambda tx: (
+                tx.provider_code == "stripe"
+                and tx.operation not in ("refund", "validation")
+                and tx.provider_reference
+                and not tx.billing_is_open
+                and (tx.state in ("draft", "pending") or tx._billing_is_form_declined())
+            )
+        )
+
+    def _billing_is_form_declined(self):
+        # Of our own charges no page has the secret, once they are closed.
+        return (
+            self.state == "error"
+            and self.provider_id.state != "disabled"
+            and self.provider_reference.startswith("pi_")
+            and not self.billing_key
+            and not self.source_transaction_id
+        )
+
+    def _billing_was_told_amount(self):
+        """Whether Stripe took another amount, which is left to a person."""
+        return self.state == "error" and self.billing_decline_code == "amount"
+
+    def _billing_is_left_to_staff(self, charge):
+        """Whether what was declined is paid by now, and can never be booked for this.
+
+        Staff are told of it, if they are not.
+        """
+        if self.state != "error" or not charge.is_paid:
+            return False
+        outcome = self._billing_read_charge(charge)
+        if not self._billing_find_wrong(outcome) and (
+            self._billing_is_amount_right(outcome)
+        ):
+            return False
+        self._billing_apply(charge)
+        return True
+
+    def _billing_is_gone(self, error):
+        """Whether a payment that was declined is not even known at Stripe any more.
+
+        :param error: of the gateway.
+        """
+        return self.state == "error" and error.code == "resource_missing"
 
     # === GIVING UP === #
 
@@ -193,7 +254,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         gateway = self.provider_id._billing_get_gateway()
-        if self.state == "pending":
+        if self.state in ("pending", "error"):
             # Stripe can call some debits back, and the customer wanted this one.
             charge = gateway.get_charge(self.provider_reference)
             if charge.is_under_way:

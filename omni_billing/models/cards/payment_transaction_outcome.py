@@ -185,7 +185,8 @@ class PaymentTransaction(models.Model):
             return "database"
         if customer and outcome.customer != customer:
             return "customer"
-        if outcome.is_live is not None and outcome.is_live != self.is_live:
+        # Odoo keeps the mode since then, too: what is older says "test" of itself.
+        if customer and outcome.is_live not in (None, self.is_live):
             return "mode"
         return None
 

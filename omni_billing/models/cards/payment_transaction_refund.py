@@ -1,6 +1,7 @@
 from collections import Counter
 
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.fields import Domain
 
 from ...tools.money import split
 from ...tools.write_guard import trust
@@ -115,12 +116,35 @@ class PaymentTransaction(models.Model):
             )
             # It may be on its way for days; meanwhile that credit is no other's, and
             # nobody gives the same back in another way.
-            holder = note or invoice
+            holder = attempt._billing_get_holder()
             trust(holder.filtered(lambda move: not move.billing_attempt_id)).write(
                 {"billing_attempt_id": attempt.id}
             )
             attempts += attempt
         return attempts
+
+    @api.model
+    def _billing_find_holding(self, moves):
+        """Return which refunds these invoices and credit notes wait for, the oldest.
+
+        Stripe's dashboard may give back several parts of one invoice at once.
+
+        :return: the id of the refund by the id of what it holds.
+        :rtype: dict[int, int]
+        """
+        refunds = self.search(
+            Domain("billing_is_open", "=", True)
+            & (
+                Domain("billing_refund_note_id", "in", moves.ids)
+                | Domain("billing_refund_invoice_id", "in", moves.ids)
+            ),
+            order="id desc",
+        )
+        return {refund._billing_get_holder().id: refund.id for refund in refunds}
+
+    def _billing_get_holder(self):
+        """Return what waits for a refund that was made in Stripe's dashboard."""
+        return self.billing_refund_note_id or self.billing_refund_invoice_id
 
     def _billing_tell_unbooked_refunds(self, refunds):
         """Have staff look at what was given back of money that is not booked.

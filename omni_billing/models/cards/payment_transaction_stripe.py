@@ -125,13 +125,42 @@ class PaymentTransaction(models.Model):
         refunded = self._billing_to_minor(-sum(earlier.mapped("amount")))
         values = self._billing_prepare_refund()
         values["key"] = f"{values['database']}-refund-{source.id}-{refunded}"
+        gateway = self.provider_id._billing_get_gateway()
         try:
-            refund = self.provider_id._billing_get_gateway().refund(**values)
+            # One whose answer was lost has left no row here, and its key is forgotten
+            # by Stripe after a day.
+            known = self._billing_find_lost_refund(gateway)
+            refund = known or gateway.refund(**values)
         except (GatewayRefused, GatewayUnknown) as error:
             raise UserError(
                 self.env._("Stripe did not refund: %(error)s", error=error)
             ) from error
         self._billing_apply_refund(refund)
+        return None
+
+    def _billing_find_lost_refund(self, gateway):
+        """Return the `Refund` of this reference that was made before, if any.
+
+        :raise UserError: if it is of another amount.
+        """
+        for refund in gateway.list_refunds(
+            self.source_transaction_id.provider_reference
+        ):
+            is_ours = refund.reference == self.reference
+            if not is_ours or refund.status in ("failed", "canceled"):
+                continue
+            if refund.amount != self._billing_to_minor(-self.amount):
+                raise UserError(
+                    self.env._(
+                        "Stripe has refunded %(amount)s of this payment already, and"
+                        " the answer was lost. Nothing was refunded now: enter that"
+                        " amount, so that it is booked.",
+                        amount=self.currency_id.format(
+                            self._billing_to_major(refund.amount)
+                        ),
+                    )
+                )
+            return refund
         return None
 
     def _validate_amount(self, payment_data):
@@ -154,6 +183,7 @@ class PaymentTransaction(models.Model):
         if self.state == "error" and before != "error":
             currency = intent.get("currency") or ""
             self._billing_tell_amount(taken or 0, currency, intent.get("id"))
+            self.billing_decline_code = "amount"
         return result
 
     def _apply_updates(self, payment_data):

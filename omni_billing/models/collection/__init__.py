@@ -6,6 +6,7 @@ from . import (
     omni_billing_late_fee,
     omni_billing_mail,
     omni_billing_reminder,
+    payment_token,
     payment_transaction,
     res_company,
     res_partner,

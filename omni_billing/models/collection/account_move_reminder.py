@@ -72,7 +72,7 @@ class AccountMove(models.Model):
             & Domain(
                 "transaction_ids",
                 "not any!",
-                self.env["payment.transaction"]._billing_get_under_way_domain(),
+                self.env["payment.transaction"]._billing_get_awaited_domain(),
             )
             & Domain("billing_reminders_paused", "!=", True)
             & Domain("commercial_partner_id.billing_reminders_paused", "!=", True)

@@ -253,7 +253,7 @@ class CollectionMixin(models.AbstractModel):
             return
         # The card was charged: after a conflict only the outcome is written again,
         # where Odoo would run the whole request again.
-        insist(self.env, lambda: self._apply_outcome(attempt))
+        self._take_outcome(attempt)
 
     def _do_without_card(self):
         """Use what credit there is; the rest is left to staff."""
@@ -276,9 +276,17 @@ class CollectionMixin(models.AbstractModel):
         self.sudo().charge_attempt_id = attempt
 
     def _wait(self, reason):
-        """Wait until somebody else is done with the invoice."""
+        """Wait until somebody else is done with the invoice, maybe with this very one.
+
+        Then the attempt is its own: it is not forgotten, or else it would be charged
+        again as soon as that is booked.
+        """
+        # sudo: as above
+        attempt = self.sudo().charge_attempt_id
+        is_own = self.charge_state == "open" or attempt.billing_is_open
         self.write({"charge_state": "open", "charge_error": reason})
-        self.sudo().charge_attempt_id = False  # sudo: as above
+        if not is_own:
+            self.sudo().charge_attempt_id = False  # sudo: as above
 
     def _stop(self, reason):
         """Leave it as it was until Stripe accepts the key again; say so once.
@@ -344,6 +352,23 @@ class CollectionMixin(models.AbstractModel):
         )
         if self.search(waiting, limit=1):
             self._trigger_job()
+
+    def _take_outcome(self, attempt):
+        """Write how a charge has ended, if it still waits for that one; commits.
+
+        Somebody else may have learnt it meanwhile, and have charged again.
+
+        :param attempt: `payment.transaction`.
+        """
+        self.ensure_one()
+
+        def tell():
+            # sudo: attempts are internal.
+            if self.charge_state == "open" and self.sudo().charge_attempt_id == attempt:
+                self._apply_outcome(attempt)
+
+        # Written again after a conflict, or else Odoo would run the request again.
+        insist(self.env, tell)
 
     def _apply_outcome(self, attempt):
         """Write down how a charge ended, and what comes next (W11)."""

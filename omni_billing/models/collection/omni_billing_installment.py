@@ -3,8 +3,6 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_date
 
-from ...tools.database import insist
-
 
 class OmniBillingInstallment(models.Model):
     """A payment of an invoice on a later day (F148, F149, F155).
@@ -234,21 +232,6 @@ class OmniBillingInstallment(models.Model):
             raise UserError(
                 self.env._("The scheduled payment is one of another invoice.")
             )
-
-    def _take_outcome(self, attempt):
-        """Write how a charge that staff began has ended; commits.
-
-        :param attempt: `payment.transaction`.
-        """
-        self.ensure_one()
-
-        def tell():
-            # The job may have been faster.
-            if self.charge_state == "open" and self.charge_attempt_id == attempt:
-                self._apply_outcome(attempt)
-
-        # Written again after a conflict, or else Odoo would run the request again.
-        insist(self.env, tell)
 
     @api.model
     def _cron_charge(self):

@@ -48,6 +48,15 @@ class ResPartner(models.Model):
         groups="omni_billing.omni_billing_group_user",
         help="Credit notes and payments that are not used yet.",
     )
+    billing_credit_elsewhere_amount = fields.Monetary(
+        string="Credit on Another Account",
+        currency_field="billing_currency_id",
+        compute="_compute_billing_amounts",
+        groups="omni_billing.omni_billing_group_user",
+        help="Not used yet, and on a receivable account that the unpaid invoices are"
+        " not on, as of before the account of the customer was changed. Accounting"
+        " moves it with an entry; or it is given back.",
+    )
 
     billing_paid_amount = fields.Monetary(
         string="Billed and Paid",
@@ -126,19 +135,31 @@ class ResPartner(models.Model):
             ["amount_total:sum"],
         ):
             unbilled[customer] += unit._convert(amount, currency, company)
-        due, credit = dict.fromkeys(customers, 0.0), dict.fromkeys(customers, 0.0)
-        for customer, is_due, amount in self._billing_read_open_amounts(customers):
-            (due if is_due else credit)[customer] += amount
+        due = {customer: {} for customer in customers}
+        credit = {customer: {} for customer in customers}
+        for customer, is_due, account, amount in self._billing_read_open_amounts(
+            customers
+        ):
+            (due if is_due else credit)[customer][account] = amount
         for partner in self:
             customer = partner.commercial_partner_id
+            owed, left = due.get(customer, {}), credit.get(customer, {})
+            # Odoo sets only items of one account against each other.
+            elsewhere = -sum(
+                amount
+                for account, amount in left.items()
+                if owed and account not in owed
+            )
             partner.billing_currency_id = currency
             partner.billing_unbilled_amount = unbilled.get(customer, 0.0)
-            partner.billing_due_amount = due.get(customer, 0.0)
-            partner.billing_credit_amount = -credit.get(customer, 0.0)
+            partner.billing_due_amount = sum(owed.values())
+            partner.billing_credit_amount = -sum(left.values()) - elsewhere
+            partner.billing_credit_elsewhere_amount = elsewhere
 
     @api.model
     def _billing_read_open_amounts(self, customers):
-        """Yield (customer, whether owed, signed amount) of open receivable lines."""
+        """Yield (customer, whether owed, account, signed amount) of receivable lines
+        that are open."""
         Line = self.env["account.move.line"]
         domain = (
             Domain("company_id", "=", self.env.company.id)
@@ -148,12 +169,12 @@ class ResPartner(models.Model):
             & Domain("reconciled", "=", False)
         )
         for is_due in (True, False):
-            for customer, amount in Line._read_group(
+            for customer, account, amount in Line._read_group(
                 domain & Domain("balance", ">" if is_due else "<", 0),
-                ["partner_id"],
+                ["partner_id", "account_id"],
                 ["amount_residual:sum"],
             ):
-                yield customer, is_due, amount
+                yield customer, is_due, account, amount
 
     # === BUSINESS METHODS - ADDRESSES === #
 
@@ -182,7 +203,7 @@ class ResPartner(models.Model):
     def action_billing_refund_credit(self):
         """Open the dialog that gives credit on file back (F176)."""
         self.ensure_one()
-        if self.billing_credit_amount <= 0:
+        if self.billing_credit_amount + self.billing_credit_elsewhere_amount <= 0:
             raise UserError(
                 self.env._(
                     "There is no credit on file to give back. Create a credit first,"
@@ -216,9 +237,21 @@ class ResPartner(models.Model):
                 amounts=format_list(self.env, used),
             )
             if used
-            else self.env._("There is no credit that an unpaid invoice can use.")
+            else self._billing_explain_no_credit()
         )
         return notice(message, "success" if used else "info", after=reload())
+
+    def _billing_explain_no_credit(self):
+        """Return why nothing could be used, and what helps."""
+        elsewhere = self.billing_credit_elsewhere_amount
+        if self.billing_currency_id.is_zero(elsewhere):
+            return self.env._("There is no credit that an unpaid invoice can use.")
+        return self.env._(
+            "%(amount)s of credit is on another receivable account than the unpaid"
+            " invoices, so no invoice can use it. Have accounting move it with an entry"
+            " between both accounts, or give it back.",
+            amount=format_amount(self.env, elsewhere, self.billing_currency_id),
+        )
 
     def action_billing_activity(self):
         """Open the history of the customer (F10)."""

@@ -1,5 +1,6 @@
-from odoo import Command, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 
 from ...const import BILLING_MOVE_TYPES
 from ...tools.values import check_text
@@ -171,6 +172,37 @@ class AccountMove(models.Model):
         ours._billing_set_void()
         return result
 
+    def _get_chain_info(self, *args, **kwargs):
+        """Override of `account`: the number of a void invoice is no gap.
+
+        A journal may be set to seal its entries after an invoice was cancelled; Odoo
+        would post nothing there any more. The number is there, and stays.
+        """
+        info = super()._get_chain_info(*args, **kwargs)
+        if isinstance(info, dict) and "gap" in info.get("warnings", ()):
+            if self._billing_is_gapless(info["last_move_hashed"], info["moves"]):
+                info["warnings"].discard("gap")
+        return info
+
+    @api.model
+    def _billing_is_gapless(self, sealed, moves):
+        """Whether void invoices have all numbers that a chain of entries lacks.
+
+        :param sealed: the last entry of the chain that is sealed, if any.
+        :param moves: those that are about to be.
+        """
+        chain = (sealed + moves).sorted("sequence_number")
+        first, last = chain[0].sequence_number, chain[-1].sequence_number
+        void = self.sudo().search_count(  # sudo: whoever posts need not see them.
+            Domain("journal_id", "=", chain.journal_id.id)
+            & Domain("sequence_prefix", "=", chain[0].sequence_prefix)
+            & Domain("sequence_number", ">", first)
+            & Domain("sequence_number", "<", last)
+            & Domain("state", "=", "cancel")
+            & Domain("billing_is_void", "=", True)
+        )
+        return len(chain) + void == last - first + 1
+
     def _billing_has_transactions(self):
         self.ensure_one()
         # sudo: who works on the invoice need not see transactions.
@@ -182,6 +214,19 @@ class AccountMove(models.Model):
         return self.reversed_entry_id.billing_is_void
 
     # === BUSINESS METHODS === #
+
+    def _reverse_moves(self, default_values_list=None, cancel=False):
+        """Override of `account`: its dialog waits for money that is on its way."""
+        invoices = self.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES)
+        if invoices and not is_trusted(self.env):
+            invoices._billing_before_reversed()
+        return super()._reverse_moves(default_values_list, cancel=cancel)
+
+    def _billing_before_reversed(self):
+        """Give up what would pay more than is owed once these are credited. Hook.
+
+        :raise UserError: if that is not possible, and no credit note can be made.
+        """
 
     def _billing_before_void(self):
         """Give up what would still pay the invoice. Hook.

@@ -3,6 +3,7 @@ from collections import namedtuple
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
+from odoo.tools import format_date
 
 from ...tools.memo import remember, remembering
 from ...tools.write_guard import trust
@@ -114,6 +115,33 @@ class OmniBillingTransaction(models.Model):
                         " one company and one currency."
                     )
                 )
+        for _transactions, _partner, options in batches:
+            if problem := self._find_wrong_due_date(
+                options.get("date_due"), options.get("invoice_date")
+            ):
+                raise UserError(problem)
+
+    @api.model
+    def _find_wrong_due_date(self, date_due, invoice_date):
+        """Return why an invoice cannot be due on a day, or nothing.
+
+        Nobody could have paid in time: it would be overdue, reminded of and fined from
+        its first day.
+
+        :param date_due: as it was given, if it was.
+        :param invoice_date: today if none was given.
+        """
+        invoice_date = invoice_date or fields.Date.context_today(self)
+        if not date_due or fields.Date.to_date(date_due) >= fields.Date.to_date(
+            invoice_date
+        ):
+            return None
+        return self.env._(
+            "The due date, %(due)s, is before the date of the invoice, %(date)s. Choose"
+            " that day or a later one, or an earlier date of the invoice.",
+            due=format_date(self.env, fields.Date.to_date(date_due)),
+            date=format_date(self.env, fields.Date.to_date(invoice_date)),
+        )
 
     @api.model
     def _join(self, batches):

@@ -33,7 +33,8 @@ class AccountMove(models.Model):
         self.ensure_one()
         if self.state == "cancel" or not self.is_inbound(include_receipts=True):
             return 0.0
-        return self.amount_total if self.state == "draft" else self.amount_residual
+        # Of a draft, too: one that was posted may be paid in part, and stays so.
+        return self.amount_residual
 
     def _billing_check_amount(self, amount, but=None):
         """Check that so much may be charged now; the invoices are locked.

@@ -60,7 +60,13 @@ class OmniBillingRun(models.Model):
         default=fields.Date.context_today,
         help="The date of the invoices in the books.",
     )
-    date_due = fields.Date(string="Due Date", default=fields.Date.context_today)
+    date_due = fields.Date(
+        string="Due Date",
+        compute="_compute_date_due",
+        store=True,
+        readonly=False,
+        precompute=True,
+    )
     scheduled_at = fields.Datetime(
         string="Start at", copy=False, help="Empty: when somebody presses Bill."
     )
@@ -128,6 +134,14 @@ class OmniBillingRun(models.Model):
 
     # === COMPUTE METHODS === #
 
+    @api.depends("invoice_date")
+    def _compute_date_due(self):
+        """Propose today; a later date of the invoices moves an earlier day."""
+        for run in self:
+            today = fields.Date.context_today(run)
+            days = (run.date_due or today, run.invoice_date)
+            run.date_due = max(filter(None, days))
+
     @api.depends("line_ids.state", "line_ids.amount_total")
     def _compute_counts(self):
         counts = self._read_counts()
@@ -176,7 +190,9 @@ class OmniBillingRun(models.Model):
 
     # === CONSTRAINT METHODS === #
 
-    @api.constrains("date_start", "date_end", "due_policy", "date_due", "title")
+    @api.constrains(
+        *("date_start", "date_end", "due_policy", "date_due", "invoice_date", "title")
+    )
     def _check_values(self):
         for run in self:
             if run.date_start and run.date_start > run.date_end:
@@ -190,6 +206,12 @@ class OmniBillingRun(models.Model):
                 )
             if run.due_policy == "date" and not run.date_due:
                 raise ValidationError(self.env._("Enter a due date."))
+            if run.due_policy == "date" and (
+                problem := self.env["omni.billing.transaction"]._find_wrong_due_date(
+                    run.date_due, run.invoice_date
+                )
+            ):
+                raise ValidationError(problem)
             if len(run.title or "") > MAX_TITLE_LENGTH:
                 raise ValidationError(
                     self.env._(

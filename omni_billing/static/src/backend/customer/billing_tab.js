@@ -11,6 +11,7 @@ const BALANCES = [
     "billing_due_amount",
     "billing_paid_amount",
     "billing_credit_amount",
+    "billing_credit_elsewhere_amount",
 ];
 /** Rows of a list on the tab; the pager shows the rest. */
 const LIMIT = 10;
