@@ -1,6 +1,7 @@
 from . import (
     test_account_move,
     test_activity_log,
+    test_analytic,
     test_archived_tax,
     test_bulk,
     test_cancel_items,

@@ -112,6 +112,7 @@ KEPT = {
         "amount_residual_currency",
         "balance",
         "billing_date",
+        "billing_site_id",
         "billing_transaction_id",
         "collapse_composition",
         "collapse_prices",

@@ -7,16 +7,17 @@ holds the door: whoever adds one has looked for that, and for the test that show
 #: Models that we extend, and those that write on our records: their public methods,
 #: and those of their mixins, can be called by RPC.
 MODELS = """
-    account.account account.automatic.entry.wizard account.bank.statement.line
-    account.fiscal.position account.full.reconcile account.journal account.move
-    account.move.line account.move.reversal account.move.send.batch.wizard
-    account.move.send.wizard account.partial.reconcile account.payment
-    account.payment.method.line account.payment.register account.resequence.wizard
-    account.secure.entries.wizard account.tax base.partner.merge.automatic.wizard
-    ir.actions.report mail.compose.message payment.capture.wizard payment.link.wizard
-    payment.method payment.provider payment.refund.wizard payment.token
-    payment.transaction portal.wizard portal.wizard.user product.template res.company
-    res.config.settings res.partner res.users validate.account.move
+    account.account account.analytic.line account.automatic.entry.wizard
+    account.bank.statement.line account.fiscal.position account.full.reconcile
+    account.journal account.move account.move.line account.move.reversal
+    account.move.send.batch.wizard account.move.send.wizard account.partial.reconcile
+    account.payment account.payment.method.line account.payment.register
+    account.resequence.wizard account.secure.entries.wizard account.tax
+    base.partner.merge.automatic.wizard ir.actions.report mail.compose.message
+    payment.capture.wizard payment.link.wizard payment.method payment.provider
+    payment.refund.wizard payment.token payment.transaction portal.wizard
+    portal.wizard.user product.template res.company res.config.settings res.partner
+    res.users validate.account.move
 """
 
 #: By verdict and by who may come (Odoo's ``auth``); ``*`` is any value.
@@ -255,6 +256,7 @@ METHODS = {
         """,
         WRITES: "action_unmerge",
     },
+    "account.analytic.line": {READS: "on_change_unit_amount"},
     "account.automatic.entry.wizard": {WRITES: "do_action"},
     "account.bank.statement.line": {MATCHES: "action_undo_reconciliation"},
     "account.fiscal.position": {

@@ -128,8 +128,13 @@ class OmniBillingLateFee(models.Model):
 
     @api.model
     def _prepare_transaction_values(self, move, month, amount):
-        """Return the values of the charge. Hook."""
+        """Return the values of the charge: of the site of the invoice, if it is one,
+        and counted for what the invoice is. Hook.
+        """
+        site, distribution = move._billing_get_counted_for()
         return {
+            **({"analytic_distribution": distribution} if distribution else {}),
+            "site_id": site.id,
             "name": move._billing_translate(
                 lambda env: env._(
                     "Late fee for %(invoice)s, month %(month)s",

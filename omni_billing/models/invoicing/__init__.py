@@ -1,13 +1,16 @@
 from . import (
+    account_analytic_line,
     account_move,
     account_move_booked,
     account_move_credit,
+    account_move_distribution,
     account_move_guard,
     account_move_line,
     account_move_number,
     account_move_void,
     omni_billing_activity_log,
     omni_billing_transaction,
+    omni_billing_transaction_distribution,
     res_company,
     res_partner,
 )

@@ -308,13 +308,13 @@ class AccountMove(models.Model):
     def _billing_prepare_part(self, base_lines, amount, name):
         """Return the values of lines over a part of others, taxes in proportion.
 
-        There is a line for each kind of taxes. They come to the amount exactly; each
-        tax is within a cent of its share.
+        There is a line for each kind of taxes, account, site and analytic distribution.
+        They come to the amount exactly; each tax is within a cent of its share.
 
         :param list base_lines: of `_billing_get_base_lines`; it is a part of these.
         :param float amount: what the lines come to, with taxes; may be negative.
         """
-        groups = self._billing_group_by_taxes(base_lines)
+        groups = self._billing_group_by_kind(base_lines)
         cells = [
             cell for group in groups for cell in group["tax_details"]["taxes_data"]
         ]
@@ -337,12 +337,15 @@ class AccountMove(models.Model):
             if not self._billing_is_nothing(group)
         ]
 
-    def _billing_group_by_taxes(self, base_lines):
-        """Add up the base lines that have the same taxes and account."""
+    def _billing_group_by_kind(self, base_lines):
+        """Add up the base lines that are booked in the same way."""
         groups = {}
         for base_line in base_lines:
-            details = base_line["tax_details"]
-            key = base_line["tax_ids"], base_line["account_id"]
+            details, line = base_line["tax_details"], base_line["record"]
+            key = (
+                *(base_line["tax_ids"], base_line["account_id"], line.billing_site_id),
+                frozenset((line.analytic_distribution or {}).items()),
+            )
             taxes = [_get_key(tax_data) for tax_data in details["taxes_data"]]
             group = groups.setdefault(
                 (*key, *taxes), {**base_line, "tax_details": None}
@@ -409,6 +412,8 @@ class AccountMove(models.Model):
             "price_unit": price,
             "tax_ids": [Command.set(group["tax_ids"].ids)],
             "account_id": group["account_id"].id,
+            "billing_site_id": group["record"].billing_site_id.id,
+            "analytic_distribution": group["record"].analytic_distribution or False,
             "extra_tax_data": self._billing_fix_taxes(group, price)
             if details["taxes_data"]
             else False,
@@ -451,7 +456,8 @@ class AccountMove(models.Model):
                     "tax_ids": [Command.set(record.tax_ids.ids)],
                     "cancels_id": origin.id if origin else False,
                     "service_id": origin.service_id.id if origin else False,
-                    "site_id": origin.site_id.id if origin else False,
+                    "site_id": record.billing_site_id.id,
+                    "analytic_distribution": record.analytic_distribution or False,
                 }
             )
             trust(record).billing_transaction_id = entry

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
-from ...tools.write_guard import is_trusted, without_defaults
+from ...tools.write_guard import is_trusted, trust, without_defaults
 from .account_move_guard import is_judged, will_change
 
 #: What may change on the lines of a numbered invoice; see `account_move_guard` for
@@ -17,8 +17,8 @@ MAY_CHANGE = {
     "matching_number",
     "reconciled_lines_ids",
 }
-#: Which transaction a line is of; billing says so.
-LINKS = {"billing_transaction_id", "billing_date"}
+#: Which transaction a line is of, and what that says of it; billing says so.
+LINKS = {"billing_transaction_id", "billing_date", "billing_site_id"}
 
 
 class AccountMoveLine(models.Model):
@@ -33,6 +33,14 @@ class AccountMoveLine(models.Model):
         ondelete="restrict",
     )
     billing_date = fields.Date(readonly=True)
+    # Of its own: a void line has no transaction, and is of that site all the same.
+    billing_site_id = fields.Many2one(
+        "res.partner",
+        string="Site of the Customer",
+        readonly=True,
+        index="btree_not_null",
+        help="Where it was used.",
+    )
     billing_tax_label = fields.Char(string="Tax", compute="_compute_billing_amounts")
     billing_total = fields.Monetary(
         string="Total with Tax",
@@ -91,6 +99,8 @@ class AccountMoveLine(models.Model):
                 lambda line: any(will_change(line, vals, name) for name in names)
             )
         result = super().write(vals)
+        if "analytic_distribution" in vals:
+            self._billing_tell_distribution()
         if "move_id" in vals:
             # Nor may a line be moved to a numbered invoice from another one.
             self._billing_check_not_numbered()
@@ -103,6 +113,21 @@ class AccountMoveLine(models.Model):
         if lines := self.sudo().filtered("billing_transaction_id"):
             lines.billing_transaction_id._release()
         return super().unlink()
+
+    def _related_analytic_distribution(self):
+        """Override of `account`: what its transaction says comes before any model."""
+        related = super()._related_analytic_distribution()
+        # sudo: who works on an invoice need not see transactions.
+        transaction = self.sudo().billing_transaction_id
+        return related | (transaction.analytic_distribution or {})
+
+    def _billing_tell_distribution(self):
+        """Have transactions counted for what their lines are, by whatever door."""
+        # sudo: who may change a line in the books need not see its transaction.
+        for line in self.sudo().filtered("billing_transaction_id"):
+            transaction = line.billing_transaction_id
+            if transaction.analytic_distribution != line.analytic_distribution:
+                trust(transaction).analytic_distribution = line.analytic_distribution
 
     def _billing_check_link(self):
         if not is_trusted(self.env):

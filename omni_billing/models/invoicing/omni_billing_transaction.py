@@ -47,8 +47,9 @@ class OmniBillingTransaction(models.Model):
             ``invoice_date``, ``payment_term``, ``template``: see
             :meth:`_prepare_invoice_values`.
         :return: the posted `account.move`.
-        :raise UserError: if a transaction was billed or voided meanwhile, or belongs
-            to another customer, company or currency.
+        :raise UserError: if a transaction was billed or voided meanwhile, belongs
+            to another customer, company or currency, or lacks an analytic account that
+            the company insists on.
         """
         return self._create_invoices([(self, partner, options)])
 
@@ -82,6 +83,7 @@ class OmniBillingTransaction(models.Model):
             created[index] for index in range(len(batches))
         )
         self.browse(lot.ids)._set_invoiced(invoices, amounts)
+        lot._take_distributions(invoices)
         invoices.with_context(**quiet).action_post()
         counts = {
             invoice: len(transactions)
@@ -244,6 +246,7 @@ class OmniBillingTransaction(models.Model):
                     **self._prepare_price_values(base_line),
                     "billing_transaction_id": transaction.id,
                     "billing_date": transaction.date,
+                    "billing_site_id": transaction.site_id.id,
                 }
             )
         return lines
@@ -360,9 +363,11 @@ class OmniBillingTransaction(models.Model):
             self.env, "distribution models", self._have_distribution_models
         )
         for _command, _id, line in values["invoice_line_ids"]:
-            line.update(hints[line["billing_transaction_id"]])
+            transaction = self.browse(line["billing_transaction_id"])
+            line.update(hints[transaction.id])
             if not has_models:
-                line.setdefault("analytic_distribution", False)
+                distribution = transaction.analytic_distribution or False
+                line.setdefault("analytic_distribution", distribution)
 
     def _have_tax_tags(self):
         """Whether taxes or products put tags for the tax report on the lines."""
@@ -370,13 +375,6 @@ class OmniBillingTransaction(models.Model):
         products = self.product_id.sudo()
         taxes = self.tax_ids.flatten_taxes_hierarchy()
         return bool(products.account_tag_ids or taxes.repartition_line_ids.tag_ids)
-
-    @api.model
-    def _have_distribution_models(self):
-        """Whether Odoo may find an analytic distribution for a line."""
-        # sudo: only whether there is one leaves this method.
-        Model = self.env["account.analytic.distribution.model"].sudo()
-        return bool(Model.search_count([], limit=1))
 
     # === BUSINESS METHODS - STATE === #
 

@@ -1,3 +1,5 @@
+# Which others inherit.
+from . import omni_billing_distribution_mixin  # isort: skip
 from . import (
     account_fiscal_position,
     account_tax,

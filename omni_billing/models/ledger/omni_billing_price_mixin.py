@@ -7,6 +7,7 @@ class OmniBillingPriceMixin(models.AbstractModel):
     """What a customer is charged for something: currency and taxes."""
 
     _name = "omni.billing.price.mixin"
+    _inherit = "omni.billing.distribution.mixin"
     _description = "Price of a Customer"
 
     # Who entered it is not the customer's to read.

@@ -404,3 +404,8 @@ class OmniBillingTransaction(models.Model):
     def _keeps_taxes(self):
         """Override: once it is billed or void, it stays as it was."""
         return super()._keeps_taxes() or self.state != "unbilled"
+
+    def _keeps_distribution(self):
+        """Override: what is billed is counted as it was, and money for nothing."""
+        is_payment = self.transaction_type == "payment"
+        return super()._keeps_distribution() or is_payment or self.state != "unbilled"

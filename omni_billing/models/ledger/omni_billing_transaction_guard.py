@@ -43,13 +43,17 @@ ENTERED_FIELDS = {
     "product_id",
     "service_id",
     "site_id",
+    "analytic_distribution",
     "external_ref",
 }
 #: What stays editable on an unbilled credit: a wrong credit is voided, or balanced by
 #: another one, so that its history can be read (F28).
-CREDIT_EDITABLE_FIELDS = {"name", "description", "date", "service_id", "site_id"}
+CREDIT_EDITABLE_FIELDS = {
+    *("name", "description", "date", "service_id"),
+    *("site_id", "analytic_distribution"),
+}
 #: What is no matter of money, and may be told after the invoice (F183).
-ALWAYS_EDITABLE_FIELDS = {"site_id"}
+ALWAYS_EDITABLE_FIELDS = {"site_id", "analytic_distribution"}
 
 
 class OmniBillingTransaction(models.Model):
@@ -145,12 +149,16 @@ class OmniBillingTransaction(models.Model):
         descriptions = {}
         for transaction in self if names else ():
             descriptions[transaction] = {
-                name: ", ".join(transaction[name].mapped("display_name"))
-                if transaction._fields[name].relational
-                else transaction[name]
-                for name in sorted(names)
+                name: transaction._describe_value(name) for name in sorted(names)
             }
         return descriptions
+
+    def _describe_value(self, name):
+        if name == "analytic_distribution":
+            return self._describe_distribution()
+        if self._fields[name].relational:
+            return ", ".join(self[name].mapped("display_name"))
+        return self[name]
 
     def _log_edited(self, before, after):
         """Write what was changed, and from what to what (F10)."""

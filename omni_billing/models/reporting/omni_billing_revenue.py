@@ -20,8 +20,9 @@ class OmniBillingRevenue(models.Model):
     _depends = {
         "account.move": ["move_type", "partner_id", "statement_line_id"],
         "account.move.line": [
-            *("account_id", "balance", "company_id", "date", "display_type"),
-            *("move_id", "parent_state", "partner_id", "payment_id"),
+            *("account_id", "analytic_distribution", "balance", "billing_site_id"),
+            *("company_id", "date", "display_type", "move_id", "parent_state"),
+            *("partner_id", "payment_id"),
         ],
         "account.payment": ["outstanding_account_id", "partner_id", "partner_type"],
         "res.partner": ["commercial_partner_id"],
@@ -37,6 +38,16 @@ class OmniBillingRevenue(models.Model):
     partner_id = fields.Many2one("res.partner", "Main Customer", readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
     currency_id = fields.Many2one("res.currency", readonly=True)
+    site_id = fields.Many2one(
+        "res.partner",
+        readonly=True,
+        help="Where it was used: of revenue that was billed here.",
+    )
+    is_distributed = fields.Boolean(
+        string="In Analytic Accounts",
+        readonly=True,
+        help="Whether it has an analytic distribution.",
+    )
     amount_revenue = fields.Monetary(string="Revenue", readonly=True)
     amount_tax = fields.Monetary(string="Tax", readonly=True)
     amount_receipt = fields.Monetary(string="Receipts", readonly=True)
@@ -46,7 +57,7 @@ class OmniBillingRevenue(models.Model):
         return SQL(
             """
             SELECT item.id, item.id AS line_id, item.kind, item.date, item.move_id,
-                   item.account_id, item.company_id,
+                   item.account_id, item.company_id, item.site_id, item.is_distributed,
                    company.currency_id,
                    partner.commercial_partner_id AS partner_id,
                    CASE item.kind WHEN 'revenue' THEN item.amount END AS amount_revenue,
@@ -67,7 +78,8 @@ class OmniBillingRevenue(models.Model):
         return SQL(
             """
             SELECT l.id, l.date, l.move_id, l.account_id, l.company_id,
-                   m.partner_id, -l.balance AS amount,
+                   m.partner_id, -l.balance AS amount, l.billing_site_id AS site_id,
+                   l.analytic_distribution IS NOT NULL AS is_distributed,
                    CASE l.display_type WHEN 'tax' THEN 'tax' ELSE 'revenue' END AS kind
               FROM account_move_line l
               JOIN account_move m ON m.id = l.move_id
@@ -87,7 +99,7 @@ class OmniBillingRevenue(models.Model):
         return SQL(
             """
             SELECT l.id, l.date, l.move_id, l.account_id, l.company_id,
-                   p.partner_id, l.balance AS amount, 'receipt' AS kind
+                   p.partner_id, l.balance AS amount, NULL, NULL, 'receipt' AS kind
               FROM account_payment p
               JOIN account_move_line l
                 ON l.move_id = p.move_id AND l.account_id = p.outstanding_account_id
@@ -101,7 +113,7 @@ class OmniBillingRevenue(models.Model):
         return SQL(
             """
             SELECT l.id, l.date, l.move_id, l.account_id, l.company_id,
-                   l.partner_id, -l.balance AS amount, 'receipt' AS kind
+                   l.partner_id, -l.balance AS amount, NULL, NULL, 'receipt' AS kind
               FROM account_move m
               JOIN account_move_line l ON l.move_id = m.id
               JOIN account_account a ON a.id = l.account_id

@@ -8,6 +8,7 @@ from odoo.tools import format_date
 
 from ...const import MAX_TITLE_LENGTH
 from ...tools.database import commit_progress, retry, savepoint
+from ...tools.distribution import keep_existing
 from ...tools.numbers import format_number, format_price
 from ...tools.periods import format_period
 from ...tools.recurrence import compute_amount, iterate_periods, to_price
@@ -253,7 +254,10 @@ class OmniBillingService(models.Model):
         }
 
     def _prepare_common_values(self, amount):
+        # What is counted for nothing is so by default, and there may be one by now.
+        distribution = keep_existing(self)
         return {
+            **({"analytic_distribution": distribution} if distribution else {}),
             "transaction_type": "charge",
             "credit_type_id": False,
             "partner_id": self.partner_id.id,
