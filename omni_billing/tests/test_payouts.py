@@ -336,6 +336,52 @@ class TestPayouts(SettlementCommon):
         self.assertEqual(self._get_balance(self.clearing), 0)
         self.assertTrue(payout.row_ids.line_id.reconciled)
 
+    def test_charge_in_another_currency_than_the_books(self):
+        """It is taken off at what Stripe gave; what the rate made of it is Odoo's."""
+        euro = self._get_euro(0.9)
+        invoice = self._bill_amounts(90, currency_id=euro.id)
+        invoice._billing_charge(self.card)
+        intent = list(self.gateway.charges)[-1]
+        self.assertEqual(self._get_balance(self.clearing), 100)
+        row = self._move_charge(intent, 300, amount=10400, rate=RATE)
+        self._pay_out(row)
+        self.Payout._cron_fetch()
+        payout = self._find_payout()
+        self.assertEqual((payout.state, payout.amount), ("booked", 101))
+        self.assertEqual(self._get_balance(self.transit), 101)
+        self.assertEqual(self._get_balance(self.clearing), 0)
+        self.assertEqual(self._get_balance(self.clearing, currency=True), 0)
+        item = payout.row_ids.line_id
+        matches = item.matched_debit_ids + item.matched_credit_ids
+        self.assertTrue(matches.exchange_move_id)
+
+    def test_what_cannot_be_matched_stays_booked(self):
+        _invoice, intent = self._charge(100)
+        self._pay_out(self._move_charge(intent))
+        with patch.object(
+            type(self.env["account.move.line"]),
+            "_reconcile_plan",
+            side_effect=UserError("No journal for exchange differences."),
+        ):
+            self.Payout._cron_fetch()
+        payout = self._find_payout()
+        self.assertEqual(payout.state, "person")
+        self.assertIn("No journal", payout.reason)
+        self.assertTrue(payout.move_id)
+        self.Payout._cron_fetch()
+        self.assertEqual(payout.state, "booked")
+        self.assertEqual(len(self._get_entries()), 1)
+
+    def test_payout_that_stripe_does_not_know_holds_up_no_other(self):
+        _invoice, intent = self._charge(100)
+        self._pay_out(self._move_charge(intent), is_complete=False)
+        self.Payout._cron_fetch()
+        self.gateway.payouts.clear()
+        self._pay_out(self._move("stripe_fee", 100), reference="po_2")
+        self.Payout._cron_fetch()
+        self.assertEqual(self._find_payout("po_2").state, "booked")
+        self.assertEqual(self._find_payout().state, "waiting")
+
     def test_many_movements_take_few_statements(self):
         payments = [self._charge(10)[1] for _number in range(6)]
         self._pay_out(*(self._move_charge(intent) for intent in payments[:2]))

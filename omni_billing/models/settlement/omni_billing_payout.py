@@ -196,6 +196,7 @@ class OmniBillingPayout(models.Model):
             Domain("code", "=", "stripe")
             & Domain("state", "!=", "disabled")
             & Domain("company_id.billing_fee_account_id", "!=", False)
+            & Domain("company_id.billing_payouts_since", "!=", False)
         )
         if among is not None:
             domain &= Domain("id", "in", among.ids)
@@ -219,7 +220,11 @@ class OmniBillingPayout(models.Model):
             order="id",
         )
         for payout in left:
-            payout._refresh()
+            try:
+                payout._refresh()
+            except GatewayRefused as error:
+                # Another key was entered since, say: the others are looked at.
+                _logger.warning("Payout %s: %s", payout.reference, error)
         return len(told) + len(left)
 
     @api.model
@@ -328,11 +333,13 @@ class OmniBillingPayout(models.Model):
                 with savepoint(self.env):
                     self._book()
                     self._book_return()
+                # What is booked stays so, whatever it cannot be matched for.
+                with savepoint(self.env):
+                    self.row_ids._match()
             except UserError as error:
                 self.invalidate_recordset()
                 state, reason = "person", str(error)
             else:
-                self.row_ids._match()
                 self.row_ids._update_matched()
                 state, reason = self._judge()
         self._set_state(state, reason)
