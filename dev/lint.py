@@ -184,6 +184,47 @@ def _scattered_locks() -> Iterator[str]:
                     yield f"{_name(file)}:{node.end_lineno}: a lock: {use}"
 
 
+def _copied_for_few() -> Iterator[str]:
+    """Find what others could not duplicate, or create, a record of Odoo's for."""
+    for file in _addon_code():
+        for line, name in copied_for_few(file.read_text()):
+            rule = "groups= wants copy=False and no default on a model of Odoo's"
+            yield f"{_name(file)}:{line}: {name}: {rule}"
+
+
+def copied_for_few(source: str) -> Iterator[tuple[int, str]]:
+    """Find fields of some groups that Odoo writes for whoever duplicates or creates.
+
+    Of models that are not ours: to duplicate one, Odoo reads and writes what is copied
+    as the user, who is refused.
+    """
+    for model in ast.walk(ast.parse(source)):
+        if not isinstance(model, ast.ClassDef) or _is_own_model(model):
+            continue
+        for statement in model.body:
+            call = statement.value if isinstance(statement, ast.Assign) else None
+            if not isinstance(call, ast.Call) or _called(call) == "One2many":
+                continue
+            options = {keyword.arg: keyword.value for keyword in call.keywords}
+            if "groups" not in options:
+                continue
+            # What is computed and not kept is not copied.
+            is_kept = "compute" not in options or {"store", "inverse"} & options.keys()
+            copies = options.get("copy", ast.Constant(value=is_kept))
+            if "default" in options or getattr(copies, "value", True):
+                yield call.lineno, ast.unparse(statement.targets[0])
+
+
+def _is_own_model(model: ast.ClassDef) -> bool:
+    """Tell whether it is a model of ours, or no model at all."""
+    names = {}
+    for statement in model.body:
+        if isinstance(statement, ast.Assign):
+            names[ast.unparse(statement.targets[0])] = statement.value
+    name = names.get("_name", names.get("_inherit"))
+    return not isinstance(name, ast.Constant) or name.value.startswith("omni.")
+
+
 def _called(call: ast.Call) -> str | None:
     return call.func.attr if isinstance(call.func, ast.Attribute) else None
 
@@ -235,4 +276,5 @@ RULES: dict[str, Callable[[], bool]] = {
     "each test is in its package": _has_no(_unlisted_tests),
     "commits and savepoints in one place": _has_no(_scattered_commits),
     "locks in one place": _has_no(_scattered_locks),
+    "what few may read is not copied": _has_no(_copied_for_few),
 }
