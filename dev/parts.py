@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dev import addon, core, lint, paths, server, upgrade, venv, workspace
+from dev import abroad, addon, core, lint, paths, server, upgrade, venv, workspace
 from dev.console import Failure, say
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -28,6 +28,18 @@ INSTALLED = [folder.name for folder in paths.ADDONS if folder != paths.QUEUE_ADD
 ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
 #: Tests that run once more, on a database where all was installed at once.
 OWN_TAGS = "omni_install"
+
+#: Tests of Odoo's own that pass with the addon, but for those that its page lists.
+GUEST_TAGS = ("/account_payment", "/payment", "/payment_stripe", "/portal")
+NEIGHBORS = ("crm", "sale_management", "website_payment")
+GUEST_PAGE = paths.ROOT / "docs" / "compatibility.md"
+GUEST_FAILED = re.compile(r" (?:FAIL|ERROR): (?:Subtest )?(\w+\.test_\w+)")
+GUEST_LISTED = re.compile(r"^\| `(\w+\.test_\w+)` \|", re.MULTILINE)
+#: Odoo loads the demo data of an addon if those that it depends on have theirs.
+AS_IF_WITH_DEMO = """
+    UPDATE ir_module_module SET demo = TRUE WHERE state = 'installed';
+    UPDATE res_lang SET active = (code = 'en_US')
+"""
 
 NOTHING_COLLECTED = 5
 # A test that waits outside Python, for a browser or a child process, may never see the
@@ -138,11 +150,16 @@ class Runner:
         return self._pytest_odoo("http", "--odoo-http", *map(str, files))
 
     def own(self) -> Result:
-        """Install all at once and test a handful, in Odoo's own runner; no warning."""
+        """Install all at once and test a handful, in Odoo's own runner; no warning.
+
+        With its demo data, by Odoo's own loader, where English is the only language.
+        """
         with Templates(self._space).copied("base", "own") as database:
+            with self._space.databases.cursor(database) as cursor:
+                cursor.execute(AS_IF_WITH_DEMO)
             try:
                 self._space.odoo(
-                    *(f"--database={database}", f"--init={addon.NAME}"),
+                    *(f"--database={database}", f"--init={addon.NAME}", "--with-demo"),
                     *(f"--test-tags={OWN_TAGS}", "--stop-after-init"),
                     f"--http-port={server.free_port()}",
                     log="own",
@@ -150,6 +167,14 @@ class Runner:
             except Failure as failure:
                 return _read_own_log(str(failure))
         return _read_own_log()
+
+    def abroad(self) -> Result:
+        """Found companies in some countries, and bill a customer in each."""
+        return self._abroad("abroad", everywhere=False)
+
+    def world(self) -> Result:
+        """Do so in each country whose chart of accounts Odoo ships."""
+        return self._abroad("world", everywhere=True)
 
     def upgrade(self) -> Result:
         """Update a database of the version before, which loses nothing."""
@@ -199,6 +224,18 @@ class Runner:
         tests = "omni_billing/tests/test_doors.py"
         return self._pytest_odoo("peers", tests, space=space)
 
+    def beside(self) -> Result:
+        """Run tests of Odoo's own, with the addon there; what differs is listed.
+
+        Then install what many Odoos have after it, without a warning.
+        """
+        self._odoo("beside", f"--test-tags={','.join(GUEST_TAGS)}")
+        found = _read_beside_log()
+        complaints = self._odoo("neighbors", f"--init={','.join(NEIGHBORS)}")
+        return found.add(
+            Result("beside", passed=not complaints, failed=bool(complaints))
+        )
+
     def deep(self) -> Result:
         """Try properties at random, thousands of times; faults with events at any time.
 
@@ -217,6 +254,27 @@ class Runner:
         return found.add(self._faults("deep", OMNI_FAULT_EVENTS="all"))
 
     # === Commands === #
+
+    def _odoo(self, log: str, *options: str) -> list[str]:
+        """Run Odoo on a copy with the addon; show and return what it complains of."""
+        with Templates(self._space).copied("addon", log) as database:
+            try:
+                self._space.odoo(
+                    *(f"--database={database}", *options, "--stop-after-init"),
+                    f"--http-port={server.free_port()}",
+                    log=log,
+                )
+            except Failure as failure:
+                say(str(failure))
+        text = (paths.LOGS / f"{log}.log").read_text()
+        return workspace.complaints(text)
+
+    def _abroad(self, part: str, *, everywhere: bool) -> Result:
+        verdicts = abroad.check(self._space, everywhere=everywhere)
+        failed = [code for code, is_good in verdicts.items() if not is_good]
+        remark = ", ".join(failed)
+        passed = len(verdicts) - len(failed)
+        return Result(part, passed=passed, failed=len(failed), remark=remark)
 
     def _pytest_unit(self, part: str, *options: str) -> Result:
         environment = {**os.environ, "PYTHONPATH": str(self._core.python_path)}
@@ -318,6 +376,20 @@ def _read_own_log(failure: str = "") -> Result:
     return result
 
 
+def _read_beside_log() -> Result:
+    """Compare what failed with what the page says, name by name."""
+    log = (paths.LOGS / "beside.log").read_text()
+    failed = set(GUEST_FAILED.findall(log))
+    listed = set(GUEST_LISTED.findall(GUEST_PAGE.read_text()))
+    for name in sorted(failed - listed):
+        say(f"✗ {name} fails, and {GUEST_PAGE.name} does not say why")
+    for name in sorted(listed - failed):
+        say(f"✗ {name} passes: {GUEST_PAGE.name} still lists it")
+    total = sum(int(found[3]) for found in OWN_RESULT.finditer(log))
+    wrong = len(failed ^ listed)
+    return Result("beside", passed=total - len(failed), failed=wrong)
+
+
 #: In the order in which they begin: what needs no database, while one is made; then
 #: the longest, so that at the end no lane waits for another.
 PARTS: dict[str, Callable[[Runner], Result]] = {
@@ -331,11 +403,14 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "http": Runner.http,
     "own": Runner.own,
     "upgrade": Runner.upgrade,
+    "abroad": Runner.abroad,
     "compare": Runner.compare,
     "peers": Runner.peers,
+    "world": Runner.world,
+    "beside": Runner.beside,
     "deep": Runner.deep,
 }
 #: Only when asked for: long, and of use when money, properties or peers change.
-ON_DEMAND = {"compare", "peers", "deep"}
+ON_DEMAND = {"compare", "peers", "world", "beside", "deep"}
 #: Cannot choose among their tests.
-WHOLE = {"lint", "own", "upgrade"}
+WHOLE = {"lint", "own", "upgrade", "abroad", "world", "beside"}

@@ -1,0 +1,45 @@
+"""Companies in other countries: what Odoo installs for them, with the addon there."""
+
+from __future__ import annotations
+
+from dev import paths
+from dev.console import say
+from dev.templates import Templates
+from dev.workspace import Workspace
+
+#: In the default run, all in one database.
+NEAR = ("FR", "CA", "AU")
+COUNTRIES = """
+charts = env["account.chart.template"]._get_chart_template_mapping().values()
+print(*sorted({chart["country_code"] for chart in charts if chart["country_code"]}))
+"""
+
+
+def check(space: Workspace, *, everywhere: bool) -> dict[str, bool]:
+    """Found a company in some countries, or in each whose chart Odoo ships.
+
+    :return: for each country whether a customer could be billed there.
+    """
+    if not everywhere:
+        return _found(space, NEAR)
+    verdicts = {}
+    # Each in a database of its own: what one installs may not help the next.
+    for code in _list(space):
+        verdicts |= _found(space, (code,))
+        say(f"{'✓' if verdicts[code] else '✗'} {code}")
+    return verdicts
+
+
+def _list(space: Workspace) -> list[str]:
+    with Templates(space).copied("addon", "countries") as database:
+        return space.shell(database, COUNTRIES).splitlines()[-1].split()
+
+
+def _found(space: Workspace, codes: tuple[str, ...]) -> dict[str, bool]:
+    with Templates(space).copied("addon", "abroad") as database:
+        printed = space.script(
+            database, paths.SCRIPTS / "abroad.py", countries=list(codes)
+        )
+    if printed.strip():
+        say(printed)
+    return {code: f"{code}: " not in printed for code in codes}
