@@ -17,6 +17,7 @@ def _post_init_hook(env):
     """Tell of what was in the way, and of what is missing."""
     _tell_of_repeated_intents(env)
     _tell_of_lost_charges(env)
+    _tell_of_missing_secrets(env)
 
 
 def _set_repeated_intents_aside(cr):
@@ -100,6 +101,30 @@ def _tell_of_lost_charges(env):
                 " in another way, record them on the invoice, as money at the bank.",
                 amount=charge.currency_id.format(charge.amount),
                 reference=charge.reference,
+            )
+        )
+
+
+def _tell_of_missing_secrets(env):
+    """Say which accounts at Stripe are not listened to from now on.
+
+    Odoo takes events without a signature where there is no secret; here nobody does.
+    """
+    # sudo: the addon is being installed.
+    providers = env["payment.provider"].sudo()
+    for provider in providers.search([("code", "=", "stripe")]):
+        if not provider.billing_has_no_secret:
+            continue
+        _logger.warning(
+            "%s has no webhook secret: events of Stripe are refused.",
+            provider.display_name,
+        )
+        provider.company_id.partner_id._billing_tell_staff(
+            env._(
+                "%(provider)s has no webhook secret, so what Stripe tells of payments"
+                " is refused: of a shop, too. An administrator opens it in Invoicing >"
+                " Configuration > Payment Providers and presses Generate your webhook.",
+                provider=provider.display_name,
             )
         )
 

@@ -29,6 +29,9 @@ class FakeApi:
     def send(self, method, endpoint, *, data=None, **_kwargs):
         self.calls.append((method, endpoint))
         kind, _slash, reference = endpoint.partition("/")
+        if (method, endpoint) == ("POST", "customers"):
+            # Of a payment that is not ours.
+            return {"id": f"cus_form_{len(self.calls)}"}
         if kind not in ("payment_intents", "setup_intents"):
             raise NotImplementedError(endpoint)
         if method == "POST" and not reference:

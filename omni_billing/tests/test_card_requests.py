@@ -285,7 +285,10 @@ class TestCustomersAtStripe(RequestCommon):
                 (("lose", False), "no answer"),
             ):
                 with self.subTest(plan=plan, **values):
-                    tx = self._begin_online(**values)
+                    invoice = (
+                        self._bill_amounts(45) if "direct" in str(values) else None
+                    )
+                    tx = self._begin_online(invoice, **values)
                     self.gateway.plan.append(plan)
                     told = tx._get_processing_values()
                     self.assertEqual(told["state"], "error")

@@ -46,6 +46,21 @@ class PaymentProvider(models.Model):
         string="Problem", compute="_compute_billing_sdk_problem"
     )
 
+    billing_has_no_secret = fields.Boolean(
+        string="No Webhook Secret",
+        compute="_compute_billing_has_no_secret",
+        help="Stripe's events are refused, since nobody can tell whose they are.",
+    )
+
+    @api.depends("code", "state", "stripe_webhook_secret")
+    def _compute_billing_has_no_secret(self):
+        for provider in self:
+            provider.billing_has_no_secret = (
+                provider.code == "stripe"
+                and provider.state != "disabled"
+                and not stripe_utils.get_webhook_secret(provider)
+            )
+
     @api.depends("code")
     def _compute_billing_sdk_problem(self):
         for provider in self:

@@ -61,8 +61,13 @@ class PaymentTransaction(models.Model):
     def _stripe_create_customer(self):
         """Override of `payment_stripe`: one customer for each partner (W4).
 
+        Of what is ours. Who pays in a shop, or gives something, is as Odoo says: with
+        the name and addresses of that payment, and never the customer of another one.
+
         :raise ValidationError: if there is none; the caller closes the payment.
         """
+        if not self._billing_is_of_customer():
+            return super()._stripe_create_customer()
         try:
             return {"id": self.provider_id._billing_get_customer(self.partner_id)}
         except GatewayUnknown as error:
@@ -77,6 +82,16 @@ class PaymentTransaction(models.Model):
             _logger.warning("%s: refused by Stripe: %s", self.reference, error)
             message = self._billing_explain_refusal(error)
             raise ValidationError(message) from error
+
+    def _billing_is_of_customer(self):
+        """Whether it is paid, or a card is saved, by a customer whom we bill."""
+        self.ensure_one()
+        # All who are not logged in share one partner.
+        if self.partner_id.is_public:
+            return False
+        return self.operation == "validation" or any(
+            move._billing_is_ours() for move in self.invoice_ids
+        )
 
     def _stripe_prepare_payment_intent_payload(self):
         """Override of `payment_stripe`: whose it is, and no empty parts of an address.
