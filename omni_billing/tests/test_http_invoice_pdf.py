@@ -99,3 +99,16 @@ class TestInvoicePdfRoute(BillingCommon, PatientHttpCase):
         )
         self.assertEqual(response.status_code, 200)
         self.assertEqual(response.headers["Content-Type"], "application/pdf")
+
+    def test_invoice_of_odoo_has_the_page_of_odoo(self):
+        """W44: one number is one document, at each address."""
+        plain = self.init_invoice("out_invoice", self.customer, amounts=[9], post=True)
+        Move = type(plain)
+        self.patch(Move, "_billing_get_odoo_pdf", lambda move: b"Odoo's page")
+        response = self._get(f"/crm/invoice/{plain.id}/pdf", self.key)
+        self.assertEqual(response.content, b"Odoo's page")
+        self.authenticate("portal-test", "portal-test")
+        response = self.url_open(f"/my/billing/invoices/{plain.id}/pdf")
+        self.assertEqual(response.content, b"Odoo's page")
+        response = self.url_open(f"/my/billing/invoices/{self.invoice.id}/pdf")
+        self.assertTrue(response.content.startswith(b"%PDF"))

@@ -308,7 +308,9 @@ class TestPdfCache(BillingCommon):
         self.assertEqual(self.renderer.count, 1)
 
     def test_draft_is_never_kept(self):
-        draft = self._create_draft(self._create_transaction(10))
+        charge = self._create_transaction(10)
+        draft = self._create_draft(charge)
+        charge._set_invoiced(draft)
         for _time in range(2):
             draft._billing_get_pdf()
         self.assertEqual(self.renderer.count, 2)

@@ -126,15 +126,7 @@ class ResPartner(models.Model):
         company = self.env.company
         currency = company.currency_id
         customers = self.commercial_partner_id
-        unbilled = dict.fromkeys(customers, 0.0)
-        for customer, unit, amount in self.env["omni.billing.transaction"]._read_group(
-            Domain("state", "=", "unbilled")
-            & Domain("company_id", "=", company.id)
-            & Domain("commercial_partner_id", "in", customers.ids),
-            ["commercial_partner_id", "currency_id"],
-            ["amount_total:sum"],
-        ):
-            unbilled[customer] += unit._convert(amount, currency, company)
+        unbilled = customers._billing_read_unbilled(company)
         due = {customer: {} for customer in customers}
         credit = {customer: {} for customer in customers}
         for customer, is_due, account, amount in self._billing_read_open_amounts(

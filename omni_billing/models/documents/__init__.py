@@ -1,5 +1,6 @@
 from . import (
     account_move,
+    account_move_send,
     ir_actions_report,
     omni_billing_pdf_cache,
     omni_billing_template,

@@ -1,5 +1,4 @@
 from functools import cache
-from urllib.parse import urljoin
 
 from odoo import fields, models
 from odoo.tools import format_date, html2plaintext
@@ -9,6 +8,7 @@ from ...const import BILLING_MOVE_TYPES, UNPAID_STATES
 from ...tools.notice import notice
 from ...tools.qr import make_qr
 from ...tools.renamed import formerly
+from .ir_actions_report import STANDARD_INVOICE_REPORTS
 
 
 class AccountMove(models.Model):
@@ -28,9 +28,10 @@ class AccountMove(models.Model):
 
     def action_billing_pdf(self):
         """Show the PDF (F81: always possible, of a void invoice too)."""
-        return self.env.ref("omni_billing.report_invoice").report_action(
-            self, config=False
-        )
+        report = self.env.ref("omni_billing.report_invoice")
+        if len(self) == 1 and not self._billing_has_own_pdf():
+            report = self.env["account.move.send"]._get_default_pdf_report_id(self)
+        return report.report_action(self, config=False)
 
     def action_billing_clear_pdf(self):
         """Forget the stored PDFs of these invoices (F112)."""
@@ -49,14 +50,16 @@ class AccountMove(models.Model):
         return all(move._billing_has_own_pdf() for move in self)
 
     def _billing_has_own_pdf(self):
-        """Whether our PDF replaces Odoo's wherever Odoo prints the invoice. Hook."""
+        """Whether our PDF replaces Odoo's wherever Odoo prints the invoice. Hook.
+
+        Of what holds our transactions, or credits such an invoice. Any other is Odoo's,
+        and prints as Odoo prints it, also where we give it out.
+        """
         self.ensure_one()
+        origin = self.reversed_entry_id
         return self.move_type in BILLING_MOVE_TYPES and bool(
-            self.billing_title
-            or self._billing_has_transactions()
-            or (
-                self.reversed_entry_id and self.reversed_entry_id._billing_has_own_pdf()
-            )
+            self._billing_held_transactions()
+            or (origin and origin._billing_has_own_pdf())
         )
 
     def _billing_get_filename(self):
@@ -67,12 +70,30 @@ class AccountMove(models.Model):
     def _billing_get_pdf(self):
         """Return the PDF of one invoice, as bytes: the same for everybody (F111).
 
+        Of an invoice that is not ours it is the one that Odoo sent, or prints (W44).
+
         :raise UserError: if it cannot be made; the message says why.
         """
         self.ensure_one()
         self.check_access("read")
+        if not self._billing_has_own_pdf():
+            # sudo: as for ours.
+            return self.sudo()._billing_get_odoo_pdf()
         # sudo: templates and stored files belong to no user; the invoice was checked.
         return self.env["omni.billing.pdf.cache"].sudo()._get(self)
+
+    def _billing_get_odoo_pdf(self):
+        """Return what Odoo sent of the invoice, or else what it would."""
+        self.ensure_one()
+        if file := self.invoice_pdf_report_id:
+            return file.raw
+        self.env["omni.billing.limit"]._take("pdf", self)
+        report = self.env["account.move.send"]._get_default_pdf_report_id(self)
+        reports = self.env["ir.actions.report"].with_company(self.company_id)
+        # Who looks at it sends nothing.
+        reports = reports.with_context(report_pdf_no_attachment=True)
+        content, _type = reports._render_qweb_pdf(report.report_name, self.ids)
+        return content
 
     # === BUSINESS METHODS - DOCUMENT === #
 
@@ -235,7 +256,7 @@ class AccountMove(models.Model):
         is_due = self.move_type == "out_invoice" and self.billing_state in UNPAID_STATES
         if not is_due:
             return ""
-        return urljoin(self.get_base_url(), self._billing_get_pay_url())
+        return self.get_base_url() + self._billing_get_pay_url()
 
     def _billing_get_payment_qr(self):
         """Return a QR code of the payment link, as a ``data:`` URL (F94)."""
@@ -298,6 +319,20 @@ class AccountMove(models.Model):
         self.ensure_one()
         token = self._portal_ensure_token()
         return f"/my/billing/invoices/{self.id}/pay?access_token={token}"
+
+    def _get_available_action_reports(self, is_invoice_report=True):
+        """Override of `account`: who prints or sends is not asked which PDF (W44).
+
+        An invoice of ours has ours, on Odoo's reports too, and another has Odoo's.
+        """
+        reports = super()._get_available_action_reports(is_invoice_report)
+        own = self.env.ref("omni_billing.report_invoice")
+        if self and all(move._billing_has_own_pdf() for move in self):
+            standard = reports.filtered(
+                lambda report: report.report_name in STANDARD_INVOICE_REPORTS
+            )
+            return reports - standard
+        return reports - own
 
     def _get_invoice_legal_documents(self, filetype, allow_fallback=False):
         """Override of `account`: a stored PDF does not know of later payments (W13)."""

@@ -55,6 +55,17 @@ class IrActionsReport(models.Model):
                 streams.move_to_end(res_id)
         return streams
 
+    def get_valid_action_reports(self, model, record_ids):
+        """Override of `base`: Print offers ours where an invoice is ours (W44)."""
+        found = super().get_valid_action_reports(model, record_ids)
+        own = self.env.ref("omni_billing.report_invoice")
+        if own.id not in found:
+            return found
+        moves = self.env["account.move"].browse(record_ids)
+        if any(move._billing_has_own_pdf() for move in moves):
+            return found
+        return [report for report in found if report != own.id]
+
     def _billing_find_own_ids(self, res_ids):
         """Return which records, each once, WeasyPrint renders."""
         self.ensure_one()

@@ -155,12 +155,7 @@ class AccountMove(models.Model):
 
     def button_cancel(self):
         """Override of `account` to release the transactions, whoever cancels."""
-        ours = self.filtered(
-            lambda move: (
-                move.move_type in BILLING_MOVE_TYPES
-                and (move._billing_has_transactions() or move.billing_title)
-            )
-        )
+        ours = self.filtered(lambda move: move._billing_is_ours())
         if not is_trusted(self.env):
             ours.filtered(lambda move: move.state == "posted").button_draft()
         with trusting(self.env):
@@ -207,6 +202,16 @@ class AccountMove(models.Model):
         self.ensure_one()
         # sudo: who works on the invoice need not see transactions.
         return bool(self.sudo().billing_transaction_ids)
+
+    def _billing_held_transactions(self):
+        """Whether transactions are on it, or were before it was void."""
+        self.ensure_one()
+        if self._billing_has_transactions():
+            return True
+        # What was released may be deleted by now; the day of the charge stays.
+        return self.billing_is_void and any(
+            self.invoice_line_ids.mapped("billing_date")
+        )
 
     def _billing_balances_a_void(self):
         self.ensure_one()

@@ -1,9 +1,13 @@
 from odoo import models
+from odoo.fields import Domain
 from odoo.tools import format_list, plaintext2html
 
 
 class ResPartner(models.Model):
-    """A contact that goes to another company: what it used before does not follow."""
+    """What customers have used and not been billed for.
+
+    A contact that goes to another company: what it used before does not follow.
+    """
 
     _inherit = "res.partner"
 
@@ -15,6 +19,41 @@ class ResPartner(models.Model):
         if is_moved:
             self._billing_tell_left_behind()
         return result
+
+    def _compute_credit_to_invoice(self):
+        """Override of `account`: credit limits count what is not billed yet."""
+        result = super()._compute_credit_to_invoice()
+        company = self.env.company
+        customers = self.commercial_partner_id & self
+        if customers and company.account_use_credit_limit:
+            # sudo: who is warned by the sum need not see what it is of.
+            unbilled = customers.sudo()._billing_read_unbilled(company)
+            for customer in customers:
+                customer.credit_to_invoice += unbilled[customer]
+        return result
+
+    def _billing_read_unbilled(self, company):
+        """Return charges less credits of customers that are on no invoice yet.
+
+        :param company: the `res.company` that sells; its currency counts, at the rate
+            of today.
+        :return: by customer, taxes included.
+        :rtype: dict[res.partner, float]
+        """
+        unbilled = dict.fromkeys(self, 0.0)
+        for customer, currency, amount in self.env[
+            "omni.billing.transaction"
+        ]._read_group(
+            Domain("state", "=", "unbilled")
+            & Domain("company_id", "=", company.id)
+            & Domain("commercial_partner_id", "in", self.ids),
+            ["commercial_partner_id", "currency_id"],
+            ["amount_total:sum"],
+        ):
+            unbilled[customer] += currency._convert(
+                amount, company.currency_id, company
+            )
+        return unbilled
 
     def _billing_tell_left_behind(self):
         """Leave a to-do for each contact that others are billed for."""

@@ -140,7 +140,9 @@ class ResCompany(models.Model):
             self.billing_mailjet_hook_password = secrets.token_urlsafe(24)
         base = urlsplit(self.get_base_url())
         user = f"{HOOK_USER}:{self.billing_mailjet_hook_password}"
-        path = f"/omni_billing/mailjet/{self.billing_mailjet_hook_token}"
+        # Odoo may be served below a path of its own.
+        path = base.path.rstrip("/")
+        path += f"/omni_billing/mailjet/{self.billing_mailjet_hook_token}"
         return f"{base.scheme}://{user}@{base.netloc}{path}"
 
     def action_billing_mailjet_listen(self):
