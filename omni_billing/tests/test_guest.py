@@ -338,3 +338,13 @@ class TestDemo(BillingCommon):
         customer = self._load()
         self.assertEqual(customer.lang, "fr_FR")
         self.assertFalse(self.env["mail.mail"].search([("state", "=", "outgoing")]))
+
+
+@tagged("post_install", "-at_install")
+class TestLabels(BillingCommon):
+    """W43: settings of all addons are fields of one model, and Odoo warns of twins."""
+
+    def test_keys_of_mailjet_are_not_those_of_others(self):
+        for name, field in self.env["res.config.settings"]._fields.items():
+            if name.startswith("billing_mailjet_"):
+                self.assertIn("Mailjet", field.string)

@@ -37,13 +37,14 @@ class ResCompany(models.Model):
         help="The text of the e-mail with an invoice. Empty: the one of billing.",
     )
     billing_mailjet_api_key = fields.Char(
-        string="API Key", groups="base.group_system", copy=False
+        string="Mailjet API Key", groups="base.group_system", copy=False
     )
     billing_mailjet_secret_key = fields.Char(
-        string="Secret Key", groups="base.group_system", copy=False
+        string="Mailjet Secret Key", groups="base.group_system", copy=False
     )
     billing_mailjet_sandbox = fields.Boolean(
-        string="Sandbox", help="Mailjet checks the messages and delivers none."
+        string="Mailjet Sandbox",
+        help="Mailjet checks the messages and delivers none.",
     )
     billing_mailjet_template = fields.Char(
         string="Mailjet Template",
@@ -51,7 +52,7 @@ class ResCompany(models.Model):
         " api_crmCommunicationCustomerInvoice. Empty: the text of Odoo's template.",
     )
     billing_mailjet_problem = fields.Char(
-        string="Problem",
+        string="Mailjet Problem",
         compute="_compute_billing_mailjet_problem",
         groups="base.group_system",
     )
