@@ -30,7 +30,13 @@ ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
 OWN_TAGS = "omni_install"
 
 #: Tests of Odoo's own that pass with the addon, but for those that its page lists.
-GUEST_TAGS = ("/account_payment", "/payment", "/payment_stripe", "/portal", "-at_install")
+GUEST_TAGS = (
+    "/account_payment",
+    "/payment",
+    "/payment_stripe",
+    "/portal",
+    "-at_install",
+)
 NEIGHBORS = ("crm", "sale_management", "website_payment")
 GUEST_PAGE = paths.ROOT / "docs" / "compatibility.md"
 GUEST_FAILED = re.compile(r" (?:FAIL|ERROR): (?:Subtest )?(\w+\.test_\w+)")
