@@ -74,11 +74,14 @@ def whole_world(stripe: StripeServer, api: stripe_sdk.V1Services) -> Iterator[Wo
         )
         ids = json.loads(printed.splitlines()[-1])
         options = {"port": port, "log": "attacks"}
-        with server.serving(workspace, database, *OPTIONS, **options) as odoo:
+        with (
+            server.serving(workspace, database, *OPTIONS, **options) as odoo,
+            databases.cursor(database) as cursor,
+        ):
             stripe.add_webhook(
                 f"{odoo.url}/payment/stripe/webhook", api_version=EVENT_VERSION
             )
-            yield World(odoo, databases, stripe, ids)
+            yield World(odoo, databases, cursor, stripe, ids)
     finally:
         databases.drop(database)
 

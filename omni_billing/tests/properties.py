@@ -7,7 +7,7 @@ things each time, by the thousand, and keeps what failed.
 import functools
 import time
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 #: Most seconds that a property takes in a run which is not deep; a slow machine tries
 #: fewer examples then.
@@ -20,12 +20,14 @@ def tried(*, ci, deep):
     Goes below ``@given``, on a method of a test with ``env``.
     """
     is_deep = settings.get_current_profile_name() == "deep"
-    few = {} if is_deep else {"derandomize": True, "database": None}
+    few = {"derandomize": True, "database": None}
+    # The least case is looked for by those who look deep: it takes minutes.
+    few["phases"] = (Phase.explicit, Phase.generate)
     wanted = settings(
         max_examples=deep if is_deep else ci,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        **few,
+        **({} if is_deep else few),
     )
 
     def decorate(test):
@@ -37,6 +39,10 @@ def tried(*, ci, deep):
             savepoint = self.env.cr.savepoint()
             try:
                 test(self, *args, **values)
+            except Exception:
+                # What failed is tried again, until the least case is found.
+                self._properties_end = float("inf")
+                raise
             finally:
                 savepoint.close(rollback=True)
                 self.env.invalidate_all()

@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_date
 
+from ..tools.action import open_dialog
+
 
 class OmniBillingStatement(models.TransientModel):
     """A statement of account: what a customer was charged and paid in a period."""
@@ -66,21 +68,16 @@ class OmniBillingStatement(models.TransientModel):
             "res_model": "mail.compose.message",
             "res_id": 0,
         }
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Send a Statement of Account"),
-            "res_model": "mail.compose.message",
-            "view_mode": "form",
-            "target": "new",
-            "context": {
-                "default_model": "res.partner",
-                "default_res_ids": customer.ids,
-                "default_composition_mode": "comment",
-                "default_partner_ids": contacts.ids,
-                "default_subject": words._get_subject(),
-                "default_attachment_ids": self.env["ir.attachment"].create(file).ids,
-            },
+        context = {
+            "default_model": "res.partner",
+            "default_res_ids": customer.ids,
+            "default_composition_mode": "comment",
+            "default_partner_ids": contacts.ids,
+            "default_subject": words._get_subject(),
+            "default_attachment_ids": self.env["ir.attachment"].create(file).ids,
         }
+        title = self.env._("Send a Statement of Account")
+        return open_dialog("mail.compose.message", title, context)
 
     # === BUSINESS METHODS === #
 

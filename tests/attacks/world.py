@@ -45,12 +45,15 @@ class Invoice:
 class World:
     """All that attacks need, over HTTP where people have a hand in it."""
 
-    def __init__(self, served, databases, stripe: StripeServer, ids: dict) -> None:
+    def __init__(
+        self, served, databases, cursor, stripe: StripeServer, ids: dict
+    ) -> None:
         self.url = served.url
         self.database = served.database
         self.stripe = stripe
         self.ids = ids
         self._databases = databases
+        self._cursor = cursor
         self._jobs: list[int] = []
         self._people: dict[str, Person] = {}
         #: Events of Stripe that came.
@@ -104,9 +107,8 @@ class World:
 
     def sql(self, query: str, *values: Any) -> list[tuple]:
         """Look into the database from outside."""
-        with self._databases.cursor(self.database) as cursor:
-            cursor.execute(query, values)
-            return cursor.fetchall() if cursor.description else []
+        self._cursor.execute(query, values)
+        return self._cursor.fetchall() if self._cursor.description else []
 
     @contextmanager
     def at_work_on(self, invoice: Invoice):

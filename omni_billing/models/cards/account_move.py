@@ -7,6 +7,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_list
 
 from ...exceptions import GatewayRefused, GatewayUnknown
+from ...tools.action import open_dialog
 from ...tools.database import (
     check_can_commit,
     check_no_savepoint,
@@ -318,11 +319,6 @@ class AccountMove(models.Model):
     def action_billing_close_attempt(self):
         """Open the dialog that closes a card payment of unknown outcome."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Close a Card Payment"),
-            "res_model": "omni.billing.attempt.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_invoice_id": self.id},
-        }
+        title = self.env._("Close a Card Payment")
+        context = {"default_invoice_id": self.id}
+        return open_dialog("omni.billing.attempt.wizard", title, context)

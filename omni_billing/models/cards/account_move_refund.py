@@ -4,6 +4,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_amount
 
 from ...const import UNPAID_STATES
+from ...tools.action import open_dialog
 from ...tools.database import check_can_commit, rollback
 from ...tools.write_guard import trust
 
@@ -45,17 +46,12 @@ class AccountMove(models.Model):
         """Open the dialog that gives a card payment back (F171-F177)."""
         self.ensure_one()
         is_note = self.move_type == "out_refund"
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Refund Invoice"),
-            "res_model": "omni.billing.card.refund.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {
-                "default_invoice_id": self.reversed_entry_id.id if is_note else self.id,
-                "default_note_id": is_note and self.id,
-            },
+        title = self.env._("Refund Invoice")
+        context = {
+            "default_invoice_id": self.reversed_entry_id.id if is_note else self.id,
+            "default_note_id": is_note and self.id,
         }
+        return open_dialog("omni.billing.card.refund.wizard", title, context)
 
     # === BUSINESS METHODS === #
 

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_list
 
+from ...tools.action import open_dialog, open_list
 from ...tools.notice import notice, reload
 
 
@@ -174,19 +175,11 @@ class ResPartner(models.Model):
         """Open the dialog that adds a charge or a credit (F13)."""
         self.ensure_one()
         kind = self.env.context.get("billing_transaction_type", "charge")
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Create a Credit")
-            if kind == "credit"
-            else self.env._("Add a Transaction"),
-            "res_model": "omni.billing.transaction",
-            "views": [(False, "form")],
-            "target": "new",
-            "context": {
-                "default_partner_id": self.id,
-                "default_transaction_type": kind,
-            },
-        }
+        title = self.env._("Add a Transaction")
+        if kind == "credit":
+            title = self.env._("Create a Credit")
+        context = {"default_partner_id": self.id, "default_transaction_type": kind}
+        return open_dialog("omni.billing.transaction", title, context)
 
     def action_billing_pay_all(self):
         """Open the payment dialog on all unpaid invoices of the customer (F152)."""
@@ -202,14 +195,9 @@ class ResPartner(models.Model):
                     " and put it on a credit note."
                 )
             )
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Record a Refund"),
-            "res_model": "omni.billing.refund.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_partner_id": self.commercial_partner_id.id},
-        }
+        context = {"default_partner_id": self.commercial_partner_id.id}
+        title = self.env._("Record a Refund")
+        return open_dialog("omni.billing.refund.wizard", title, context)
 
     def action_billing_reconcile(self):
         """Use the customer's credit for unpaid invoices, the oldest first (F152).
@@ -248,38 +236,25 @@ class ResPartner(models.Model):
     def action_billing_activity(self):
         """Open the history of the customer (F10)."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "omni_billing.omni_billing_activity_log_action"
-        )
-        action["domain"] = [
-            ("commercial_partner_id", "=", self.commercial_partner_id.id)
-        ]
-        return action
+        domain = [("commercial_partner_id", "=", self.commercial_partner_id.id)]
+        return open_list(self.env, "omni_billing_activity_log_action", domain)
 
     def action_billing_transactions(self):
         """Open all transactions of the customer; the filter is in the context."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "omni_billing.omni_billing_transaction_action"
-        )
-        action["domain"] = [
-            ("commercial_partner_id", "=", self.commercial_partner_id.id)
-        ]
-        action["context"] = self._billing_get_list_context()
-        return action
+        domain = [("commercial_partner_id", "=", self.commercial_partner_id.id)]
+        context = self._billing_get_list_context()
+        return open_list(self.env, "omni_billing_transaction_action", domain, context)
 
     def action_billing_invoices(self):
         """Open all invoices of the customer."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "omni_billing.account_move_action_billing"
-        )
-        action["domain"] = [
+        domain = [
             ("move_type", "in", ("out_invoice", "out_refund")),
             ("commercial_partner_id", "=", self.commercial_partner_id.id),
         ]
-        action["context"] = self._billing_get_list_context()
-        return action
+        context = self._billing_get_list_context()
+        return open_list(self.env, "account_move_action_billing", domain, context)
 
     def _billing_get_list_context(self):
         context = {"default_partner_id": self.id}

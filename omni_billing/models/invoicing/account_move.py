@@ -15,6 +15,7 @@ from odoo.tools import (
 )
 
 from ...const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH, UNPAID_STATES
+from ...tools.action import open_dialog, open_list
 from ...tools.periods import format_period
 from ...tools.write_guard import (
     is_trusted,
@@ -202,27 +203,16 @@ class AccountMove(models.Model):
     def action_billing_open_detail(self):
         """Show the invoice in a dialog (F6, F78-F82)."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Credit Note")
-            if self.move_type == "out_refund"
-            else self.env._("Invoice"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "views": [
-                (self.env.ref("omni_billing.account_move_view_form_billing").id, "form")
-            ],
-            "target": "new",
-        }
+        is_note = self.move_type == "out_refund"
+        title = self.env._("Credit Note") if is_note else self.env._("Invoice")
+        view = self.env.ref("omni_billing.account_move_view_form_billing")
+        return open_dialog(self._name, title, res_id=self.id, view_id=view.id)
 
     def action_billing_activity(self):
         """Show what was done with the invoice, and who did it (F166)."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "omni_billing.omni_billing_activity_log_action"
-        )
-        action["domain"] = [("move_id", "=", self.id)]
-        return action
+        domain = [("move_id", "=", self.id)]
+        return open_list(self.env, "omni_billing_activity_log_action", domain)
 
     def action_billing_open_entry(self):
         """Leave the dialog for Odoo's own invoice form."""

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_list
 
 from ...const import MAX_TITLE_LENGTH
+from ...tools.action import open_dialog
 from ...tools.write_guard import trust, trusting
 
 
@@ -21,14 +22,9 @@ class AccountMove(models.Model):
     def action_billing_cancel_items(self):
         """Open the dialog in which the items to cancel are ticked (F170)."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Cancel Items"),
-            "res_model": "omni.billing.cancel.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_invoice_id": self.id},
-        }
+        context = {"default_invoice_id": self.id}
+        title = self.env._("Cancel Items")
+        return open_dialog("omni.billing.cancel.wizard", title, context)
 
     # === BUSINESS METHODS - CANCEL === #
 

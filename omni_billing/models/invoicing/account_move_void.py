@@ -3,6 +3,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
 from ...const import BILLING_MOVE_TYPES
+from ...tools.action import open_dialog
 from ...tools.values import check_text
 from ...tools.write_guard import is_trusted, trust, trusting
 
@@ -113,16 +114,10 @@ class AccountMove(models.Model):
         return items._open_proforma_of_these(title)
 
     def action_billing_open_void(self):
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Void Invoice")
-            if len(self) == 1
-            else self.env._("Void Invoices"),
-            "res_model": "omni.billing.void.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_invoice_ids": self.ids},
-        }
+        is_one = len(self) == 1
+        title = self.env._("Void Invoice") if is_one else self.env._("Void Invoices")
+        context = {"default_invoice_ids": self.ids}
+        return open_dialog("omni.billing.void.wizard", title, context)
 
     def button_draft(self):
         """Override of `account`: nothing edits a numbered invoice (promise 3)."""

@@ -2,6 +2,7 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
+from ...tools.action import open_dialog
 from ...tools.periods import format_period
 
 
@@ -23,17 +24,12 @@ class ResPartner(models.Model):
                     customer=partner.display_name,
                 )
             )
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Generate a Proforma Invoice"),
-            "res_model": "omni.billing.proforma.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {
-                "default_partner_id": partner.id,
-                "billing_partner_fixed": bool(partner),
-            },
+        title = self.env._("Generate a Proforma Invoice")
+        context = {
+            "default_partner_id": partner.id,
+            "billing_partner_fixed": bool(partner),
         }
+        return open_dialog("omni.billing.proforma.wizard", title, context)
 
     # === HELPERS === #
 

@@ -4,6 +4,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, format_amount, format_list
 
 from ...const import MAX_AMOUNT, MAX_TITLE_LENGTH
+from ...tools.action import open_dialog
 
 
 class OmniBillingTransaction(models.Model):
@@ -369,14 +370,7 @@ class OmniBillingTransaction(models.Model):
     def action_open_detail(self):
         """Show the transaction in a dialog (F6)."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Transaction"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "views": [(False, "form")],
-            "target": "new",
-        }
+        return open_dialog(self._name, self.env._("Transaction"), res_id=self.id)
 
     # === BUSINESS METHODS - STATISTICS === #
 

@@ -3,6 +3,7 @@ from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
+from ...tools.action import open_dialog
 from ...tools.values import check_text
 from ...tools.write_guard import trust
 
@@ -43,16 +44,11 @@ class OmniBillingTransaction(models.Model):
         return True
 
     def action_open_void_wizard(self):
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Void Transaction")
-            if len(self) == 1
-            else self.env._("Void Transactions"),
-            "res_model": "omni.billing.void.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_transaction_ids": self.ids},
-        }
+        title = self.env._("Void Transactions")
+        if len(self) == 1:
+            title = self.env._("Void Transaction")
+        context = {"default_transaction_ids": self.ids}
+        return open_dialog("omni.billing.void.wizard", title, context)
 
     def _before_follow(self):
         """Override: what is billed stays with whom it was billed to; and it is told."""

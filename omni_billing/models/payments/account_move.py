@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_list
 
 from ...const import UNPAID_STATES
+from ...tools.action import open_dialog
 from ...tools.write_guard import trust
 
 
@@ -39,16 +40,11 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._("There is nothing to pay: select an unpaid invoice.")
             )
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Pay Invoice")
-            if len(payable) == 1
-            else self.env._("Pay %(count)s Invoices", count=len(payable)),
-            "res_model": "omni.billing.payment.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_invoice_ids": payable.ids},
-        }
+        title = self.env._("Pay %(count)s Invoices", count=len(payable))
+        if len(payable) == 1:
+            title = self.env._("Pay Invoice")
+        context = {"default_invoice_ids": payable.ids}
+        return open_dialog("omni.billing.payment.wizard", title, context)
 
     # === BUSINESS METHODS === #
 

@@ -3,6 +3,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_date
 
+from ...tools.action import open_dialog
 from ...tools.write_guard import is_trusted, trust
 
 #: That a payment is undone is for `_billing_undo` to say.
@@ -84,16 +85,11 @@ class AccountPayment(models.Model):
         """Open the dialog that undoes a payment, or a refund, made by hand."""
         self.ensure_one()
         self._billing_check_undoable()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Undo a Payment")
-            if self.payment_type == "inbound"
-            else self.env._("Undo a Refund"),
-            "res_model": "omni.billing.undo.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_payment_id": self.id},
-        }
+        title = self.env._("Undo a Refund")
+        if self.payment_type == "inbound":
+            title = self.env._("Undo a Payment")
+        context = {"default_payment_id": self.id}
+        return open_dialog("omni.billing.undo.wizard", title, context)
 
     def action_cancel(self):
         """Override of `account`: a number that an entry was given stays, canceled.

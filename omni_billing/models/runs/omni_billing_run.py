@@ -4,6 +4,7 @@ from odoo.fields import Domain
 from odoo.tools import format_amount, format_date, format_list
 
 from ...const import MAX_TITLE_LENGTH
+from ...tools.action import open_list
 from ...tools.lock import wait_for
 from ...tools.pace import estimate_pace
 from ...tools.write_guard import is_trusted, trust
@@ -370,23 +371,16 @@ class OmniBillingRun(models.Model):
     def action_open_lines(self):
         """Open the list of customers; the filter is in the context."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "omni_billing.omni_billing_run_line_action"
-        )
-        action["domain"] = [("run_id", "=", self.id)]
-        action["context"] = {"billing_hide_run": True}
+        context = {"billing_hide_run": True}
         if name := self.env.context.get("billing_filter"):
-            action["context"][f"search_default_{name}"] = 1
-        return action
+            context[f"search_default_{name}"] = 1
+        domain = [("run_id", "=", self.id)]
+        return open_list(self.env, "omni_billing_run_line_action", domain, context)
 
     def action_open_invoices(self):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "omni_billing.account_move_action_billing"
-        )
-        action["domain"] = [("billing_run_line_ids.run_id", "=", self.id)]
-        action["context"] = {}
-        return action
+        domain = [("billing_run_line_ids.run_id", "=", self.id)]
+        return open_list(self.env, "account_move_action_billing", domain, {})
 
     @api.readonly
     def get_progress(self):

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ...tools.action import open_list
+
 
 class OmniBillingRunLine(models.Model):
     """One customer of a billing run, and what became of it (F186).
@@ -89,12 +91,9 @@ class OmniBillingRunLine(models.Model):
     def action_open_transactions(self):
         """Open what the customer has unbilled."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "omni_billing.omni_billing_transaction_action"
-        )
-        action["domain"] = [("commercial_partner_id", "=", self.partner_id.id)]
-        action["context"] = {"search_default_unbilled": 1}
-        return action
+        domain = [("commercial_partner_id", "=", self.partner_id.id)]
+        context = {"search_default_unbilled": 1}
+        return open_list(self.env, "omni_billing_transaction_action", domain, context)
 
     # === BUSINESS METHODS - STATE === #
 

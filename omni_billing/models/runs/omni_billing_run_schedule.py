@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ...const import PERIOD_UNITS
+from ...tools.action import open_list
 from ...tools.database import commit_progress, retry, rollback
 from ...tools.recurrence import DAY, Recurrence, get_today
 from ...tools.write_guard import trust
@@ -104,11 +105,8 @@ class OmniBillingRunSchedule(models.Model):
 
     def action_open_runs(self):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "omni_billing.omni_billing_run_action"
-        )
-        action["domain"] = [("schedule_id", "=", self.id)]
-        return action
+        domain = [("schedule_id", "=", self.id)]
+        return open_list(self.env, "omni_billing_run_action", domain)
 
     @api.model
     def _start_due(self, now):

@@ -5,6 +5,7 @@ from odoo.exceptions import ValidationError
 from odoo.tools import float_round
 
 from ...const import PERIOD_UNITS, SERVICE_TIMINGS
+from ...tools.action import open_list
 from ...tools.recurrence import (
     Recurrence,
     get_today,
@@ -371,15 +372,13 @@ class OmniBillingService(models.Model):
 
     def action_open_transactions(self):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "omni_billing.omni_billing_transaction_action"
-        )
-        action["domain"] = [("service_id", "=", self.id)]
-        action["context"] = {
+        context = {
             "default_service_id": self.id,
             "default_partner_id": self.partner_id.id,
         }
-        return action
+        domain = [("service_id", "=", self.id)]
+        name = "omni_billing_transaction_action"
+        return open_list(self.env, name, domain, context)
 
     # === BUSINESS METHODS - PERIODS === #
 
