@@ -6,8 +6,10 @@ Real processes and two at once are in tests/faults.
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from unittest.mock import patch
 
+from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +19,7 @@ from odoo.tests import tagged
 
 from odoo.addons.omni_billing.gateways.stripe_answers import DATABASE, REFERENCE
 from odoo.addons.omni_billing.models import cards
+from odoo.addons.omni_billing.models.collection import omni_billing_collection_mixin
 from odoo.addons.omni_billing.tools import database as tools_database
 from odoo.addons.omni_billing.tools.database import commit
 
@@ -29,7 +32,7 @@ MODULES = [module for module in vars(cards).values() if hasattr(module, "commit"
 MODULES.append(tools_database)
 MONEY = ["pay", "pay_part", "refund", "refund_part"]
 STEPS = [*MONEY, *MONEY, "cash", "void", "event", "event", "dashboard", "ask", "settle"]
-STEPS += ["cancel_items", "refund_note"]
+STEPS += ["cancel_items", "refund_note", "give_credit", "plan", "plan", "undo"]
 TROUBLES = [
     *("", "", "", "lose_call", "lose_answer", "lose_answer", "decline", "wait"),
     *("crash_before", "crash_answered", "crash_unbooked", "crash_uncommitted"),
@@ -101,9 +104,8 @@ class TestCardProperties(CardCommon):
         self.invoices = self._bill_amounts(45, 30)
         for module in MODULES:
             self._patch(module, "commit", self._commit)
-        self._patch(
-            cards.omni_billing_stripe_event, "rollback", lambda env: self._undo()
-        )
+        for module in (cards.omni_billing_stripe_event, omni_billing_collection_mixin):
+            self._patch(module, "rollback", lambda env: self._undo())
         Transaction = type(self.env["payment.transaction"])
         book, close = Transaction._post_process, Transaction._billing_close
 
@@ -124,7 +126,14 @@ class TestCardProperties(CardCommon):
     def _check_outcomes(self):
         """See that sequences came to all that there is, or they would prove little."""
         if self.outcomes["tried"] >= EXAMPLES:
-            for outcome in ("done", "refused", "crashed", "open", "refunded"):
+            for outcome in (
+                "done",
+                "refused",
+                "crashed",
+                "open",
+                "refunded",
+                "planned",
+            ):
                 self.assertGreater(self.outcomes[outcome], 2, self.outcomes)
 
     def _patch(self, owner, name, value):
@@ -248,6 +257,38 @@ class TestCardProperties(CardCommon):
         for note in invoice.reversal_move_ids.filtered("billing_refundable")[:1]:
             invoice._billing_refund(note=note)
 
+    def _step_give_credit(self, seed):
+        self._bill(self._create_credit(seed % 40 + 1))
+
+    def _step_plan(self, seed):
+        """A job charges what was planned: what is owed when credit is used, at most."""
+        invoice = self._choose(seed)[0]
+        day = self.today + timedelta(days=1)
+        values = {"invoice_ids": [Command.set(invoice.ids)], "mode": "stripe"}
+        values |= {"is_post_dated": True, "date_first": day}
+        self.env["omni.billing.payment.wizard"].create(values).action_plan()
+        self._commit(self.env)
+        owed = round(invoice._billing_get_amount_owed() * 100)
+        before = self._sum_charged()
+        try:
+            with freeze_time(f"{day} 12:00:00"):
+                # sudo: as the job.
+                self.env["omni.billing.installment"].sudo()._cron_charge()
+        finally:
+            self.outcomes["planned"] += self._sum_charged() > before
+            self.assertLessEqual(self._sum_charged() - before, owed)
+
+    def _step_undo(self, seed):
+        """Cash was entered by mistake."""
+        payments = self.env["account.payment"].search(
+            [("partner_id", "=", self.customer.id), ("billing_mode", "=", "cash")]
+        )
+        if payments:
+            wizard = self.env["omni.billing.undo.wizard"].create(
+                {"payment_id": payments[seed % len(payments)].id, "reason": "Wrong"}
+            )
+            wizard.action_undo()
+
     def _step_void(self, seed):
         self._choose(seed)[0].action_billing_void()
 
@@ -295,6 +336,14 @@ class TestCardProperties(CardCommon):
                 self.gateway._tell("charge.refunded", refund.charge)
 
     # === CHECKS === #
+
+    def _sum_charged(self):
+        """Sum what Stripe took, or may take yet, in cents."""
+        return sum(
+            charge.amount
+            for charge in self.gateway.charges.values()
+            if charge.is_paid or charge.status == "processing"
+        )
 
     def _find_open(self):
         # sudo: attempts are internal.
