@@ -3,9 +3,12 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from psycopg2.errors import RestrictViolation
+
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .settlement_common import RATE, SettlementCommon
 
@@ -354,6 +357,58 @@ class TestPayouts(SettlementCommon):
         item = payout.row_ids.line_id
         matches = item.matched_debit_ids + item.matched_credit_ids
         self.assertTrue(matches.exchange_move_id)
+
+    def test_charge_of_another_amount_is_left_to_a_person(self):
+        _invoice, intent = self._charge(100)
+        self._pay_out(self._move_charge(intent, amount=9000, source_amount=9000))
+        self.Payout._cron_fetch()
+        payout = self._find_payout()
+        self.assertEqual(payout.state, "person")
+        self.assertIn("another amount", payout.row_ids.problem)
+        self.assertEqual(self._get_balance(self.clearing), 10)
+
+    def test_payment_that_was_matched_by_hand_is_said(self):
+        invoice, intent = self._charge(100)
+        # sudo: payments are read by accountants.
+        paid = invoice.transaction_ids.sudo().payment_id.move_id
+        item = paid.line_ids.filtered(lambda line: line.account_id == self.clearing)
+        entry = self.env["account.move"].create(
+            {
+                "move_type": "entry",
+                "line_ids": [
+                    Command.create({"account_id": account.id, "balance": balance})
+                    for account, balance in ((self.clearing, -100), (self.losses, 100))
+                ],
+            }
+        )
+        entry.action_post()
+        (item + entry.line_ids[:1]).reconcile()
+        self._pay_out(self._move_charge(intent))
+        self.Payout._cron_fetch()
+        payout = self._find_payout()
+        self.assertEqual(payout.state, "person")
+        self.assertIn("something else", payout.row_ids.problem)
+        (item + entry.line_ids[:1]).remove_move_reconcile()
+        payout.sudo(False).action_match_again()
+        self.assertEqual(payout.state, "booked")
+
+    def test_database_keeps_the_entry(self):
+        _invoice, payout = self._pay_out_one()
+        self.env.flush_all()
+        for query in (
+            "UPDATE account_move SET state = 'draft' WHERE id = %s",
+            "UPDATE account_move SET billing_stripe_ref = NULL WHERE id = %s",
+            "UPDATE account_move_line SET balance = 0 WHERE move_id = %s",
+            "DELETE FROM account_move WHERE id = %s",
+            "DELETE FROM account_move_line WHERE move_id = %s",
+        ):
+            with (
+                self.subTest(query),
+                self.assertRaises(RestrictViolation),
+                mute_logger("odoo.sql_db"),
+                self.env.cr.savepoint(),
+            ):
+                self.env.cr.execute(query, [payout.move_id.id])
 
     def test_what_cannot_be_matched_stays_booked(self):
         _invoice, intent = self._charge(100)

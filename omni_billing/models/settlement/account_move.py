@@ -115,12 +115,14 @@ TRIGGERS = SQL(
     """
 CREATE OR REPLACE FUNCTION omni_billing_keep_stripe() RETURNS trigger AS $$
 BEGIN
-    IF TG_TABLE_NAME = 'account_move_line' AND NOT EXISTS (
-        SELECT 1 FROM account_move
-        WHERE id = OLD.move_id AND billing_stripe_ref IS NOT NULL
-    )
-    THEN
-        RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+    IF TG_TABLE_NAME = 'account_move_line' THEN
+        IF NOT EXISTS (
+            SELECT 1 FROM account_move
+            WHERE id = OLD.move_id AND billing_stripe_ref IS NOT NULL
+        )
+        THEN
+            RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+        END IF;
     END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'restrict_violation',
@@ -155,6 +157,11 @@ FOR EACH ROW WHEN (
         NEW.move_id, NEW.account_id, NEW.balance, NEW.amount_currency, NEW.currency_id
     )
 )
+EXECUTE FUNCTION omni_billing_keep_stripe();
+
+DROP TRIGGER IF EXISTS omni_billing_keep_balance_item_there ON account_move_line;
+CREATE TRIGGER omni_billing_keep_balance_item_there BEFORE DELETE ON account_move_line
+FOR EACH ROW WHEN (OLD.parent_state = 'posted')
 EXECUTE FUNCTION omni_billing_keep_stripe();
 """
 )

@@ -305,11 +305,19 @@ class OmniBillingBalanceTransaction(models.Model):
         """Reconcile what was paid out with what it is of; batches."""
         plan = []
         for row in self:
-            pair = row.line_id + row.counterpart_id
-            account = pair.account_id
-            if len(pair) == 2 and len(account) == 1 and account.reconcile:
-                if not any(line.reconciled for line in pair):
-                    plan.append(pair)
+            item, found = row.line_id, row.counterpart_id
+            is_possible = (
+                item.account_id == found.account_id and item.account_id.reconcile
+            )
+            if not is_possible or item.reconciled:
+                continue
+            if found.reconciled:
+                row.problem = self.env._(
+                    "It was matched with something else on the clearing account: undo"
+                    " that, or correct it by an entry."
+                )
+            else:
+                plan.append(item + found)
         if plan:
             self.env["account.move.line"]._reconcile_plan(plan)
 
