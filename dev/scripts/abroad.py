@@ -46,6 +46,7 @@ def live_a_month(here, company):
     def bill(cost):
         """Bill with the taxes that the country's chart gives."""
         values = {"name": "Fibre 500", "partner_id": customer.id, "retail_cost": cost}
+        values["tax_ids"] = company.account_sale_tax_id.ids
         item = here["omni.billing.transaction"].create(values)
         wizard = here["omni.billing.proforma.wizard"]
         wizard.create({"partner_id": customer.id}).action_generate()

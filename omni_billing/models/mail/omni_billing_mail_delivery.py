@@ -253,14 +253,8 @@ class OmniBillingMail(models.Model):
     def _postpone(self, error):
         """Try again later."""
         pause = min(timedelta(minutes=2**self.tries), MAX_PAUSE)
-        self.write(
-            {
-                "next_try": fields.Datetime.now() + pause,
-                "starts": 0,
-                "error": self._explain(error),
-                "error_code": error.code,
-            }
-        )
+        told = {"error": self._explain(error), "error_code": error.code}
+        self.write({"next_try": fields.Datetime.now() + pause, "starts": 0, **told})
 
     # === WHAT IS TOLD LATER === #
 

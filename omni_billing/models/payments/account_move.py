@@ -144,12 +144,10 @@ class AccountMove(models.Model):
 
     def _billing_group_together(self):
         """Return these invoices in groups that one payment can pay each."""
-        groups = self.grouped(
-            lambda move: (
-                move.company_id,
-                move.currency_id,
-                move.commercial_partner_id,
-                move._billing_get_receivable_lines().account_id,
-            )
-        )
-        return list(groups.values())
+
+        def get_key(move):
+            account = move._billing_get_receivable_lines().account_id
+            customer = move.commercial_partner_id
+            return move.company_id, move.currency_id, customer, account
+
+        return list(self.grouped(get_key).values())

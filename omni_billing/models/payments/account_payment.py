@@ -157,11 +157,8 @@ class AccountPayment(models.Model):
         # sudo: who keeps the books need not read attempts.
         attempt = self.sudo().payment_transaction_id
         is_again = (attempt.provider_reference or "").startswith(AGAIN)
-        return (
-            attempt.provider_code == "stripe"
-            and attempt.state == "done"
-            and not is_again
-        )
+        is_done = attempt.provider_code == "stripe" and attempt.state == "done"
+        return is_done and not is_again
 
     def _billing_raise_taken(self):
         raise UserError(

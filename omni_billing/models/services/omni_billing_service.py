@@ -349,12 +349,8 @@ class OmniBillingService(models.Model):
         """Suspend from tomorrow on, until further notice (F192)."""
         self.check_access("write")
         for service in self:
-            service.write(
-                {
-                    "suspended_from": service._get_today() + timedelta(days=1),
-                    "suspended_to": False,
-                }
-            )
+            tomorrow = service._get_today() + timedelta(days=1)
+            service.write({"suspended_from": tomorrow, "suspended_to": False})
         return True
 
     def action_resume(self):

@@ -9,9 +9,8 @@ class ResPartner(models.Model):
     def _billing_find_left_behind(self):
         """Override: services are charged to who had the contact."""
         found = super()._billing_find_left_behind()
-        services = self.env["omni.billing.service"].search(
-            [("partner_id", "in", self.ids)]
-        )
+        domain = [("partner_id", "in", self.ids)]
+        services = self.env["omni.billing.service"].search(domain)
         for contact, left in services._find_left_behind().grouped("partner_id").items():
             found.setdefault(contact, []).append(
                 self.env._("%(count)s services", count=len(left))

@@ -2,6 +2,7 @@ from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
+from ...tools.action import open_dialog
 from ...tools.lock import take_turns
 from ...tools.write_guard import trust
 
@@ -14,14 +15,9 @@ class OmniBillingDispute(models.Model):
     def action_decide(self):
         """Open the dialog in which a lost dispute is decided."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Decide a Lost Dispute"),
-            "res_model": "omni.billing.dispute.wizard",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_dispute_id": self.id},
-        }
+        context = {"default_dispute_id": self.id}
+        title = self.env._("Decide a Lost Dispute")
+        return open_dialog("omni.billing.dispute.wizard", title, context)
 
     def _decide(self, decision, account=None, note=""):
         """Book who bears a lost dispute, once.
