@@ -3,7 +3,10 @@
 from datetime import timedelta
 
 #: Transaction types whose signed amounts lower what the customer owes.
-LOWERING_TYPES = ("credit", "payment")
+LOWERING_TYPES = ("credit", "payment", "adjustment")
+
+#: Transaction types that go on an invoice; the others say what was booked for one.
+BILLED_TYPES = ("charge", "credit")
 
 #: Largest amount of one transaction, exclusive. A double holds 15 to 17 significant
 #: digits: below this bound, an amount of three decimals is stored exactly, and so

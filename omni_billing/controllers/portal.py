@@ -80,7 +80,10 @@ class BillingPortal(PortalAccount, PaymentPortal):
         values = self._billing_prepare_values("billing_invoice") | {
             "move": move_sudo,
             "lines": move_sudo._billing_get_lines(),
-            "receipts": move_sudo.billing_receipt_ids.sorted("id"),
+            "receipts": (
+                move_sudo.billing_receipt_ids
+                + move_sudo.billing_adjustment_ids.filtered("partial_id")
+            ).sorted("id"),
             "coming_payments": move_sudo._billing_get_coming_payments(),
             "is_payable": bool(self._billing_filter_payable(move_sudo)),
             "query": f"?access_token={move_sudo.access_token}" if is_guest else "",

@@ -142,6 +142,10 @@ class BillingPortalLists(BillingPortal):
                 "label": request.env._("Payments"),
                 "domain": Domain("transaction_type", "=", "payment"),
             },
+            "adjustments": {
+                "label": request.env._("Adjustments"),
+                "domain": Domain("transaction_type", "=", "adjustment"),
+            },
             "void": {
                 "label": request.env._("Void"),
                 "domain": Domain("state", "=", "void"),

@@ -19,6 +19,7 @@ if MISSING:
 else:
     from . import (
         test_account_move,
+        test_accountants_acts,
         test_activity_log,
         test_analytic,
         test_archived_tax,

@@ -39,6 +39,7 @@ KEPT = {
         "auto_post",
         "auto_post_origin_id",
         "auto_post_until",
+        "billing_adjustment_ids",
         "billing_attempt_id",
         "billing_date_end",
         "billing_date_start",

@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -128,12 +130,12 @@ class ResPartner(models.Model):
         currency = company.currency_id
         customers = self.commercial_partner_id
         unbilled = customers._billing_read_unbilled(company)
-        due = {customer: {} for customer in customers}
-        credit = {customer: {} for customer in customers}
+        due = {customer: defaultdict(float) for customer in customers}
+        credit = {customer: defaultdict(float) for customer in customers}
         for customer, is_due, account, amount in self._billing_read_open_amounts(
             customers
         ):
-            (due if is_due else credit)[customer][account] = amount
+            (due if is_due else credit)[customer][account] += amount
         for partner in self:
             customer = partner.commercial_partner_id
             owed, left = due.get(customer, {}), credit.get(customer, {})
@@ -156,7 +158,8 @@ class ResPartner(models.Model):
         Line = self.env["account.move.line"]
         domain = (
             Domain("company_id", "=", self.env.company.id)
-            & Domain("partner_id", "in", customers.ids)
+            # Entries of an accountant may name a contact.
+            & Domain("partner_id.commercial_partner_id", "in", customers.ids)
             & Domain("account_type", "=", "asset_receivable")
             & Domain("parent_state", "=", "posted")
             & Domain("reconciled", "=", False)
@@ -167,7 +170,7 @@ class ResPartner(models.Model):
                 ["partner_id", "account_id"],
                 ["amount_residual:sum"],
             ):
-                yield customer, is_due, account, amount
+                yield customer.commercial_partner_id, is_due, account, amount
 
     # === BUSINESS METHODS - ADDRESSES === #
 

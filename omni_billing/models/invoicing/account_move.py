@@ -14,7 +14,7 @@ from odoo.tools import (
     plaintext2html,
 )
 
-from ...const import BILLING_MOVE_TYPES, MAX_TITLE_LENGTH, UNPAID_STATES
+from ...const import BILLED_TYPES, BILLING_MOVE_TYPES, MAX_TITLE_LENGTH, UNPAID_STATES
 from ...tools.action import open_dialog, open_list
 from ...tools.periods import format_period
 from ...tools.write_guard import (
@@ -41,7 +41,7 @@ class AccountMove(models.Model):
         string="Billing Transactions",
         readonly=True,
         copy=False,
-        domain=[("transaction_type", "!=", "payment")],
+        domain=[("transaction_type", "in", BILLED_TYPES)],
     )
     billing_transaction_count = fields.Integer(
         compute="_compute_billing_transaction_count"

@@ -332,7 +332,7 @@ BEGIN
     IF EXISTS (SELECT 1 FROM account_move WHERE id = kept AND billing_is_void)
         OR EXISTS (
             SELECT 1 FROM omni_billing_transaction
-            WHERE invoice_id = kept AND transaction_type <> 'payment'
+            WHERE invoice_id = kept AND transaction_type IN ('charge', 'credit')
         )
     THEN
         RAISE EXCEPTION USING

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools import format_date
 
+from ...const import BILLED_TYPES
 from ...tools.memo import remember, remembering
 from ...tools.write_guard import trust
 
@@ -441,7 +442,7 @@ class OmniBillingTransaction(models.Model):
     def _release(self):
         """Make invoiced charges and credits billable again (F161, F166)."""
         released = self.filtered(
-            lambda t: t.state == "invoiced" and t.transaction_type != "payment"
+            lambda t: t.state == "invoiced" and t.transaction_type in BILLED_TYPES
         )
         if not released:
             return

@@ -3,7 +3,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, format_amount, format_list
 
-from ...const import MAX_AMOUNT, MAX_TITLE_LENGTH
+from ...const import BILLED_TYPES, MAX_AMOUNT, MAX_TITLE_LENGTH
 from ...tools.action import open_dialog
 
 
@@ -12,7 +12,8 @@ class OmniBillingTransaction(models.Model):
 
     Payments have an entry here too (F135), so that the transactions of a customer
     read as a ledger: what was charged and credited (revenue), and what money came in
-    (receipts, F25). All three amounts are signed: credits and payments are negative.
+    (receipts, F25). So have adjustments: what an accountant set against an invoice
+    without any money, as a write-off, or a credit note of Odoo's own. All three amounts are signed: credits and payments are negative.
     """
 
     _name = "omni.billing.transaction"
@@ -32,7 +33,12 @@ class OmniBillingTransaction(models.Model):
     )
     description = fields.Text()
     transaction_type = fields.Selection(
-        [("charge", "Charge"), ("credit", "Credit"), ("payment", "Payment")],
+        [
+            ("charge", "Charge"),
+            ("credit", "Credit"),
+            ("payment", "Payment"),
+            ("adjustment", "Adjustment"),
+        ],
         string="Type",
         required=True,
         default="charge",
@@ -191,7 +197,7 @@ class OmniBillingTransaction(models.Model):
         index="btree_not_null",
         ondelete="set null",
         groups="base.group_user",
-        help="What this entry records.",
+        help="What this entry records: it goes when the reconciliation goes.",
     )
     payment_reference = fields.Char(readonly=True, copy=False)
     is_refund = fields.Boolean(
@@ -207,8 +213,8 @@ class OmniBillingTransaction(models.Model):
         "A transaction is invoiced when, and only when, it is on an invoice.",
     )
     _payment_never_unbilled = models.Constraint(
-        "CHECK(transaction_type != 'payment' OR state != 'unbilled')",
-        "A payment entry can never be billed.",
+        "CHECK(transaction_type IN ('charge', 'credit') OR state != 'unbilled')",
+        "An entry of what was booked can never be billed.",
     )
     _external_ref_unique = models.UniqueIndex(
         "(company_id, external_ref) WHERE external_ref IS NOT NULL",
@@ -302,7 +308,7 @@ class OmniBillingTransaction(models.Model):
     def _check_retail_cost(self):
         for transaction in self:
             # Money that was received is a fact, whatever its size.
-            if transaction.transaction_type == "payment":
+            if transaction.transaction_type not in BILLED_TYPES:
                 continue
             if transaction.retail_cost >= MAX_AMOUNT:
                 raise ValidationError(

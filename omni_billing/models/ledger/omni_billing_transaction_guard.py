@@ -1,6 +1,7 @@
 from odoo import api, models
 from odoo.exceptions import UserError, ValidationError
 
+from ...const import BILLED_TYPES
 from ...tools.money import has_excess_decimals
 from ...tools.values import check_new, check_values
 from ...tools.write_guard import is_trusted, without_defaults
@@ -65,7 +66,8 @@ class OmniBillingTransaction(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         model = self
-        if self.env.context.get("default_transaction_type") == "payment":
+        kind = self.env.context.get("default_transaction_type")
+        if kind and kind not in BILLED_TYPES:
             # A list of payments has it in its context, and what is created from there
             # is none, whoever writes it.
             model = without_defaults(model, {"transaction_type"})
@@ -196,7 +198,7 @@ class OmniBillingTransaction(models.Model):
 
     def _check_not_payments(self, vals_list):
         for vals in vals_list:
-            if vals.get("transaction_type") == "payment":
+            if vals.get("transaction_type", "charge") not in BILLED_TYPES:
                 raise UserError(
                     self.env._(
                         "Payments are entered on invoices: open the invoice and press"
@@ -209,7 +211,7 @@ class OmniBillingTransaction(models.Model):
         entered = ENTERED_FIELDS & vals.keys()
         if not entered:
             return
-        if vals.get("transaction_type") == "payment":
+        if vals.get("transaction_type", "charge") not in BILLED_TYPES:
             raise UserError(
                 self.env._("A charge or a credit cannot be turned into a payment.")
             )

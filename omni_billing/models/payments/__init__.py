@@ -1,5 +1,6 @@
 from . import (
     account_move,
+    account_move_adjust,
     account_move_chargeable,
     account_move_guard,
     account_move_owed,

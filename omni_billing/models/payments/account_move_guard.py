@@ -39,7 +39,8 @@ class AccountMove(models.Model):
 
     def _billing_take_off_invoices(self):
         """Undo what these entries are set against invoices of ours for."""
-        money = self.filtered(lambda move: not move.is_invoice(include_receipts=True))
+        # Money, an entry, or a credit note of Odoo's dialog.
+        money = self.filtered(lambda move: not move._billing_is_ours())
         lines = money._billing_get_receivable_lines()
         for partial in lines.matched_debit_ids + lines.matched_credit_ids:
             others = (partial.debit_move_id + partial.credit_move_id).move_id - money

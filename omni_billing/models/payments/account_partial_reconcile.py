@@ -147,10 +147,11 @@ class AccountPartialReconcile(models.Model):
         receipts.invoice_id._billing_update_payment_reference()
 
     def _billing_prepare_receipt_values(self):
-        """Return the ledger entry of this reconciliation, none if no money moved.
+        """Return the ledger entry of this reconciliation, none if there is none.
 
-        Money is a payment, or a line of a bank statement. A credit note set against
-        an invoice moves none.
+        Money is a payment, or a line of a bank statement. What else the ledger does not
+        have, as a write-off, adjusts an invoice that it has. A credit note of ours that
+        is set against an invoice moves nothing.
         """
         self.ensure_one()
         debit, credit = self.debit_move_id, self.credit_move_id
@@ -159,26 +160,14 @@ class AccountPartialReconcile(models.Model):
             (credit, debit, self.credit_amount_currency),
         ):
             invoice, source = line.move_id, other.move_id
-            payment = source.origin_payment_id
             if (
                 invoice.move_type not in BILLING_MOVE_TYPES
                 or line.account_id.account_type != "asset_receivable"
-                or not (payment or source.statement_line_id)
                 or not amount
             ):
                 continue
-            return {
-                "transaction_type": "payment",
+            values = {
                 "is_refund": invoice.move_type == "out_refund",
-                "name": invoice._billing_translate(
-                    lambda env, invoice=invoice: (
-                        env._("Refund of credit note %(number)s", number=invoice.name)
-                        if invoice.move_type == "out_refund"
-                        else env._(
-                            "Payment for invoice %(number)s", number=invoice.name
-                        )
-                    )
-                ),
                 "company_id": invoice.company_id.id,
                 "partner_id": invoice.partner_id.id,
                 "currency_id": line.currency_id.id,
@@ -187,9 +176,41 @@ class AccountPartialReconcile(models.Model):
                 "state": "invoiced",
                 "invoice_id": invoice.id,
                 "partial_id": self.id,
-                "payment_id": payment.id,
-                "payment_reference": payment._billing_get_reference()
-                if payment
-                else source.statement_line_id.payment_ref,
             }
+            if source.origin_payment_id or source.statement_line_id:
+                return values | self._billing_prepare_money_values(invoice, source)
+            if invoice._billing_is_in_ledger() and not source._billing_is_in_ledger():
+                return values | self._billing_prepare_adjustment_values(invoice, source)
         return None
+
+    @api.model
+    def _billing_prepare_money_values(self, invoice, source):
+        payment = source.origin_payment_id
+        return {
+            "transaction_type": "payment",
+            "name": invoice._billing_translate(
+                lambda env: (
+                    env._("Refund of credit note %(number)s", number=invoice.name)
+                    if invoice.move_type == "out_refund"
+                    else env._("Payment for invoice %(number)s", number=invoice.name)
+                )
+            ),
+            "payment_id": payment.id,
+            "payment_reference": payment._billing_get_reference()
+            if payment
+            else source.statement_line_id.payment_ref,
+        }
+
+    @api.model
+    def _billing_prepare_adjustment_values(self, invoice, source):
+        return {
+            "transaction_type": "adjustment",
+            "name": invoice._billing_translate(
+                lambda env: env._(
+                    "Adjustment of %(invoice)s: %(entry)s",
+                    invoice=invoice.name,
+                    entry=source.name,
+                )
+            ),
+            "description": source.ref,
+        }

@@ -13,7 +13,8 @@ class ResPartner(models.Model):
         :param date_to: the last day.
         :return: one `dict` for each currency that something is in, with ``currency``,
             ``opening``, ``rows`` and ``closing``. A row is an entry, with ``date``,
-            ``move``, ``charged``, ``paid`` and the ``balance`` after it; with taxes.
+            ``move``, its ``kind``, ``charged``, ``paid`` and the ``balance`` after it;
+            with taxes.
         """
         self.ensure_one()
         # sudo: payments are not the customer's to read; what it paid is.
@@ -57,6 +58,7 @@ class ResPartner(models.Model):
                 {
                     "date": date,
                     "move": move,
+                    "kind": self._billing_get_entry_kind(move, amount),
                     "charged": max(amount, 0.0),
                     "paid": max(-amount, 0.0),
                     "balance": balance,
@@ -68,3 +70,17 @@ class ResPartner(models.Model):
             "rows": rows,
             "closing": currency.round(balance),
         }
+
+    def _billing_get_entry_kind(self, move, amount):
+        """Return what an entry on the account of a customer is, as the books have it.
+
+        :return: ``invoice``, ``credit_note``, ``payment``, ``refund``, ``exchange``
+            or ``adjustment``, as of a write-off.
+        """
+        if move.move_type == "out_invoice":
+            return "invoice"
+        if move.move_type == "out_refund":
+            return "credit_note"
+        if move.origin_payment_id or move.statement_line_id:
+            return "payment" if amount < 0 else "refund"
+        return "exchange" if move.exchange_diff_partial_ids else "adjustment"

@@ -1,0 +1,98 @@
+from odoo import fields, models
+
+from ...const import BILLING_MOVE_TYPES
+from ...tools.write_guard import is_trusted, trust
+
+
+class AccountMove(models.Model):
+    """What accountants do in Odoo's own dialogs is in the ledger, too (promise 4).
+
+    A credit note that Odoo's wizard made for an invoice of ours has one entry as long
+    as it is posted. What else is set against one without money has its entry where
+    Odoo reconciles. Both are told of the books, and go as they go.
+    """
+
+    _inherit = "account.move"
+
+    billing_adjustment_ids = fields.One2many(
+        "omni.billing.transaction",
+        "invoice_id",
+        string="Billing Adjustments",
+        readonly=True,
+        copy=False,
+        domain=[("transaction_type", "=", "adjustment"), ("state", "!=", "void")],
+    )
+
+    def _post(self, soft=True):
+        """Override of `account`: what balances a void invoice is no adjustment."""
+        is_own = is_trusted(self.env)
+        posted = super()._post(soft=soft)
+        if not is_own:
+            posted._billing_enter_notes()
+        return posted
+
+    def write(self, vals):
+        """Override of `account`: what is no longer posted is not in the ledger."""
+        result = super().write(vals)
+        if vals.get("state") in ("draft", "cancel"):
+            self._billing_leave_notes()
+        return result
+
+    def _billing_enter_notes(self):
+        """Write the entry of each credit note of Odoo's for an invoice of ours."""
+        notes = self.filtered(
+            lambda move: (
+                move.reversed_entry_id
+                and move.move_type in BILLING_MOVE_TYPES
+                and move.state == "posted"
+                and not move.currency_id.is_zero(move.amount_total)
+                and not move._billing_has_transactions()
+                and move.reversed_entry_id._billing_has_transactions()
+                # sudo: an accountant may have no rights on transactions.
+                and not move.sudo().billing_adjustment_ids
+            )
+        )
+        # sudo: same reason.
+        Transaction = self.env["omni.billing.transaction"].sudo()
+        if notes:
+            trust(Transaction).create(
+                [note._billing_prepare_note_values() for note in notes]
+            )
+
+    def _billing_prepare_note_values(self):
+        self.ensure_one()
+        return {
+            "transaction_type": "adjustment",
+            "is_refund": self.move_type == "out_invoice",
+            "name": self._billing_translate(
+                lambda env: env._(
+                    "Adjustment of %(invoice)s: %(entry)s",
+                    invoice=self.reversed_entry_id.name,
+                    entry=self.name,
+                )
+            ),
+            "description": self.ref,
+            "company_id": self.company_id.id,
+            "partner_id": self.partner_id.id,
+            "currency_id": self.currency_id.id,
+            "date": self.date,
+            "retail_cost": self.amount_total,
+            "state": "invoiced",
+            "invoice_id": self.id,
+        }
+
+    def _billing_leave_notes(self):
+        # sudo: who may open the credit note again takes its entry out.
+        notes = self.filtered("reversed_entry_id").sudo()
+        entries = notes.billing_adjustment_ids.filtered(lambda t: not t.partial_id)
+        if entries:
+            entries._set_void(reason=self.env._("The credit note is not posted"))
+            trust(entries).invoice_id = False
+
+    def _billing_is_in_ledger(self):
+        """Whether the ledger has all of it: billed here, or a credit note for that."""
+        self.ensure_one()
+        return any(
+            move.billing_is_void or move._billing_has_transactions()
+            for move in self | self.reversed_entry_id
+        )
