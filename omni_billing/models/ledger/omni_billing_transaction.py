@@ -13,7 +13,8 @@ class OmniBillingTransaction(models.Model):
     Payments have an entry here too (F135), so that the transactions of a customer
     read as a ledger: what was charged and credited (revenue), and what money came in
     (receipts, F25). So have adjustments: what an accountant set against an invoice
-    without any money, as a write-off, or a credit note of Odoo's own. All three amounts are signed: credits and payments are negative.
+    without any money, as a write-off, or a credit note of Odoo's own. All three
+    amounts are signed: credits and payments are negative.
     """
 
     _name = "omni.billing.transaction"
