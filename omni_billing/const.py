@@ -114,3 +114,23 @@ MAX_ID = 2**31 - 1
 
 #: Providers that move no money: a transfer is a promise of the customer's.
 OFFLINE_PROVIDERS = ("none", "custom")
+
+#: How a dispute stands, by Stripe's word for it; it is open if it is none of these.
+#: While a bank only asks, it has taken nothing.
+DISPUTE_STATES = {
+    "won": "won",
+    "lost": "lost",
+    "prevented": "won",
+    "warning_closed": "won",
+    "warning_needs_response": "inquiry",
+    "warning_under_review": "inquiry",
+}
+#: Events come late, and twice: nothing goes back to a state before.
+DISPUTE_STEPS = {
+    "inquiry": 0,
+    "open": 1,
+    "won": 2,
+    "lost": 2,
+    "owed": 3,
+    "written_off": 3,
+}

@@ -80,6 +80,7 @@ else:
         test_payments,
         test_payouts,
         test_disputes,
+        test_disputes_missed,
         test_pdf_cache,
         test_poisoned_context,
         test_properties,

@@ -19,10 +19,13 @@ from weakref import WeakKeyDictionary
 from psycopg2.errors import ActiveSqlTransaction
 
 from odoo import modules
+from odoo.exceptions import UserError
 from odoo.service.model import (
     MAX_TRIES_ON_CONCURRENCY_FAILURE,
     PG_CONCURRENCY_EXCEPTIONS_TO_RETRY,
 )
+
+from ..exceptions import GatewayError
 
 _logger = logging.getLogger(__name__)
 
@@ -173,3 +176,25 @@ def insist(env, write):
             rollback(env)
             _logger.info("Written again after a conflict: %s", error)
     _logger.warning("Too many conflicts: what came of a call is left for later")
+
+
+def step_alone(env, step, name):
+    """Do a step of a job; if it fails, it is logged, and the others go on.
+
+    Everything since the last commit is undone then.
+
+    :param str name: of what it is about, for the log.
+    :return: what went wrong, or None.
+    """
+    try:
+        step()
+        env.flush_all()
+    except (GatewayError, UserError) as error:
+        rollback(env)
+        _logger.warning("Left for the next time: %s: %s", name, error)
+        return error
+    except Exception as error:  # one must not hold up all others
+        rollback(env)
+        _logger.exception("Left for the next time: %s", name)
+        return error
+    return None

@@ -1,19 +1,8 @@
 from odoo import fields, models
 
+from ...const import DISPUTE_STATES, DISPUTE_STEPS
 from ...tools.write_guard import trust
 
-#: How a dispute stands, by Stripe's word for it; it is open if it is none of these.
-#: While a bank only asks, it has taken nothing.
-STATES = {
-    "won": "won",
-    "lost": "lost",
-    "prevented": "won",
-    "warning_closed": "won",
-    "warning_needs_response": "inquiry",
-    "warning_under_review": "inquiry",
-}
-#: Events come late, and twice: nothing goes back to a state before.
-STEPS = {"inquiry": 0, "open": 1, "won": 2, "lost": 2, "owed": 3, "written_off": 3}
 #: Of several on an invoice, the one that it shows.
 WORST = ("open", "lost", "inquiry", "owed", "written_off", "won")
 #: Stripe gives nothing back of what a bank has taken.
@@ -39,7 +28,7 @@ class PaymentTransaction(models.Model):
         :param str reason: the bank's, in Stripe's word.
         """
         self.ensure_one()
-        state = STATES.get(status, "open")
+        state = DISPUTE_STATES.get(status, "open")
         if not self._billing_note_dispute(reference, state):
             return
         for paid in self.invoice_ids or self:
@@ -69,15 +58,15 @@ class PaymentTransaction(models.Model):
         """Write down how a dispute stands, and flag the invoices.
 
         :param str reference: its id at Stripe.
-        :param str state: one of `STEPS`.
+        :param str state: one of `DISPUTE_STEPS`.
         :return: whether that is news: events come twice, and late.
         """
         self._billing_lock()
         known = self.billing_disputes or {}
         before = known.get(reference)
-        if before == state or STEPS[state] < STEPS.get(before, 0):
+        if before == state or DISPUTE_STEPS[state] < DISPUTE_STEPS.get(before, 0):
             return False
-        if STEPS.get(before) == STEPS["owed"]:
+        if DISPUTE_STEPS.get(before) == DISPUTE_STEPS["owed"]:
             # It is decided once.
             return False
         self.billing_disputes = {**known, reference: state}

@@ -132,6 +132,27 @@ class OmniBillingBalanceTransaction(models.Model):
         rows.write(links)
         return rows
 
+    @api.model
+    def _find_disputed(self, provider, movements, rows):
+        """Return the payment at Stripe of each dispute that has moved more than is
+        known of it, by its id.
+
+        :param list movements: what a payout is made of, as it is read first.
+        :param rows: the same, as it was written down.
+        """
+        known = self._find(provider, movements).filtered("dispute_id")
+        known = set(known.mapped("reference"))
+        named = {
+            each.source: each.intent
+            for each in movements
+            if each.kind == "dispute" and each.id not in known
+        }
+        return named | {
+            row.source_ref: row.intent_ref
+            for row in rows
+            if row.category in DISPUTES and row.source_ref and not row.dispute_id
+        }
+
     def _find(self, provider, movements):
         return self.search(
             Domain("provider_id", "=", provider.id)

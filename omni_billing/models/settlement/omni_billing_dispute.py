@@ -1,21 +1,20 @@
+import logging
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ...exceptions import GatewayRefused
-from ...tools.database import insist, savepoint
+from ...const import DISPUTE_STATES, DISPUTE_STEPS
+from ...exceptions import GatewayError, GatewayRefused
+from ...tools.database import insist, savepoint, step_alone
 from ...tools.lock import take_turns
 
-#: How one stands, by Stripe's word; it is open if it is none of these.
-ENDS = {
-    "won": "won",
-    "lost": "lost",
-    "warning_closed": "won",
-    "warning_needs_response": "inquiry",
-    "warning_under_review": "inquiry",
-    "prevented": "won",
-}
+_logger = logging.getLogger(__name__)
+
+#: Those that the bank, or a manager, still has to decide.
+UNDECIDED = ("inquiry", "open", "lost")
+DECIDED = ("owed", "written_off")
 
 
 class OmniBillingDispute(models.Model):
@@ -108,10 +107,32 @@ class OmniBillingDispute(models.Model):
     # === WHAT STRIPE TELLS === #
 
     @api.model
+    def _look_again(self):
+        """Ask how those stand that may have changed, and book what is left; commits.
+
+        Nothing depends on events: one that is missed is made good here.
+        """
+        undecided = Domain("state", "in", UNDECIDED) | Domain("problem", "!=", False)
+        for dispute in self.search(undecided, order="id"):
+            step_alone(self.env, dispute._refresh, dispute.reference)
+
+    def _refresh(self):
+        self.ensure_one()
+        if self.state in UNDECIDED:
+            try:
+                self._follow(self.transaction_id, self.reference)
+            except (GatewayError, UserError) as error:
+                # It is asked for tomorrow again.
+                _logger.warning("Dispute %s: %s", self.reference, error)
+        if self.problem:
+            insist(self.env, self._book_locked)
+
+    @api.model
     def _follow(self, payment, reference):
         """Write down how a dispute stands, and book what it moved; commits.
 
         :param payment: `payment.transaction` that the invoices name.
+        :return: whether Stripe knows it.
         :raise GatewayError: if Stripe does not tell: it is asked again.
         """
         gateway = payment.provider_id._billing_get_gateway()
@@ -119,29 +140,40 @@ class OmniBillingDispute(models.Model):
             told = gateway.get_dispute(reference)
         except GatewayRefused as error:
             if error.code == "resource_missing":
-                # Of the other mode, say. What its event told stays noted.
-                return
+                # Of the other mode, say.
+                return False
             raise
-        insist(self.env, lambda: self._note(payment, told)._book())
+        insist(self.env, lambda: self._take(payment, told))
+        return True
 
     @api.model
-    def _follow_missing(self, provider, movements):
-        """Learn of disputes whose event did not come, of payments that are ours."""
-        told = {
-            each.source: each.intent for each in movements if each.kind == "dispute"
-        }
-        known = self.search(
-            Domain("provider_id", "=", provider.id)
-            & Domain("reference", "in", list(told))
-        )
-        missing = told.keys() - set(known.mapped("reference"))
+    def _take(self, payment, told):
+        # Whoever learns of it, staff are told, and nothing is given back. Invoices and
+        # the payment are locked before the dispute.
+        payment._billing_follow_dispute(told.id, told.status, told.reason)
+        self._note(payment, told)._book()
+
+    @api.model
+    def _follow_named(self, provider, named):
+        """Look at disputes that a payout names, of payments that are ours.
+
+        :param dict named: of each dispute's id, the id of its payment at Stripe.
+        """
         payments = self.env["payment.transaction"].search(
             Domain("provider_id", "=", provider.id)
-            & Domain("provider_reference", "in", [told[name] for name in missing])
+            & Domain(
+                "provider_reference", "in", [name for name in named.values() if name]
+            )
         )
         by_intent = {tx.provider_reference: tx for tx in payments}
-        for name in sorted(missing):
-            if payment := by_intent.get(told[name]):
+        known = self.search(
+            Domain("provider_id", "=", provider.id)
+            & Domain("reference", "in", list(named))
+        )
+        payments = {name: by_intent.get(intent) for name, intent in named.items()}
+        payments |= {dispute.reference: dispute.transaction_id for dispute in known}
+        for name in sorted(payments):
+            if payment := payments[name]:
                 self._follow(payment._billing_get_captured(), name)
 
     @api.model
@@ -167,29 +199,34 @@ class OmniBillingDispute(models.Model):
             [("provider_id", "=", provider.id), ("reference", "=", told.id)]
         )
         take_turns(dispute)
-        currency = rows._find_currency(told.currency)
-        dispute.write(
-            {
-                "amount": rows._to_major(told.amount, currency),
-                "currency_id": currency.id,
-                "date": rows._to_day(dispute.company_id, told.created),
-                "partner_id": payment.partner_id.commercial_partner_id.id,
-                "reason": told.reason,
-                "status": told.status,
-            }
-        )
-        if dispute.state not in ("owed", "written_off"):
-            dispute.state = ENDS.get(told.status, "open")
+        if not dispute._is_behind(told):
+            dispute.write(dispute._prepare_values(payment, told))
         rows._note(provider, told.movements, dispute_id=dispute.id)
         return dispute
 
-    # === BOOKS === #
+    def _is_behind(self, told):
+        """Whether it was read before what another has written down meanwhile."""
+        state = DISPUTE_STATES.get(told.status, "open")
+        return bool(self.status) and DISPUTE_STEPS[state] < min(
+            DISPUTE_STEPS[self.state], DISPUTE_STEPS["lost"]
+        )
 
-    @api.model
-    def _book_left(self):
-        """Book what could not be, as accounts were missing or the books closed."""
-        for dispute in self.search([("problem", "!=", False)], order="id"):
-            insist(self.env, dispute._book_locked)
+    def _prepare_values(self, payment, told):
+        rows = self.env["omni.billing.balance.transaction"]
+        currency = rows._find_currency(told.currency)
+        values = {
+            "amount": rows._to_major(told.amount, currency),
+            "currency_id": currency.id,
+            "date": rows._to_day(self.company_id, told.created),
+            "partner_id": payment.partner_id.commercial_partner_id.id,
+            "reason": told.reason,
+            "status": told.status,
+        }
+        if self.state not in DECIDED:
+            values["state"] = DISPUTE_STATES.get(told.status, "open")
+        return values
+
+    # === BOOKS === #
 
     def _book_locked(self):
         take_turns(self)

@@ -177,7 +177,7 @@ class OmniBillingPayout(models.Model):
     def _cron_fetch(self):
         """Ask for what was paid out since, and book it; commits after each."""
         # They are of what was paid out.
-        self.env["omni.billing.dispute"]._book_left()
+        self.env["omni.billing.dispute"]._look_again()
         providers = self._find_providers()
         for number, provider in enumerate(providers):
             try:
@@ -263,7 +263,9 @@ class OmniBillingPayout(models.Model):
         if told.is_complete and told.is_automatic and not known.row_ids:
             # Before anything is locked.
             movements = self._read_movements(provider, told)
-            self.env["omni.billing.dispute"]._follow_missing(provider, movements)
+        rows = self.env["omni.billing.balance.transaction"]
+        named = rows._find_disputed(provider, movements, known.row_ids)
+        self.env["omni.billing.dispute"]._follow_named(provider, named)
         insist(self.env, lambda: self._note(provider, told, movements)._advance())
         return self._find(provider, told.id)
 

@@ -20,9 +20,13 @@ class OmniBillingStripeEvent(models.Model):
         return True
 
     def _process_dispute(self):
-        """Override: what it moved is booked, too."""
-        if not super()._process_dispute():
-            return False
+        """Override: Stripe is asked how it stands, and what it moved is booked.
+
+        Events come late, and in any order. What one tells is noted only where Stripe
+        does not know the dispute, as one of the other mode.
+        """
         payment = self._find_paid(self._object.get("payment_intent"))
-        self.env["omni.billing.dispute"]._follow(payment, self.object_ref)
-        return True
+        disputes = self.env["omni.billing.dispute"]
+        if payment and disputes._follow(payment, self.object_ref):
+            return True
+        return super()._process_dispute()
