@@ -79,6 +79,7 @@ else:
         test_payment_taken,
         test_payments,
         test_payouts,
+        test_payouts_apart,
         test_disputes,
         test_disputes_missed,
         test_pdf_cache,

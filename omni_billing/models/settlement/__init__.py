@@ -5,6 +5,7 @@ from . import (
     omni_billing_dispute_decide,
     omni_billing_payout,
     omni_billing_payout_book,
+    omni_billing_payout_fetch,
     omni_billing_stripe_event,
     payment_provider,
     res_company,

@@ -3,7 +3,10 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools import SQL
 
-from ...tools.write_guard import trust, without_any_default
+from ...tools.write_guard import trust
+
+#: Of a context, what the server's own entries are made in.
+KEPT = {"allowed_company_ids", "lang", "tz"}
 
 
 class AccountMove(models.Model):
@@ -100,10 +103,15 @@ class AccountMove(models.Model):
     @api.model
     def _billing_post_of_stripe(self, values, lines):
         """Create an entry and post it; its items are in the order of ``lines``."""
+        # A client chooses its context: its entry, its taxes, are not for it to choose.
+        context = {key: self.env.context[key] for key in KEPT & set(self.env.context)}
+        clean = self.with_context(context)  # pylint: disable=context-overridden
         # sudo: jobs, and managers who keep no books, have them kept.
-        moves = trust(without_any_default(self).sudo())
+        moves = trust(clean.sudo())
+        # What Stripe says is tax is an item of its own.
+        items = [{"tax_ids": [Command.clear()], **line} for line in lines]
         move = moves.create(
-            {**values, "line_ids": [Command.create(line) for line in lines]}
+            {**values, "line_ids": [Command.create(item) for item in items]}
         )
         move.action_post()
         # sudo: as above, and no more trusted than who called.

@@ -107,6 +107,8 @@ class OmniBillingBalanceTransaction(models.Model):
         :param list movements: `gateways.stripe_balance.Movement`.
         :param links: what all of them are of: ``payout_id``, ``dispute_id``.
         """
+        # One of its providers, always the same, has them all.
+        provider = provider._billing_find_same_account()[:1] or provider
         known = self._find(provider, movements)
         new = [each for each in movements if each.id not in known.mapped("reference")]
         values = [self._prepare_values(provider, each) for each in new]
@@ -154,8 +156,10 @@ class OmniBillingBalanceTransaction(models.Model):
         }
 
     def _find(self, provider, movements):
+        if not movements:
+            return self.browse()
         return self.search(
-            Domain("provider_id", "=", provider.id)
+            Domain("provider_id", "in", provider._billing_find_same_account().ids)
             & Domain("reference", "in", [each.id for each in movements])
         )
 
@@ -249,7 +253,7 @@ class OmniBillingBalanceTransaction(models.Model):
         names = charges.mapped("intent_ref") + refunds.mapped("source_ref")
         attempts = self.mapped("attempt_ref")
         found = Transaction.search(
-            Domain("provider_id", "in", self.provider_id.ids)
+            Domain("provider_id", "in", self._find_account_providers().ids)
             & (
                 Domain("provider_reference", "in", [name for name in names if name])
                 | Domain("reference", "in", [name for name in attempts if name])
@@ -270,6 +274,9 @@ class OmniBillingBalanceTransaction(models.Model):
             for key in ((is_refund, row[name]), (is_refund, row.attempt_ref))
             if key[1] and key in by_name
         }
+
+    def _find_account_providers(self):
+        return self.provider_id._billing_find_same_account()
 
     def _take(self, tx):
         """Find the item of a payment, or of a refund, in the books."""
@@ -304,13 +311,18 @@ class OmniBillingBalanceTransaction(models.Model):
 
     def _find_own_line(self):
         """Return the item on the clearing account of what a dispute moved."""
-        return self.move_id.line_ids.sorted("id")[-1:]
+        lines = self.move_id.line_ids.sorted("id")
+        return lines.filtered(
+            lambda line: (
+                not self.currency_id.compare_amounts(line.amount_currency, self.net)
+            )
+        )[-1:]
 
     def _find_return(self):
         """Return the item of the entry that took a payout back."""
         payout = self.env["omni.billing.payout"].search(
             [
-                ("provider_id", "=", self.provider_id.id),
+                ("provider_id", "in", self._find_account_providers().ids),
                 ("reference", "=", self.source_ref),
             ]
         )

@@ -159,17 +159,15 @@ class OmniBillingDispute(models.Model):
 
         :param dict named: of each dispute's id, the id of its payment at Stripe.
         """
+        if not named:
+            return
+        ours = Domain("provider_id", "in", provider._billing_find_same_account().ids)
+        intents = [name for name in named.values() if name]
         payments = self.env["payment.transaction"].search(
-            Domain("provider_id", "=", provider.id)
-            & Domain(
-                "provider_reference", "in", [name for name in named.values() if name]
-            )
+            ours & Domain("provider_reference", "in", intents)
         )
         by_intent = {tx.provider_reference: tx for tx in payments}
-        known = self.search(
-            Domain("provider_id", "=", provider.id)
-            & Domain("reference", "in", list(named))
-        )
+        known = self.search(ours & Domain("reference", "in", list(named)))
         payments = {name: by_intent.get(intent) for name, intent in named.items()}
         payments |= {dispute.reference: dispute.transaction_id for dispute in known}
         for name in sorted(payments):
@@ -299,7 +297,7 @@ class OmniBillingBalanceTransaction(models.Model):
         held = self._prepare_item(account, -self.amount, self.date)
         held["partner_id"] = dispute.partner_id.id
         lines = [held, *self._prepare_fees(self.fee, self.fee_tax, self.date)]
-        account = self.provider_id._billing_get_clearing_account()
+        account = dispute.provider_id._billing_get_clearing_account()
         clearing = self._prepare_item(account, self.net, self.date)
         clearing["balance"] = self.company_id.currency_id.round(
             -sum(line["balance"] for line in lines)

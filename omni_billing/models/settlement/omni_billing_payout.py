@@ -1,17 +1,13 @@
-import logging
 from datetime import datetime, time, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.fields import Domain
 from odoo.tools import SQL, format_list
 
 from ...exceptions import GatewayError, GatewayRefused
-from ...tools.database import check_can_commit, commit_progress, insist, savepoint
+from ...tools.database import check_can_commit, insist, savepoint
 from ...tools.lock import take_turns
 from ...tools.notice import notice, reload
-
-_logger = logging.getLogger(__name__)
 
 #: Days for which payouts are asked for again: one that was paid may fail yet, within
 #: some days (https://docs.stripe.com/payouts).
@@ -171,68 +167,15 @@ class OmniBillingPayout(models.Model):
                 self.env._("Only billing managers ask Stripe for payouts.")
             )
 
-    # === JOB === #
-
-    @api.model
-    def _cron_fetch(self):
-        """Ask for what was paid out since, and book it; commits after each."""
-        # They are of what was paid out.
-        self.env["omni.billing.dispute"]._look_again()
-        providers = self._find_providers()
-        for number, provider in enumerate(providers):
-            try:
-                self._fetch(provider)
-            except (GatewayError, UserError) as error:
-                # It is asked for tomorrow again.
-                _logger.warning("Payouts of %s: %s", provider.display_name, error)
-            commit_progress(self.env, 1, len(providers) - number - 1)
-
-    @api.model
-    def _find_providers(self, among=None):
-        """Return the providers at Stripe of companies that are set up for payouts."""
-        # sudo: providers are an administrator's.
-        providers = self.env["payment.provider"].sudo()
-        domain = (
-            Domain("code", "=", "stripe")
-            & Domain("state", "!=", "disabled")
-            & Domain("company_id.billing_fee_account_id", "!=", False)
-            & Domain("company_id.billing_payouts_since", "!=", False)
-        )
-        if among is not None:
-            domain &= Domain("id", "in", among.ids)
-        return providers.search(domain, order="id")
-
-    @api.model
-    def _fetch(self, provider):
-        """Ask for the payouts of an account; return how many there are.
-
-        :raise GatewayError: if Stripe does not tell.
-        """
-        gateway = provider._billing_get_gateway()
-        told = gateway.list_payouts(self._get_since(provider))
-        for each in reversed(told):
-            self._take(provider, each)
-        names = [each.id for each in told]
-        left = self.search(
-            Domain("provider_id", "=", provider.id)
-            & Domain("state", "!=", "booked")
-            & Domain("reference", "not in", names),
-            order="id",
-        )
-        for payout in left:
-            try:
-                payout._refresh()
-            except GatewayRefused as error:
-                # Another key was entered since, say: the others are looked at.
-                _logger.warning("Payout %s: %s", payout.reference, error)
-        return len(told) + len(left)
+    # === BUSINESS METHODS === #
 
     @api.model
     def _get_since(self, provider):
         """Return from when payouts are asked for: a moment in UTC."""
         begun = datetime.combine(provider.company_id.billing_payouts_since, time.min)
+        accounts = provider._billing_find_same_account()
         last = self.search(
-            [("provider_id", "=", provider.id)], order="date desc", limit=1
+            [("provider_id", "in", accounts.ids)], order="date desc", limit=1
         )
         if not last.date:
             return begun
@@ -249,8 +192,6 @@ class OmniBillingPayout(models.Model):
         self.ensure_one()
         gateway = self.provider_id._billing_get_gateway()
         self._take(self.provider_id, gateway.get_payout(self.reference))
-
-    # === BUSINESS METHODS === #
 
     @api.model
     def _take(self, provider, told):
@@ -281,13 +222,25 @@ class OmniBillingPayout(models.Model):
 
     @api.model
     def _find(self, provider, reference):
+        accounts = provider._billing_find_same_account()
         return self.search(
-            [("provider_id", "=", provider.id), ("reference", "=", reference)]
+            [("provider_id", "in", accounts.ids), ("reference", "=", reference)]
         )
 
     @api.model
     def _note(self, provider, told, movements):
         """Write a payout down, once; return it, locked."""
+        payout = self._find(provider, told.id) or self._insert(provider, told)
+        # Who comes second sees what the first has booked.
+        take_turns(payout)
+        payout.write(payout._prepare_values(told))
+        if movements:
+            rows = self.env["omni.billing.balance.transaction"]
+            rows._note(provider, movements, payout_id=payout.id)
+        return payout
+
+    @api.model
+    def _insert(self, provider, told):
         self.env.cr.execute(
             SQL(
                 "INSERT INTO omni_billing_payout"
@@ -301,14 +254,7 @@ class OmniBillingPayout(models.Model):
             ),
             log_exceptions=False,
         )
-        payout = self._find(provider, told.id)
-        # Who comes second sees what the first has booked.
-        take_turns(payout)
-        payout.write(payout._prepare_values(told))
-        if movements:
-            rows = self.env["omni.billing.balance.transaction"]
-            rows._note(provider, movements, payout_id=payout.id)
-        return payout
+        return self._find(provider, told.id)
 
     def _prepare_values(self, told):
         rows = self.env["omni.billing.balance.transaction"]

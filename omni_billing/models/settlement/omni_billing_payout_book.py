@@ -109,13 +109,19 @@ class OmniBillingPayout(models.Model):
             ),
             lines,
         )
-        pair = sent + self.return_move_id.line_ids.sorted("id")[-1:]
+        back = self.return_move_id.line_ids.sorted("id")
+        pair = sent + back.filtered(lambda line: line.account_id == sent.account_id)
         if not any(line.reconciled for line in pair) and sent.account_id.reconcile:
             pair.reconcile()
 
     def _find_transit_line(self):
         """Return the item that stands for the money on its way to the bank."""
-        return self.move_id.line_ids.sorted("id")[-1:]
+        lines = self.move_id.line_ids.sorted("id")
+        return lines.filtered(
+            lambda line: (
+                not self.currency_id.compare_amounts(line.amount_currency, self.amount)
+            )
+        )[-1:]
 
     def _find_return_line(self):
         """Return the item on the clearing account of what came back."""
@@ -147,7 +153,8 @@ class OmniBillingBalanceTransaction(models.Model):
     def _prepare_clearing(self, amount):
         """Return the item that takes an amount of the movement off the balance."""
         found = self.counterpart_id
-        account = found.account_id or self.provider_id._billing_get_clearing_account()
+        provider = self.payout_id.provider_id
+        account = found.account_id or provider._billing_get_clearing_account()
         values = self._prepare_item(account, -amount, self.payout_id.date)
         currency = found.currency_id
         if found and currency != self.currency_id:

@@ -1,6 +1,8 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+from odoo.addons.payment_stripe import utils as stripe_utils
+
 #: Besides those that the rooms below ask for.
 BALANCE_EVENTS = (
     "charge.dispute.funds_reinstated",
@@ -20,6 +22,31 @@ class PaymentProvider(models.Model):
     def _billing_get_webhook_events(self):
         """Override: payouts, and when disputed money comes and goes."""
         return super()._billing_get_webhook_events() | set(BALANCE_EVENTS)
+
+    def _billing_find_same_account(self):
+        """Return the providers of the same companies and accounts at Stripe.
+
+        A company may have several of one account, as for its currencies. What Stripe
+        tells of the account is told of all of them, and booked once.
+        """
+        # sudo: the key is for administrators.
+        mine = self.sudo()
+        accounts = {each._billing_get_account_key() for each in mine}
+        others = mine.search(
+            [("code", "=", "stripe"), ("company_id", "in", mine.company_id.ids)]
+        )
+        return (
+            mine
+            | others.filtered(
+                lambda each: (
+                    each.stripe_secret_key
+                    and each._billing_get_account_key() in accounts
+                )
+            )
+        ).sorted("id")
+
+    def _billing_get_account_key(self):
+        return self.company_id.id, stripe_utils.get_secret_key(self)
 
     def _billing_get_clearing_account(self):
         """Return where payments stand until Stripe pays them out.
