@@ -293,6 +293,18 @@ class TestTransactionRules(BillingCommon):
         with self.assertRaisesRegex(ValidationError, "more decimals"):
             charge.retail_cost = 10.5555
 
+    def test_another_currency_rounds_the_tax_anew(self):
+        """Odoo leaves what rounds to the same: 13.86 yen, for 14."""
+        yen = self.setup_other_currency("JPY", rounding=1.0)
+        charge = self._create_transaction(12.6 * 10, tax_ids=self.tax_10)
+        self.assertEqual(charge.amount_total, 138.6)
+        charge.currency_id = yen
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual((charge.tax_amount, charge.amount_total), (13, 139))
+        self.assertEqual(charge.amount_revenue, 139)
+        self.assertEqual(self._bill(currency_id=yen.id).amount_total, 139)
+
     def test_another_currency_keeps_the_amount_or_is_refused(self):
         """F20: 10.55 dollars are no yen, by whatever door."""
         yen = self.setup_other_currency("JPY", rounding=1.0)

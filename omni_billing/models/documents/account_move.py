@@ -180,6 +180,7 @@ class AccountMove(models.Model):
                 for subtotal in totals["subtotals"]
                 for group in subtotal["tax_groups"]
             ],
+            "rounding": self._billing_get_cash_rounding(),
             "mark": self._billing_get_mark(),
             # Each is called for each line, with few different values.
             "format_amount": cache(self.currency_id.format),

@@ -29,6 +29,17 @@ class AccountMove(models.Model):
             self._billing_restore_booked(base_lines, tax_lines)
         return base_lines
 
+    def _billing_get_cash_rounding(self):
+        """Return what the rounding of cash added to the total, by a line of its own.
+
+        In the currency of the invoice; what was added to a tax is in that tax.
+        """
+        self.ensure_one()
+        rounding = self.line_ids.filtered(
+            lambda line: line.display_type == "rounding" and not line.tax_line_id
+        )
+        return self.direction_sign * sum(rounding.mapped("amount_currency"))
+
     def _billing_get_product_lines(self, base_lines):
         """Return the base lines that are of what was sold."""
         return [

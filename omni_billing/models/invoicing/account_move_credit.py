@@ -320,7 +320,13 @@ class AccountMove(models.Model):
         for column in _group_by_tax(cells).values():
             self._billing_take_share(column, "tax_amount_currency", share)
             self._billing_take_share(column, "base_amount_currency", share)
-        taxes = sum(cell["tax_amount_currency"] for cell in cells)
+        # A reverse charge comes to nothing, also if the rounding of cash is in it.
+        reversed_taxes = {cell["tax"] for cell in cells if cell["is_reverse_charge"]}
+        taxes = sum(
+            cell["tax_amount_currency"]
+            for cell in cells
+            if cell["tax"] not in reversed_taxes
+        )
         self._billing_take_share(
             [group["tax_details"] for group in groups],
             "total_excluded_currency",

@@ -44,15 +44,29 @@ class OmniBillingTransaction(models.Model):
             key = transaction._get_amounts_key()
             if key not in known:
                 known[key] = transaction._get_rounded_amounts()[0]
-            transaction.update(known[key])
+            transaction._set_amounts(known[key])
 
     @api.depends("transaction_type", "amount_total", "state")
     def _compute_ledger_columns(self):
         for transaction in self:
             amount = 0.0 if transaction.state == "void" else transaction.amount_total
             is_receipt = transaction.transaction_type == "payment"
-            transaction.amount_revenue = 0.0 if is_receipt else amount
-            transaction.amount_receipt = amount if is_receipt else 0.0
+            transaction._set_amounts(
+                {
+                    "amount_revenue": 0.0 if is_receipt else amount,
+                    "amount_receipt": amount if is_receipt else 0.0,
+                }
+            )
+
+    def _set_amounts(self, amounts):
+        """Set amounts, also if it is only the currency that changed.
+
+        Odoo leaves an amount that rounds to the new one: 14.64 yen for 15.
+        """
+        for name, amount in amounts.items():
+            if self[name] != amount:
+                self[name] = 0.0
+                self[name] = amount
 
     # === BUSINESS METHODS === #
 

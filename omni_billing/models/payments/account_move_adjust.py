@@ -29,14 +29,23 @@ class AccountMove(models.Model):
         posted = super()._post(soft=soft)
         if not is_own:
             posted._billing_enter_notes()
+        posted.filtered("invoice_cash_rounding_id")._billing_enter_rounding()
         return posted
 
     def write(self, vals):
         """Override of `account`: what is no longer posted is not in the ledger."""
         result = super().write(vals)
         if vals.get("state") in ("draft", "cancel"):
-            self._billing_leave_notes()
+            moves = self.filtered(
+                lambda move: move.reversed_entry_id or move.invoice_cash_rounding_id
+            )
+            moves._billing_leave_adjustments(self.env._("Its document is not posted"))
         return result
+
+    def _billing_set_void(self):
+        """Override: the rounding of a void invoice is void, as its items are not."""
+        super()._billing_set_void()
+        self._billing_leave_adjustments(self.env._("The invoice is void"))
 
     def _billing_enter_notes(self):
         """Write the entry of each credit note of Odoo's for an invoice of ours."""
@@ -81,12 +90,44 @@ class AccountMove(models.Model):
             "invoice_id": self.id,
         }
 
-    def _billing_leave_notes(self):
-        # sudo: who may open the credit note again takes its entry out.
-        notes = self.filtered("reversed_entry_id").sudo()
-        entries = notes.billing_adjustment_ids.filtered(lambda t: not t.partial_id)
+    def _billing_enter_rounding(self):
+        """Write what the rounding of cash made of invoices of ours, and of credits.
+
+        An addon, or an accountant, may round; what balances a void invoice is none.
+        """
+        values = []
+        for move in self.filtered(lambda move: move._billing_has_transactions()):
+            rounding = move._billing_get_cash_rounding()
+            if not move.currency_id.is_zero(rounding):
+                values.append(move._billing_prepare_rounding_values(rounding))
+        # sudo: as above.
+        trust(self.env["omni.billing.transaction"].sudo()).create(values)
+
+    def _billing_prepare_rounding_values(self, rounding):
+        self.ensure_one()
+        signed = rounding if self.move_type == "out_invoice" else -rounding
+        return {
+            "transaction_type": "adjustment",
+            "is_refund": signed > 0,
+            "name": self._billing_translate(
+                lambda env: env._("Rounding of %(invoice)s", invoice=self.name)
+            ),
+            "company_id": self.company_id.id,
+            "partner_id": self.partner_id.id,
+            "currency_id": self.currency_id.id,
+            "date": self.date,
+            "retail_cost": abs(rounding),
+            "state": "invoiced",
+            "invoice_id": self.id,
+        }
+
+    def _billing_leave_adjustments(self, reason):
+        # sudo: who may open the document again takes its entry out.
+        entries = self.sudo().billing_adjustment_ids.filtered(
+            lambda entry: not entry.partial_id
+        )
         if entries:
-            entries._set_void(reason=self.env._("The credit note is not posted"))
+            entries._set_void(reason=reason)
             trust(entries).invoice_id = False
 
     def _billing_is_in_ledger(self):
