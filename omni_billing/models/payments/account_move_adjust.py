@@ -44,8 +44,9 @@ class AccountMove(models.Model):
 
     def _billing_set_void(self):
         """Override: the rounding of a void invoice is void, as its items are not."""
-        super()._billing_set_void()
+        result = super()._billing_set_void()
         self._billing_leave_adjustments(self.env._("The invoice is void"))
+        return result
 
     def _billing_enter_notes(self):
         """Write the entry of each credit note of Odoo's for an invoice of ours."""
