@@ -425,6 +425,21 @@ class TestAnalytic(AnalyticCommon):
         with self.assertRaisesRegex(ValidationError, "South"):
             charge.analytic_distribution = self._share(self.south)
 
+    def test_what_another_company_has_is_not_told(self):
+        """Whoever sends ids learns neither the account's name nor whose it is."""
+        charge = self._create_transaction(45)
+        # sudo: another company is set up by an administrator.
+        other = self.env["res.company"].sudo().create({"name": "Secret Company"})
+        self.south.company_id = other
+        self.env.invalidate_all()
+        mine = charge.with_user(self.staff).with_company(self.company)
+        with self.assertRaises(ValidationError) as refused:
+            mine.analytic_distribution = self._share(self.south)
+            mine.flush_recordset()
+        self.assertNotIn("South", str(refused.exception))
+        self.assertNotIn("Secret", str(refused.exception))
+        self.assertIn(str(self.south.id), str(refused.exception))
+
     def test_file_names_accounts(self):
         """F183: by reference, by name, or as programs do."""
         columns = ["name", "partner_id/.id", "retail_cost", "analytic_distribution"]

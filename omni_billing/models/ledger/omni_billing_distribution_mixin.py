@@ -73,13 +73,16 @@ class OmniBillingDistributionMixin(models.AbstractModel):
             for account in record.distribution_analytic_account_ids:
                 company = account.company_id
                 if company and company not in record.company_id.parent_ids:
+                    # sudo: off, since Odoo checks as superuser: names are told to
+                    # who may read them.
+                    is_known = account.sudo(False).has_access("read")
                     raise ValidationError(
                         self.env._(
                             "“%(title)s”: the analytic account %(account)s belongs to"
-                            " another company, %(company)s.",
+                            " another company than %(company)s. Choose another one.",
                             title=record.display_name,
-                            account=account.display_name,
-                            company=company.display_name,
+                            account=account.display_name if is_known else account.id,
+                            company=record.company_id.display_name,
                         )
                     )
 
