@@ -40,6 +40,11 @@ KEY_LIFE = timedelta(hours=23)
 #: Codes of ours, beside those of banks and Stripe: why an attempt was closed.
 NO_ACCESS = "no_access"
 CLOSED_BY_HAND = "closed_by_hand"
+#: Stripe cannot be asked of it any more, and it kept people from their work.
+LET_GO = "let_go"
+#: Days in which what is paid and not booked keeps Accounting from its invoice. Odoo
+#: tries to book as long.
+BOOKING_DAYS = 4
 
 #: Days in which a bank decides on a debit, or an authorization ends by itself.
 BANK_DAYS = 30

@@ -9,7 +9,11 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from odoo.addons.omni_billing.exceptions import GatewayRefused
+from odoo.addons.omni_billing.exceptions import (
+    GatewayDenied,
+    GatewayRefused,
+    GatewayUnknown,
+)
 from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .doors_common import DoorsCommon
@@ -356,6 +360,219 @@ class TestAccountingWaits(DoorsCommon):
         self.assertEqual(invoice.amount_residual, 25)
         invoice.button_draft()
         self.assertEqual(invoice._billing_get_chargeable_amount(), 25)
+
+
+@tagged("post_install", "-at_install")
+class TestNobodyCanBeAsked(DoorsCommon):
+    """What customers began long ago, and Stripe was disabled or changed since."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # Before the tests take its place.
+        cls.real = staticmethod(type(cls.provider)._billing_get_gateway)
+
+    def _make(self, **values):
+        return self.init_invoice("out_invoice", self.customer, amounts=[45], **values)
+
+    @contextmanager
+    def _cut_off(self, why):
+        """Have Stripe disabled, its key gone, or the key of another account."""
+        if why == "missing":
+            error = GatewayRefused("resource_missing", "No such payment_intent")
+            with (
+                patch.object(self.gateway, "cancel", side_effect=error),
+                patch.object(self.gateway, "get_charge", side_effect=error),
+            ):
+                yield
+            return
+        values = {"disabled": {"state": "disabled"}, "no key": {"state": "test"}}[why]
+        before = self.provider.state, self.provider.stripe_secret_key
+        with patch.object(type(self.provider), "_billing_get_gateway", self.real):
+            self.provider.write(values)
+            if why == "no key":
+                self.env.cr.execute(
+                    "UPDATE payment_provider SET stripe_secret_key = NULL"
+                    " WHERE id = %s",
+                    [self.provider.id],
+                )
+                self.provider.invalidate_recordset()
+            yield
+        self.provider.write(
+            {"stripe_secret_key": before[1], "state": before[0]},
+        )
+
+    def _reverse(self, invoice):
+        wizard = (
+            self.env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create({"journal_id": invoice.journal_id.id, "reason": "Wrong"})
+        )
+        wizard.refund_moves()
+
+    def _do(self, door, invoice):
+        if door == "reverse":
+            self._reverse(invoice)
+            self.assertTrue(invoice.reversal_move_ids)
+        elif door == "unlink":
+            invoice.unlink()
+        elif door == "cash":
+            self._pay(invoice, mode="cash")
+            self.assertEqual(invoice.billing_state, "paid")
+        else:
+            getattr(invoice, door)()
+
+    def _check(self, why, state, doors):
+        for door in doors:
+            with self.subTest(door, why=why, state=state):
+                is_ours = door in ("cash", "action_billing_void")
+                if is_ours:
+                    invoice = self._bill_amounts(45)
+                else:
+                    invoice = self._make(post=door != "unlink")
+                values = {"amount": 45} if door == "unlink" else {}
+                payment, _intent = self._open_form(invoice, **values)
+                if state == "error":
+                    payment._set_error("Declined")
+                payment.last_state_change -= timedelta(days=300)
+                with self._cut_off(why):
+                    self._do(door, invoice)
+                record = self.customer if door == "unlink" else invoice
+                self.assertIn(payment.reference, self._get_todos(record))
+                self.assertIn(payment.provider_reference, self._get_todos(record))
+                self.assertEqual(payment.state, state)
+
+    def test_stripe_was_disabled(self):
+        for state in ("draft", "error"):
+            self._check(
+                "disabled",
+                state,
+                ("button_draft", "reverse", "unlink", "cash", "action_billing_void"),
+            )
+
+    def test_key_is_gone(self):
+        self._check("no key", "draft", ("button_cancel", "reverse"))
+
+    def test_account_was_changed(self):
+        for state in ("draft", "error"):
+            self._check(
+                "missing",
+                state,
+                ("button_draft", "reverse", "unlink", "cash", "action_billing_void"),
+            )
+
+    def test_it_is_told_once_and_asked_again_when_stripe_is_back(self):
+        invoice = self._make(post=True)
+        payment, intent = self._open_form(invoice)
+        with self._cut_off("disabled"):
+            invoice.button_draft()
+            self.assertIn(payment.reference, self._get_todos(invoice))
+            invoice.activity_ids.unlink()
+            invoice.button_cancel()
+        self.assertFalse(invoice.activity_ids)
+        invoice.button_draft()
+        self.assertEqual(payment.state, "cancel")
+        self.assertEqual(self.gateway.charges[intent].status, "canceled")
+
+    def test_what_is_paid_all_the_same_is_booked_and_told(self):
+        for why in ("missing", "disabled"):
+            with self.subTest(why):
+                invoice = self._bill_amounts(45)
+                payment, intent = self._open_form(invoice)
+                with self._cut_off(why):
+                    self._pay(invoice, mode="cash", amount=20)
+                invoice.activity_ids.unlink()
+                self.api.pay(intent)
+                self._tell(
+                    "payment_intent.succeeded",
+                    f"evt_{payment.id}",
+                    id=intent,
+                    description=payment.reference,
+                )
+                self.assertEqual(payment.state, "done")
+                self.assertIn("all the same", self._get_todos(invoice))
+
+    def test_no_answer_is_no_reason(self):
+        """It comes back: the form could be paid still."""
+        for error in (GatewayUnknown("", "No answer"), GatewayDenied("x", "Rolled")):
+            with self.subTest(error=error):
+                invoice = self._make(post=True)
+                payment, _intent = self._open_form(invoice)
+                with (
+                    patch.object(self.gateway, "cancel", side_effect=error),
+                    self.assertRaisesRegex(UserError, "Nothing was changed"),
+                ):
+                    invoice.button_draft()
+                self.assertEqual(payment.state, "draft")
+
+
+@tagged("post_install", "-at_install")
+class TestNeverBooked(DoorsCommon):
+    """What was paid, and no job will book any more."""
+
+    def _make(self, code, days, is_ours=False):
+        invoice = (
+            self._bill_amounts(45)
+            if is_ours
+            else self.init_invoice(
+                "out_invoice", self.customer, amounts=[45], post=True
+            )
+        )
+        payment = self._create_payment(invoice, provider_reference="x")
+        if code != "stripe":
+            other = self.env.ref("payment.payment_provider_adyen").id
+            self.env.flush_all()
+            self.env.cr.execute(
+                "UPDATE payment_transaction SET provider_id = %s WHERE id = %s",
+                [other, payment.id],
+            )
+            self.env.invalidate_all()
+        payment.state = "done"
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET is_post_processed = FALSE,"
+            " last_state_change = now() at time zone 'utc' - %s * interval '1 day'"
+            " WHERE id = %s",
+            [days, payment.id],
+        )
+        self.env.invalidate_all()
+        return invoice, payment
+
+    def _credit(self, invoice):
+        wizard = (
+            self.env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create({"journal_id": invoice.journal_id.id, "reason": "Wrong"})
+        )
+        wizard.refund_moves()
+        self.assertTrue(invoice.reversal_move_ids)
+
+    def test_the_invoice_waits_for_some_days(self):
+        invoice, payment = self._make("stripe", 0)
+        with self.assertRaisesRegex(UserError, payment.reference):
+            self._credit(invoice)
+
+    def test_then_it_can_be_mended_and_staff_are_told(self):
+        for is_ours in (False, True):
+            with self.subTest(is_ours=is_ours):
+                invoice, payment = self._make("stripe", 5, is_ours)
+                # Whose customer is asked for nothing all the same.
+                self.assertFalse(invoice._billing_get_chargeable_amount())
+                self._credit(invoice)
+                self.assertIn(payment.reference, self._get_todos(invoice))
+
+    def test_of_other_providers_it_is_as_odoo_does(self):
+        for state in ("done", "authorized", "pending"):
+            with self.subTest(state):
+                invoice, payment = self._make("none", 0)
+                self.env.cr.execute(
+                    "UPDATE payment_transaction SET state = %s WHERE id = %s",
+                    [state, payment.id],
+                )
+                self.env.invalidate_all()
+                invoice.button_draft()
+                self.assertEqual(invoice.state, "draft")
+                self.assertFalse(invoice.activity_ids)
 
 
 @tagged("post_install", "-at_install")

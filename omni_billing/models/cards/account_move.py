@@ -6,7 +6,7 @@ from odoo.exceptions import LockError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_list
 
-from ...exceptions import GatewayRefused, GatewayUnknown
+from ...exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
 from ...tools.action import open_dialog
 from ...tools.database import (
     check_can_commit,
@@ -284,12 +284,36 @@ class AccountMove(models.Model):
         # sudo: see `_billing_create_charge`.
         payments = self.sudo().transaction_ids
         payments._billing_check_none_authorized()
-        for other in payments._billing_filter_payable() - (but or payments.browse()):
+        self._billing_close_begun(payments - (but or payments.browse()))
+
+    def _billing_close_begun(self, payments, is_deleted=False):
+        """Give up those of these payments that were begun and not finished.
+
+        :param bool is_deleted: whether a to-do on an invoice would go with it.
+        :raise UserError: as above.
+        """
+        for other in payments._billing_filter_payable():
             try:
                 charge = other._billing_stop()
+            except UserError as error:
+                if not other._billing_is_cut_off(error.__cause__):
+                    raise
+                other._billing_let_go(is_deleted)
+                continue
             except (GatewayRefused, GatewayUnknown) as error:
-                if other._billing_is_gone(error):
+                if other._billing_is_cut_off(error):
+                    other._billing_let_go(is_deleted)
                     continue
+                if isinstance(error, GatewayDenied):
+                    raise UserError(
+                        self.env._(
+                            "The customer began to pay by card, and Stripe does not"
+                            " accept the key to ask how that ended. Nothing was"
+                            " changed: have an administrator set the key right, or"
+                            " disable Stripe, in Invoicing > Configuration > Payment"
+                            " Providers."
+                        )
+                    ) from error
                 raise UserError(
                     self.env._(
                         "The customer began to pay by card, and Stripe cannot be asked"

@@ -1,9 +1,8 @@
 from odoo import api, models
 from odoo.exceptions import UserError
-from odoo.fields import Domain
 from odoo.tools import format_list
 
-from ...const import BILLING_MOVE_TYPES
+from ...const import BILLING_MOVE_TYPES, BOOKING_DAYS
 from ...tools.lock import take_turns
 from ...tools.write_guard import is_trusted
 
@@ -38,7 +37,7 @@ class AccountMove(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_except_billing_money(self):
         """Nor what is deleted."""
-        self._billing_before_undone()
+        self._billing_before_undone(is_deleted=True)
 
     # === BUSINESS METHODS === #
 
@@ -51,36 +50,54 @@ class AccountMove(models.Model):
         take_turns(self)
         return super()._billing_before_reversed()
 
-    def _billing_before_undone(self):
+    def _billing_before_undone(self, is_deleted=False):
         """Give up what customers began to pay, before an invoice changes otherwise.
 
-        What voids or refunds an invoice of ours has done so, under the lock.
+        What voids or refunds an invoice of ours has done so, under the lock. What can
+        never be learnt keeps nobody: staff are told of it.
 
+        :param bool is_deleted: whether a to-do on the invoice would go with it.
         :raise UserError: if money is on its way, or came and is not booked yet.
         """
         if is_trusted(self.env):
             return
         # sudo: who keeps the books need not read attempts.
         invoices = self.sudo().filtered(
-            lambda move: (
-                move.move_type in BILLING_MOVE_TYPES
-                and (move.billing_attempt_id or move.transaction_ids)
+            lambda move: move.move_type in BILLING_MOVE_TYPES
+        )
+        payments = invoices._billing_get_kept_payments()
+        awaited = payments._billing_filter_awaited()
+        holding = invoices.billing_attempt_id | awaited._billing_filter_holding()
+        if holding:
+            waiting = invoices.filtered(
+                lambda move: (move.billing_attempt_id | move.transaction_ids) & holding
             )
-        )
-        if not invoices:
-            return
-        awaited = self.env["payment.transaction"]._billing_get_awaited_domain()
-        waiting = invoices.filtered_domain(
-            Domain("billing_attempt_id", "!=", False)
-            | Domain("transaction_ids", "any!", awaited)
-        )
-        if waiting:
             raise UserError(
                 self.env._(
                     "Money of a customer is on its way to %(invoices)s, or back, or is"
-                    " not booked yet. Nothing was changed: wait for its outcome. What"
-                    " is authorized can be captured or voided in Accounting.",
+                    " not booked yet: %(payments)s. Nothing was changed: wait for its"
+                    " outcome. What is authorized can be captured or voided in"
+                    " Accounting. Why something cannot be booked is in a to-do on the"
+                    " invoice, and it can be changed after %(days)s days all the same.",
                     invoices=format_list(self.env, waiting.mapped("display_name")),
+                    payments=format_list(self.env, holding.mapped("reference")),
+                    days=BOOKING_DAYS,
                 )
             )
-        invoices._billing_close_other_payments()
+        for payment in awaited:
+            payment._billing_tell_never_booked(is_deleted)
+        invoices._billing_close_begun(payments, is_deleted)
+
+    def _billing_get_kept_payments(self):
+        """Return the payments that Accounting waits for.
+
+        Of invoices that are none of ours it is what Stripe has: all else is as without
+        this addon.
+        """
+        payments = self.env["payment.transaction"]
+        for move in self.filtered("transaction_ids"):
+            begun = move.transaction_ids
+            if not move._billing_is_ours():
+                begun = begun.filtered(lambda tx: tx.provider_code == "stripe")
+            payments |= begun
+        return payments

@@ -242,8 +242,10 @@ class PaymentTransaction(models.Model):
 
     def _billing_set_done(self):
         """Stripe may say so after it said otherwise: the money has moved."""
-        if self.billing_decline_code == const.CLOSED_BY_HAND and self.state != "done":
-            self._billing_tell_moved_all_the_same()
+        if self.state != "done":
+            if self.billing_decline_code == const.CLOSED_BY_HAND:
+                self._billing_tell_moved_all_the_same()
+            self._billing_tell_paid_all_the_same()
         self._set_done(extra_allowed_states=("cancel",))
 
     def _billing_fail(self, message, code, detail=None):

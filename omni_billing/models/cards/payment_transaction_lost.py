@@ -199,7 +199,6 @@ class PaymentTransaction(models.Model):
         # Of our own charges no page has the secret, once they are closed.
         return (
             self.state == "error"
-            and self.provider_id.state != "disabled"
             and self.provider_reference.startswith("pi_")
             and not self.billing_key
             and not self.source_transaction_id
@@ -224,12 +223,55 @@ class PaymentTransaction(models.Model):
         self._billing_apply(charge)
         return True
 
-    def _billing_is_gone(self, error):
-        """Whether a payment that was declined is not even known at Stripe any more.
+    def _billing_filter_awaited(self):
+        """Return what the customer has done their part of, or a bank holds money for.
 
-        :param error: of the gateway.
+        Of any provider, as far as these are.
         """
-        return self.state == "error" and error.code == "resource_missing"
+        oldest = fields.Datetime.subtract(fields.Datetime.now(), days=const.BANK_DAYS)
+        return self.filtered_domain(
+            self._billing_get_awaited_domain()
+            | Domain("state", "=", "authorized")
+            & Domain("last_state_change", ">", oldest)
+        )
+
+    def _billing_filter_holding(self):
+        """Return what Accounting waits for, of what is awaited.
+
+        What the books could not take for some days may be so because of the invoice:
+        then it has to be mended.
+        """
+        days = const.BOOKING_DAYS
+        oldest = fields.Datetime.subtract(fields.Datetime.now(), days=days)
+        return self.filtered(
+            lambda tx: tx.state != "done" or tx.last_state_change > oldest
+        )
+
+    @api.model
+    def _billing_is_cut_off(self, error):
+        """Whether nothing can be learnt or given up: not now, and not in a minute.
+
+        Stripe was disabled, its key is gone, or the key is of an account or mode that
+        does not have the payment.
+
+        :param error: of the gateway, or None.
+        """
+        return getattr(error, "code", None) in ("no_key", "resource_missing")
+
+    def _billing_let_go(self, is_deleted):
+        """Go on without what nobody can ask of; staff are told of it, once.
+
+        It stays as it is: who does something later, when Stripe is set up again, gives
+        it up there, and if it is paid before, that is booked.
+
+        :param bool is_deleted: whether a to-do on the invoice would go with it.
+        """
+        self.ensure_one()
+        self._billing_lock()
+        is_told = self.billing_decline_code == const.LET_GO
+        if not is_told and not self._billing_was_told_amount():
+            self._billing_tell_let_go(is_deleted)
+            self.billing_decline_code = const.LET_GO
 
     # === GIVING UP === #
 

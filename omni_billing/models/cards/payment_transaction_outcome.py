@@ -73,7 +73,13 @@ class PaymentTransaction(models.Model):
         payment._billing_lock()
         if not payment._billing_is_own(outcome):
             return payment
-        return super(PaymentTransaction, payment)._process(provider_code, payment_data)
+        before = payment.state
+        result = super(PaymentTransaction, payment)._process(
+            provider_code, payment_data
+        )
+        if payment.state == "done" != before:
+            payment._billing_tell_paid_all_the_same()
+        return result
 
     def _stripe_create_intent(self):
         """Override of `payment_stripe`: known from the start, paid or not.

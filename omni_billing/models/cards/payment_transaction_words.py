@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_date
 
-from ...const import UNPAID_STATES
+from ...const import LET_GO, UNPAID_STATES
 from ...exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
 from ...tools.database import savepoint
 
@@ -185,12 +185,14 @@ class PaymentTransaction(models.Model):
 
     # === STAFF === #
 
-    def _billing_tell_staff(self, message):
+    def _billing_tell_staff(self, message, is_deleted=False):
         """Leave a message and a to-do where staff look: on the invoices.
 
         Of what is for none, as an advance or a payment link, it is on the customer.
+
+        :param bool is_deleted: whether the invoices are about to be.
         """
-        invoices = self._billing_get_invoices()
+        invoices = None if is_deleted else self._billing_get_invoices()
         for record in invoices or self.partner_id.commercial_partner_id:
             record._billing_tell_staff(message)
 
@@ -231,6 +233,51 @@ class PaymentTransaction(models.Model):
                 reference=self.reference,
                 amount=self.currency_id.format(abs(self.amount)),
             )
+        )
+
+    def _billing_tell_paid_all_the_same(self):
+        """Tell staff if what they went on without is paid."""
+        if self.billing_decline_code != LET_GO:
+            return
+        self._billing_tell_staff(
+            self.env._(
+                "Stripe could not be asked of %(reference)s, and the invoice was"
+                " changed or paid without it. Stripe says now that the %(amount)s"
+                " moved all the same. It is booked: look whether it was paid twice.",
+                reference=self.reference,
+                amount=self.currency_id.format(self.amount),
+            )
+        )
+
+    def _billing_tell_let_go(self, is_deleted=False):
+        """Tell staff what Stripe could not be asked of, before they went on."""
+        self._billing_tell_staff(
+            self.env._(
+                "A customer began to pay %(amount)s by card on %(date)s (%(reference)s,"
+                " %(intent)s), and Stripe cannot be asked how that ended: it is"
+                " disabled here, or its key is gone or of another account. What was"
+                " asked for here was done all the same. Look in the dashboard of the"
+                " account of that time whether it was paid; cancel it there if not.",
+                amount=self.currency_id.format(self.amount),
+                date=format_date(self.env, self.create_date),
+                reference=self.reference,
+                intent=self.provider_reference,
+            ),
+            is_deleted,
+        )
+
+    def _billing_tell_never_booked(self, is_deleted=False):
+        """Tell staff that Accounting changed what was paid long ago."""
+        self._billing_tell_staff(
+            self.env._(
+                "The payment %(reference)s of %(amount)s was made on %(date)s and is"
+                " still not booked, and the invoice was changed by Accounting. Look"
+                " whether it is in the books, and record it by hand if not.",
+                reference=self.reference,
+                amount=self.currency_id.format(self.amount),
+                date=format_date(self.env, self.last_state_change),
+            ),
+            is_deleted,
         )
 
     def _billing_tell_unbooked(self, error):
