@@ -81,6 +81,7 @@ else:
         test_payouts,
         test_payouts_apart,
         test_disputes,
+        test_disputes_late,
         test_disputes_missed,
         test_pdf_cache,
         test_poisoned_context,

@@ -1,4 +1,4 @@
-"""Payouts of several providers and companies; one that fails, and a client's context."""
+"""Payouts of several providers and companies; failures, and a client's context."""
 
 from unittest.mock import patch
 

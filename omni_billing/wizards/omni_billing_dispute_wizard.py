@@ -20,6 +20,7 @@ class OmniBillingDisputeWizard(models.TransientModel):
     decision = fields.Selection(
         [
             ("owed", "The customer owes it again"),
+            ("owed_by_hand", "The customer owes it again, booked by hand"),
             ("written_off", "It is written off"),
         ],
         required=True,
@@ -42,5 +43,7 @@ class OmniBillingDisputeWizard(models.TransientModel):
         move = self.dispute_id._decide(
             self.decision, self.account_id, (self.note or "").strip()
         )
-        message = self.env._("Decided. The entry is %(entry)s.", entry=move.name)
+        message = self.env._("Decided.")
+        if move:
+            message = self.env._("Decided. The entry is %(entry)s.", entry=move.name)
         return notice(message, after=reload())

@@ -8,6 +8,8 @@ from odoo.addons.payment_stripe import const as stripe_const
 #: Money of a customer, and money that goes back: who asks for them books them.
 CHARGES = ("charge", "payment")
 REFUNDS = ("refund", "payment_refund")
+#: A refund that did not reach the customer.
+FAILED_REFUNDS = ("refund_failure", "payment_failure_refund")
 #: What Stripe takes for itself, apart from a charge.
 FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee")
 #: A payout that came back from the bank.
@@ -238,7 +240,29 @@ class OmniBillingBalanceTransaction(models.Model):
             row.counterpart_id = row._find_return()
         for row in rows:
             if row._needs_counterpart() and not row.counterpart_id and not row.problem:
-                row.problem = self.env._("Nothing of it is known here.")
+                row.problem = row._explain_unknown()
+
+    def _explain_unknown(self):
+        """Return what to do about a movement that has no item in the books."""
+        self.ensure_one()
+        # sudo: Odoo keeps transactions from those who read payouts.
+        refunds = self.env["payment.transaction"].sudo()
+        if self.kind in FAILED_REFUNDS:
+            refunds = refunds.search(
+                Domain("provider_id", "in", self._find_account_providers().ids)
+                & Domain("operation", "=", "refund")
+                & Domain("provider_reference", "=", self.source_ref),
+                limit=1,
+            )
+        if not refunds:
+            return self.env._("Nothing of it is known here.")
+        return self.env._(
+            "The refund %(refund)s (%(reference)s) came back to Stripe. Give it back in"
+            " another way, book that against this item of the clearing account, and"
+            " reconcile the two.",
+            refund=refunds.reference,
+            reference=self.source_ref,
+        )
 
     def _needs_counterpart(self):
         self.ensure_one()

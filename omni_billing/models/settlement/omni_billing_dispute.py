@@ -246,8 +246,33 @@ class OmniBillingDispute(models.Model):
                 self.invalidate_recordset()
                 self.row_ids.invalidate_recordset()
                 problem = str(error)
-        if problem or self.problem:
+        self._set_problem(problem or self._find_late())
+
+    def _set_problem(self, problem):
+        """Write down what is missing, and have staff know; nobody looks at a list."""
+        before = self.problem
+        if problem or before:
             self.problem = problem
+        # Who does not book payouts at all has nothing to do.
+        if problem and problem != before and self.company_id.billing_fee_account_id:
+            self.transaction_id._billing_tell_staff(problem)
+
+    def _find_late(self):
+        """Return what is to be done about money that moved after the decision."""
+        lines = self._get_held_lines() if self.state in DECIDED else None
+        left = lines and lines.filtered(
+            lambda line: line.account_id.reconcile and not line.reconciled
+        )
+        if not left:
+            return False
+        return self.env._(
+            "%(dispute)s was decided, and Stripe has moved %(amount)s of it since. Take"
+            " it by a journal entry from %(account)s to where the decision put it (what"
+            " the customer owes, or the loss), and reconcile it there.",
+            dispute=self.reference,
+            amount=left.currency_id[:1].format(-sum(left.mapped("amount_currency"))),
+            account=left.account_id[:1].display_name,
+        )
 
     def _check_set_up(self):
         company = self.company_id

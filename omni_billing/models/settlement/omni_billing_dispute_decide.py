@@ -6,6 +6,9 @@ from ...tools.action import open_dialog
 from ...tools.lock import take_turns
 from ...tools.write_guard import trust
 
+#: Types of accounts that a loss may be on.
+LOSSES = ("expense", "expense_other")
+
 
 class OmniBillingDispute(models.Model):
     """Who bears a dispute that was lost: the customer, or the company; once."""
@@ -22,9 +25,11 @@ class OmniBillingDispute(models.Model):
     def _decide(self, decision, account=None, note=""):
         """Book who bears a lost dispute, once.
 
-        :param str decision: ``owed``: the customer owes it again, or ``written_off``.
+        :param str decision: ``owed``: the customer owes it again, ``owed_by_hand``: an
+            accountant has booked that, or ``written_off``.
         :param account: `account.account` that it is written off to.
-        :return: the `account.move`; the same again if it was decided so before.
+        :return: the `account.move`; the same again if it was decided so before. Empty
+            if it was booked by hand.
         :raise UserError: if it is not lost, not booked, or decided otherwise.
         """
         self.ensure_one()
@@ -34,24 +39,48 @@ class OmniBillingDispute(models.Model):
         # Invoices come first, and whoever pays or refunds them waits.
         dispute.invoice_ids._billing_lock()
         take_turns(dispute)
-        if dispute.state == decision:
+        state = "owed" if decision == "owed_by_hand" else decision
+        if dispute.state == state:
             return dispute.decision_move_id
         dispute._check_decidable()
-        if decision == "owed":
-            move = dispute._owe_again(note)
-        else:
-            move = dispute._write_off(account)
+        move = dispute._book_decision(decision, account, note)
         dispute.write(
             {
-                "state": decision,
+                "state": state,
                 "decision_move_id": move.id,
                 "decided_by_id": self.env.uid,
                 "decision_note": note,
             }
         )
         dispute._match_held()
-        dispute.transaction_id._billing_note_dispute(dispute.reference, decision)
+        dispute.transaction_id._billing_note_dispute(dispute.reference, state)
         return move
+
+    def _book_decision(self, decision, account, note):
+        if decision == "owed":
+            return self._owe_again(note)
+        if decision == "owed_by_hand":
+            self._check_booked_by_hand()
+            return self.env["account.move"]
+        return self._write_off(account)
+
+    def _check_booked_by_hand(self):
+        """Check that what the bank took stands on the account of disputes no more.
+
+        :raise UserError: if it does.
+        """
+        left = self._get_held_lines().filtered(
+            lambda line: line.account_id.reconcile and not line.reconciled
+        )
+        if left:
+            raise UserError(
+                self.env._(
+                    "What %(dispute)s moved still stands on %(account)s. Book it from"
+                    " there by a journal entry, reconcile the two, and decide then.",
+                    dispute=self.reference,
+                    account=left.account_id[:1].display_name,
+                )
+            )
 
     def _check_may_decide(self):
         if not self.env.user.has_group("omni_billing.omni_billing_group_manager"):
@@ -133,6 +162,14 @@ class OmniBillingDispute(models.Model):
     def _write_off(self, account):
         if not account:
             raise UserError(self.env._("Choose the account that it is written off to."))
+        if account.account_type not in LOSSES:
+            raise UserError(
+                self.env._(
+                    "%(account)s is no account of expenses: a loss is written off to"
+                    " one.",
+                    account=account.display_name,
+                )
+            )
         title = self.env._("Lost dispute %(dispute)s", dispute=self.reference)
         return self._create_decision(title, {"account_id": account.id})
 
@@ -178,7 +215,7 @@ class OmniBillingDispute(models.Model):
                     self.env._(
                         "Of %(dispute)s the bank took %(held)s, and the customer paid"
                         " %(amount)s: book it by a journal entry, and reconcile it with"
-                        " the payment.",
+                        " the payment. Then decide that it was booked by hand.",
                         dispute=self.reference,
                         held=self.currency_id.format(self._get_held_amount()),
                         amount=self.currency_id.format(self.amount),

@@ -293,6 +293,15 @@ class OmniBillingPayout(models.Model):
         self._set_state(state, reason)
 
     def _set_state(self, state, reason):
+        is_back = self.status in ("failed", "canceled") and not self.return_move_id
+        if state and state != "booked" and is_back:
+            # Nobody else would tell.
+            state = "person"
+            reason = self.env._(
+                "%(reason)s It came back from the bank, or was canceled: %(failure)s.",
+                reason=reason,
+                failure=self.failure or self.status,
+            )
         is_news = state == "person" and (self.state, self.reason) != (state, reason)
         self.write({"state": state, "reason": reason})
         if is_news:
