@@ -138,3 +138,15 @@ class AccountMove(models.Model):
             move.billing_is_void or move._billing_has_transactions()
             for move in self | self.reversed_entry_id
         )
+
+    def _billing_owes(self):
+        """Whether it changes what is owed: no entry from one account to another does.
+
+        An accountant makes one to have credit where the invoices are.
+        """
+        self.ensure_one()
+        owed = self.line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        )
+        balance = sum(owed.mapped("balance"))
+        return not self.company_id.currency_id.is_zero(balance)

@@ -179,7 +179,12 @@ class AccountPartialReconcile(models.Model):
             }
             if source.origin_payment_id or source.statement_line_id:
                 return values | self._billing_prepare_money_values(invoice, source)
-            if invoice._billing_is_in_ledger() and not source._billing_is_in_ledger():
+            is_foreign = not source._billing_is_in_ledger()
+            if (
+                invoice._billing_is_in_ledger()
+                and is_foreign
+                and source._billing_owes()
+            ):
                 return values | self._billing_prepare_adjustment_values(invoice, source)
         return None
 
