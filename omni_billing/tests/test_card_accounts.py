@@ -125,13 +125,8 @@ class TestInvoicesOnTwoAccounts(AccountsCommon):
         self.assertEqual(self.customer.billing_credit_amount, 10)
         self.assertEqual(self.customer.billing_credit_elsewhere_amount, 0)
 
-    def test_an_entry_of_accounting_brings_credit_to_the_other_account(self):
-        """As Odoo's wizard of journal items makes it: what is owed agrees after."""
-        self._create_credit(70)
-        note = self._bill()
-        self._pay(self.invoices[1], mode="cash")
-        credit = note._billing_get_receivable_lines()
-        self.assertEqual(credit.account_id, self.other_receivable)
+    def _change_account(self, credit):
+        """Have Odoo's wizard of journal items move credit to the invoices' account."""
         wizard = self.env["account.automatic.entry.wizard"].with_context(
             active_model="account.move.line", active_ids=credit.ids
         )
@@ -142,10 +137,30 @@ class TestInvoicesOnTwoAccounts(AccountsCommon):
                 "journal_id": self.company_data["default_journal_misc"].id,
             }
         ).do_action()
+
+    def test_an_entry_of_accounting_brings_credit_to_the_other_account(self):
+        """What is owed agrees after."""
+        self._create_credit(70)
+        note = self._bill()
+        self._pay(self.invoices[1], mode="cash")
+        credit = note._billing_get_receivable_lines()
+        self.assertEqual(credit.account_id, self.other_receivable)
+        self._change_account(credit)
         self.assertEqual(self.customer._billing_reconcile(), {self.currency: 40})
         self.assertEqual(self.invoices[0].billing_state, "paid")
         self.customer.invalidate_recordset()
         self.assertEqual(self.customer.billing_credit_amount, 30)
+        self.assertEqual(self._get_books_balance(), self._get_ledger_balance())
+
+    def test_an_entry_of_accounting_brings_money_to_the_other_account(self):
+        """Money is in the ledger from when it is used."""
+        self._pay(self.invoices[1], mode="cash")
+        payment = self._get_a_payment()
+        credit = payment.move_id.line_ids.filtered(
+            lambda line: line.account_id == self.other_receivable
+        )
+        self._change_account(credit)
+        self.assertEqual(self.customer._billing_reconcile(), {self.currency: 1})
         self.assertEqual(self._get_books_balance(), self._get_ledger_balance())
 
     def test_one_invoice_on_two_accounts_is_for_accounting(self):

@@ -142,11 +142,16 @@ class AccountMove(models.Model):
     def _billing_owes(self):
         """Whether it changes what is owed: no entry from one account to another does.
 
-        An accountant makes one to have credit where the invoices are.
+        An accountant makes one to have credit where the invoices are. Money that it
+        brings, and that was not used before, is new to the ledger.
         """
         self.ensure_one()
         owed = self.line_ids.filtered(
             lambda line: line.account_id.account_type == "asset_receivable"
         )
-        balance = sum(owed.mapped("balance"))
-        return not self.company_id.currency_id.is_zero(balance)
+        if not self.company_id.currency_id.is_zero(sum(owed.mapped("balance"))):
+            return True
+        brought = owed.matched_credit_ids.credit_move_id.move_id
+        return bool(brought) and not any(
+            move._billing_is_in_ledger() for move in brought
+        )
