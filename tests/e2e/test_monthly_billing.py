@@ -68,8 +68,12 @@ def test_month_is_billed_customer_by_customer(server, staff, login):
     bistro_number = bistro_invoice.number
     bistro_invoice.pay().pay("POS Terminal", reference="Slip 4711")
 
+    # They are of January, and other invoices are on the first page.
     invoices = InvoiceList(page)
+    invoices.search("Bistro Soleil", by="Customer")
     invoices.rows.show(bistro_number, billing_state="Paid")
+    invoices = InvoiceList(page)
+    invoices.search("Metro Cafe", by="Customer")
     invoices.rows.show(cafe_number, billing_state="Unpaid")
     assert _read_payment(server, "Slip 4711") == ("pos", 90.0)
     books.agree(server)
