@@ -12,7 +12,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -82,11 +82,20 @@ class TestHistory(BillingCommon):
         self.outcomes["tried"] += 1
         for step, seed in [*BEGINNING, *history]:
             before = self._take_stock()
-            # What is refused, with words for a person, leaves all as it was.
-            with suppress(UserError), self.env.cr.savepoint():
-                getattr(self, f"_step_{step}")(seed)
+            self._act(step, seed)
             self.outcomes[step] += self._take_stock() != before
-            self._check(f"after {step} ({seed})")
+            self._check()
+
+    def _act(self, step, seed):
+        """Do one thing. What is refused, with words for a person, changes nothing."""
+        try:
+            with self.env.cr.savepoint():
+                getattr(self, f"_step_{step}")(seed)
+        except (AccessError, MissingError):
+            # Of a manager, with what is there, nothing is refused like this.
+            raise
+        except UserError:
+            self.outcomes["refused"] += 1
 
     def _begin(self, world):
         company = self.company
@@ -132,7 +141,9 @@ class TestHistory(BillingCommon):
         )
 
     def _check_outcomes(self):
-        """See that each step came to something, or histories would prove little."""
+        """See that steps came to something, or histories would prove little."""
+        done = sum(self.outcomes[step] for step in set(STEPS))
+        self.assertGreater(done, 5 * self.outcomes["tried"], self.outcomes)
         if self.outcomes["tried"] >= ENOUGH:
             idle = [step for step in set(STEPS) if not self.outcomes[step]]
             self.assertFalse(idle, self.outcomes)
@@ -385,14 +396,13 @@ class TestHistory(BillingCommon):
 
     # === WHAT HOLDS === #
 
-    def _check(self, when):
+    def _check(self):
         self.env.flush_all()
         self.env.invalidate_all()
-        with self.subTest(when):
-            self._check_moves()
-            self._check_transactions()
-            for customer in self._customers:
-                self._check_customer(customer)
+        self._check_moves()
+        self._check_transactions()
+        for customer in self._customers:
+            self._check_customer(customer)
 
     def _check_moves(self):
         """An invoice, its page and its items have one total."""

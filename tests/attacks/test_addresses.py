@@ -194,21 +194,27 @@ def test_second_address(world, scope, accounts, post):
     assert post.get_recipients() == {"accounts@example.com"}
 
 
+def _send(world, invoice):
+    """Have staff send an invoice; return who gets it."""
+    world.sam.call("account.move", "action_billing_email", [invoice.id])
+    found = world.sql(
+        "SELECT lower(r.email) FROM omni_billing_mail m"
+        " JOIN omni_billing_mail_recipient r ON r.mail_id = m.id WHERE m.move_id = %s",
+        invoice.id,
+    )
+    return sorted(address for (address,) in found)
+
+
 @pytest.mark.parametrize("kind", ["delivery", "other"])
 def test_other_address_that_is_invoiced(world, scope, kind):
     """Get an invoice by the e-mail of an address that is for something else"""
     for site in _welcome_contact(world, "Site", kind):
+        honest = _send(world, world.bill(site, 10))
+        assert honest
         _divert(world, site, name="Site")
         invoice = world.bill(site, 10)
         _divert(world, site, name="Site")
-        world.sam.call("account.move", "action_billing_email", [invoice.id])
-        found = world.sql(
-            "SELECT lower(r.email) FROM omni_billing_mail m"
-            " JOIN omni_billing_mail_recipient r ON r.mail_id = m.id"
-            " WHERE m.move_id = %s",
-            invoice.id,
-        )
-        assert found and (ATTACKER,) not in found
+        assert _send(world, invoice) == honest
 
 
 def test_many_addresses(world, scope, accounts):

@@ -128,24 +128,24 @@ class OmniBillingLimit(models.Model):
         env = (request or self).env
         if what == "pdf":
             return env._(
-                "Too many documents were asked for. Try again in %(seconds)s seconds.",
+                "Too many documents were asked for. Try again in %(seconds)s s.",
                 seconds=seconds,
             )
         if what == "card":
             return env._(
                 "Too many cards were added. Nothing was charged: try again in"
-                " %(minutes)s minutes.",
+                " %(minutes)s min.",
                 minutes=minutes,
             )
         if what == "address":
             return env._(
-                "Too many e-mail addresses were entered. Try again in %(minutes)s"
-                " minutes, or tell us the right one.",
+                "Too many e-mail addresses were entered. Try again in %(minutes)s min,"
+                " or tell us the right one.",
                 minutes=minutes,
             )
         return env._(
             "Too many payments were begun. Nothing was charged: try again in"
-            " %(minutes)s minutes, or ask us how else to pay.",
+            " %(minutes)s min, or ask us how else to pay.",
             minutes=minutes,
         )
 

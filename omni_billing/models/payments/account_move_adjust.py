@@ -101,7 +101,7 @@ class AccountMove(models.Model):
             rounding = move._billing_get_cash_rounding()
             if not move.currency_id.is_zero(rounding):
                 values.append(move._billing_prepare_rounding_values(rounding))
-        # sudo: as above.
+        # sudo: an accountant may have no rights on transactions.
         trust(self.env["omni.billing.transaction"].sudo()).create(values)
 
     def _billing_prepare_rounding_values(self, rounding):

@@ -72,6 +72,7 @@ class OmniBillingDispute(models.Model):
             ("owed", "The Customer Owes It"),
             ("written_off", "Written Off"),
         ],
+        string="Status",
         required=True,
         readonly=True,
         default="open",

@@ -72,6 +72,7 @@ class OmniBillingPayout(models.Model):
             ("person", "Needs a Person"),
             ("booked", "Booked"),
         ],
+        string="Status",
         required=True,
         readonly=True,
         default="waiting",
@@ -138,7 +139,7 @@ class OmniBillingPayout(models.Model):
                 raise UserError(
                     self.env._("Stripe gave no list of payouts: %(error)s", error=error)
                 ) from error
-        message = self.env._("%(count)s payouts were looked at.", count=count)
+        message = self.env._("Payouts looked at: %(count)s.", count=count)
         return notice(message, after=reload())
 
     def action_match_again(self):
@@ -341,15 +342,13 @@ class OmniBillingPayout(models.Model):
         names = format_list(self.env, left[:20].mapped("reference"))
         if all(row._is_awaited() for row in left):
             return "waiting", self.env._(
-                "%(count)s payments are not booked yet: %(names)s. It is looked at each"
+                "Payments that are not booked yet: %(names)s. It is looked at each"
                 " day.",
-                count=len(left),
                 names=names,
             )
         return "person", self.env._(
-            "%(count)s movements are of nothing that is booked here: %(names)s. Book"
-            " each by a journal entry on the clearing account, and reconcile it with"
-            " the payout's item of that ID.",
-            count=len(left),
+            "Movements of nothing that is booked here: %(names)s. Book each by a"
+            " journal entry on the clearing account, and reconcile it with the payout's"
+            " item of that ID.",
             names=names,
         )
