@@ -462,6 +462,23 @@ class TestAnalytic(AnalyticCommon):
                 charge = self.env["omni.billing.transaction"].browse(result["ids"])
                 self.assertEqual(charge.analytic_distribution, expected)
 
+    def test_files_of_others_are_read_as_odoo_does(self):
+        """W43: only charges and services name accounts in a file."""
+        read = self.env["ir.fields.converter"]._str_to_json
+        for model, is_ours in (
+            ("omni.billing.transaction", True),
+            ("omni.billing.service", True),
+            ("account.move.line", False),
+        ):
+            record = self.env[model]
+            field = record._fields["analytic_distribution"]
+            if is_ours:
+                found, _warnings = read(record, field, "North", None)
+                self.assertEqual(found, {str(self.north.id): 100})
+            else:
+                with self.assertRaisesRegex(ValueError, "valid JSON"):
+                    read(record, field, "North", None)
+
     # === Finding, and the reports === #
 
     def test_lists_find_by_account(self):

@@ -23,8 +23,10 @@ class IrFieldsConverter(models.AbstractModel):
         )
 
     def _str_to_json(self, model, field, value, savepoint):
-        """Override of `base`: analytic accounts may be named, by code or name."""
-        if field.name != "analytic_distribution" or value.lstrip().startswith("{"):
+        """Override of `base`: analytic accounts of charges may be named, or coded."""
+        charges = self.env.registry["omni.billing.distribution.mixin"]
+        is_ours = isinstance(model, charges) and field.name == "analytic_distribution"
+        if not is_ours or value.lstrip().startswith("{"):
             return super()._str_to_json(model, field, value, savepoint)
         distribution = remember(
             self.env,
