@@ -27,7 +27,7 @@ several takes them in this order, and several of one kind by their ids:
    e-mail
 3. invoices
 4. the attempt to charge or refund them
-5. a dispute or a payout that Stripe told of
+5. a payout that Stripe told of, then a dispute
 6. the provider of the attempt, and what Odoo locks to book it
 
 A commit ends all but what is held: after it one begins at the top again, and reads

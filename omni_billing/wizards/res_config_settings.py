@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ..const import PURGE_DEFAULTS
 
@@ -72,6 +72,15 @@ class ResConfigSettings(models.TransientModel):
 
     def _default_billing_pdf_limit(self, name):
         return self.env["omni.billing.pdf.cache"]._get_purge_limits()[name]
+
+    @api.onchange("billing_fee_account_id")
+    def _onchange_billing_fee_account_id(self):
+        """Show the day on which it begins (anew): what was before is booked by hand."""
+        before = self.company_id.billing_fee_account_id
+        if not self.billing_fee_account_id:
+            self.billing_payouts_since = False
+        elif not before or not self.billing_payouts_since:
+            self.billing_payouts_since = fields.Date.context_today(self)
 
     def set_values(self):
         """Override of `base`: which would take a 0, no limit, for the default."""

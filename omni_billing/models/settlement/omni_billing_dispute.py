@@ -235,19 +235,40 @@ class OmniBillingDispute(models.Model):
         """Book each movement, once, and say what is missing."""
         self.ensure_one()
         problem = False
-        left = self.row_ids.filtered(lambda row: not row.move_id).sorted("id")
+        left = self._get_unbooked().filtered(lambda row: not row._is_before())
         if left:
             try:
                 with savepoint(self.env):
                     self._check_set_up()
-                    for row in left:
+                    for row in left.sorted("id"):
                         row._book_dispute()
                     self._match_held()
             except UserError as error:
                 self.invalidate_recordset()
                 self.row_ids.invalidate_recordset()
                 problem = str(error)
-        self._set_problem(problem or self._find_late())
+        self._set_problem(problem or self._find_by_hand() or self._find_late())
+
+    def _book_late(self):
+        """Book what a payout tells of disputes: it is of a day that is booked here."""
+        for dispute in self.filtered(lambda each: each._get_unbooked()):
+            dispute._book_locked()
+
+    def _get_unbooked(self):
+        return self.row_ids.filtered(lambda row: not row.move_id)
+
+    def _find_by_hand(self):
+        """Return what is to be done about money that moved before the first day."""
+        before = self._get_unbooked().filtered(lambda row: row._is_before())
+        if not before or self.state in DECIDED:
+            return False
+        return self.env._(
+            "%(dispute)s moved %(amount)s before the day since which payouts are"
+            " booked: that was booked by hand, or else it is booked with its payout. If"
+            " it is lost, book by hand who bears it, and decide then.",
+            dispute=self.reference,
+            amount=before.currency_id[:1].format(-sum(before.mapped("net"))),
+        )
 
     def _set_problem(self, problem):
         """Write down what is missing, and have staff know; nobody looks at a list."""
@@ -311,6 +332,12 @@ class OmniBillingBalanceTransaction(models.Model):
     """What a dispute moved, in the books."""
 
     _inherit = "omni.billing.balance.transaction"
+
+    def _is_before(self):
+        """Whether it was booked by hand: the day counts on which it was paid out."""
+        self.ensure_one()
+        day = self.payout_id.date or self.date
+        return self.company_id._billing_is_before_payouts(day)
 
     def _book_dispute(self):
         """Post the entry of a movement: held or back, its fee, off the balance.

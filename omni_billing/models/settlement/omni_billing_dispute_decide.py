@@ -42,7 +42,7 @@ class OmniBillingDispute(models.Model):
         state = "owed" if decision == "owed_by_hand" else decision
         if dispute.state == state:
             return dispute.decision_move_id
-        dispute._check_decidable()
+        dispute._check_decidable(decision)
         move = dispute._book_decision(decision, account, note)
         dispute.write(
             {
@@ -57,6 +57,8 @@ class OmniBillingDispute(models.Model):
         return move
 
     def _book_decision(self, decision, account, note):
+        if self._is_by_hand():
+            return self.env["account.move"]
         if decision == "owed":
             return self._owe_again(note)
         if decision == "owed_by_hand":
@@ -88,8 +90,16 @@ class OmniBillingDispute(models.Model):
                 self.env._("Only billing managers decide who bears a lost dispute.")
             )
 
-    def _check_decidable(self):
+    def _is_by_hand(self):
+        """Whether all that it moved was booked by hand, before the first day."""
+        return bool(self.row_ids) and all(
+            not row.move_id and row._is_before() for row in self.row_ids
+        )
+
+    def _check_decidable(self, decision):
         """Check that there is something to decide, and that it is booked.
+
+        What was booked by hand is decided by hand, and only noted here.
 
         :raise UserError: if not; the message says what to do.
         """
@@ -112,6 +122,8 @@ class OmniBillingDispute(models.Model):
                     dispute=self.reference,
                 )
             )
+        if self._is_by_hand() and decision != "owed":
+            return
         if self.problem or not self._get_held_amount():
             raise UserError(
                 self.env._(

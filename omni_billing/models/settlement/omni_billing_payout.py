@@ -1,5 +1,3 @@
-from datetime import datetime, time, timedelta
-
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, format_list
@@ -9,9 +7,6 @@ from ...tools.database import check_can_commit, insist, savepoint
 from ...tools.lock import take_turns
 from ...tools.notice import notice, reload
 
-#: Days for which payouts are asked for again: one that was paid may fail yet, within
-#: some days (https://docs.stripe.com/payouts).
-LOOK_BACK = timedelta(days=30)
 #: Stripe's words (https://docs.stripe.com/api/payouts/object).
 STATUSES = ("pending", "in_transit", "paid", "failed", "canceled")
 
@@ -71,6 +66,7 @@ class OmniBillingPayout(models.Model):
             ("waiting", "Waiting"),
             ("person", "Needs a Person"),
             ("booked", "Booked"),
+            ("hand", "Booked by Hand"),
         ],
         string="Status",
         required=True,
@@ -171,22 +167,10 @@ class OmniBillingPayout(models.Model):
     # === BUSINESS METHODS === #
 
     @api.model
-    def _get_since(self, provider):
-        """Return from when payouts are asked for: a moment in UTC."""
-        begun = datetime.combine(provider.company_id.billing_payouts_since, time.min)
-        accounts = provider._billing_find_same_account()
-        last = self.search(
-            [("provider_id", "in", accounts.ids)], order="date desc", limit=1
-        )
-        if not last.date:
-            return begun
-        return max(begun, datetime.combine(last.date, time.min) - LOOK_BACK)
-
-    @api.model
     def _follow(self, provider, reference):
         """Look at one payout that Stripe told of, unless it is of before."""
         told = provider._billing_get_gateway().get_payout(reference)
-        if told.created.date() >= provider.company_id.billing_payouts_since:
+        if self._is_wanted(provider, told):
             self._take(provider, told)
 
     def _refresh(self):
@@ -278,6 +262,11 @@ class OmniBillingPayout(models.Model):
         self.ensure_one()
         state, reason = self._find_obstacle()
         if not state:
+            # Of one that was not known to be paid out here, nothing is booked yet.
+            self.row_ids.dispute_id._book_late()
+            self.row_ids._find_counterparts()
+            state, reason = self._find_by_hand()
+        if not state:
             try:
                 with savepoint(self.env):
                     self._book()
@@ -322,6 +311,12 @@ class OmniBillingPayout(models.Model):
                 "Choose an account for Stripe's fees in Billing > Configuration >"
                 " Settings, under Stripe. Nothing is booked before."
             )
+        if not self.move_id and self.company_id._billing_is_before_payouts(self.date):
+            return "hand", self.env._(
+                "It was paid out before the day since which payouts are booked, and is"
+                " booked by hand. To have it booked here, an administrator sets an"
+                " earlier day in Billing > Configuration > Settings, under Stripe."
+            )
         if self.is_automatic and self.is_complete:
             return False, ""
         if self.is_automatic:
@@ -332,6 +327,21 @@ class OmniBillingPayout(models.Model):
             "It was begun by hand in Stripe's dashboard: Stripe tells of no payments"
             " that it is made of. Book it by a journal entry, from the clearing account"
             " to the bank."
+        )
+
+    def _find_by_hand(self):
+        """Return that it is booked by hand, if its payments say so: state and reason.
+
+        All of them that are known here have left the account on which they stood, and
+        nothing of the payout is in the books.
+        """
+        items = self.row_ids.counterpart_id
+        if self.move_id or not items or not all(items.mapped("reconciled")):
+            return False, ""
+        return "hand", self.env._(
+            "All that it is made of was taken off the clearing account by hand: it is"
+            " booked by hand, too. If it is not, undo these reconciliations, and press"
+            " Match Again."
         )
 
     def _judge(self):

@@ -10,14 +10,13 @@ class OmniBillingPayout(models.Model):
     _inherit = "omni.billing.payout"
 
     def _book(self):
-        """Post the entry, once; then look for what its items are of.
+        """Post the entry, once; what its items are of was looked for before.
 
         :raise UserError: if an account or a journal is missing, the books are closed,
             or the rows do not come to the payout.
         """
         self.ensure_one()
         rows = self.row_ids
-        rows._find_counterparts()
         if self.move_id:
             return
         self._check_sum()

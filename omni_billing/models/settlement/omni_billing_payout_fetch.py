@@ -1,3 +1,5 @@
+from datetime import datetime, time, timedelta
+
 from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools.misc import groupby
@@ -6,6 +8,12 @@ from odoo.addons.payment_stripe import utils as stripe_utils
 
 from ...exceptions import GatewayUnknown, ServiceError
 from ...tools.database import commit, commit_progress, step_alone
+
+#: Days for which payouts are asked for again: one that was paid may fail yet, within
+#: some days (https://docs.stripe.com/payouts).
+LOOK_BACK = timedelta(days=30)
+#: Where a company is, its day begins up to that much before or after that of UTC.
+DAY = timedelta(days=1)
 
 
 class OmniBillingPayout(models.Model):
@@ -36,15 +44,24 @@ class OmniBillingPayout(models.Model):
         :raise GatewayError: if Stripe does not tell.
         """
         gateway = provider._billing_get_gateway()
-        told = gateway.list_payouts(self._get_since(provider))
-        for each in reversed(told):
+        begun = provider.company_id.billing_payouts_since
+        told = [
+            each
+            for each in gateway.list_payouts(self._get_since(provider))
+            if self._is_wanted(provider, each)
+        ]
+        errors = [
             self._do_alone(
                 provider, each.id, lambda each=each: self._take(provider, each)
             )
+            for each in reversed(told)
+        ]
+        if not any(errors):
+            provider._billing_note_asked(begun)
         names = [each.id for each in told]
         left = self.search(
             Domain("provider_id", "in", provider._billing_find_same_account().ids)
-            & Domain("state", "!=", "booked")
+            & Domain("state", "in", ("waiting", "person"))
             & Domain("reference", "not in", names),
             order="id",
         )
@@ -53,15 +70,45 @@ class OmniBillingPayout(models.Model):
         return len(told) + len(left)
 
     @api.model
+    def _get_since(self, provider):
+        """Return from when payouts are asked for: a moment in UTC.
+
+        What was asked for since its day is known, but for what is new. If the day was
+        set earlier meanwhile, what lies between is not.
+        """
+        day = provider.company_id.billing_payouts_since
+        begun = datetime.combine(day, time.min) - DAY
+        accounts = provider._billing_find_same_account()
+        last = self.search(
+            [("provider_id", "in", accounts.ids)], order="date desc", limit=1
+        )
+        asked = [each for each in accounts.mapped("billing_payouts_asked") if each]
+        if not last.date or not asked or day < min(asked):
+            return begun
+        return max(begun, datetime.combine(last.date, time.min) - LOOK_BACK)
+
+    @api.model
+    def _is_wanted(self, provider, told):
+        """Whether a payout is booked here, or is known from when it was to be."""
+        company = provider.company_id
+        rows = self.env["omni.billing.balance.transaction"]
+        day = rows._to_day(company, told.created)
+        return not company._billing_is_before_payouts(day) or bool(
+            self._find(provider, told.id)
+        )
+
+    @api.model
     def _do_alone(self, provider, reference, step):
         """Look at one payout: if that fails, the others are looked at all the same.
 
+        :return: what went wrong, or None.
         :raise GatewayUnknown: if Stripe does not answer: nor would it for the others.
         """
         error = step_alone(self.env, step, reference)
         if isinstance(error, GatewayUnknown):
             raise error
         self._tell_failure(provider, reference, error)
+        return error
 
     @api.model
     def _tell_failure(self, provider, name, error):

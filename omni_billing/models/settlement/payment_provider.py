@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.payment_stripe import utils as stripe_utils
@@ -18,6 +18,13 @@ class PaymentProvider(models.Model):
     """An account at Stripe, and where its balance stands in the books."""
 
     _inherit = "payment.provider"
+
+    billing_payouts_asked = fields.Date(
+        string="Payouts Known Since",
+        readonly=True,
+        copy=False,
+        help="The day since which Stripe was asked for all payouts.",
+    )
 
     def _billing_get_webhook_events(self):
         """Override: payouts, and when disputed money comes and goes."""
@@ -44,6 +51,14 @@ class PaymentProvider(models.Model):
                 )
             )
         ).sorted("id")
+
+    def _billing_note_asked(self, day):
+        """Write down since which day all payouts of this account are known."""
+        accounts = self._billing_find_same_account()
+        # Not again each day: others read it.
+        accounts.filtered(
+            lambda each: each.billing_payouts_asked != day
+        ).billing_payouts_asked = day
 
     def _billing_get_account_key(self):
         return self.company_id.id, stripe_utils.get_secret_key(self)

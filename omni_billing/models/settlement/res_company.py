@@ -48,17 +48,29 @@ class ResCompany(models.Model):
         compute="_compute_billing_payouts_since",
         store=True,
         readonly=False,
-        help="What was paid out before this day was booked by hand.",
+        help="What was paid out before this day was booked by hand. If you set an"
+        " earlier day, what lies between is booked when Stripe is asked next.",
     )
 
     @api.depends("billing_fee_account_id")
     def _compute_billing_payouts_since(self):
-        """Begin on the day that it is set up: what was before is in the books."""
+        """Begin on the day that it is set up: what was before is in the books.
+
+        Without an account it is booked by hand, so who chooses one again begins anew.
+        """
+        today = fields.Date.context_today(self)
         for company in self:
-            if company.billing_fee_account_id and not company.billing_payouts_since:
-                company.billing_payouts_since = fields.Date.context_today(company)
+            is_set_up = bool(company.billing_fee_account_id)
+            if is_set_up != bool(company.billing_payouts_since):
+                company.billing_payouts_since = is_set_up and today
 
     # === HELPERS === #
+
+    def _billing_is_before_payouts(self, day):
+        """Whether what Stripe moved on that day was booked by hand."""
+        self.ensure_one()
+        since = self.billing_payouts_since
+        return bool(since and day and day < since)
 
     def _billing_get_payout_account(self):
         """Return the account of payouts that are on their way to the bank.
