@@ -122,7 +122,13 @@ class Payout(Resource):
     noun = "payout"
     prefix = "po_"
     expandable = frozenset(
-        {"balance_transaction", "destination", "failure_balance_transaction"}
+        {
+            "balance_transaction",
+            "destination",
+            "failure_balance_transaction",
+            "original_payout",
+            "reversed_by",
+        }
     )
 
     def __init__(
@@ -145,9 +151,9 @@ class Payout(Resource):
         self.failure_message: str | None = None
         self.metadata: dict[str, str] = {}
         self.method = "standard"
-        self.original_payout = None
+        self.original_payout: Payout | None = None
         self.reconciliation_status = IN_PROGRESS if automatic else NOT_APPLICABLE
-        self.reversed_by = None
+        self.reversed_by: Payout | None = None
         self.source_type = "card"
         self.statement_descriptor = None
         self.status = IN_TRANSIT
@@ -178,13 +184,25 @@ class Payout(Resource):
             self.failure_message = "The bank did not take it."
         call.emit(f"payout.{status}", self)
 
+    def _reverse(self, call: Call) -> Payout:
+        """Take it from the bank again: that is another payout, and a negative one."""
+        if self.status != PAID or self.reversed_by or self.original_payout:
+            raise StripeError(400, f"Payout {self.id} cannot be reversed.")
+        back = Payout(self._account, -self.amount, self.currency, automatic=False)
+        back.original_payout = self
+        self.reversed_by = back
+        call.emit("payout.updated", self)
+        call.emit("payout.created", back)
+        return back
+
 
 def pay_out(call: Call, currency: str, automatic: bool, completed: bool) -> Payout:
     """Pay out all that is in the balance of a currency."""
     rows = [
         row
         for row in call.account.all(BalanceTransaction, currency=currency)
-        if row._payout is None and row.type != "payout"
+        # What a reversed one gave back is in the balance again.
+        if row._payout is None and (row.type != "payout" or row.amount > 0)
     ]
     amount = sum(row.amount - row._fee for row in rows)
     if amount <= 0:
@@ -201,6 +219,12 @@ def pay_out(call: Call, currency: str, automatic: bool, completed: bool) -> Payo
 @endpoint("GET", "/v1/payouts/{id}")
 def retrieve_payout(call: Call) -> Payout:
     return call.find(Payout)
+
+
+@endpoint("POST", "/v1/payouts/{id}/reverse")
+def reverse_payout(call: Call) -> Payout:
+    """Source: "Reverse a payout"."""
+    return call.find(Payout)._reverse(call)
 
 
 @endpoint(

@@ -34,6 +34,8 @@ class Payout:
     failure: str = ""
     #: What the bank shows, if it is known.
     trace: str = ""
+    #: The payout that it takes back from the bank: then its amount is negative.
+    original: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def read_payout(payout) -> Payout:
         is_complete=payout.reconciliation_status == "completed",
         failure=payout.failure_message or payout.failure_code or "",
         trace=getattr(trace, "value", None) or payout.statement_descriptor or "",
+        original=_read_id(getattr(payout, "original_payout", None)),
     )
 
 

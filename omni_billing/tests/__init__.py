@@ -80,6 +80,7 @@ else:
         test_payments,
         test_payouts,
         test_payouts_apart,
+        test_payouts_reversed,
         test_payouts_since,
         test_disputes,
         test_disputes_late,

@@ -122,6 +122,14 @@ class SettlementCommon(DoorsCommon):
         self.gateway.movements[reference] = [*movements, own]
         return payout
 
+    def _reverse_payout(self, reference, back="po_back", **values):
+        """Have Stripe take a payout from the bank again; return its movement."""
+        amount = values.pop("amount", self.gateway.payouts[reference].amount)
+        known = {"is_automatic": False, "is_complete": False, "original": reference}
+        known["created"] = self.now - timedelta(hours=1)
+        self._pay_out(reference=back, amount=-amount, **known | values)
+        return self.gateway.movements[back][-1]
+
     def _change_payout(self, reference, **values):
         payout = self.gateway.payouts[reference]
         self.gateway.payouts[reference] = replace(payout, **values)

@@ -76,6 +76,25 @@ def test_payout_may_fail_after_it_was_paid(server, client):
     assert server.pay_out()["amount"] == payout["amount"]
 
 
+def test_payout_is_taken_from_the_bank_again(server, client):
+    charge(client, saved_card(client))
+    payout = server.pay_out()
+    with pytest.raises(stripe.InvalidRequestError):
+        client.payouts.reverse(payout["id"])
+    server.settle(payout["id"], "paid")
+    back = client.payouts.reverse(payout["id"])
+    assert (back.amount, back.automatic) == (-payout["amount"], False)
+    assert (back.original_payout, back.status) == (payout["id"], "in_transit")
+    assert client.payouts.retrieve(payout["id"]).reversed_by == back.id
+    with pytest.raises(stripe.InvalidRequestError):
+        client.payouts.reverse(payout["id"])
+    row = client.balance_transactions.retrieve(back.balance_transaction)
+    assert (row.type, row.net) == ("payout", payout["amount"])
+    second = server.pay_out()
+    assert second["amount"] == payout["amount"]
+    assert row.id in {each.id for each in rows_of(client, second)}
+
+
 def test_what_is_paid_in_one_currency_is_kept_in_another(server, client):
     server.take_fees(percent="1", settled={"usd": ("eur", "0.9")})
     charge(client, saved_card(client), 1000, currency="usd")

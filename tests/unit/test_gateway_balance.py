@@ -65,6 +65,19 @@ def test_payout_and_what_it_is_made_of(server, gateway):
     assert rows["payout"].net == -found.amount
 
 
+def test_payout_that_takes_another_back(server, gateway):
+    charge(gateway, "INV/1")
+    payout = server.pay_out()
+    server.settle(payout["id"], "paid")
+    back = gateway._api.payouts.reverse(payout["id"])
+    found = gateway.get_payout(back.id)
+    assert (found.original, found.amount) == (payout["id"], -5000)
+    assert not found.is_automatic
+    assert gateway.get_payout(payout["id"]).original == ""
+    rows = gateway.list_movements(server.pay_out()["id"])
+    assert [row.source for row in rows if row.amount > 0] == [back.id]
+
+
 def now():
     return datetime.now(timezone.utc).replace(tzinfo=None)
 

@@ -237,7 +237,9 @@ class OmniBillingBalanceTransaction(models.Model):
             if not line:
                 row.problem = self.env._("Its dispute is not booked.")
         for row in rows.filtered(lambda row: row.kind in RETURNS):
-            row.counterpart_id = row._find_return()
+            row.counterpart_id = row._find_source()._find_return_line()
+        for row in rows.filtered(lambda row: row.kind == "payout"):
+            row.counterpart_id = row._find_source()._find_reversal_line()
         for row in rows:
             if row._needs_counterpart() and not row.counterpart_id and not row.problem:
                 row.problem = row._explain_unknown()
@@ -266,7 +268,7 @@ class OmniBillingBalanceTransaction(models.Model):
 
     def _needs_counterpart(self):
         self.ensure_one()
-        return self.kind != "payout" and self.kind not in FEES
+        return self.kind not in FEES
 
     def _find_payments(self):
         """Return the `payment.transaction` of each row that is of one."""
@@ -342,15 +344,9 @@ class OmniBillingBalanceTransaction(models.Model):
             )
         )[-1:]
 
-    def _find_return(self):
-        """Return the item of the entry that took a payout back."""
-        payout = self.env["omni.billing.payout"].search(
-            [
-                ("provider_id", "in", self._find_account_providers().ids),
-                ("reference", "=", self.source_ref),
-            ]
-        )
-        return payout._find_return_line()
+    def _find_source(self):
+        """Return the payout that it is of: one that came back, or took another back."""
+        return self.env["omni.billing.payout"]._find(self.provider_id, self.source_ref)
 
     def _is_awaited(self):
         """Whether it is of a payment of ours whose books are not there yet."""

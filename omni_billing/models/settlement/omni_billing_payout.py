@@ -57,6 +57,11 @@ class OmniBillingPayout(models.Model):
     )
     failure = fields.Char(string="Why It Came Back", readonly=True)
     trace = fields.Char(string="Reference at the Bank", readonly=True)
+    original_ref = fields.Char(
+        string="Takes Back",
+        readonly=True,
+        help="The payout that this one takes from the bank again.",
+    )
     is_automatic = fields.Boolean(string="Automatic", readonly=True)
     is_complete = fields.Boolean(
         readonly=True, help="Whether Stripe tells what it is made of."
@@ -79,7 +84,6 @@ class OmniBillingPayout(models.Model):
         "omni.billing.balance.transaction",
         "payout_id",
         string="Made of",
-        domain=[("kind", "!=", "payout")],
         readonly=True,
     )
     move_id = fields.Many2one(
@@ -199,11 +203,17 @@ class OmniBillingPayout(models.Model):
     def _read_movements(self, provider, told):
         gateway = provider._billing_get_gateway()
         try:
-            return gateway.list_movements(told.id)
+            movements = gateway.list_movements(told.id)
         except GatewayRefused as error:
             if error.code == "payout_reconciliation_not_ready":
                 return []
             raise
+        # Its own is what they come to.
+        return [
+            each
+            for each in movements
+            if each.type != "payout" or each.source not in ("", told.id)
+        ]
 
     @api.model
     def _find(self, provider, reference):
@@ -253,6 +263,7 @@ class OmniBillingPayout(models.Model):
             "status": told.status if told.status in STATUSES else False,
             "failure": told.failure,
             "trace": told.trace,
+            "original_ref": told.original,
             "is_automatic": told.is_automatic,
             "is_complete": told.is_complete,
         }
@@ -317,6 +328,8 @@ class OmniBillingPayout(models.Model):
                 " booked by hand. To have it booked here, an administrator sets an"
                 " earlier day in Billing > Configuration > Settings, under Stripe."
             )
+        if self.original_ref and not self.row_ids:
+            return self._find_reversal_obstacle()
         if self.is_automatic and self.is_complete:
             return False, ""
         if self.is_automatic:

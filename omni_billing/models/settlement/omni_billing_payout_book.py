@@ -19,6 +19,9 @@ class OmniBillingPayout(models.Model):
         rows = self.row_ids
         if self.move_id:
             return
+        if self.original_ref and not rows:
+            self._book_reversal()
+            return
         self._check_sum()
         lines, owners = [], []
         for row in rows:
@@ -67,6 +70,67 @@ class OmniBillingPayout(models.Model):
             "amount_currency": self.amount,
             "balance": self.company_id.currency_id.round(balance),
         }
+
+    # === WHAT IS TAKEN BACK === #
+
+    def _find_reversal_obstacle(self):
+        """Return why a payout that takes another back cannot be booked, if so.
+
+        It is booked as far as its original is, and is the same amount.
+        """
+        original = self._find(self.provider_id, self.original_ref)
+        if self.move_id or not self._is_unclear(original):
+            return False, ""
+        if original.state == "waiting" and not original.move_id:
+            return "waiting", self.env._(
+                "It takes back %(original)s, which is not booked yet. It is looked at"
+                " each day.",
+                original=self.original_ref,
+            )
+        return "person", self.env._(
+            "It takes back %(original)s, and that is not booked here as it is: book"
+            " what goes back by a journal entry, from the bank to the clearing"
+            " account.",
+            original=self.original_ref,
+        )
+
+    def _is_unclear(self, original):
+        total = self.amount + original.amount
+        return (
+            not original.move_id
+            or bool(original.return_move_id)
+            or original.currency_id != self.currency_id
+            or bool(self.currency_id.compare_amounts(total, 0))
+            # Nothing has moved, or it came back before anybody saw it.
+            or self.status in ("failed", "canceled")
+        )
+
+    def _book_reversal(self):
+        """Book that the bank gives a payout back: into Stripe's balance again.
+
+        The next payout has it among its rows, which are matched with the first item.
+        """
+        account = self.provider_id._billing_get_clearing_account()
+        company = self.company_id
+        line = {
+            "name": f"Stripe {self.reference}: {self.original_ref}",
+            "account_id": account.id,
+            "currency_id": self.currency_id.id,
+            "amount_currency": -self.amount,
+            "balance": self.currency_id._convert(
+                -self.amount, company.currency_id, company, self.date
+            ),
+        }
+        self.move_id = company._billing_create_entry(
+            self.reference,
+            self.date,
+            self.env._(
+                "Stripe payout %(original)s taken back by %(reference)s",
+                original=self.original_ref,
+                reference=self.reference,
+            ),
+            [line, self._prepare_transit([line])],
+        )
 
     # === WHAT CAME BACK === #
 
@@ -125,6 +189,12 @@ class OmniBillingPayout(models.Model):
     def _find_return_line(self):
         """Return the item on the clearing account of what came back."""
         return self.return_move_id.line_ids.sorted("id")[:1]
+
+    def _find_reversal_line(self):
+        """Return the item on the clearing account of what it took back."""
+        if not self.original_ref or self.row_ids:
+            return self.env["account.move.line"]
+        return self.move_id.line_ids.sorted("id")[:1]
 
 
 class OmniBillingBalanceTransaction(models.Model):
