@@ -61,9 +61,12 @@ class Dispute(Resource):
         call.emit("charge.dispute.funds_withdrawn", self)
 
     def _close(self, call: Call, status: str) -> None:
-        if self.status not in (OPEN, INQUIRY):
+        # A bank may come back to what the merchant has lost.
+        ends = {INQUIRY: (INQUIRY_CLOSED, OPEN), OPEN: (WON, LOST), LOST: (WON,)}.get(
+            self.status
+        )
+        if not ends or self.status == status:
             raise StripeError(400, "This dispute is already closed")
-        ends = (INQUIRY_CLOSED, OPEN) if self.status == INQUIRY else (WON, LOST)
         if status not in ends:
             raise StripeError(400, f"It ends as {' or '.join(ends)}.")
         self.status = status

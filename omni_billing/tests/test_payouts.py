@@ -1,5 +1,6 @@
 """What Stripe pays out comes into the books: fees, payouts, and what they are of."""
 
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -301,6 +302,11 @@ class TestPayouts(SettlementCommon):
         self.assertTrue(payout.return_move_id)
         self._tell("payout.failed", "evt_2", id="po_1")
         self.assertEqual(len(self._get_entries()), 2)
+        # Who read before that it was paid comes late.
+        before = replace(self.gateway.payouts["po_1"], status="paid", failure="")
+        self.Payout._take(self.provider.sudo(), before)
+        payout = self._find_payout()
+        self.assertEqual((payout.status, payout.failure), ("failed", "account_closed"))
         # The next one has it.
         back = self._move("payout_failure", 9680, kind="payout", source="po_1")
         self._pay_out(back, reference="po_2")

@@ -59,6 +59,8 @@ def stop_at(registry, step, stop):
 
     if step == "listed":
         wrap(StripeGateway, "list_movements", after=pause)
+    elif step == "asked":
+        wrap(StripeGateway, "get_dispute", after=pause)
     elif step == "booked":
         wrap(registry["omni.billing.payout"], "_set_state", before=flush_and_pause)
     elif step == "withdrawn":

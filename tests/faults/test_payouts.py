@@ -137,6 +137,20 @@ def test_dispute_while_a_process_dies(books):
     books.check(entries=1, held=PRICE, fees=15, disputes=["open"])
 
 
+def test_two_answers_of_a_dispute_at_the_same_instant(books):
+    """It was lost, and is won: who was told the first has not the last word."""
+    dispute = books.stripe.dispute(books.charge["id"])
+    books.case.hear(*books.case.events())
+    books.stripe.close_dispute(dispute["id"], "lost")
+    first = books.start("fetch", stop="asked", is_job=True).wait_until_stopped()
+    books.stripe.close_dispute(dispute["id"], "won")
+    books.case.deliver(*books.case.events("charge.dispute.funds_reinstated")).result()
+    books.run("process_events", is_job=True).expect()
+    books.check(disputes=["won"])
+    first.go_on().result().expect()
+    books.check(entries=2, held=0, disputes=["won"])
+
+
 @pytest.mark.parametrize("other", ["owed", "written_off"])
 def test_lost_dispute_is_decided_once(books, other):
     books.lose_dispute()

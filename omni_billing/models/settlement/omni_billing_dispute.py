@@ -136,16 +136,36 @@ class OmniBillingDispute(models.Model):
         :return: whether Stripe knows it.
         :raise GatewayError: if Stripe does not tell: it is asked again.
         """
-        gateway = payment.provider_id._billing_get_gateway()
         try:
-            told = gateway.get_dispute(reference)
+            insist(self.env, lambda: self._ask(payment, reference))
         except GatewayRefused as error:
             if error.code == "resource_missing":
                 # Of the other mode, say.
                 return False
             raise
-        insist(self.env, lambda: self._take(payment, told))
         return True
+
+    @api.model
+    def _ask(self, payment, reference):
+        """Ask how it stands, and write that down: nobody else has done so meanwhile.
+
+        A dispute that was lost may be won yet, so no answer tells whether it is the
+        newer of two. PostgreSQL does: before Stripe is asked the row is read, and it
+        refuses to have it written by who read it before another wrote there. Then
+        Stripe is asked again.
+        """
+        self._find(payment, reference).read(["status"])
+        gateway = payment.provider_id._billing_get_gateway()
+        self._take(payment, gateway.get_dispute(reference))
+
+    @api.model
+    def _find(self, payment, reference):
+        return self.search(
+            [
+                ("provider_id", "=", payment.provider_id.id),
+                ("reference", "=", reference),
+            ]
+        )
 
     @api.model
     def _take(self, payment, told):
@@ -194,9 +214,7 @@ class OmniBillingDispute(models.Model):
             ),
             log_exceptions=False,
         )
-        dispute = self.search(
-            [("provider_id", "=", provider.id), ("reference", "=", told.id)]
-        )
+        dispute = self._find(payment, told.id)
         take_turns(dispute)
         if not dispute._is_behind(told):
             dispute.write(dispute._prepare_values(payment, told))

@@ -9,6 +9,8 @@ from ...tools.notice import notice, reload
 
 #: Stripe's words (https://docs.stripe.com/api/payouts/object).
 STATUSES = ("pending", "in_transit", "paid", "failed", "canceled")
+#: What came back stays so.
+ENDED = ("failed", "canceled")
 
 
 class OmniBillingPayout(models.Model):
@@ -252,6 +254,10 @@ class OmniBillingPayout(models.Model):
         return self._find(provider, told.id)
 
     def _prepare_values(self, told):
+        status = told.status if told.status in STATUSES else False
+        if self.status in ENDED:
+            # Who was told before that it was paid may come later.
+            status = self.status
         rows = self.env["omni.billing.balance.transaction"]
         currency = rows._find_currency(told.currency)
         return {
@@ -260,8 +266,8 @@ class OmniBillingPayout(models.Model):
             "arrival_date": told.arrival.date(),
             "currency_id": currency.id,
             "amount": rows._to_major(told.amount, currency),
-            "status": told.status if told.status in STATUSES else False,
-            "failure": told.failure,
+            "status": status,
+            "failure": told.failure or self.failure,
             "trace": told.trace,
             "original_ref": told.original,
             "is_automatic": told.is_automatic,
@@ -294,7 +300,7 @@ class OmniBillingPayout(models.Model):
         self._set_state(state, reason)
 
     def _set_state(self, state, reason):
-        is_back = self.status in ("failed", "canceled") and not self.return_move_id
+        is_back = self.status in ENDED and not self.return_move_id
         if state and state != "booked" and is_back:
             # Nobody else would tell.
             state = "person"
