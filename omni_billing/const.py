@@ -46,6 +46,12 @@ LET_GO = "let_go"
 #: tries to book as long.
 BOOKING_DAYS = 4
 
+#: It is the payment of another database, of which this one may be a copy.
+ELSEWHERE = "elsewhere"
+
+#: Days after which Stripe gives up what nobody captured, as a rule
+#: (https://docs.stripe.com/payments/place-a-hold-on-a-payment-method).
+HOLD_DAYS = 7
 #: Days in which a bank decides on a debit, or an authorization ends by itself.
 BANK_DAYS = 30
 

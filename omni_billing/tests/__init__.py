@@ -28,6 +28,7 @@ else:
         test_card_accounts,
         test_card_captures,
         test_card_debits,
+        test_card_elsewhere,
         test_card_events,
         test_card_in_odoos_dialog,
         test_card_outcomes,

@@ -6,7 +6,7 @@ gateway; both see the same payments here.
 
 from odoo.exceptions import ValidationError
 
-from ..gateways.stripe_answers import Charge
+from ..gateways.stripe_answers import DATABASE, Charge
 
 CARD = {
     "id": "pm_4242",
@@ -86,4 +86,5 @@ class FakeApi:
                 intent["description"],
                 None,
                 intent["customer"],
+                intent["metadata"].get(DATABASE, ""),
             )

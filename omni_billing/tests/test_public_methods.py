@@ -71,6 +71,7 @@ ASKS = {
         "action_billing_pause_reminders",
         "action_billing_remind",
         "action_billing_void",
+        "action_billing_void_authorized",
     },
     "omni.billing.bulk": {"run_step"},
     "omni.billing.attempt.wizard": {"action_close"},

@@ -252,13 +252,13 @@ class AccountMove(models.Model):
         return super()._billing_before_void()
 
     def _billing_has_money_under_way(self):
-        """Override: a card payment that is open, at a bank, held or done."""
+        """Override: a card payment that is open, at a bank or done.
+
+        What a bank holds is asked for before it is void (`_billing_before_void`).
+        """
         move = self.sudo()  # sudo: staff see card payments through billing only.
         under_way = move.billing_attempt_id + move.transaction_ids.filtered(
-            lambda tx: (
-                tx.state in ("pending", "authorized", "done")
-                and tx.operation != "validation"
-            )
+            lambda tx: tx.state in ("pending", "done") and tx.operation != "validation"
         )
         return bool(under_way) or super()._billing_has_money_under_way()
 
@@ -283,27 +283,29 @@ class AccountMove(models.Model):
         """
         # sudo: see `_billing_create_charge`.
         payments = self.sudo().transaction_ids
-        payments._billing_check_none_authorized()
         self._billing_close_begun(payments - (but or payments.browse()))
 
     def _billing_close_begun(self, payments, is_deleted=False):
         """Give up those of these payments that were begun and not finished.
 
+        What a bank holds is given up by staff: it is only asked whether it still does.
+
         :param bool is_deleted: whether a to-do on an invoice would go with it.
         :raise UserError: as above.
         """
-        for other in payments._billing_filter_payable():
+        held = payments.filtered(lambda tx: tx.state == "authorized")
+        for other in held + payments._billing_filter_payable():
+            if other.provider_code != "stripe":
+                other._billing_go_on_without(is_deleted)
+                continue
             try:
                 charge = other._billing_stop()
-            except UserError as error:
-                if not other._billing_is_cut_off(error.__cause__):
-                    raise
-                other._billing_let_go(is_deleted)
-                continue
-            except (GatewayRefused, GatewayUnknown) as error:
+            except (GatewayRefused, GatewayUnknown, UserError) as error:
                 if other._billing_is_cut_off(error):
-                    other._billing_let_go(is_deleted)
+                    other._billing_go_on_without(is_deleted)
                     continue
+                if isinstance(error, UserError):
+                    raise
                 if isinstance(error, GatewayDenied):
                     raise UserError(
                         self.env._(
@@ -320,6 +322,12 @@ class AccountMove(models.Model):
                         " how that ended. Nothing was changed: try again in a minute."
                     )
                 ) from error
+            if other._billing_is_elsewhere(charge):
+                other._billing_lock()
+                other._billing_leave(is_deleted)
+                continue
+            if other in held and charge.is_authorized:
+                raise UserError(other._billing_explain_held())
             if charge.is_under_way:
                 # It passes, or is booked by the webhook or the job that asks.
                 raise UserError(other._billing_explain_under_way()) from LockError(

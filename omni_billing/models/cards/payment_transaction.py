@@ -257,13 +257,16 @@ class PaymentTransaction(models.Model):
         self._billing_close()
         self.billing_decline_code = code
         self._set_error(message, extra_allowed_states=("cancel",))
-        # What Odoo's dialog made before it charged the card.
-        self.payment_id.filtered(
-            lambda made: "draft" in (made.state, made.move_id.state)
-        ).action_cancel()
+        self._billing_cancel_prepared()
         is_refund = self.operation == "refund"
         note = "\n".join(filter(None, (message, detail)))
         self._billing_log("refund_failed" if is_refund else "charge_failed", note)
+
+    def _billing_cancel_prepared(self):
+        """Cancel what Odoo's dialog made before it charged the card."""
+        self.payment_id.filtered(
+            lambda made: "draft" in (made.state, made.move_id.state)
+        ).action_cancel()
 
     def _billing_close(self):
         """Let the invoices go, if no other refund waits there: others may be tried."""

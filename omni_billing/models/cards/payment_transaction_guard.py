@@ -144,6 +144,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if invoices := self._billing_get_customer_invoices():
             self._billing_check_staff(invoices)
+            self._billing_check_here()
             invoices._billing_lock()
             for invoice in invoices.filtered("billing_attempt_id"):
                 raise UserError(
@@ -172,6 +173,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if invoices := self._billing_get_customer_invoices():
             self._billing_check_staff(invoices)
+            self._billing_check_here()
         return super()._void(amount_to_void=amount_to_void)
 
     def _billing_check_staff(self, invoices):

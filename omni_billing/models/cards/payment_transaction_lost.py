@@ -65,11 +65,18 @@ class PaymentTransaction(models.Model):
         begun = Domain("state", "=", "draft") & Domain(
             "last_state_change", ">", now - timedelta(days=4)
         )
+        waiting = (
+            begun
+            | self._billing_get_under_way_domain()
+            | self._billing_get_held_domain()
+        )
         return self.search(
             Domain("provider_code", "=", "stripe")
-            & Domain("provider_id.state", "!=", "disabled")
             & self._billing_get_begun_here_domain()
-            & (begun | self._billing_get_under_way_domain())
+            & (
+                waiting & Domain("provider_id.state", "!=", "disabled")
+                | self._billing_get_lapsed_domain()
+            )
             & Domain("operation", "in", ("online_direct", "online_token", "offline"))
             & Domain("provider_reference", "=like", "pi_%")
             & Domain("billing_is_open", "=", False)
@@ -86,7 +93,7 @@ class PaymentTransaction(models.Model):
         oldest = fields.Datetime.subtract(fields.Datetime.now(), days=const.BANK_DAYS)
         return (
             Domain("provider_code", "=", "stripe")
-            & Domain("state", "in", ("pending", "authorized"))
+            & (Domain("state", "=", "pending") | self._billing_get_held_domain())
             & Domain("operation", "not in", ("refund", "validation"))
             & Domain("last_state_change", ">", oldest)
         )
@@ -136,18 +143,25 @@ class PaymentTransaction(models.Model):
         )
 
     def _billing_take_over(self):
-        """Book what was paid, and close what came to nothing.
+        """Book what was paid, and close what came to nothing or is another database's.
 
         What the customer only began may still be paid.
         """
         self.ensure_one()
-        gateway = self.provider_id._billing_get_gateway()
-        charge = gateway.get_charge(self.provider_reference)
+        try:
+            gateway = self.provider_id._billing_get_gateway()
+            charge = gateway.get_charge(self.provider_reference)
+        except (GatewayRefused, UserError) as error:
+            if not self._billing_is_hold_lost(error):
+                raise
+            self._billing_let_go(is_deleted=False)
+            return
         is_lost = (
             self.state not in ("draft", "error")
             and charge.status == "requires_payment_method"
         )
-        if charge.is_paid or charge.status == "canceled" or is_lost:
+        is_over = charge.is_paid or charge.status == "canceled" or is_lost
+        if is_over or self._billing_is_elsewhere(charge):
             self._billing_apply(charge)
 
     def _billing_go_on(self):
@@ -166,7 +180,10 @@ class PaymentTransaction(models.Model):
 
         :return: what was paid, and is booked now.
         """
-        begun = self._billing_filter_payable().filtered(
+        held = self.filtered(
+            lambda tx: tx.state == "authorized" and tx.provider_code == "stripe"
+        )
+        begun = (held + self._billing_filter_payable()).filtered(
             lambda tx: not tx.billing_key and not tx._billing_was_told_amount()
         )
         if begun:
@@ -231,8 +248,7 @@ class PaymentTransaction(models.Model):
         oldest = fields.Datetime.subtract(fields.Datetime.now(), days=const.BANK_DAYS)
         return self.filtered_domain(
             self._billing_get_awaited_domain()
-            | Domain("state", "=", "authorized")
-            & Domain("last_state_change", ">", oldest)
+            | self._billing_get_held_domain() & Domain("last_state_change", ">", oldest)
         )
 
     def _billing_filter_holding(self):
@@ -254,9 +270,21 @@ class PaymentTransaction(models.Model):
         Stripe was disabled, its key is gone, or the key is of an account or mode that
         does not have the payment.
 
-        :param error: of the gateway, or None.
+        :param error: of the gateway, or that it led to.
         """
+        if isinstance(error, UserError):
+            error = error.__cause__
         return getattr(error, "code", None) in ("no_key", "resource_missing")
+
+    def _billing_go_on_without(self, is_deleted):
+        """Go on without it, unless a bank may hold money for it still.
+
+        :param bool is_deleted: as below.
+        :raise UserError: if one does.
+        """
+        if self.state == "authorized" and not self._billing_is_hold_over():
+            raise UserError(self._billing_explain_held())
+        self._billing_let_go(is_deleted)
 
     def _billing_let_go(self, is_deleted):
         """Go on without what nobody can ask of; staff are told of it, once.
@@ -270,7 +298,10 @@ class PaymentTransaction(models.Model):
         self._billing_lock()
         is_told = self.billing_decline_code == const.LET_GO
         if not is_told and not self._billing_was_told_amount():
-            self._billing_tell_let_go(is_deleted)
+            if self.state == "authorized":
+                self._billing_tell_hold_lost(is_deleted)
+            else:
+                self._billing_tell_let_go(is_deleted)
             self.billing_decline_code = const.LET_GO
 
     # === GIVING UP === #
@@ -285,39 +316,28 @@ class PaymentTransaction(models.Model):
             check_can_commit(self.env)
         for attempt in attempts:
             if attempt.state != "done" and attempt.provider_reference:
-                gateway = attempt.provider_id._billing_get_gateway()
-                charge = gateway.cancel(attempt.provider_reference)
+                charge = attempt._billing_stop()
                 insist(self.env, partial(attempt._billing_apply, charge))
 
     def _billing_stop(self):
         """Give up what a customer began; what is at the bank already stays there.
 
+        So does what a bank holds, and what is another database's.
+
         :return: the `Charge` as it stands then.
         """
         self.ensure_one()
         gateway = self.provider_id._billing_get_gateway()
-        if self.state in ("pending", "error"):
-            # Stripe can call some debits back, and the customer wanted this one.
-            charge = gateway.get_charge(self.provider_reference)
-            if charge.is_under_way:
-                return charge
+        charge = gateway.get_charge(self.provider_reference)
+        # Stripe can call some debits back, and the customer wanted this one.
+        is_wanted = self.state in ("pending", "error") and charge.is_under_way
+        if (
+            is_wanted
+            or self.state == "authorized"
+            or self._billing_is_elsewhere(charge)
+        ):
+            return charge
         return gateway.cancel(self.provider_reference)
-
-    def _billing_check_none_authorized(self):
-        """Check that no bank holds money for what is to be paid now.
-
-        :raise UserError: if one does: it is captured or voided first, by a person.
-        """
-        for tx in self.filtered(lambda tx: tx.state == "authorized"):
-            raise UserError(
-                self.env._(
-                    "The payment %(reference)s of %(amount)s is authorized: the bank"
-                    " holds the money until the seller captures it. Nothing else was"
-                    " taken. In Accounting, capture that payment or void it first.",
-                    reference=tx.reference,
-                    amount=tx.currency_id.format(tx.amount),
-                )
-            )
 
     # === BY HAND === #
 

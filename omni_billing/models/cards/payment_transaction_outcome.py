@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ...const import ELSEWHERE
 from ...gateways.stripe_answers import DATABASE, REFERENCE
 from ...tools.database import check_can_commit, commit
 
@@ -150,6 +151,9 @@ class PaymentTransaction(models.Model):
         The amount is another question: `_billing_is_amount_right`.
         """
         self.ensure_one()
+        if self._billing_is_elsewhere(outcome):
+            self._billing_leave()
+            return False
         wrong = self._billing_find_wrong(outcome)
         if not wrong:
             return True
@@ -195,6 +199,41 @@ class PaymentTransaction(models.Model):
         if customer and outcome.is_live not in (None, self.is_live):
             return "mode"
         return None
+
+    def _billing_is_elsewhere(self, outcome):
+        """Whether Stripe says of this very payment that another database began it.
+
+        This one was copied from that one, as a rule, with what had begun there.
+
+        :param outcome: an `Outcome` or a `Charge`; what anybody may show for this
+            payment is one of another id.
+        """
+        return bool(
+            self.provider_reference
+            and outcome.id == self.provider_reference
+            and not self.source_transaction_id
+            and self.state != "done"
+            and outcome.database
+            and outcome.database != self.provider_id._billing_get_uuid()
+        )
+
+    def _billing_leave(self, is_deleted=False):
+        """Let go of what is another database's; staff are told of it, once.
+
+        It is never booked here, and what becomes of it at Stripe is not ours to say.
+
+        :param bool is_deleted: whether a to-do on the invoice would go with it.
+        """
+        if self.billing_decline_code == ELSEWHERE:
+            return
+        self._billing_tell_elsewhere(is_deleted)
+        self._billing_close()
+        self.billing_decline_code = ELSEWHERE
+        self._set_canceled(
+            self.env._("This is a payment of another database."),
+            extra_allowed_states=("error",),
+        )
+        self._billing_cancel_prepared()
 
     def _billing_find_owner(self, outcome):
         """Return the payment, other than this one, that an outcome is of."""

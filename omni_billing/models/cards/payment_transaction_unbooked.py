@@ -83,7 +83,7 @@ class PaymentTransaction(models.Model):
             and self.provider_code not in const.OFFLINE_PROVIDERS
         )
         amount = 0.0
-        if self.state == "authorized":
+        if self._billing_is_held():
             amount = self.amount - sum(ended.mapped("amount"))
         elif is_pending or (self.billing_is_open and self.state == "draft"):
             amount = self.amount

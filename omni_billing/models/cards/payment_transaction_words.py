@@ -266,6 +266,22 @@ class PaymentTransaction(models.Model):
             is_deleted,
         )
 
+    def _billing_tell_elsewhere(self, is_deleted=False):
+        """Tell staff that a payment which was begun is another database's."""
+        self._billing_tell_staff(
+            self.env._(
+                "The payment %(reference)s of %(amount)s (%(intent)s) was begun in"
+                " another database on the same account at Stripe, of which this one may"
+                " be a copy. It is closed here, and left alone at Stripe. If this is"
+                " the database that you work with, look in Stripe's dashboard whether"
+                " it was paid: then record it by hand, or refund it there.",
+                reference=self.reference,
+                amount=self.currency_id.format(self.amount),
+                intent=self.provider_reference,
+            ),
+            is_deleted,
+        )
+
     def _billing_tell_never_booked(self, is_deleted=False):
         """Tell staff that Accounting changed what was paid long ago."""
         self._billing_tell_staff(
