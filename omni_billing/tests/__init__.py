@@ -90,6 +90,7 @@ else:
         test_poisoned_context,
         test_properties,
         test_public_methods,
+        test_quantity,
         test_reminder,
         test_reports,
         test_res_partner,

@@ -197,6 +197,14 @@ class TestHistory(BillingCommon):
         # What is whole can be kept in any currency.
         cost = self.unit.round(cost if seed % 2 else int(cost))
         taxes = [tax.id for i, tax in enumerate(self.taxes) if seed >> i & 1]
+        if seed % 5 == 4:
+            # Some are so many of something: 3.75 × 0.0123.
+            cost = max(cost, 1.0)
+            values["quantity"] = 1 + seed % 7 / 4
+            values["price_unit"] = round(cost / values["quantity"], seed % 4 + 1) or 1.0
+            values["retail_cost"] = self.unit.round(
+                values["quantity"] * values["price_unit"]
+            )
         return self._create_transaction(
             max(cost, self.unit.rounding),
             partner_id=(self.contact if seed % 3 else self.customer).id,

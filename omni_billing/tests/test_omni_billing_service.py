@@ -123,9 +123,10 @@ class TestService(BillingCommon):
             service = self._create_service(quantity=quantity, price_unit=price)
             with freeze_time("2025-01-20"):
                 service.action_write_due()
-            text = text.replace("\xa0", "")
-            found = service.transaction_ids[:1].description.split("\n")[0]
-            self.assertEqual(found.replace("\xa0", ""), text)
+            charge = service.transaction_ids[:1]
+            invoice = charge._create_invoice(self.customer)
+            found = invoice.invoice_line_ids._billing_describe_price()
+            self.assertEqual(found.replace("\xa0", ""), text.replace("\xa0", ""))
             self.assertNotIn("e+", found)
 
     def test_prices_are_kept_as_they_are_entered(self):

@@ -17,6 +17,17 @@ def format_number(env, value):
     return formatLang(env, value, digits=count_decimals(value))
 
 
+def format_quantity(env, quantity, unit, price, currency):
+    """Write how many cost what each: 3 Hours × $ 10.00.
+
+    :param unit: a `uom.uom` that may be read, or none; that of pieces is not named.
+    """
+    number, amount = format_number(env, quantity), format_price(env, price, currency)
+    if not unit or unit == env.ref("uom.product_uom_unit"):
+        return f"{number} × {amount}"
+    return f"{number} {unit.name} × {amount}"
+
+
 def format_price(env, price, currency):
     """Write a price, which may have more decimals than the currency: $ 0.0375."""
     if count_decimals(price) <= currency.decimal_places:

@@ -141,6 +141,7 @@ class AccountMove(models.Model):
             taxes,
             taxes.tax_group_id,
             taxes.repartition_line_ids,
+            self.line_ids.product_uom_id,
             self.env["omni.billing.template"]._select_for(self),
         ]
 
@@ -393,6 +394,10 @@ def _prepare_line(line):
         "created": _format_datetime(line["date"]),
         "title": line["title"],
         "description": line["description"],
+        "price": line["price"],
+        "quantity": line["record"].quantity,
+        "unit": line["record"].product_uom_id.name or "",
+        "price_unit": abs(line["record"].price_unit),
         "retail_cost": line["amount_untaxed"],
         "tax_percentage": line["tax_percentage"],
         "tax_amount": line["tax_amount"],

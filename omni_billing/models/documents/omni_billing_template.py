@@ -342,6 +342,10 @@ class OmniBillingTemplate(models.Model):
             "created": f"{day}T00:00:00",
             "title": "Fibre 500",
             "description": "January",
+            "price": "2 × $ 500.00",
+            "quantity": 2.0,
+            "unit": "Units",
+            "price_unit": 500.0,
             "retail_cost": 1000.0,
             "tax_percentage": 10.0,
             "tax_amount": 100.0,
@@ -371,7 +375,9 @@ class OmniBillingTemplate(models.Model):
             "author": "Ada Harbour",
             "transactions": [
                 line,
-                line | {"tax_amount": 0.0, "tax_percentage": 0.0, "retail_cost": 20.0},
+                line
+                | {"tax_amount": 0.0, "tax_percentage": 0.0, "retail_cost": 20.0}
+                | {"price": "", "quantity": 1.0, "price_unit": 20.0},
             ],
             "payment_url": "https://example.com/pay",
             "payment_qr": "",

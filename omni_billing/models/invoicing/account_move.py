@@ -335,8 +335,9 @@ class AccountMove(models.Model):
 
         :param list base_lines: of `_billing_get_base_lines`, if they are known.
         :return: for each line ``record`` (`account.move.line`), ``date``, ``title``,
-            ``description``, ``amount_untaxed``, ``tax_amount``, ``amount_total``,
-            ``tax_percentage``; amounts as on the document, in its currency.
+            ``description``, ``price`` (3 × $10.00), ``amount_untaxed``,
+            ``tax_amount``, ``amount_total``, ``tax_percentage``; amounts as on the
+            document, in its currency.
         :rtype: list[dict]
         """
         self.ensure_one()
@@ -358,6 +359,7 @@ class AccountMove(models.Model):
                     "date": record.billing_date,
                     "title": title,
                     "description": description,
+                    "price": record._billing_describe_price(),
                     **amounts,
                 }
             )

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
+from ...tools.numbers import format_quantity
 from ...tools.write_guard import is_trusted, trust, without_defaults
 from .account_move_guard import is_judged, will_change
 
@@ -17,6 +18,8 @@ MAY_CHANGE = {
     "matching_number",
     "reconciled_lines_ids",
 }
+#: Decimals of a unit price that are printed.
+MAX_DECIMALS = 4
 #: Which transaction a line is of, and what that says of it; billing says so.
 LINKS = {"billing_transaction_id", "billing_date", "billing_site_id"}
 
@@ -113,6 +116,29 @@ class AccountMoveLine(models.Model):
         if lines := self.sudo().filtered("billing_transaction_id"):
             lines.billing_transaction_id._release()
         return super().unlink()
+
+    def _billing_describe_price(self):
+        """Return how many of what were charged at which price; nothing of a single one.
+
+        As on the invoice: before tax, but for prices that Odoo's taxes are in. Of what
+        the tax engine could only take as a whole, it is what was entered.
+        """
+        self.ensure_one()
+        # sudo: who reads the invoice may not read transactions, or units.
+        line = self.sudo()
+        quantity, price = line.quantity, abs(line.price_unit)
+        entered = line.billing_transaction_id
+        if quantity == 1 and entered and entered.quantity != 1:
+            quantity, price = entered.quantity, entered.price_unit
+        if quantity == 1:
+            return ""
+        return format_quantity(
+            self.env,
+            quantity,
+            line.product_uom_id,
+            round(price, MAX_DECIMALS),
+            self.currency_id,
+        )
 
     def _related_analytic_distribution(self):
         """Override of `account`: what its transaction says comes before any model."""

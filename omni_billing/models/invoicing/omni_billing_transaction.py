@@ -255,8 +255,10 @@ class OmniBillingTransaction(models.Model):
     @api.model
     def _prepare_price_values(self, base_line):
         """Return what the tax engine computes an invoice line from."""
+        unit = base_line["product_uom_id"]
         return {
             "product_id": base_line["product_id"].id,
+            **({"product_uom_id": unit.id} if unit else {}),
             "quantity": base_line["quantity"],
             "price_unit": base_line["price_unit"],
             "tax_ids": [Command.set(base_line["tax_ids"].ids)],

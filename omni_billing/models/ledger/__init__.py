@@ -10,6 +10,7 @@ from . import (
     omni_billing_transaction_amounts,
     omni_billing_transaction_guard,
     omni_billing_transaction_import,
+    omni_billing_transaction_price,
     omni_billing_transaction_state,
     res_partner,
 )

@@ -41,6 +41,19 @@ class OmniBillingPriceMixin(models.AbstractModel):
         ondelete="restrict",
         domain="[('sale_ok', '=', True)]",
     )
+    quantity = fields.Float(
+        default=1.0, required=True, aggregator=None, min_display_digits="Product Unit"
+    )
+    uom_id = fields.Many2one(
+        "uom.uom",
+        string="Unit",
+        compute="_compute_uom_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        ondelete="restrict",
+        help="Of what the quantity is: hours, pieces. Printed on the invoice.",
+    )
     currency_id = fields.Many2one(
         "res.currency",
         compute="_compute_currency_id",
@@ -69,6 +82,12 @@ class OmniBillingPriceMixin(models.AbstractModel):
     def _compute_currency_id(self):
         for record in self:
             record.currency_id = record.currency_id or record.company_id.currency_id
+
+    @api.depends("product_id")
+    def _compute_uom_id(self):
+        for record in self:
+            if not record._keeps_taxes():
+                record.uom_id = record.product_id.uom_id or record.uom_id
 
     @api.depends("product_id", "company_id")
     def _compute_tax_ids(self):

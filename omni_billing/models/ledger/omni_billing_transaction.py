@@ -1,9 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
-from odoo.tools import SQL, format_amount, format_list
+from odoo.tools import SQL, format_list
 
-from ...const import BILLED_TYPES, MAX_AMOUNT, MAX_TITLE_LENGTH
+from ...const import MAX_TITLE_LENGTH
 from ...tools.action import open_dialog
 
 
@@ -88,14 +88,6 @@ class OmniBillingTransaction(models.Model):
     )
 
     # === Amounts, in the currency of the transaction === #
-    retail_cost = fields.Monetary(
-        compute="_compute_retail_cost",
-        store=True,
-        readonly=False,
-        precompute=True,
-        required=True,
-        help="Always positive: the type says whether it is charged or credited.",
-    )
     tax_included = fields.Boolean(
         help="The retail cost is what the customer pays, taxes included.",
     )
@@ -272,24 +264,6 @@ class OmniBillingTransaction(models.Model):
             # F24: in the language of the user at creation, and never changed after.
             transaction.name = transaction.name or transaction.product_id.name
 
-    @api.depends("product_id")
-    def _compute_retail_cost(self):
-        for transaction in self:
-            product = transaction.product_id
-            if transaction.retail_cost or not product:
-                continue
-            company = transaction.company_id
-            price = product.with_company(company)._get_tax_included_unit_price(
-                company,
-                transaction.currency_id,
-                transaction.date or fields.Date.context_today(self),
-                "sale",
-                product_price_unit=product.lst_price,
-                product_currency=product.currency_id,
-                fiscal_position=transaction._get_fiscal_position(),
-            )
-            transaction.retail_cost = transaction.currency_id.round(price)
-
     @api.onchange("partner_id")
     def _onchange_partner_id(self):
         """Map the product's taxes for the customer; entered ones stay."""
@@ -304,23 +278,6 @@ class OmniBillingTransaction(models.Model):
             transaction.is_canceled = bool(transaction.canceled_by_ids)
 
     # === CONSTRAINT METHODS === #
-
-    @api.constrains("retail_cost", "currency_id")
-    def _check_retail_cost(self):
-        for transaction in self:
-            # Money that was received is a fact, whatever its size.
-            if transaction.transaction_type not in BILLED_TYPES:
-                continue
-            if transaction.retail_cost >= MAX_AMOUNT:
-                raise ValidationError(
-                    self.env._(
-                        "“%(title)s”: the retail cost must be below %(maximum)s.",
-                        title=transaction.name,
-                        maximum=format_amount(
-                            self.env, MAX_AMOUNT, transaction.currency_id
-                        ),
-                    )
-                )
 
     @api.constrains("name")
     def _check_name(self):

@@ -15,6 +15,8 @@ class OmniBillingTransaction(models.Model):
         "transaction_type",
         "is_refund",
         "retail_cost",
+        "quantity",
+        "price_unit",
         "tax_included",
         "tax_ids",
         "product_id",
@@ -79,6 +81,7 @@ class OmniBillingTransaction(models.Model):
         return (
             self._get_sign(),
             self.retail_cost,
+            *self._get_quantity_and_price(),
             self.tax_included,
             self.tax_ids,
             self.product_id,
@@ -103,13 +106,14 @@ class OmniBillingTransaction(models.Model):
         Tax = self.env["account.tax"]
         base_lines = []
         for transaction in self:
-            price = sign * transaction._get_sign() * transaction.retail_cost
+            quantity, price = transaction._get_quantity_and_price()
             values = {
-                "price_unit": price,
-                "quantity": 1.0,
+                "price_unit": sign * transaction._get_sign() * price,
+                "quantity": quantity,
                 # Of one that is only computed, as in a form: the taxes themselves.
                 "tax_ids": transaction.tax_ids._origin,
                 "product_id": transaction.product_id,
+                "product_uom_id": transaction.uom_id,
                 "currency_id": transaction.currency_id,
                 "rate": rate,
                 "is_refund": sign < 0,
@@ -143,19 +147,21 @@ class OmniBillingTransaction(models.Model):
             for tax_data in details["taxes_data"]
             if not tax_data["is_reverse_charge"]
         }
-        untaxed = values["price_unit"] - sum(
+        quantity = values["quantity"]
+        total = self.currency_id.round(quantity * values["price_unit"])
+        untaxed = total - sum(
             tax_data["tax_amount_currency"] for tax_data in details["taxes_data"]
         )
         untaxed = self.currency_id.round(untaxed)
         data = {
             "currency_id": self.currency_id.id,
-            "price_unit": untaxed,
+            "price_unit": untaxed / quantity,
             "discount": 0.0,
-            "quantity": 1.0,
+            "quantity": quantity,
             "manual_total_excluded_currency": untaxed,
             "manual_tax_amounts": taxes,
         }
-        return {"price_unit": untaxed, "extra_tax_data": data}
+        return {"price_unit": data["price_unit"], "extra_tax_data": data}
 
     def _compute_rounded_base_lines(self, sign=1, rate=1.0):
         """Return the base lines of the transactions on one invoice, rounded as there"""

@@ -1,8 +1,7 @@
 from odoo import api, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import UserError
 
 from ...const import BILLED_TYPES
-from ...tools.money import has_excess_decimals
 from ...tools.values import check_new, check_values
 from ...tools.write_guard import is_trusted, without_defaults
 
@@ -39,6 +38,9 @@ ENTERED_FIELDS = {
     "currency_id",
     "date",
     "retail_cost",
+    "quantity",
+    "uom_id",
+    "price_unit",
     "tax_included",
     "tax_ids",
     "product_id",
@@ -77,6 +79,7 @@ class OmniBillingTransaction(models.Model):
         model, vals_list = model._billing_guard_create(vals_list)
         if not is_trusted(self.env):
             model._check_amounts(vals_list)
+        vals_list = [model._complete_price(vals) for vals in vals_list]
         transactions = super(OmniBillingTransaction, model).create(vals_list)
         transactions._mark_customers()
         self.env["omni.billing.activity.log"]._log_transactions(
@@ -88,17 +91,9 @@ class OmniBillingTransaction(models.Model):
         if not is_trusted(self.env):
             check_values(self, vals)
             self._check_write_values(vals)
-        if {"retail_cost", "currency_id"} & vals.keys():
-            # Another currency may have fewer decimals.
-            kept = ("name", "retail_cost")
-            self._check_amounts(
-                [
-                    {name: t[name] for name in kept}
-                    | {"currency_id": t.currency_id.id}
-                    | vals
-                    for t in self
-                ]
-            )
+        if {"retail_cost", "currency_id", "quantity", "price_unit"} & vals.keys():
+            self._check_written_amounts(vals)
+        vals = self._complete_price(vals)
         entered = ENTERED_FIELDS & vals.keys()
         before = self._describe_entered(entered)
         result = super().write(vals)
@@ -234,36 +229,5 @@ class OmniBillingTransaction(models.Model):
                         " Void it and enter a new one.",
                         title=transaction.name,
                         fields=self._billing_list_labels(locked),
-                    )
-                )
-
-    def _check_amounts(self, vals_list):
-        """Refuse what the database would refuse with fewer words, or round away."""
-        for vals in vals_list:
-            amount = vals.get("retail_cost")
-            if amount is None:
-                continue
-            amount = float(amount or 0)
-            if amount <= 0:
-                raise ValidationError(
-                    self.env._(
-                        "“%(title)s”: the retail cost must be more than zero. To lower"
-                        " what the customer owes, enter a positive credit.",
-                        title=vals.get("name") or "",
-                    )
-                )
-            currency = self.env["res.currency"].browse(vals.get("currency_id"))
-            if not currency:
-                company = self.env["res.company"].browse(vals.get("company_id"))
-                currency = (company or self.env.company).currency_id
-            if has_excess_decimals(amount, currency.decimal_places):
-                raise ValidationError(
-                    self.env._(
-                        "“%(title)s”: %(amount)s has more decimals than %(currency)s"
-                        " allows (%(decimals)s).",
-                        title=vals.get("name") or "",
-                        amount=amount,
-                        currency=currency.name,
-                        decimals=currency.decimal_places,
                     )
                 )

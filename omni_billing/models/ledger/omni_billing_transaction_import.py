@@ -166,7 +166,7 @@ class OmniBillingTransaction(models.Model):
         companies = self._find_imported_companies(names, data)
         if not self.env.su:
             # What another company has is not told; its rows are refused later.
-            own = set(self.env.user._get_company_ids())
+            own = set(self.env.user.company_ids.ids)
             companies = [company if company in own else 0 for company in companies]
         self.flush_model(["company_id", "external_ref"])
         # A plain query, as the unique index sees all rows too; only what the user's own

@@ -56,9 +56,6 @@ class OmniBillingService(models.Model):
     )
 
     # === Price === #
-    quantity = fields.Float(
-        default=1.0, required=True, min_display_digits="Product Unit"
-    )
     price_unit = fields.Float(
         string="Price",
         compute="_compute_from_product",

@@ -220,23 +220,40 @@ class OmniBillingService(models.Model):
         env = self.with_context(lang=lang).env
         span = self._format_span(env, period.span)
         used = sum(part.days for part in period.used)
-        notes = []
-        if self.quantity != 1 and not self.change_ids:
-            quantity = format_number(env, self.quantity)
-            price = format_price(env, self.price_unit, self.currency_id)
-            notes.append(f"{quantity} × {price}")
+        notes, priced = [], {}
         if used != period.whole.days:
+            if self.quantity != 1 and not self.change_ids:
+                quantity = format_number(env, self.quantity)
+                price = format_price(env, self.price_unit, self.currency_id)
+                notes.append(f"{quantity} × {price}")
             notes.append(
                 env._("%(used)s of %(days)s days", used=used, days=period.whole.days)
             )
-        return self._prepare_common_values(amount) | {
-            "name": f"{self.name}, {span}"[:MAX_TITLE_LENGTH],
-            "description": "\n".join(notes) or False,
-            "date": period.get_due_date(self.timing == "advance"),
-            "period_start": period.span.first,
-            "period_end": period.span.last,
-            "service_part": 0,
-        }
+        else:
+            priced = self._find_price(period, amount)
+        return (
+            self._prepare_common_values(amount)
+            | priced
+            | {
+                "name": f"{self.name}, {span}"[:MAX_TITLE_LENGTH],
+                "description": "\n".join(notes) or False,
+                "date": period.get_due_date(self.timing == "advance"),
+                "period_start": period.span.first,
+                "period_end": period.span.last,
+                "service_part": 0,
+            }
+        )
+
+    def _find_price(self, period, amount):
+        """Return quantity and unit price of a whole period, if it has but one price."""
+        quantity, price = self.quantity, self.price_unit
+        for change in self.change_ids.sorted("date"):
+            if change.date <= period.span.first:
+                quantity, price = change.quantity, change.price_unit
+        decimals = self.currency_id.decimal_places
+        if to_price(price, quantity, decimals) != amount:
+            return {}
+        return {"quantity": quantity, "price_unit": price}
 
     def _prepare_setup_values(self):
         """Return the values of the set-up fee. Hook."""
@@ -266,6 +283,7 @@ class OmniBillingService(models.Model):
             "product_id": self.product_id.id,
             "service_id": self.id,
             "site_id": self.site_id.id,
+            "uom_id": self.uom_id.id,
             "retail_cost": float(amount),
             "tax_ids": [Command.set(self.tax_ids.ids)],
             "tax_included": self.tax_included,

@@ -1,0 +1,281 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import format_amount
+
+from ...const import BILLED_TYPES, MAX_AMOUNT
+from ...tools.money import has_excess_decimals
+from ...tools.numbers import format_number, format_price, format_quantity
+
+#: Decimals of a quantity, and of a price found from an amount.
+MAX_DECIMALS = 6
+
+
+class OmniBillingTransaction(models.Model):
+    """What a transaction costs: how many of something, and what one does.
+
+    The retail cost is what counts: quantity and unit price always come to it, rounded
+    as the currency is. Who enters the retail cost alone enters one of that price.
+    """
+
+    _inherit = "omni.billing.transaction"
+
+    price_unit = fields.Float(
+        string="Unit Price",
+        compute="_compute_price_unit",
+        store=True,
+        readonly=False,
+        precompute=True,
+        aggregator=None,
+        min_display_digits="Product Price",
+        help="What one costs, in the currency of the transaction; with taxes where the"
+        " retail cost is with them. Quantity and unit price make the retail cost.",
+    )
+    retail_cost = fields.Monetary(
+        compute="_compute_retail_cost",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+        help="Always positive: the type says whether it is charged or credited.",
+    )
+
+    _quantity_positive = models.Constraint(
+        "CHECK(quantity > 0 AND price_unit > 0)",
+        "Quantity and unit price must be more than zero.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("product_id")
+    def _compute_price_unit(self):
+        for transaction in self:
+            product = transaction.product_id
+            if transaction.price_unit or not product:
+                continue
+            company = transaction.company_id
+            transaction.price_unit = product.with_company(
+                company
+            )._get_tax_included_unit_price(
+                company,
+                transaction.currency_id,
+                transaction.date or fields.Date.context_today(self),
+                "sale",
+                product_price_unit=product.lst_price,
+                product_currency=product.currency_id,
+                fiscal_position=transaction._get_fiscal_position(),
+            )
+
+    @api.depends("quantity", "price_unit")
+    def _compute_retail_cost(self):
+        for transaction in self:
+            # Nothing was told of the price: what was entered stays.
+            if transaction.price_unit and transaction.state in (False, "unbilled"):
+                transaction.retail_cost = transaction._multiply_price()
+
+    @api.onchange("retail_cost")
+    def _onchange_retail_cost(self):
+        """Take one of the price that is entered as a whole."""
+        if self.retail_cost and not self._is_priced():
+            self.update({"quantity": 1.0, "price_unit": self.retail_cost})
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains("retail_cost", "currency_id", "quantity", "price_unit", "tax_ids")
+    def _check_retail_cost(self):
+        for transaction in self:
+            # Money that was received is a fact, whatever its size.
+            if transaction.transaction_type not in BILLED_TYPES:
+                continue
+            if transaction.retail_cost >= MAX_AMOUNT:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: the retail cost must be below %(maximum)s.",
+                        title=transaction.name,
+                        maximum=format_amount(
+                            self.env, MAX_AMOUNT, transaction.currency_id
+                        ),
+                    )
+                )
+            transaction._check_priced()
+
+    def _check_priced(self):
+        """Check that quantity and unit price make the retail cost, and can be kept."""
+        self.ensure_one()
+        maximum = MAX_DECIMALS
+        if self._is_taxed_by_piece():
+            maximum = self._get_quantity_decimals()
+        if has_excess_decimals(self.quantity, maximum):
+            raise ValidationError(
+                self.env._(
+                    "“%(title)s”: the quantity %(quantity)s has more than %(maximum)s"
+                    " decimals.",
+                    title=self.name,
+                    quantity=format_number(self.env, self.quantity),
+                    maximum=maximum,
+                )
+            )
+        if not self._is_priced():
+            currency = self.currency_id
+            raise ValidationError(
+                self.env._(
+                    "“%(title)s”: %(quantity)s × %(price)s is %(product)s, not"
+                    " %(amount)s. Enter quantity and unit price, or the retail cost"
+                    " alone.",
+                    title=self.name,
+                    quantity=format_number(self.env, self.quantity),
+                    price=format_price(self.env, self.price_unit, currency),
+                    product=format_amount(self.env, self._multiply_price(), currency),
+                    amount=format_amount(self.env, self.retail_cost, currency),
+                )
+            )
+
+    def _check_written_amounts(self, vals):
+        """Check what these would cost once the values are written."""
+        kept = {"name", "quantity", "price_unit", "retail_cost"}
+        if {"quantity", "price_unit"} & vals.keys():
+            # It is computed from them, or must be what they come to.
+            kept.remove("retail_cost")
+        self._check_amounts(
+            [
+                # Another currency may have fewer decimals.
+                {name: t[name] for name in kept}
+                | {"currency_id": t.currency_id.id}
+                | vals
+                for t in self
+            ]
+        )
+
+    def _check_amounts(self, vals_list):
+        """Refuse what the database would refuse with fewer words, or round away."""
+        for vals in vals_list:
+            title, currency = vals.get("name") or "", self._find_currency(vals)
+            for name in ("quantity", "price_unit", "retail_cost"):
+                if vals.get(name) is not None and float(vals[name] or 0) <= 0:
+                    raise ValidationError(
+                        self.env._(
+                            "“%(title)s”: %(field)s must be more than zero. To lower"
+                            " what the customer owes, enter a positive credit.",
+                            title=title,
+                            field=self._fields[name]._description_string(self.env),
+                        )
+                    )
+            amount = vals.get("retail_cost")
+            if amount is None and vals.get("price_unit"):
+                amount = currency.round(
+                    float(vals.get("quantity", 1.0)) * float(vals["price_unit"])
+                )
+                if not amount:
+                    raise ValidationError(
+                        self.env._(
+                            "“%(title)s” comes to nothing: %(price)s is less than"
+                            " %(currency)s has.",
+                            title=title,
+                            price=format_price(
+                                self.env, float(vals["price_unit"]), currency
+                            ),
+                            currency=currency.name,
+                        )
+                    )
+            if has_excess_decimals(float(amount or 0), currency.decimal_places):
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: %(amount)s has more decimals than %(currency)s"
+                        " allows (%(decimals)s).",
+                        title=title,
+                        amount=amount,
+                        currency=currency.name,
+                        decimals=currency.decimal_places,
+                    )
+                )
+
+    def _find_currency(self, vals):
+        """Return the currency that values to create or write are in."""
+        if currency := self.env["res.currency"].browse(vals.get("currency_id")):
+            return currency
+        company = self.env["res.company"].browse(vals.get("company_id"))
+        return (company or self.env.company).currency_id
+
+    # === HELPERS === #
+
+    def _describe_price(self):
+        """Return how many were used at which price; nothing of a single one."""
+        self.ensure_one()
+        if self.quantity == 1:
+            return ""
+        # sudo: customers may not read units.
+        unit = self.sudo().uom_id
+        return format_quantity(
+            self.env, self.quantity, unit, self.price_unit, self.currency_id
+        )
+
+    def _multiply_price(self):
+        """Return what quantity and unit price come to, rounded as the currency is."""
+        self.ensure_one()
+        currency = self.currency_id or self.company_id.currency_id
+        return currency.round(self.quantity * self.price_unit)
+
+    def _is_priced(self):
+        """Whether quantity and unit price come to the retail cost."""
+        self.ensure_one()
+        currency = self.currency_id or self.company_id.currency_id
+        return not currency.compare_amounts(self._multiply_price(), self.retail_cost)
+
+    def _get_quantity_and_price(self):
+        """Return how many are put on an invoice, and at what unit price.
+
+        They come to the retail cost there, to the cent. If they could not, it is one of
+        that price: of a form that is not complete, or where Odoo's tax engine would
+        carry on with what rounding takes away (4 × 0.251).
+        """
+        self.ensure_one()
+        if self.quantity > 0 and self._is_priced() and self._is_priced_in_books():
+            return self.quantity, self.price_unit
+        return 1.0, self.retail_cost
+
+    def _is_priced_in_books(self):
+        """Whether a line of an invoice with quantity and price has the retail cost."""
+        if has_excess_decimals(self.quantity, self._get_quantity_decimals()):
+            return False
+        cost = self.quantity * self.price_unit
+        if abs(cost - self.retail_cost) < 1e-9 * max(1.0, cost):
+            return True
+        if self._is_taxed_by_piece() or (self.tax_included and self.tax_ids):
+            return True
+        taxes = self.tax_ids.flatten_taxes_hierarchy()
+        rounds_lines = self.company_id.tax_calculation_rounding_method
+        return rounds_lines == "round_per_line" and not any(
+            tax.price_include for tax in taxes
+        )
+
+    def _is_taxed_by_piece(self):
+        """Whether there is a tax of so much for each of the quantity."""
+        taxes = self.tax_ids.flatten_taxes_hierarchy()
+        return any(tax.amount_type not in ("percent", "division") for tax in taxes)
+
+    def _get_quantity_decimals(self):
+        """Return how many decimals of a quantity the books keep."""
+        return self.env["decimal.precision"].precision_get("Product Unit")
+
+    def _complete_price(self, vals):
+        """Return values to create or write, with quantity and price of a retail cost.
+
+        :param dict vals: of `create`, or of `write` on these transactions.
+        """
+        amount = vals.get("retail_cost")
+        given = {"quantity", "price_unit"} & vals.keys()
+        if not amount or "price_unit" in given:
+            return vals
+        if not given:
+            return vals | {"quantity": 1.0, "price_unit": amount}
+        # How many, and what they cost together.
+        quantity = float(vals["quantity"] or 0.0)
+        if quantity <= 0 or all(t._costs(amount, quantity) for t in self) and self:
+            return vals
+        price = round(float(amount) / quantity, MAX_DECIMALS)
+        return vals | {"price_unit": max(price, 10.0**-MAX_DECIMALS)}
+
+    def _costs(self, amount, quantity):
+        """Whether so many cost this amount at the price that it has."""
+        self.ensure_one()
+        cost = self.currency_id.round(quantity * self.price_unit)
+        return not self.currency_id.compare_amounts(cost, float(amount))

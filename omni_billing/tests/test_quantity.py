@@ -1,0 +1,256 @@
+from io import BytesIO
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pypdf import PdfReader
+
+from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Command
+from odoo.tests import Form, tagged
+
+from .common import BillingCommon
+from .properties import tried
+
+PRICED = ("quantity", "price_unit", "retail_cost")
+
+
+@tagged("post_install", "-at_install")
+class TestQuantity(BillingCommon):
+    """W40: how many, of what, and at which price, from a service to the invoice."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.Transaction = cls.env["omni.billing.transaction"]
+        cls.hour = cls.env.ref("uom.product_uom_hour")
+
+    def _create(self, **values):
+        return self.Transaction.create(
+            {"name": "Support", "partner_id": self.customer.id} | values
+        )
+
+    def _bill(self, transactions, **options):
+        return transactions._create_invoice(self.customer, **options)
+
+    def _assert_priced(self, transaction, quantity, price, cost):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        found = tuple(transaction[name] for name in PRICED)
+        self.assertEqual(found, (quantity, price, cost))
+
+    # === Entering === #
+
+    def test_retail_cost_alone_is_one_of_that_price(self):
+        charge = self._create(retail_cost=45)
+        self._assert_priced(charge, 1, 45, 45)
+        charge.write({"quantity": 3, "price_unit": 10})
+        self._assert_priced(charge, 3, 10, 30)
+        charge.retail_cost = 50
+        self._assert_priced(charge, 1, 50, 50)
+
+    def test_quantity_and_price_make_the_retail_cost(self):
+        charge = self._create(quantity=3, price_unit=10.5, uom_id=self.hour.id)
+        self._assert_priced(charge, 3, 10.5, 31.5)
+        charge.quantity = 2
+        self._assert_priced(charge, 2, 10.5, 21)
+        charge.price_unit = 0.0375
+        self._assert_priced(charge, 2, 0.0375, 0.08)
+
+    def test_several_are_written_at_once(self):
+        charges = self._create(price_unit=10) + self._create(price_unit=20)
+        charges.quantity = 3
+        self.assertEqual(charges.mapped("retail_cost"), [30, 60])
+        charges.retail_cost = 7
+        self.assertEqual(charges.mapped("price_unit"), [7, 7])
+        self.assertEqual(charges.mapped("quantity"), [1, 1])
+
+    def test_quantity_and_retail_cost_make_the_price(self):
+        self._assert_priced(self._create(quantity=3, retail_cost=31.5), 3, 10.5, 31.5)
+        third = self._create(quantity=3, retail_cost=10)
+        self._assert_priced(third, 3, 3.333333, 10)
+        third.write({"quantity": 4, "retail_cost": 20})
+        self._assert_priced(third, 4, 5, 20)
+
+    def test_what_does_not_fit_is_refused(self):
+        for values in (
+            {"quantity": 3, "price_unit": 10, "retail_cost": 31},
+            {"quantity": 0, "price_unit": 10},
+            {"quantity": -1, "price_unit": 10},
+            {"quantity": 1, "price_unit": -10},
+            {"quantity": 1, "price_unit": 0.001},
+            {"quantity": 0.1234567, "price_unit": 10},
+            {"quantity": 1_000_000, "retail_cost": 0.01},
+            {"quantity": 1e12, "price_unit": 1000},
+        ):
+            with self.subTest(**values), self.assertRaises(UserError):
+                self._create(**values)
+        message = "Support.*3 × .*10.00 is .*30.00, not .*31.00"
+        with self.assertRaisesRegex(ValidationError, message):
+            self._create(quantity=3, price_unit=10, retail_cost=31)
+
+    def test_what_is_billed_keeps_its_quantity(self):
+        charge = self._create(quantity=3, price_unit=10)
+        self._bill(charge)
+        for values in ({"quantity": 2}, {"price_unit": 11}, {"uom_id": self.hour.id}):
+            with self.assertRaises(UserError):
+                charge.write(values)
+        self._assert_priced(charge, 3, 10, 30)
+
+    def test_product_has_unit_and_price(self):
+        product = self.env["product.product"].create(
+            {"name": "Hour", "lst_price": 12.5, "uom_id": self.hour.id}
+        )
+        charge = self._create(product_id=product.id, quantity=3)
+        self._assert_priced(charge, 3, 12.5, 37.5)
+        self.assertEqual(charge.uom_id, self.hour)
+
+    def test_form_computes(self):
+        with Form(self.Transaction) as form:
+            form.name = "Support"
+            form.partner_id = self.customer
+            form.price_unit = 10
+            form.quantity = 3
+            self.assertEqual(form.retail_cost, 30)
+            form.retail_cost = 45
+            self.assertEqual((form.quantity, form.price_unit), (1, 45))
+            form.quantity = 2
+            self.assertEqual(form.retail_cost, 90)
+        self._assert_priced(form.record, 2, 45, 90)
+        with Form(form.record) as form:
+            form.price_unit = 4
+        self._assert_priced(form.record, 2, 4, 8)
+
+    def test_import(self):
+        result = self.Transaction.load(
+            ["external_ref", "partner_id/.id", "name", "quantity", "price_unit"],
+            [["q-1", str(self.customer.id), "Support", "3", "10.5"]],
+        )
+        self._assert_priced(self.Transaction.browse(result["ids"]), 3, 10.5, 31.5)
+
+    # === On invoices === #
+
+    def test_invoice_has_quantity_unit_and_price(self):
+        charge = self._create(quantity=3, price_unit=10.5, uom_id=self.hour.id)
+        charge.tax_ids = self.tax_10
+        whole = self._create(retail_cost=5)
+        line, other = self._bill(charge + whole).invoice_line_ids
+        self.assertRecordValues(
+            line + other,
+            [
+                {
+                    "quantity": 3,
+                    "price_unit": 10.5,
+                    "product_uom_id": self.hour.id,
+                    "price_subtotal": 31.5,
+                },
+                {
+                    "quantity": 1,
+                    "price_unit": 5,
+                    "product_uom_id": False,
+                    "price_subtotal": 5,
+                },
+            ],
+        )
+        self.assertEqual(line._billing_describe_price(), "3 Hours × $\xa010.50")
+        self.assertEqual(other._billing_describe_price(), "")
+        text = (
+            PdfReader(BytesIO(line.move_id._billing_get_pdf())).pages[0].extract_text()
+        )
+        self.assertIn("3 Hours × $ 10.50", text.replace("\xa0", " "))
+
+    def test_taxes_in_the_retail_cost(self):
+        charge = self._create(
+            quantity=7,
+            price_unit=1.37,
+            tax_included=True,
+            tax_ids=[Command.set(self.tax_10.ids)],
+        )
+        invoice = self._bill(charge)
+        self.assertEqual(charge.amount_total, 9.59)
+        self.assertEqual(invoice.amount_total, 9.59)
+        self.assertEqual(invoice.invoice_line_ids.quantity, 7)
+
+    def test_tax_for_each_piece(self):
+        eco = self._create_tax(0.1, name="Eco", amount_type="fixed")
+        charge = self._create(
+            quantity=4, price_unit=0.251, tax_ids=[Command.set(eco.ids)]
+        )
+        self.assertEqual((charge.retail_cost, charge.tax_amount), (1, 0.4))
+        self.assertEqual(self._bill(charge).amount_total, 1.4)
+        with self.assertRaisesRegex(UserError, "0.125 has more than 2 decimals"):
+            self._create(quantity=0.125, price_unit=8, tax_ids=[Command.set(eco.ids)])
+
+    def test_void_by_credit_note_keeps_the_quantity(self):
+        for taxes in (self.tax_10, self.env["account.tax"]):
+            charge = self._create(quantity=3, price_unit=10.5)
+            charge.tax_ids = taxes
+            invoice = self._bill(charge)
+            invoice.action_billing_void("Wrong", by_credit_note=True)
+            note = invoice.reversal_move_ids
+            self.assertRecordValues(
+                note.invoice_line_ids, [{"quantity": 3, "price_unit": 10.5}]
+            )
+            self.assertEqual(note.amount_total, invoice.amount_total)
+
+    def test_service_charges_its_quantity(self):
+        service = self.env["omni.billing.service"].create(
+            {
+                "name": "Seats",
+                "partner_id": self.customer.id,
+                "quantity": 3,
+                "price_unit": 10,
+                "uom_id": self.hour.id,
+                "unit": "month",
+                "date_start": "2025-01-01",
+                "date_end": "2025-02-14",
+            }
+        )
+        service.action_write_due()
+        whole, part = service.transaction_ids.sorted("date")
+        self._assert_priced(whole, 3, 10, 30)
+        self.assertEqual(whole.uom_id, self.hour)
+        self.assertFalse(whole.description)
+        self._assert_priced(part, 1, 15, 15)
+        self.assertIn("3 ×", part.description)
+
+    # === To the cent === #
+
+    @given(data=st.data())
+    @tried(ci=30, deep=1500)
+    def test_invoice_is_what_transactions_cost(self, data):
+        """Whatever the quantities, the invoice is the sum of the retail costs."""
+        self.company.tax_calculation_rounding_method = data.draw(
+            st.sampled_from(["round_per_line", "round_globally"])
+        )
+        taxes = [self.env["account.tax"], self.tax_10, self.tax_20_included]
+        charges = self.Transaction
+        for _number in range(data.draw(st.integers(1, 5))):
+            tax = data.draw(st.sampled_from(taxes))
+            quantity = data.draw(st.integers(1, 40_000)) / 1000
+            price = data.draw(st.integers(1, 500_000)) / 10_000
+            if self.currency.round(quantity * price) <= 0:
+                continue
+            charges += self._create(
+                quantity=quantity,
+                price_unit=price,
+                tax_ids=[Command.set(tax.ids)],
+                tax_included=data.draw(st.booleans()),
+            )
+        if not charges:
+            return
+        for charge in charges:
+            is_gross = charge.tax_included or charge.tax_ids == self.tax_20_included
+            amount = charge.amount_total if is_gross else charge.amount_untaxed
+            self.assertEqual(
+                amount,
+                charge.retail_cost,
+                charge.read([*PRICED, "tax_ids", "tax_included"]),
+            )
+        totals = charges._get_totals()
+        invoice = self._bill(charges)
+        self.assertEqual(invoice.amount_total, totals["amount_total"])
+        for name, total in (("amount_untaxed", "amount_untaxed"),):
+            self.assertAlmostEqual(sum(charges.mapped(name)), invoice[total], 2)
+        gross = charges.filtered(lambda c: c.tax_included or not c.tax_ids)
+        for charge in gross:
+            self.assertAlmostEqual(charge.amount_total, charge.retail_cost, 2)
