@@ -74,8 +74,12 @@ class Databases:
         self.drop(target)
         with self.cursor() as cursor:
             self._disconnect(cursor, source)
+            # Its files as they are take a tenth of the time of its pages, one by one,
+            # in the log. Before PostgreSQL 15 there was no other way.
+            is_new = cursor.connection.server_version >= 150000
             cursor.execute(
                 f"CREATE DATABASE {_quoted(target)} TEMPLATE {_quoted(source)}"
+                + " STRATEGY file_copy" * is_new
             )
         if (self.filestore / source).exists():
             shutil.copytree(self.filestore / source, self.filestore / target)
