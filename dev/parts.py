@@ -26,6 +26,8 @@ ATTACK_TESTS = "tests/attacks"
 QUEUE_TESTS = "tests/queue"
 INSTALLED = [folder.name for folder in paths.ADDONS if folder != paths.QUEUE_ADDON]
 ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
+#: Processes that share the attacks, each with a server of its own.
+ATTACKERS = min(2, os.cpu_count() or 1)
 #: Tests that run once more, on a database where all was installed at once.
 OWN_TAGS = "omni_install"
 
@@ -209,9 +211,12 @@ class Runner:
 
     def attacks(self) -> Result:
         """Try every door that is not ours, over HTTP, as each kind of person."""
-        template = Templates(self._space).ensure("addon")
-        environment = {**self._space.environment, "OMNI_ADDON_TEMPLATE": template}
+        template = Templates(self._space).ensure("attacked")
+        environment = {**self._space.environment, "OMNI_ATTACKED_TEMPLATE": template}
         options = ("-p", "no:odoo", "-p", "dev.pytest_attacks", *HARD_TIMEOUT)
+        if not (self._choice.expression or self._choice.is_output):
+            # They share nothing, and each waits for its own server most of the time.
+            options += (f"--numprocesses={ATTACKERS}",)
         return self._pytest("attacks", environment, *options, ATTACK_TESTS)
 
     def faults(self) -> Result:

@@ -1,6 +1,7 @@
 """A pytest plugin that tells bin/test what came of each test, while they run.
 
-Pytest's JUnit report counts each subtest as a test; here a test is a test.
+Pytest's JUnit report counts each subtest as a test; here a test is a test. Where
+pytest-xdist has several processes run them, the first one, which hears of all, counts.
 """
 
 from __future__ import annotations
@@ -85,4 +86,10 @@ def _reason(report: pytest.TestReport) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count."""
-    config.pluginmanager.register(Counts(config))
+    if not is_worker(config):
+        config.pluginmanager.register(Counts(config))
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Tell whether this process runs tests for another one, which reports."""
+    return hasattr(config, "workerinput")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from dev import addon, build, paths, system
+from dev import addon, attacked, build, paths, system
 from dev.workspace import Workspace
 
 PREFIX = "omni_test"
@@ -27,7 +27,7 @@ class Templates:
 
     @contextmanager
     def copied(self, kind: str, use: str) -> Iterator[str]:
-        """Give a fresh copy of ``base``, ``addon``, ``demo`` or ``queue``."""
+        """Give a fresh copy of a template: see `_template`."""
         name = f"{PREFIX}_run_{use}_{os.getpid()}"
         with self._locked():
             self._drop_leftovers()
@@ -48,6 +48,7 @@ class Templates:
             "addon": self._addon,
             "demo": self._demo,
             "queue": self._queue,
+            "attacked": self._attacked,
         }[kind]()
 
     def _base(self) -> str:
@@ -90,6 +91,15 @@ class Templates:
         return self._ensure(
             "queue", addon.digest_of([paths.QUEUE_REQUIREMENTS], installed), fill
         )
+
+    def _attacked(self) -> str:
+        def fill(draft: str) -> None:
+            self._databases.copy(installed, draft)
+            attacked.make(self._space, draft)
+
+        installed = self._addon()
+        scripts = [attacked.SCRIPT, paths.ROOT / "dev" / "attacked.py"]
+        return self._ensure("attacked", addon.digest_of(scripts, installed), fill)
 
     def _ensure(self, kind: str, digest: str, fill: Callable[[str], None]) -> str:
         """Build a template that is not there, as a draft first; drop older ones."""

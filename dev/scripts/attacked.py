@@ -2,7 +2,7 @@
 
 Runs in ``odoo shell``; prints the ids as JSON. ``arguments``: ``stripe`` (its keys),
 ``password`` (everybody's), ``cards`` (by customer: the ids of customer and card at
-Stripe).
+Stripe). ``sessions`` are what each login needs for one: ``uid``, ``context``, ``key``.
 """
 
 PEOPLE = {
@@ -117,6 +117,24 @@ env.cr.execute(
     [first.id, tuple(user.id for user in others)],
 )
 env.cr.commit()
+
+
+def sign_with(user):
+    """Return what Odoo signs the sessions of somebody with: see `res.users`."""
+    values = user._session_token_get_values()
+    return str(tuple((name, value) for name, value in values if value is not None))
+
+
+users["admin"] = env.ref("base.user_admin")
+sessions = {
+    login: {
+        "uid": user.id,
+        "context": dict(user.with_user(user).context_get()),
+        "key": sign_with(user),
+    }
+    for login, user in users.items()
+}
+del users["admin"]
 print(
     json.dumps(
         {
@@ -129,6 +147,7 @@ print(
             "contacts": {login: user.partner_id.id for login, user in users.items()},
             "partners": {name: partner.id for name, partner in partners.items()},
             "tokens": {name: token.id for name, token in tokens.items()},
+            "sessions": sessions,
         }
     )
 )

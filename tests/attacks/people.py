@@ -53,12 +53,23 @@ def refused(saying: str = ""):
 class Person:
     """Somebody with a browser of their own."""
 
-    def __init__(self, url: str, database: str, login: str = "", password: str = ""):
+    def __init__(
+        self,
+        url: str,
+        database: str,
+        login: str = "",
+        password: str = "",
+        cookie: str = "",
+    ) -> None:
+        """Have a browser, log in, or be so by a cookie that the browser kept."""
         self.url = url
         self.login = login
         self.session = requests.Session()
         self._csrf = ""
-        if login:
+        if cookie:
+            # As what the server would set, which replaces it.
+            self.session.cookies.set("session_id", cookie, domain="localhost.local")
+        elif login:
             user = {"db": database, "login": login, "password": password}
             self.post("/web/session/authenticate", **user)
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import requests
 
+from dev.attacked import PASSWORD
 from strict_stripe import PUBLISHABLE_KEY, StripeServer
 from tests.attacks.people import SECONDS, Person
 
-PASSWORD = "open sesame"
 #: How often jobs are run for events that wait: each run takes as many as it likes.
 GOES = 5
 JOBS = (
@@ -46,7 +46,13 @@ class World:
     """All that attacks need, over HTTP where people have a hand in it."""
 
     def __init__(
-        self, served, databases, cursor, stripe: StripeServer, ids: dict
+        self,
+        served,
+        databases,
+        cursor,
+        stripe: StripeServer,
+        ids: dict,
+        sessions: dict[str, str],
     ) -> None:
         self.url = served.url
         self.database = served.database
@@ -54,6 +60,8 @@ class World:
         self.ids = ids
         self._databases = databases
         self._cursor = cursor
+        #: Cookies of who is logged in already.
+        self._sessions = dict(sessions)
         self._jobs: list[int] = []
         self._people: dict[str, Person] = {}
         #: Events of Stripe that came.
@@ -69,7 +77,9 @@ class World:
         if login == "nobody":
             return Person(self.url, self.database)
         if login not in self._people:
-            self._people[login] = Person(self.url, self.database, login, PASSWORD)
+            cookie = self._sessions.pop(login, "")
+            person = Person(self.url, self.database, login, PASSWORD, cookie)
+            self._people[login] = person
         return self._people[login]
 
     def __getattr__(self, login: str) -> Person:
