@@ -337,20 +337,6 @@ class OmniBillingTemplate(models.Model):
                 "country": "United Kingdom",
             },
         }
-        line = {
-            "transaction_id": 1,
-            "created": f"{day}T00:00:00",
-            "title": "Fibre 500",
-            "description": "January",
-            "price": "2 × $ 500.00",
-            "quantity": 2.0,
-            "unit": "Units",
-            "price_unit": 500.0,
-            "retail_cost": 1000.0,
-            "tax_percentage": 10.0,
-            "tax_amount": 100.0,
-            "total": 1100.0,
-        }
         return {
             "invoice_number": "INV-2025-001234",
             "title": "January services",
@@ -374,10 +360,8 @@ class OmniBillingTemplate(models.Model):
             "terms": "",
             "author": "Ada Harbour",
             "transactions": [
-                line,
-                line
-                | {"tax_amount": 0.0, "tax_percentage": 0.0, "retail_cost": 20.0}
-                | {"price": "", "quantity": 1.0, "price_unit": 20.0},
+                _prepare_example_line(1000.0, day),
+                _prepare_example_line(20.0, day),
             ],
             "payment_url": "https://example.com/pay",
             "payment_qr": "",
@@ -391,3 +375,22 @@ class OmniBillingTemplate(models.Model):
                 "show_author": self.show_author,
             },
         }
+
+
+def _prepare_example_line(cost, day):
+    """Return a transaction of the example: two with tax, or one without."""
+    has_tax = cost > 100
+    return {
+        "transaction_id": 1,
+        "created": f"{day}T00:00:00",
+        "title": "Fibre 500",
+        "description": "January",
+        "price": f"2 × $ {cost / 2:.2f}" if has_tax else "",
+        "quantity": 2.0 if has_tax else 1.0,
+        "unit": "Units",
+        "price_unit": cost / 2 if has_tax else cost,
+        "retail_cost": cost,
+        "tax_percentage": 10.0 if has_tax else 0.0,
+        "tax_amount": cost / 10 if has_tax else 0.0,
+        "total": cost * 1.1 if has_tax else cost,
+    }

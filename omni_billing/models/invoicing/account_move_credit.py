@@ -244,7 +244,7 @@ class AccountMove(models.Model):
                 copied["extra_tax_data"] = self._billing_fix_taxes(
                     base_line, price, line.quantity, line.discount
                 )
-            elif not _is_exact(line, details["total_excluded_currency"]):
+            elif not line._billing_comes_to(details["total_excluded_currency"]):
                 copied |= {
                     "price_unit": details["total_excluded_currency"],
                     "quantity": 1.0,
@@ -493,9 +493,3 @@ def _group_by_tax(cells):
     for cell in cells:
         columns[_get_key(cell)].append(cell)
     return columns
-
-
-def _is_exact(line, amount):
-    """Whether quantity and price of a line come to an amount without being rounded."""
-    price = line.price_unit * (1 - line.discount / 100)
-    return abs(line.quantity * price - amount) < 1e-9 * max(1.0, abs(amount))

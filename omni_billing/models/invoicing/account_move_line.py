@@ -140,6 +140,11 @@ class AccountMoveLine(models.Model):
             self.currency_id,
         )
 
+    def _billing_comes_to(self, amount):
+        """Whether quantity and price come to an amount without being rounded."""
+        price = self.price_unit * (1 - self.discount / 100)
+        return abs(self.quantity * price - amount) < 1e-9 * max(1.0, abs(amount))
+
     def _related_analytic_distribution(self):
         """Override of `account`: what its transaction says comes before any model."""
         related = super()._related_analytic_distribution()
