@@ -155,7 +155,7 @@ class TestBulk(BulkCommon):
         files = bulk._get_files()
         self.assertEqual(
             [name for name, _content in files],
-            [invoice._billing_get_filename() for invoice in invoices],
+            [f"{invoice.name.replace('/', '-')}.pdf" for invoice in invoices],
         )
         self.assertTrue(all(content[:5] == b"%PDF-" for _name, content in files))
         with self.assertRaises(AccessError):

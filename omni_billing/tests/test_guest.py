@@ -62,8 +62,12 @@ class TestForeignPdf(ForeignCommon):
             )
             bulk.run_step(bulk.invoice_ids.ids)
             files = dict(bulk._get_files())
-        self.assertEqual(files[self.foreign._billing_get_filename()], b"O")
-        self.assertTrue(files[self.invoice._billing_get_filename()].startswith(PDF))
+        self.assertEqual(
+            files[self.foreign._billing_get_filename(among_others=True)], b"O"
+        )
+        self.assertTrue(
+            files[self.invoice._billing_get_filename(among_others=True)].startswith(PDF)
+        )
 
     def test_button_opens_the_report_of_odoo(self):
         for invoice, report in (

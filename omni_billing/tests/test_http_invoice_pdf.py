@@ -35,7 +35,7 @@ class TestInvoicePdfRoute(BillingCommon, PatientHttpCase):
         self.assertEqual(response.status_code, 200)
         self.assertEqual(response.headers["Content-Type"], "application/pdf")
         self.assertIn(
-            f"Invoice_{self.invoice.id:05d}.pdf",
+            f"Invoice_{self.invoice.name[-5:]}.pdf",
             response.headers["Content-Disposition"],
         )
         self.assertTrue(response.content.startswith(b"%PDF"))

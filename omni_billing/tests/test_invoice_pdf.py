@@ -257,4 +257,15 @@ class TestInvoicePdf(BillingCommon):
         invoice = self._bill()
         report = self.env.ref("omni_billing.report_invoice")
         name = invoice._get_invoice_report_filename(report=report)
-        self.assertEqual(name, f"Invoice_{invoice.id:05d}.pdf")
+        self.assertEqual(name, f"Invoice_{invoice.name[-5:]}.pdf")
+        for move_type, number, short, whole in (
+            ("out_invoice", "INV-2025-001234", "Invoice_01234", "INV-2025-001234"),
+            ("out_invoice", "F/26/1234567", "Invoice_1234567", "F-26-1234567"),
+            ("out_refund", "RINV/2026/00001", "Credit_Note_00001", "RINV-2026-00001"),
+            ("out_invoice", "№ 12 b", "Invoice", "12-b"),
+            ("out_invoice", False, "Invoice", "Invoice"),
+        ):
+            move = invoice.new({"move_type": move_type, "name": number})
+            self.assertEqual(move._billing_get_filename(), f"{short}.pdf")
+            name = move._billing_get_filename(among_others=True)
+            self.assertEqual(name, f"{whole}.pdf")

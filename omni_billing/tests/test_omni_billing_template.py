@@ -1,10 +1,12 @@
 import base64
 import io
+from pathlib import Path
 
 from pypdf import PdfReader
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Date
+from odoo.modules.migration import load_script
 from odoo.tests import Form, new_test_user, tagged
 
 from odoo.addons.mail.tests.common import MailCase
@@ -12,6 +14,7 @@ from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .common import BillingCommon
 
+SCRIPTS = Path(__file__).resolve().parents[1] / "migrations"
 #: A page with each variable of F84-F88, as those of other systems are written.
 PAGE = """<html><head><style>@page { size: A4; margin: 1cm }</style></head><body>
 <h1>Invoice {{ invoice_number }}</h1>
@@ -92,13 +95,41 @@ class TestTemplatePage(TemplateCommon):
             f"Date {today} Due 2025-02-10 From 2025-01-01 To 2025-01-31",
             "Acme Rentals, 18 Harbour Street, Flat 2, Perth, Western Australia, 6000,"
             " Australia",
-            f"{transaction.id} 2025-01-10 Fibre 500 January $1000.00 $100.00 (10.0%)",
+            f"{transaction.id} 2025-01-10 Fibre 500 January $1000.00 $100.00 (10%)",
             "2025-01-11 Postage $50.00 -",
             "Subtotal $1050.00 Tax $100.00 Total $1150.00",
             "High balance",
             "GST included",
         ):
             self.assertIn(words, text)
+
+    def test_country_in_each_language(self):
+        """F92: a condition asks for the same name, whatever the customer reads."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        spain = self.env.ref("base.es")
+        spain.with_context(lang="fr_FR").name = "Espagne"
+        self.customer.write({"country_id": spain.id, "lang": "fr_FR"})
+        body = (
+            "<p>{{ client.address.country_name }}, {{ client.address.country_code }}"
+            " {% if client.address.country == 'Spain' %}IVA{% endif %}</p>"
+        )
+        self._use(body=body)
+        self.assertEqual(self._read(), "Espagne, ES IVA")
+
+    def test_upgrade_prints_countries_as_before(self):
+        template = self._use(
+            body="<p>{{client.address.country }} {{ company.address.country }}"
+            "{% if client.address.country == 'Spain' %}IVA{% endif %}</p>"
+        )
+        self.env.flush_all()
+        path = SCRIPTS / "19.0.1.6.0" / "post-countries.py"
+        load_script(str(path), "countries").migrate(self.env.cr, "19.0.1.5.0")
+        self.env.invalidate_all()
+        self.assertEqual(
+            template.body,
+            "<p>{{client.address.country_name }} {{ company.address.country_name }}"
+            "{% if client.address.country == 'Spain' %}IVA{% endif %}</p>",
+        )
 
     def test_template_of_one_invoice(self):
         """F64: chosen in the proforma, or later; it tells the parties and amounts."""

@@ -186,7 +186,7 @@ class OmniBillingBulk(models.TransientModel):
     def _run_download(self, invoice):
         self.env["ir.attachment"].create(
             {
-                "name": invoice._billing_get_filename(),
+                "name": invoice._billing_get_filename(among_others=True),
                 "raw": invoice._billing_get_pdf(),
                 "mimetype": "application/pdf",
                 "res_model": self._name,
@@ -201,4 +201,11 @@ class OmniBillingBulk(models.TransientModel):
         files = self.env["ir.attachment"].search(
             [("res_model", "=", self._name), ("res_id", "=", self.id)], order="id"
         )
-        return [(file.name, file.raw) for file in files]
+        named = []
+        for number, file in enumerate(files):
+            # Drafts have no number, and two companies may have the same.
+            taken = {name for name, _content in named}
+            stem = file.name.removesuffix(".pdf")
+            name = f"{stem} ({number}).pdf" if file.name in taken else file.name
+            named.append((name, file.raw))
+        return named

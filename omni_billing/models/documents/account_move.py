@@ -1,3 +1,4 @@
+import re
 from functools import cache
 
 from odoo import fields, models
@@ -9,6 +10,10 @@ from ...tools.notice import notice
 from ...tools.qr import make_qr
 from ...tools.renamed import formerly
 from .ir_actions_report import STANDARD_INVOICE_REPORTS
+
+#: What a number may have, and the name of a file not on every system.
+NOT_IN_FILENAMES = re.compile(r"[^\w.-]+")
+LAST_DIGITS = re.compile(r"\d+$")
 
 
 class AccountMove(models.Model):
@@ -62,10 +67,19 @@ class AccountMove(models.Model):
             or (origin and origin._billing_has_own_pdf())
         )
 
-    def _billing_get_filename(self):
-        """Return the name of the PDF file, like Invoice_01234.pdf (F103)."""
+    def _billing_get_filename(self, among_others=False):
+        """Return the name of the PDF file: Invoice_01234.pdf of INV-2025-001234 (F103).
+
+        :param bool among_others: the whole number, INV-2025-001234.pdf: the last digits
+            may be another invoice's too.
+        """
         self.ensure_one()
-        return f"Invoice_{self.id:05d}.pdf"
+        number = self.name if self.name and self.name != "/" else ""
+        if among_others and number:
+            return f"{NOT_IN_FILENAMES.sub('-', number).strip('-.')}.pdf"
+        kind = "Credit_Note" if self.move_type == "out_refund" else "Invoice"
+        digits = LAST_DIGITS.search(number)
+        return f"{kind}_{int(digits[0]):05d}.pdf" if digits else f"{kind}.pdf"
 
     def _billing_get_pdf(self):
         """Return the PDF of one invoice, as bytes: the same for everybody (F111).
@@ -370,6 +384,11 @@ def _to_text(html):
     return html2plaintext(html).strip() if html else ""
 
 
+def _to_short(number):
+    """Return a whole number without the point that a template would print: 15%."""
+    return int(number) if number == int(number) else number
+
+
 def _prepare_party(partner):
     return {
         "name": partner.name or partner.commercial_partner_id.name or "",
@@ -382,7 +401,10 @@ def _prepare_party(partner):
             "city": partner.city or "",
             "state": partner.state_id.name or "",
             "zip_code": partner.zip or "",
-            "country": partner.country_id.name or "",
+            # For conditions, the same in each language; and as it is printed.
+            "country": partner.country_id.with_context(lang="en_US").name or "",
+            "country_code": partner.country_id.code or "",
+            "country_name": partner.country_id.name or "",
         },
     }
 
@@ -399,7 +421,7 @@ def _prepare_line(line):
         "unit": line["record"].product_uom_id.name or "",
         "price_unit": abs(line["record"].price_unit),
         "retail_cost": line["amount_untaxed"],
-        "tax_percentage": line["tax_percentage"],
+        "tax_percentage": _to_short(line["tax_percentage"]),
         "tax_amount": line["tax_amount"],
         "total": line["amount_total"],
     }

@@ -335,6 +335,8 @@ class OmniBillingTemplate(models.Model):
                 "state": "Avon",
                 "zip_code": "BS1 4QA",
                 "country": "United Kingdom",
+                "country_code": "GB",
+                "country_name": "United Kingdom",
             },
         }
         return {
