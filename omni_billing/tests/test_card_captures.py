@@ -179,7 +179,7 @@ class TestCaptures(CapturesCommon):
 
 @tagged("post_install", "-at_install")
 class TestHolds(CapturesCommon):
-    """What a bank holds for an invoice: who may go on, when, and what they are told."""
+    """What a bank holds: who may go on, when, and what they are told (W22)."""
 
     OURS = ("charge", "cash", "action_billing_void")
 

@@ -13,7 +13,7 @@ from .doors_common import DoorsCommon
 
 @tagged("post_install", "-at_install")
 class TestPaymentsOfAnotherDatabase(DoorsCommon):
-    """They keep nobody here, are told once, never booked, and left alone at Stripe."""
+    """They keep nobody, are told once, never booked, and left alone at Stripe (W21)."""
 
     def _open_elsewhere(self, invoice, status=None, **values):
         """Have a form that was opened in another database; return it and its intent."""
