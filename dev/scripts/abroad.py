@@ -1,13 +1,30 @@
 """Found a company in each of some countries, and bill customers there for a month.
 
+Cards are charged at a Stripe of the tests, which takes its fees and pays the rest out.
+
 Runs in ``odoo shell``, where Odoo installs what belongs to a country as soon as a
 company is there, as it does for a person. Prints what went wrong, and each journal item
 that is in no report.
 """
 
+import os
+import sys
 import traceback
 
 from odoo import fields
+
+sys.path.insert(0, os.getcwd())
+
+from strict_stripe import PUBLISHABLE_KEY, SECRET_KEY, StripeServer  # noqa: E402
+
+#: What is set up for Stripe's balance, by name: the type of the account.
+ACCOUNTS = {
+    "clearing": "asset_current",
+    "held": "asset_current",
+    "fees": "expense",
+    "fee_tax": "asset_current",
+    "losses": "expense",
+}
 
 
 def found(code):
@@ -37,11 +54,83 @@ def enter(company):
     return env(context={**env.context, "allowed_company_ids": company.ids})
 
 
-def live_a_month(here, company):
-    """Bill, credit, give back and take in advance; return the customer."""
+def set_up_stripe(here, company, stripe):
+    """Have the company charge cards, and book what Stripe pays out.
+
+    :return: the provider, and the accounts by their names.
+    """
+    stripe.reset()
+    stripe.take_fees(percent="2.9", fixed=30, tax="20", dispute=1500)
+    # As an administrator does.
+    parameters = here["ir.config_parameter"].sudo()
+    parameters.set_param("omni_billing.stripe_api_base", stripe.url)
+    base = here.ref("payment.payment_provider_stripe").sudo()
+    provider = base.copy({"company_id": company.id, "state": "disabled"})
+    keys = {
+        "stripe_publishable_key": PUBLISHABLE_KEY,
+        "stripe_secret_key": SECRET_KEY,
+    }
+    provider.write({**keys, "allow_tokenization": True, "state": "test"})
+    # Companies of one account at Stripe are booked by the first.
+    others = provider.search(
+        [("code", "=", "stripe"), ("company_id", "!=", company.id)]
+    )
+    others.state = "disabled"
+    accounts = {
+        name: here["account.account"].create(
+            {
+                "name": f"Stripe {name}",
+                "code": f"9{number}9{number}9{number}",
+                "account_type": kind,
+                "reconcile": kind == "asset_current",
+            }
+        )
+        for number, (name, kind) in enumerate(ACCOUNTS.items())
+    }
+    provider._billing_ensure_method_line()
+    lines = provider.journal_id.inbound_payment_method_line_ids
+    line = lines.filtered(lambda line: line.payment_provider_id == provider)
+    line.payment_account_id = accounts["clearing"]
+    company.sudo().write(
+        {
+            "billing_fee_account_id": accounts["fees"].id,
+            "billing_fee_tax_account_id": accounts["fee_tax"].id,
+            "billing_dispute_account_id": accounts["held"].id,
+        }
+    )
+    accounts["transit"] = company.sudo()._billing_get_payout_account()
+    return provider, accounts
+
+
+def save_card(here, provider, customer):
+    """Return a card that the customer saved."""
+    gateway = provider._billing_get_gateway()
+    name = gateway.create_customer("Ada", "ada@example.com", {}, f"c{customer.id}")
+    card = gateway.attach_card("pm_card_visa", name)
+    method = here.ref("payment.payment_method_card").sudo()
+    method.active = True
+    return here["payment.token"].create(
+        {
+            "provider_id": provider.id,
+            "payment_method_id": method.id,
+            "partner_id": customer.id,
+            "provider_ref": name,
+            "payment_details": "4242",
+            "stripe_payment_method": card.id,
+        }
+    )
+
+
+def live_a_month(here, company, stripe, provider, losses):
+    """Bill, credit, give back and take in advance; charge cards, and be paid out.
+
+    :return: the customer.
+    """
     customer = here["res.partner"].create(
         {"name": "Ada", "country_id": company.country_id.id, "company_id": company.id}
     )
+    card = save_card(here, provider, customer)
+    currency = company.currency_id.name.lower()
 
     def bill(cost):
         """Bill with the taxes that the country's chart gives."""
@@ -55,6 +144,7 @@ def live_a_month(here, company):
         return item.invoice_id
 
     paid, canceled, owed, void = map(bill, (45, 33.33, 59.99, 7))
+    kept, lost, gone, won = by_card = [*map(bill, (120, 80, 60, 50))]
     assert paid._billing_get_pdf().startswith(b"%PDF")
     paid._billing_pay("cash")
     assert paid.billing_state == "paid"
@@ -66,11 +156,41 @@ def live_a_month(here, company):
     here["account.payment"].create(advance).action_post()
     owed._billing_pay("bank", owed.currency_id.round(owed.amount_residual / 2))
     owed._billing_use_credit()
+    # What is paid in advance by transfer, and given back in part.
+    early = here["account.payment"].create({**advance, "amount": 40})
+    early.action_post()
+    customer._billing_pay_back(
+        "bank", 15, company, company.currency_id, credit=early.move_id
+    )
+    # Cards: one refund, disputes that are won, lost and owed again, lost for good.
+    for invoice in by_card:
+        invoice._billing_charge(card)
+        assert invoice.billing_state == "paid", invoice.billing_state
+    kept._billing_refund(20)
+    # In the order of the charges.
+    charges = stripe.store()["charges"]
+    disputes = [stripe.dispute(each["id"])["id"] for each in charges[1:]]
+    payouts = here["omni.billing.payout"].sudo()
+    stripe.pay_out(currency)
+    payouts._cron_fetch()
+    for dispute, status in zip(disputes, ("lost", "lost", "won"), strict=True):
+        stripe.close_dispute(dispute, status)
+    payouts._cron_fetch()
+    found = here["omni.billing.dispute"].search([("company_id", "=", company.id)])
+    found = [
+        found.filtered(lambda each, name=name: each.reference == name)
+        for name in disputes
+    ]
+    found[0]._decide("owed")
+    found[1]._decide("written_off", losses)
+    assert [each.state for each in found] == ["owed", "written_off", "won"]
+    assert lost.billing_state != "paid", "owed again"
+    assert gone.billing_state == won.billing_state == "paid"
     here.flush_all()
     return customer
 
 
-def check_reports(here, company, customer):
+def check_reports(here, company, customer, accounts):
     """See that each figure is that of its entries, and no entry is in none."""
     own = [("company_id", "=", company.id)]
     items = here["account.move.line"].search([*own, ("parent_state", "=", "posted")])
@@ -78,6 +198,9 @@ def check_reports(here, company, customer):
     def sort(item):
         """Tell which figure an entry belongs to."""
         kind = item.account_id.account_type
+        if item.move_id.billing_stripe_ref and kind != "asset_receivable":
+            # Payouts and disputes have lists of their own.
+            return "stripe"
         if item.display_type == "tax":
             return "tax"
         if kind.startswith("income"):
@@ -120,17 +243,55 @@ def check_reports(here, company, customer):
         "statement": (statement["closing"], total("receivable")),
         "ledger": (sum(ledger.mapped("amount_total")) + unused, total("receivable")),
     }
+    found |= compare_stripe(here, own, items, accounts, by_figure["stripe"])
     for name, (reported, booked) in found.items():
         unit = company.currency_id
         assert not unit.compare_amounts(reported, booked), f"{name}: {found}"
 
 
-for code in arguments["countries"]:
-    try:
-        company = found(code)
-        here = enter(company)
-        check_reports(here, company, live_a_month(here, company))
-        env.cr.commit()
-    except Exception:
-        env.cr.rollback()
-        print(f"{code}: {traceback.format_exc()}")
+def compare_stripe(here, own, items, accounts, of_stripe):
+    """Return what the lists of payouts and disputes say, and what is booked."""
+    left = of_stripe.filtered(
+        lambda item: item.account_id.id not in {each.id for each in accounts.values()}
+    )
+    assert not left, f"in no list: {left.mapped('display_name')}"
+
+    def total(*names):
+        ids = {accounts[name].id for name in names}
+        return sum(
+            items.filtered(lambda item: item.account_id.id in ids).mapped("balance")
+        )
+
+    payouts = here["omni.billing.payout"].search(own)
+    disputes = here["omni.billing.dispute"].search(own)
+    assert payouts and set(payouts.mapped("state")) == {"booked"}, payouts.mapped(
+        "reason"
+    )
+    assert not any(disputes.mapped("problem")), disputes.mapped("problem")
+    lost = disputes.filtered(lambda each: each.state == "written_off")
+    # Each with its fee; what a dispute gave back is not paid out yet.
+    movements = payouts.row_ids | disputes.row_ids
+    unpaid = movements.filtered(lambda row: not row.payout_id)
+    return {
+        "payouts": (sum(payouts.mapped("amount")), total("transit")),
+        "fees": (sum(movements.mapped("fee")), total("fees", "fee_tax")),
+        "tax in fees": (sum(movements.mapped("fee_tax")), total("fee_tax")),
+        "held": (0, total("held")),
+        "losses": (sum(lost.mapped("amount")), total("losses")),
+        "balance of Stripe": (sum(unpaid.mapped("net")), total("clearing")),
+    }
+
+
+with StripeServer() as stripe:
+    for code in arguments["countries"]:
+        try:
+            company = found(code)
+            here = enter(company)
+            provider, accounts = set_up_stripe(here, company, stripe)
+            losses = accounts["losses"]
+            customer = live_a_month(here, company, stripe, provider, losses)
+            check_reports(here, company, customer, accounts)
+            env.cr.commit()
+        except Exception:
+            env.cr.rollback()
+            print(f"{code}: {traceback.format_exc()}")
