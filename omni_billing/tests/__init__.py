@@ -64,6 +64,7 @@ else:
         test_missing_sdk,
         test_money_on_its_way,
         test_moved_contact,
+        test_moved_debts,
         test_multi_company,
         test_names,
         test_neutralize,

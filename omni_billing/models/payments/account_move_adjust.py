@@ -139,19 +139,117 @@ class AccountMove(models.Model):
             for move in self | self.reversed_entry_id
         )
 
-    def _billing_owes(self):
-        """Whether it changes what is owed: no entry from one account to another does.
+    def _billing_is_money(self):
+        """Whether it is a payment, or a line of a bank statement."""
+        self.ensure_one()
+        return bool(self.origin_payment_id or self.statement_line_id)
+
+    def _billing_is_by_hand(self):
+        """Whether it is a journal entry of an accountant."""
+        self.ensure_one()
+        return self.move_type == "entry" and not self._billing_is_money()
+
+    def _billing_is_news(self, partner):
+        """Whether the ledger learns of it only by what it is set against."""
+        return not self._billing_is_in_ledger() and self._billing_owes(partner)
+
+    def _billing_owes(self, partner, seen=()):
+        """Whether it changes what a customer owes: no entry between its accounts does.
 
         An accountant makes one to have credit where the invoices are. Money that it
         brings, and that was not used before, is new to the ledger.
+
+        :param seen: entries that are looked at already: two may be set against each
+            other on both of their accounts.
         """
         self.ensure_one()
         owed = self.line_ids.filtered(
-            lambda line: line.account_id.account_type == "asset_receivable"
+            lambda line: (
+                line.account_id.account_type == "asset_receivable"
+                and line.partner_id.commercial_partner_id == partner
+            )
         )
         if not self.company_id.currency_id.is_zero(sum(owed.mapped("balance"))):
             return True
         brought = owed.matched_credit_ids.credit_move_id.move_id
+        seen = {*seen, self}
         return bool(brought) and not any(
-            move._billing_is_in_ledger() for move in brought
+            move._billing_is_in_ledger()
+            or move in seen
+            or (move._billing_is_by_hand() and not move._billing_owes(partner, seen))
+            for move in brought
         )
+
+    # === WHAT AN ENTRY MOVED === #
+
+    def _billing_share_moved(self, line, partial):
+        """Share what settles an entry among the documents that it was moved from.
+
+        :param line: of the entry, which has what was moved.
+        :param partial: the `account.partial.reconcile` that settles it.
+        :return: of each document how much, in its currency; the oldest first.
+        :rtype: list[tuple]
+        """
+        self.ensure_one()
+        left = partial.amount
+        known = self._billing_sum_settled(line)
+        shares = []
+        for invoice, (booked, amount) in self._billing_find_moved(line).items():
+            # In the currency of the company, as what settles it is.
+            open_part = booked * (1 - known.get(invoice, 0) / amount)
+            part = min(left, open_part)
+            share = invoice.currency_id.round(amount * part / booked)
+            if part > 0 and share:
+                shares.append((invoice, share))
+                left -= part
+        return shares
+
+    def _billing_find_moved(self, line, seen=()):
+        """Return what was moved from which documents of the ledger to a line.
+
+        :param seen: entries that are looked at already.
+        :return: by `account.move`, in the company's currency and its own; the oldest
+            first.
+        :rtype: dict
+        """
+        self.ensure_one()
+        is_debt = line.balance > 0
+        found = {}
+        sides = self.line_ids.filtered(
+            lambda other: (
+                other.account_id.account_type == "asset_receivable"
+                and other.partner_id.commercial_partner_id
+                == line.partner_id.commercial_partner_id
+                and (other.balance < 0) == is_debt
+            )
+        )
+        seen = {*seen, self}
+        for partial in sides.matched_debit_ids | sides.matched_credit_ids:
+            name = "debit" if is_debt else "credit"
+            origin = partial[f"{name}_move_id"]
+            if origin.move_id in seen:
+                continue
+            if origin.move_id._billing_is_by_hand():
+                # It was moved more than once.
+                moved = origin.move_id._billing_find_moved(origin, seen)
+            elif origin.move_id._billing_is_in_ledger():
+                amount = partial[f"{name}_amount_currency"]
+                moved = {origin.move_id: (partial.amount, amount)}
+            else:
+                continue
+            for invoice, parts in moved.items():
+                before = found.get(invoice, (0, 0))
+                found[invoice] = tuple(map(sum, zip(before, parts, strict=True)))
+        return dict(sorted(found.items(), key=lambda each: (each[0].date, each[0].id)))
+
+    def _billing_sum_settled(self, line):
+        """Return what the ledger has of what settled an entry, by document."""
+        partials = line.matched_debit_ids | line.matched_credit_ids
+        # sudo: an accountant may have no rights on transactions.
+        entries = self.env["omni.billing.transaction"].sudo()
+        found = entries._read_group(
+            [("partial_id", "in", partials.ids), ("state", "=", "invoiced")],
+            ["invoice_id"],
+            ["retail_cost:sum"],
+        )
+        return dict(found)

@@ -134,11 +134,10 @@ class AccountPartialReconcile(models.Model):
                     )
 
     def _billing_create_receipts(self):
-        values = [
-            values
-            for partial in self
-            if (values := partial._billing_prepare_receipt_values())
-        ]
+        values = []
+        for partial in self:
+            own = partial._billing_prepare_receipt_values()
+            values += [own] if own else partial._billing_prepare_moved_values()
         if not values:
             return
         # sudo: an accountant who reconciles may have no rights on transactions.
@@ -166,27 +165,52 @@ class AccountPartialReconcile(models.Model):
                 or not amount
             ):
                 continue
-            values = {
-                "is_refund": invoice.move_type == "out_refund",
-                "company_id": invoice.company_id.id,
-                "partner_id": invoice.partner_id.id,
-                "currency_id": line.currency_id.id,
-                "date": source.date,
-                "retail_cost": amount,
-                "state": "invoiced",
-                "invoice_id": invoice.id,
-                "partial_id": self.id,
-            }
-            if source.origin_payment_id or source.statement_line_id:
-                return values | self._billing_prepare_money_values(invoice, source)
-            is_foreign = not source._billing_is_in_ledger()
-            if (
-                invoice._billing_is_in_ledger()
-                and is_foreign
-                and source._billing_owes()
+            is_in_ledger = invoice._billing_is_in_ledger()
+            if source._billing_is_money() or (
+                is_in_ledger and source._billing_is_news(invoice.commercial_partner_id)
             ):
-                return values | self._billing_prepare_adjustment_values(invoice, source)
+                return self._billing_prepare_values_of(invoice, source, amount)
         return None
+
+    def _billing_prepare_moved_values(self):
+        """Return the entries of what settles a debt that was moved to another account.
+
+        An accountant's entry took it off its invoices, and changed nothing of what is
+        owed. What pays the entry pays these, the oldest first, as far as it has theirs.
+        A credit that was moved is given back in the same way.
+        """
+        self.ensure_one()
+        debit, credit = self.debit_move_id, self.credit_move_id
+        for line, other in ((debit, credit), (credit, debit)):
+            moving, source = line.move_id, other.move_id
+            if line.account_id.account_type != "asset_receivable":
+                continue
+            if not moving._billing_is_by_hand():
+                continue
+            partner = line.partner_id.commercial_partner_id
+            if source._billing_is_money() or source._billing_is_news(partner):
+                return [
+                    self._billing_prepare_values_of(invoice, source, amount)
+                    for invoice, amount in moving._billing_share_moved(line, self)
+                ]
+        return []
+
+    def _billing_prepare_values_of(self, invoice, source, amount):
+        """Return the entry of an amount, in the invoice's currency, that settles it."""
+        values = {
+            "is_refund": invoice.move_type == "out_refund",
+            "company_id": invoice.company_id.id,
+            "partner_id": invoice.partner_id.id,
+            "currency_id": invoice.currency_id.id,
+            "date": source.date,
+            "retail_cost": amount,
+            "state": "invoiced",
+            "invoice_id": invoice.id,
+            "partial_id": self.id,
+        }
+        if source._billing_is_money():
+            return values | self._billing_prepare_money_values(invoice, source)
+        return values | self._billing_prepare_adjustment_values(invoice, source)
 
     @api.model
     def _billing_prepare_money_values(self, invoice, source):
