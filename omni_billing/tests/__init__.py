@@ -42,6 +42,7 @@ else:
         test_credit_first,
         test_credited,
         test_database,
+        test_deferred_dates,
         test_dialog_once,
         test_dialogs,
         test_doors,

@@ -8,6 +8,7 @@ from odoo.fields import Command, Domain
 from odoo.modules.migration import load_script
 from odoo.tests import Form, tagged
 
+from ..tools.write_guard import trust
 from .test_names import SCRIPTS
 from .test_omni_billing_run import RunCommon
 
@@ -528,6 +529,65 @@ class TestAnalytic(AnalyticCommon):
         rest = [*revenue, ("is_distributed", "=", False)]
         [[left]] = Revenue._read_group(rest, [], ["amount_revenue:sum"])
         self.assertEqual(left, 12)
+
+    def _book_closing(self, report):
+        """Close the period today; return the entry and its reversal."""
+        wizard = self.env["omni.billing.day.wizard"].create(
+            {
+                "report": report,
+                "day": self.today,
+                "account_id": self.company_data["default_account_assets"].id,
+            }
+        )
+        domain = wizard.action_book()["domain"]
+        return self.env["account.move"].search(domain, order="date")
+
+    def _check_closing(self, moves, wanted):
+        """See what is counted for whom: on the day, and taken back on the next."""
+        income = self.company_data["default_account_revenue"]
+        for move, sign in zip(moves, (1, -1), strict=True):
+            found = {
+                str(item.analytic_distribution or ""): -sign * item.balance
+                for item in move.line_ids
+                if item.account_id == income
+            }
+            self.assertEqual(found, wanted)
+            [rest] = move.line_ids.filtered(lambda item: item.account_id != income)
+            self.assertFalse(rest.analytic_distribution)
+            self.assertEqual(rest.balance, sign * sum(wanted.values()))
+        self.assertEqual(len(moves.line_ids.analytic_line_ids), 4)
+        self.assertEqual(sum(moves.line_ids.analytic_line_ids.mapped("amount")), 0)
+
+    def test_closing_entries_are_counted_as_what_they_accrue(self):
+        """W29: of each distribution its own items, back again on the next day."""
+        north = self._share(self.north, share=100.0)
+        both = self._share(self.south, self.repairs, share=100.0)
+        for cost, counted in ((10, north), (5, north), (7, both), (3, False)):
+            self._create_transaction(cost, analytic_distribution=counted)
+        moves = self._book_closing("accrued")
+        self._check_closing(moves, {str(north): 15, str(both): 7, "": 3})
+
+    def test_closing_entries_are_counted_as_what_they_defer(self):
+        north = self._share(self.north, share=100.0)
+        both = self._share(self.south, self.repairs, share=100.0)
+        items = self.env["omni.billing.transaction"]
+        for cost, counted in ((20, north), (40, both), (60, False)):
+            items += self._create_transaction(cost, analytic_distribution=counted)
+        trust(items).write(
+            {
+                "period_start": self.today,
+                "period_end": self.today + timedelta(days=1),
+            }
+        )
+        invoice = self._bill(items)
+        # What is told later is told of the invoice, too.
+        south = self._share(self.south, share=100.0)
+        line = invoice.invoice_line_ids.filtered(
+            lambda line: line.billing_transaction_id == items[0]
+        )
+        line.analytic_distribution = south
+        moves = self._book_closing("deferred")
+        self._check_closing(moves, {str(south): -10, str(both): -20, "": -30})
 
     def test_report_has_a_row_for_each_plan(self):
         self.env.user.group_ids += self.env.ref("analytic.group_analytic_accounting")

@@ -4,7 +4,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tools import format_date
+from odoo.tools import SQL, format_date
 
 from .omni_billing_dialog_mixin import once
 
@@ -135,18 +135,19 @@ class OmniBillingDayWizard(models.TransientModel):
         return f"{self.report.capitalize()} revenue {self.day}"
 
     def _prepare_entry(self):
-        """Return the values of the entry: an item for each income account."""
+        """Return the values of the entry: an item for each account and distribution."""
         sign = 1 if self.report == "accrued" else -1
         currency = self.company_id.currency_id
-        amounts = {
-            account: currency.round(sign * amount)
-            for account, amount in self._read_amounts().items()
+        items = [
+            (account, counted, -currency.round(sign * amount))
+            for account, counted, amount in self._read_amounts()
             if not currency.is_zero(amount)
-        }
-        if not amounts:
-            raise UserError(self.env._("There is nothing to book on that day."))
-        items = [(account, -amount) for account, amount in amounts.items()]
-        items.append((self.account_id, sum(amounts.values())))
+        ]
+        if not items:
+            raise UserError(self._explain_nothing())
+        total = -sum(balance for _account, _counted, balance in items)
+        # What is on the balance sheet is counted for nothing.
+        items.append((self.account_id, None, total))
         return {
             "move_type": "entry",
             "date": self.day,
@@ -158,25 +159,82 @@ class OmniBillingDayWizard(models.TransientModel):
                         "account_id": account.id,
                         "name": self._get_reference(),
                         "balance": balance,
+                        "analytic_distribution": counted or False,
                     }
                 )
-                for account, balance in items
+                for account, counted, balance in items
             ],
         }
 
+    def _explain_nothing(self):
+        lines = self.env["account.move.line"]
+        if self.report == "deferred" and lines._billing_defers():
+            return self.env._(
+                "There is nothing to book on that day: what has start and end dates is"
+                " in Odoo's own deferred entries."
+            )
+        return self.env._("There is nothing to book on that day.")
+
     def _read_amounts(self):
-        """Return the income accounts of the report, and what each comes to, untaxed."""
+        """Return what the report comes to, untaxed, as its transactions are counted.
+
+        :return: of each income account and analytic distribution, the amount.
+        :rtype: list[tuple]
+        """
+        if self.report == "deferred":
+            accounts = self.env["account.account"]
+            return [
+                (accounts.browse(account), counted, amount)
+                for account, counted, amount in self._read_report("account_id")
+            ]
+        products = self.env["product.product"]
+        amounts = defaultdict(float)
+        for product, counted, amount in self._read_report("product_id"):
+            account = self._get_income_account(products.browse(product))
+            key = counted and tuple(sorted(counted.items()))
+            amounts[account, key] += amount
+        return [
+            (account, key and dict(key), amount)
+            for (account, key), amount in amounts.items()
+        ]
+
+    def _read_report(self, name):
+        """Return the sums of the report by a field and by distribution."""
         report = self.env[f"omni.billing.{self.report}"]
         report = report.with_context(billing_as_of=self.day)
-        domain = [("company_id", "=", self.company_id.id)]
-        if self.report == "deferred":
-            found = report._read_group(domain, ["account_id"], ["amount:sum"])
-            return dict(found)
-        amounts = defaultdict(float)
-        found = report._read_group(domain, ["product_id"], ["amount:sum"])
-        for product, amount in found:
-            amounts[self._get_income_account(product)] += amount
-        return amounts
+        self.env["omni.billing.transaction"].flush_model(["analytic_distribution"])
+        query = report._search([("company_id", "=", self.company_id.id)])
+        columns = [
+            report._field_to_sql(query.table, each, query)
+            for each in ("id", name, "transaction_id", "amount")
+        ]
+        return self.env.execute_query(
+            SQL(
+                """
+                SELECT row.of_id, item.analytic_distribution, SUM(row.amount)
+                  FROM (%s) AS row (id, of_id, transaction_id, amount)
+                  JOIN omni_billing_transaction item ON item.id = row.transaction_id
+                 WHERE %s
+              GROUP BY row.of_id, item.analytic_distribution
+              ORDER BY row.of_id, item.analytic_distribution
+                """,
+                query.select(*columns),
+                self._get_condition(),
+            )
+        )
+
+    def _get_condition(self):
+        """Return SQL: what is booked by us, and not by Odoo's own deferred entries."""
+        lines = self.env["account.move.line"]
+        if self.report != "deferred" or not lines._billing_defers():
+            return SQL("TRUE")
+        lines.flush_model(["deferred_end_date"])
+        return SQL(
+            """
+            NOT EXISTS (SELECT 1 FROM account_move_line line
+                         WHERE line.id = row.id AND line.deferred_end_date IS NOT NULL)
+            """
+        )
 
     def _get_income_account(self, product):
         """Return where an invoice of a product would be booked.

@@ -238,7 +238,7 @@ class AccountMove(models.Model):
         values = []
         for base_line in base_lines:
             details, line = base_line["tax_details"], base_line["record"]
-            copied = _copy_line(line)
+            copied = _copy_line(line) | line._billing_copy_period()
             if details["taxes_data"]:
                 price = line.price_unit
                 copied["extra_tax_data"] = self._billing_fix_taxes(

@@ -22,6 +22,8 @@ MAY_CHANGE = {
 MAX_DECIMALS = 4
 #: Which transaction a line is of, and what that says of it; billing says so.
 LINKS = {"billing_transaction_id", "billing_date", "billing_site_id"}
+#: Of which time a line is, in Odoo Enterprise, which defers the rest of it.
+PERIOD = ("deferred_start_date", "deferred_end_date")
 
 
 class AccountMoveLine(models.Model):
@@ -144,6 +146,28 @@ class AccountMoveLine(models.Model):
         """Whether quantity and price come to an amount without being rounded."""
         price = self.price_unit * (1 - self.discount / 100)
         return abs(self.quantity * price - amount) < 1e-9 * max(1.0, abs(amount))
+
+    @api.model
+    def _billing_defers(self):
+        """Whether Odoo itself defers what lines are of, by their dates."""
+        return all(name in self._fields for name in PERIOD)
+
+    @api.model
+    def _billing_prepare_period(self, account, first, last):
+        """Return the values by which Odoo defers a line, if it does so at all.
+
+        :param account: where it is booked: what is no income is not deferred.
+        """
+        is_deferred = first and last and account.internal_group == "income"
+        if not is_deferred or not self._billing_defers():
+            return {}
+        return dict(zip(PERIOD, (first, last), strict=True))
+
+    def _billing_copy_period(self):
+        """Return what has a line that credits this one deferred as it is."""
+        if not self._billing_defers():
+            return {}
+        return {name: self[name] for name in PERIOD}
 
     def _related_analytic_distribution(self):
         """Override of `account`: what its transaction says comes before any model."""

@@ -240,6 +240,8 @@ class OmniBillingTransaction(models.Model):
                     )
                 )
             title, description = transaction.name, transaction.description
+            # What credits another is of the same time.
+            period = transaction if transaction.period_start else transaction.cancels_id
             lines.append(
                 {
                     "name": f"{title}\n{description}" if description else title,
@@ -248,6 +250,9 @@ class OmniBillingTransaction(models.Model):
                     "billing_transaction_id": transaction.id,
                     "billing_date": transaction.date,
                     "billing_site_id": transaction.site_id.id,
+                    **self.env["account.move.line"]._billing_prepare_period(
+                        account, period.period_start, period.period_end
+                    ),
                 }
             )
         return lines
