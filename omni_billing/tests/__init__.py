@@ -23,6 +23,7 @@ else:
         test_activity_log,
         test_analytic,
         test_archived_tax,
+        test_balances,
         test_bulk,
         test_cancel_items,
         test_card_accounts,

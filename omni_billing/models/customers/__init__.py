@@ -1,3 +1,4 @@
 from . import (
     res_partner,
+    res_partner_balance,
 )

@@ -27,13 +27,13 @@ class ResPartner(models.Model):
     )
     billing_currency_id = fields.Many2one(
         "res.currency",
-        compute="_compute_billing_amounts",
+        compute="_compute_billing_currency_id",
         groups="omni_billing.omni_billing_group_user",
     )
     billing_unbilled_amount = fields.Monetary(
         string="Unbilled",
         currency_field="billing_currency_id",
-        compute="_compute_billing_amounts",
+        compute="_compute_billing_unbilled_amount",
         groups="omni_billing.omni_billing_group_user",
         help="Charges less credits that are on no invoice yet, taxes included.",
     )
@@ -120,16 +120,24 @@ class ResPartner(models.Model):
             partner.billing_paid_amount = paid.get(customer, 0.0)
 
     @api.depends_context("company")
+    def _compute_billing_currency_id(self):
+        self.billing_currency_id = self.env.company.currency_id
+
+    @api.depends_context("company")
+    def _compute_billing_unbilled_amount(self):
+        """Compute what whole customers used, in the company's currency of today."""
+        unbilled = self.commercial_partner_id._billing_read_unbilled(self.env.company)
+        for partner in self:
+            customer = partner.commercial_partner_id
+            partner.billing_unbilled_amount = unbilled.get(customer, 0.0)
+
+    @api.depends_context("company")
     def _compute_billing_amounts(self):
         """Compute the balances of whole customers: all contacts of a company count.
 
-        Amounts are in the company's currency; those in other currencies are converted
-        at today's rate.
+        In the company's currency, as the books have it.
         """
-        company = self.env.company
-        currency = company.currency_id
         customers = self.commercial_partner_id
-        unbilled = customers._billing_read_unbilled(company)
         due = {customer: defaultdict(float) for customer in customers}
         credit = {customer: defaultdict(float) for customer in customers}
         for customer, is_due, account, amount in self._billing_read_open_amounts(
@@ -145,8 +153,6 @@ class ResPartner(models.Model):
                 for account, amount in left.items()
                 if owed and account not in owed
             )
-            partner.billing_currency_id = currency
-            partner.billing_unbilled_amount = unbilled.get(customer, 0.0)
             partner.billing_due_amount = sum(owed.values())
             partner.billing_credit_amount = -sum(left.values()) - elsewhere
             partner.billing_credit_elsewhere_amount = elsewhere
@@ -159,8 +165,8 @@ class ResPartner(models.Model):
         domain = (
             Domain("company_id", "=", self.env.company.id)
             # Entries of an accountant may name a contact.
-            & Domain("partner_id.commercial_partner_id", "in", customers.ids)
-            & Domain("account_type", "=", "asset_receivable")
+            & Domain("partner_id", "in", customers._billing_list_contact_ids())
+            & Domain("account_id", "in", self._billing_list_receivable_ids())
             & Domain("parent_state", "=", "posted")
             & Domain("reconciled", "=", False)
         )
@@ -171,6 +177,22 @@ class ResPartner(models.Model):
                 ["amount_residual:sum"],
             ):
                 yield customer.commercial_partner_id, is_due, account, amount
+
+    def _billing_list_contact_ids(self):
+        """Return the ids of all contacts of main customers, archived ones too.
+
+        Asked for apart, so that the database knows how few they are.
+        """
+        # sudo: what is open with a contact is of the customer, whoever may see it.
+        contacts = self.sudo().with_context(active_test=False)
+        return list(contacts._search(Domain("commercial_partner_id", "in", self.ids)))
+
+    @api.model
+    def _billing_list_receivable_ids(self):
+        """Return the ids of the accounts that customers owe on."""
+        # sudo: who reads balances need not read accounts.
+        Account = self.env["account.account"].sudo().with_context(active_test=False)
+        return list(Account._search(Domain("account_type", "=", "asset_receivable")))
 
     # === BUSINESS METHODS - ADDRESSES === #
 
