@@ -52,6 +52,13 @@ def install_addon(workspace: Workspace, database: str) -> None:
         _load(workspace, database, step, "install", f"--init={addon.NAME}")
 
 
+def install_others(workspace: Workspace, database: str, modules: list[str]) -> None:
+    """Install addons that are not ours."""
+    names = ", ".join(modules)
+    with Step(f"Installing {names}", f"{names} installed") as step:
+        _load(workspace, database, step, "install", f"--init={','.join(modules)}")
+
+
 def install_queue(workspace: Workspace, database: str) -> None:
     """Install OCA's job queue, with which our addon for it installs itself."""
     with Step(

@@ -26,6 +26,7 @@ ASSET_PACKAGES = [
     "fonts-ocr-b",
 ]
 SOURCE = "https://github.com/odoo/odoo"
+CLONE = paths.STATE / "source"
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,17 @@ class Core:
 
 
 def ensure() -> Core:
-    """Find Odoo 19, or fetch it: the user's own, else Debian's, else its source."""
+    """Find Odoo 19, or fetch it: the user's own, else Debian's, else its source.
+
+    With ``OMNI_NEWEST`` set, what the system has is not asked.
+    """
     if home := os.environ.get("ODOO_HOME"):
         return _user_core(Path(home).expanduser().resolve())
     if package := _finished("core-*"):
         return _describe(package / "usr/lib/python3/dist-packages")
-    if (clone := paths.STATE / "source") and (clone / ".complete").exists():
-        return _describe(clone)
-    if installed := _importable():
+    if (CLONE / ".complete").exists():
+        return _describe(CLONE)
+    if not os.environ.get("OMNI_NEWEST") and (installed := _importable()):
         return _describe(_linked(installed))
     if debian.Archive.is_available():
         return _describe(_from_debian() / "usr/lib/python3/dist-packages")
@@ -172,7 +176,6 @@ def _from_source() -> Path:
         raise Failure(
             f"Odoo {SERIES} was not found: set ODOO_HOME to a folder that holds it."
         )
-    folder = paths.STATE / "source"
 
     def build(place: Path) -> None:
         with tempfile.TemporaryDirectory(dir=paths.STATE) as temporary:
@@ -192,5 +195,5 @@ def _from_source() -> Path:
             shutil.copytree(clone, place, dirs_exist_ok=True, symlinks=True)
 
     with Step(f"Cloning Odoo {SERIES}", f"Odoo {SERIES} cloned"):
-        system.build_once(folder, build)
-    return folder
+        system.build_once(CLONE, build)
+    return CLONE

@@ -1,8 +1,8 @@
-"""Packages of Debian's sid suite, fetched without touching the machine's own apt.
+"""Packages of Debian, fetched without touching the machine's own apt.
 
-The mirror is the one the machine already uses; apt verifies the signature of the
-index and the hash of each file. Lists and cache live in the project, so no root is
-needed and no system file changes.
+They are of its sid suite, if no other is named. The mirror is the one the machine
+already uses; apt verifies the signature of the index and the hash of each file. Lists
+and cache live in the project, so no root is needed and no system file changes.
 """
 
 from __future__ import annotations
@@ -24,10 +24,15 @@ KEYRINGS = [
 
 
 class Archive:
-    """A private apt state that knows one suite."""
+    """A private apt state that knows one suite, and nothing of what is installed.
 
-    def __init__(self, folder: Path) -> None:
+    :param kinds: ``deb``, and ``deb-src`` if sources are wanted.
+    """
+
+    def __init__(self, folder: Path, suite: str = "sid", kinds: str = "deb") -> None:
         self.folder = folder
+        self.suite = suite
+        self.kinds = kinds
         self.files = folder / "archives"
 
     @staticmethod
@@ -39,11 +44,7 @@ class Archive:
         self, packages: Sequence[str], progress: Step | None = None
     ) -> list[Path]:
         """Fetch the newest version of each package; return their files."""
-        self._prepare()
-        system.run(
-            ["apt-get", *self._options(), "update", "-q"],
-            "The list of Debian packages cannot be fetched; is the network up?",
-        )
+        self._update()
         wanted = [self._file_name(name) for name in packages]
         self._fetch(packages, progress)
         files = [self.files / name for name in wanted]
@@ -52,28 +53,59 @@ class Archive:
             raise Failure(f"Debian's mirror did not send {', '.join(missing)}.")
         return files
 
+    def download_source(self, package: str) -> Path:
+        """Fetch the source of a package as it came to Debian; return its file."""
+        self._update()
+        system.run(
+            [
+                *("apt-get", *self._options(), "source", "--download-only"),
+                *("--tar-only", package),
+            ],
+            f"Debian's {self.suite} suite has no source of {package}",
+            cwd=self.files,
+        )
+        return max(self.files.glob("*.orig.tar.*"))
+
+    def newest(self, package: str) -> str | None:
+        """Look up the newest version of a package; None if there is none."""
+        self._update()
+        try:
+            return self._file_name(package).split("_")[1]
+        except Failure:
+            return None
+
+    def _update(self) -> None:
+        self._prepare()
+        system.run(
+            ["apt-get", *self._options(), "update", "-q"],
+            "The list of Debian packages cannot be fetched; is the network up?",
+        )
+
     def _prepare(self) -> None:
         for name in ("lists/partial", "cache/archives/partial", "archives"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         keyring = next((path for path in KEYRINGS if path.exists()), None)
         source = {
-            "Types": "deb",
+            "Types": self.kinds,
             "URIs": mirror(),
-            "Suites": "sid",
+            "Suites": self.suite,
             "Components": "main",
         }
         if keyring:
             source["Signed-By"] = str(keyring)
         text = "".join(f"{key}: {value}\n" for key, value in source.items())
-        (self.folder / "sid.sources").write_text(text)
+        (self.folder / "suite.sources").write_text(text)
+        (self.folder / "status").touch()
 
     def _options(self) -> list[str]:
         settings = {
-            "Dir::Etc::sourcelist": self.folder / "sid.sources",
+            "Dir::Etc::sourcelist": self.folder / "suite.sources",
             "Dir::Etc::sourceparts": "-",
             "Dir::Etc::preferences": "/dev/null",
             "Dir::Etc::preferencesparts": "-",
             "Dir::State::lists": self.folder / "lists",
+            # A package that is installed, and newer, is no candidate.
+            "Dir::State::status": self.folder / "status",
             "Dir::Cache": self.folder / "cache",
             "Acquire::Languages": "none",
             "Acquire::Retries": 3,
@@ -91,7 +123,7 @@ class Archive:
         """Name the file of the package's newest version, as apt stores it."""
         output = system.run(
             ["apt-get", *self._options(), "download", "--print-uris", package],
-            f"Debian's sid suite has no package {package}",
+            f"Debian's {self.suite} suite has no package {package}",
         )
         return output.split("'")[2].split()[0]
 

@@ -13,7 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dev import abroad, addon, core, lint, paths, server, upgrade, venv, workspace
+from dev import (
+    abroad,
+    addon,
+    core,
+    guests,
+    lint,
+    neighbors,
+    newer,
+    paths,
+    server,
+    upgrade,
+    venv,
+    versions,
+    workspace,
+)
 from dev.console import Failure, say
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -31,18 +45,6 @@ ATTACKERS = min(2, os.cpu_count() or 1)
 #: Tests that run once more, on a database where all was installed at once.
 OWN_TAGS = "omni_install"
 
-#: Tests of Odoo's own that pass with the addon, but for those that its page lists.
-GUEST_TAGS = (
-    "/account_payment",
-    "/payment",
-    "/payment_stripe",
-    "/portal",
-    "-at_install",
-)
-NEIGHBORS = ("crm", "sale_management", "website_payment")
-GUEST_PAGE = paths.ROOT / "docs" / "compatibility.md"
-GUEST_FAILED = re.compile(r" (?:FAIL|ERROR): (?:Subtest )?(\w+\.test_\w+)")
-GUEST_LISTED = re.compile(r"^\| `(\w+\.test_\w+)` \|", re.MULTILINE)
 #: Odoo loads the demo data of an addon if those that it depends on have theirs.
 AS_IF_WITH_DEMO = """
     UPDATE ir_module_module SET demo = TRUE WHERE state = 'installed';
@@ -228,24 +230,41 @@ class Runner:
         template = Templates(self._space).ensure("base")
         return self._faults("compare", OMNI_BASE_TEMPLATE=template)
 
-    def peers(self) -> Result:
+    def signatures(self) -> Result:
         """Fail where Odoo changed what verdicts were given on; see `test_doors.py`."""
         environment = {**self._space.environment, "OMNI_PEERS": "1"}
         space = replace(self._space, environment=environment)
         tests = "omni_billing/tests/test_doors.py"
-        return self._pytest_odoo("peers", tests, space=space)
+        return self._pytest_odoo("signatures", tests, space=space)
+
+    def peers(self) -> Result:
+        """Run Odoo's own tests with the addon and without; what differs is listed."""
+        names = guests.choose(self._choice.expression)
+        found = list(guests.run(self._space, names))
+        complaints = [one for suite in found for one in suite.judge(guests.listed())]
+        for complaint in complaints:
+            say(f"✗ {complaint}")
+        say(guests.table(found))
+        passed = sum(len(suite.beside.passed) for suite in found)
+        return Result("peers", passed=passed, failed=len(complaints))
 
     def beside(self) -> Result:
-        """Run tests of Odoo's own, with the addon there; what differs is listed.
+        """Install what many Odoos have, and do with the addon there what it is for."""
+        verdicts = neighbors.check(self._space, self._choice.expression)
+        good = sum(verdicts.values())
+        return Result("beside", passed=good, failed=len(verdicts) - good)
 
-        Then install what many Odoos have after it, without a warning.
-        """
-        self._odoo("beside", f"--test-tags={','.join(GUEST_TAGS)}")
-        found = _read_beside_log()
-        complaints = self._odoo("neighbors", f"--init={','.join(NEIGHBORS)}")
-        return found.add(
-            Result("beside", passed=not complaints, failed=bool(complaints))
-        )
+    def versions(self) -> Result:
+        """Run a few tests on each Python and PostgreSQL that can be had."""
+        verdicts = versions.check(self._core, self._choice.expression)
+        good = sum(verdicts.values())
+        return Result("versions", passed=good, failed=len(verdicts) - good)
+
+    def next(self) -> Result:
+        """Run the default selection on a newer Odoo, where there is one."""
+        verdicts = newer.check(self._core, self._choice.expression)
+        good = sum(verdicts.values())
+        return Result("next", passed=good, failed=len(verdicts) - good)
 
     def deep(self) -> Result:
         """Try properties at random, thousands of times; faults with events at any time.
@@ -265,20 +284,6 @@ class Runner:
         return found.add(self._faults("deep", OMNI_FAULT_EVENTS="all"))
 
     # === Commands === #
-
-    def _odoo(self, log: str, *options: str) -> list[str]:
-        """Run Odoo on a copy with the addon; show and return what it complains of."""
-        with Templates(self._space).copied("addon", log) as database:
-            try:
-                self._space.odoo(
-                    *(f"--database={database}", *options, "--stop-after-init"),
-                    f"--http-port={server.free_port()}",
-                    log=log,
-                )
-            except Failure as failure:
-                say(str(failure))
-        text = (paths.LOGS / f"{log}.log").read_text()
-        return workspace.complaints(text)
 
     def _abroad(self, part: str, *, everywhere: bool) -> Result:
         verdicts = abroad.check(self._space, everywhere=everywhere)
@@ -387,20 +392,6 @@ def _read_own_log(failure: str = "") -> Result:
     return result
 
 
-def _read_beside_log() -> Result:
-    """Compare what failed with what the page says, name by name."""
-    log = (paths.LOGS / "beside.log").read_text()
-    failed = set(GUEST_FAILED.findall(log))
-    listed = set(GUEST_LISTED.findall(GUEST_PAGE.read_text()))
-    for name in sorted(failed - listed):
-        say(f"✗ {name} fails, and {GUEST_PAGE.name} does not say why")
-    for name in sorted(listed - failed):
-        say(f"✗ {name} passes: {GUEST_PAGE.name} still lists it")
-    total = sum(int(found[3]) for found in OWN_RESULT.finditer(log))
-    wrong = len(failed ^ listed)
-    return Result("beside", passed=total - len(failed), failed=wrong)
-
-
 #: In the order in which they begin: what needs no database, while one is made; then
 #: the longest, so that at the end no lane waits for another.
 PARTS: dict[str, Callable[[Runner], Result]] = {
@@ -416,12 +407,24 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "upgrade": Runner.upgrade,
     "abroad": Runner.abroad,
     "compare": Runner.compare,
-    "peers": Runner.peers,
+    "signatures": Runner.signatures,
     "world": Runner.world,
+    "peers": Runner.peers,
     "beside": Runner.beside,
+    "versions": Runner.versions,
+    "next": Runner.next,
     "deep": Runner.deep,
 }
 #: Only when asked for: long, and of use when money, properties or peers change.
-ON_DEMAND = {"compare", "peers", "world", "beside", "deep"}
+ON_DEMAND = {
+    "compare",
+    "signatures",
+    "world",
+    "peers",
+    "beside",
+    "versions",
+    "next",
+    "deep",
+}
 #: Cannot choose among their tests.
 WHOLE = {"lint", "own", "upgrade", "abroad", "world", "beside"}

@@ -14,13 +14,16 @@ QUEUE_ADDON = ROOT / "omni_billing_queue_job"
 SCRIPTS = ROOT / "dev" / "scripts"
 ODOO_BIN = ROOT / "dev" / "odoo-bin"
 
-STATE = ROOT / ".omni"
+#: Another folder for a run apart from all others; see `dev/apart.py`.
+STATE = Path(os.environ.get("OMNI_STATE_DIR") or ROOT / ".omni")
 CACHE = STATE / "cache"
 LOGS = STATE / "logs"
 SHOTS = STATE / "screenshots"
 DATA = Path(os.environ.get("OMNI_DATA_DIR") or STATE / "data")
 TEST_DATA = STATE / "test"
 
-REQUIREMENTS = ROOT / "requirements.txt"
+#: Other versions of them and of the test tools, without hashes; see `official.py`.
+OTHER_REQUIREMENTS = os.environ.get("OMNI_REQUIREMENTS")
+REQUIREMENTS = Path(OTHER_REQUIREMENTS or ROOT / "requirements.txt")
 TEST_REQUIREMENTS = ROOT / "test-requirements.txt"
 QUEUE_REQUIREMENTS = ROOT / "queue-requirements.txt"

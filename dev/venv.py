@@ -22,9 +22,12 @@ def ensure_python() -> None:
     """Go on with a Python that Odoo 19 supports, starting over if this one is not.
 
     One that was built without optimizations, as pyenv does, gives way to the system's,
-    in which Odoo runs on Debian anyway: that is 15 % faster.
+    in which Odoo runs on Debian anyway: that is 15 % faster. With ``OMNI_PYTHON`` set,
+    any of them stays.
     """
     is_supported = sys.version_info[:2] in SUPPORTED
+    if is_supported and os.environ.get("OMNI_PYTHON"):
+        return
     if is_supported and (sys.base_prefix == str(SYSTEM) or _is_optimized()):
         return
     for major, minor in SUPPORTED:
@@ -55,7 +58,7 @@ def ensure(tests: bool) -> None:
     """Create the environment, with the test tools when they are asked for."""
     home = folder()
     system.build_once(home, _build)
-    if not tests:
+    if not tests or paths.OTHER_REQUIREMENTS:
         return
     digest = hashlib.sha256(paths.TEST_REQUIREMENTS.read_bytes()).hexdigest()[:12]
     mark = home / f".tests-{digest}"
@@ -118,7 +121,7 @@ def _pip(home: Path, *requirements: Path, options: Sequence[str] = ()) -> None:
             *(home / "bin" / "python", "-m", "pip", "install", "--quiet"),
             *("--no-input", "--disable-pip-version-check", "--prefer-binary"),
             # A file that is not the one that was looked at is not installed.
-            "--require-hashes",
+            *([] if paths.OTHER_REQUIREMENTS else ["--require-hashes"]),
             *options,
             *files,
         ],
