@@ -22,7 +22,7 @@ SELECTION = (
         "addon",
         *("-k", "test_account_move or test_invoicing or test_void or test_database"),
     ),
-    ("http", "-k", "test_http_portal or test_http_api"),
+    ("http", "-k", "test_http_api"),
 )
 FOLDER = paths.STATE / "versions"
 #: Where people's own Pythons are.

@@ -152,6 +152,19 @@ class TestForeignTitle(ForeignCommon):
         draft.action_post()
         self.assertEqual(draft.billing_title, "By hand")
 
+    def test_seal_of_another_is_odoos(self):
+        """Odoo guards it, and writes those of earlier kinds as such."""
+        self.foreign.write({"inalterable_hash": "$3$kept", "secure_sequence_number": 7})
+        self.assertRecordValues(
+            self.foreign,
+            [{"inalterable_hash": "$3$kept", "secure_sequence_number": 7}],
+        )
+        with self.assertRaisesRegex(UserError, "protected by a hash"):
+            self.foreign.inalterable_hash = "forged"
+        for seal in ({"inalterable_hash": "x"}, {"secure_sequence_number": 7}):
+            with self.subTest(seal), self.assertRaisesRegex(UserError, "by hand"):
+                self.invoice.write(seal)
+
     def test_upgrade_gives_back_what_a_title_took(self):
         draft = self.init_invoice("out_invoice", self.customer, amounts=[5])
         draft.button_cancel()

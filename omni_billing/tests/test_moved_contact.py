@@ -164,3 +164,17 @@ class TestMovedContact(BillingCommon):
         self.assertEqual(charge.commercial_partner_id, person)
         charge.partner_id = self.colleague
         self.assertEqual(charge.commercial_partner_id, self.other)
+
+    def test_a_person_whom_odoo_alone_invoiced_joins_a_company(self):
+        """W44: as in plain Odoo. Who has an invoice of ours stays who they are."""
+        person = self.env["res.partner"].create({"name": "Alex"})
+        plain = self.init_invoice("out_invoice", person, amounts=[5], post=True)
+        person.parent_id = self.other
+        self.assertEqual(plain.commercial_partner_id, self.other)
+        self.assertEqual(plain.line_ids.partner_id, self.other)
+        billed = self.env["res.partner"].create({"name": "Kit"})
+        self._create_transaction(5, partner_id=billed.id)
+        invoice = self._bill(partner_id=billed.id)
+        with self.assertRaisesRegex(UserError, invoice.name), self.cr.savepoint():
+            billed.parent_id = self.other
+        self.assertEqual(invoice.commercial_partner_id, billed)

@@ -23,7 +23,7 @@ from ...tools.write_guard import (
     without_any_default,
     without_defaults,
 )
-from .account_move_guard import COMPUTED
+from .account_move_guard import COMPUTED, WRITTEN_BY_ODOO
 
 
 class AccountMove(models.Model):
@@ -170,7 +170,7 @@ class AccountMove(models.Model):
         if is_trusted(self.env):
             model = without_any_default(model)
         else:
-            model = without_defaults(model, COMPUTED | {"state"})
+            model = without_defaults(model, COMPUTED | WRITTEN_BY_ODOO | {"state"})
             vals_list = [model._billing_leave_computed(vals) for vals in vals_list]
         return super(AccountMove, model).create(vals_list)
 

@@ -35,7 +35,7 @@ MAY_CHANGE = {
 MAY_BE_FILLED = {"delivery_date", "qr_code_method", "taxable_supply_date"}
 #: What may not be written on a draft with our transactions either, but by its buttons.
 STEPS = {"move_type", "posted_before", "state"}
-#: What Odoo computes, or seals, and nobody enters on an invoice of a customer.
+#: What an invoice of any customer comes to, and that it is paid: nobody enters it.
 COMPUTED = {
     "amount_residual",
     "amount_residual_signed",
@@ -47,9 +47,13 @@ COMPUTED = {
     "amount_untaxed",
     "amount_untaxed_in_currency_signed",
     "amount_untaxed_signed",
+    "payment_state",
+}
+#: What Odoo seals, and whose an invoice is: on invoices of ours nobody enters it. On
+#: others Odoo's own steps do, as a person joins a company, and Odoo guards the seals.
+WRITTEN_BY_ODOO = {
     "commercial_partner_id",
     "inalterable_hash",
-    "payment_state",
     "secure_sequence_number",
 }
 
@@ -188,7 +192,8 @@ class AccountMove(models.Model):
         move_type = vals.get("move_type", self.env.context.get("default_move_type"))
         if move_type not in BILLING_MOVE_TYPES:
             return vals
-        return {name: value for name, value in vals.items() if name not in COMPUTED}
+        left = COMPUTED | WRITTEN_BY_ODOO
+        return {name: value for name, value in vals.items() if name not in left}
 
     def _billing_check_not_numbered(self, vals):
         """Check that writing the values leaves numbered invoices as they are.
@@ -208,7 +213,9 @@ class AccountMove(models.Model):
             if move.move_type not in BILLING_MOVE_TYPES:
                 if not move._billing_is_kept():
                     continue
-            kept = names if move.state != "draft" else COMPUTED.union(STEPS)
+            kept = names
+            if move.state == "draft":
+                kept = COMPUTED | WRITTEN_BY_ODOO | STEPS
             changed = [
                 name
                 for name in names
@@ -216,9 +223,13 @@ class AccountMove(models.Model):
                 and not (name in MAY_BE_FILLED and not move[name])
                 and will_change(move, vals, name)
             ]
-            if forged := COMPUTED.intersection(changed):
+            if not changed:
+                continue
+            is_own = move._billing_is_ours() or move._billing_is_kept()
+            computed = COMPUTED | WRITTEN_BY_ODOO if is_own else COMPUTED
+            if forged := computed.intersection(changed):
                 self._billing_raise_computed(forged)
-            if changed and (move._billing_is_ours() or move._billing_is_kept()):
+            if is_own:
                 move._billing_raise_numbered(changed)
 
     def _billing_is_ours(self):
