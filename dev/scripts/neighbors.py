@@ -74,6 +74,26 @@ def add_order(customer, **values):
     return env["sale.order"].create(values)
 
 
+def pay_online(order):
+    """Pay an order by Odoo's test provider."""
+    provider = env.ref("payment.payment_provider_demo")
+    provider.state = "test"
+    payment = env["payment.transaction"].create(
+        {
+            "provider_id": provider.id,
+            "payment_method_id": env.ref("payment_demo.payment_method_demo").id,
+            "amount": order.amount_total,
+            "currency_id": order.currency_id.id,
+            "partner_id": order.partner_id.id,
+            "operation": "online_direct",
+            "sale_order_ids": [Command.set(order.ids)],
+        }
+    )
+    payment.action_demo_set_done()
+    payment._post_process()
+    assert payment.state == "done"
+
+
 # === OCA === #
 
 
@@ -203,7 +223,7 @@ def account_reconcile_oca():
 
 
 def sale():
-    """A sale order is invoiced and paid."""
+    """A sale order is invoiced and paid; one that was paid before is invoiced later."""
     customer = add_customer("Sale")
     order = add_order(customer)
     order.action_confirm()
@@ -213,6 +233,13 @@ def sale():
     bill(customer)
     pay(invoice)
     assert order.invoice_status == "invoiced"
+    early = add_order(customer)
+    pay_online(early)
+    assert early.state == "sale"
+    later = early._create_invoices()
+    later.action_post()
+    check_theirs(later, with_tax(160))
+    assert later.payment_state in ("paid", "in_payment"), later.payment_state
 
 
 def point_of_sale():
@@ -265,23 +292,7 @@ def website_sale():
     env["ir.config_parameter"].sudo().set_param("sale.automatic_invoice", "True")
     website = env["website"].search([], limit=1)
     order = add_order(customer, website_id=website.id)
-    assert order == order.filtered("website_id")
-    provider = env.ref("payment.payment_provider_demo")
-    provider.state = "test"
-    payment = env["payment.transaction"].create(
-        {
-            "provider_id": provider.id,
-            "payment_method_id": env.ref("payment_demo.payment_method_demo").id,
-            "amount": order.amount_total,
-            "currency_id": order.currency_id.id,
-            "partner_id": customer.id,
-            "operation": "online_direct",
-            "sale_order_ids": [Command.set(order.ids)],
-        }
-    )
-    payment.action_demo_set_done()
-    payment._post_process()
-    assert payment.state == "done"
+    pay_online(order)
     assert order.state == "sale"
     check_theirs(order.invoice_ids, with_tax(160))
     assert order.invoice_ids.payment_state in ("paid", "in_payment")
