@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dev import paths
-from dev.console import say
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dev import paths, server
+from dev.console import Failure, say
 from dev.templates import Templates
 from dev.workspace import Workspace
 
+#: Those whose page of an invoice is compared with Odoo's, word by word.
+PRINTED = ("FR", "BE", "CH", "DE", "CA", "AU", "US", "GB")
 #: In the default run, all in one database.
 NEAR = ("FR", "CA", "AU")
 COUNTRIES = """
@@ -30,6 +36,30 @@ def check(space: Workspace, *, everywhere: bool) -> dict[str, bool]:
     return verdicts
 
 
+@contextmanager
+def drawing(space: Workspace, codes: tuple[str, ...], folder: Path) -> Iterator[None]:
+    """Write an invoice of each country into a folder: Odoo's page as HTML, ours as PDF.
+
+    What the HTML asks for is served meanwhile.
+
+    :raise Failure: if a company cannot be founded there.
+    """
+    with (
+        Templates(space).copied("addon", "pages") as database,
+        server.serving(space, database, port=server.free_port(), log="pages") as odoo,
+    ):
+        printed = space.script(
+            database,
+            paths.SCRIPTS / "printed.py",
+            countries=list(codes),
+            folder=str(folder),
+            url=odoo.url,
+        )
+        if printed.strip():
+            raise Failure(printed)
+        yield
+
+
 def _list(space: Workspace) -> list[str]:
     with Templates(space).copied("addon", "countries") as database:
         return space.shell(database, COUNTRIES).splitlines()[-1].split()
@@ -40,6 +70,10 @@ def _found(space: Workspace, codes: tuple[str, ...]) -> dict[str, bool]:
         printed = space.script(
             database, paths.SCRIPTS / "abroad.py", countries=list(codes)
         )
+        if pages := [code for code in codes if code in PRINTED]:
+            printed += space.script(
+                database, paths.SCRIPTS / "printed.py", countries=pages
+            )
     if printed.strip():
         say(printed)
     return {code: f"{code}: " not in printed for code in codes}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from dev import browsing, core, paths, server, workspace
+from dev import browsing, core, countries, paths, server, workspace
 from dev.console import Failure, Step
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 TESTS = True
 CORE = True
 
+#: Invoices of several countries, beside Odoo's.
+COUNTRIES = "countries"
 FOLDER = paths.ROOT / "docs" / "images"
 # What would be billed is seen before anything is.
 CHECK_RUN = """
@@ -129,7 +131,7 @@ SHOTS = [
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read which pictures; none named means all."""
     parser = argparse.ArgumentParser(prog="bin/screenshots", description=__doc__)
-    names = [shot.name for shot in SHOTS]
+    names = [*(shot.name for shot in SHOTS), COUNTRIES]
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(names):
@@ -141,8 +143,16 @@ def main(options: argparse.Namespace) -> int:
     """Serve the demo, and look at it."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     shots = [shot for shot in SHOTS if shot.name in options.names or not options.names]
+    with workspace.opened(core.ensure(), paths.TEST_DATA, durable=False) as space:
+        if shots:
+            _take_all(space, shots)
+        if COUNTRIES in options.names or not options.names:
+            countries.take(space, FOLDER)
+    return 0
+
+
+def _take_all(space: Workspace, shots: list[Shot]) -> None:
     with (
-        workspace.opened(core.ensure(), paths.TEST_DATA, durable=False) as space,
         Templates(space).copied("demo", "screenshots") as database,
         _serving(space, database) as odoo,
         browsing.browser() as chromium,
@@ -150,7 +160,6 @@ def main(options: argparse.Namespace) -> int:
         for shot in shots:
             with Step(f"Taking {shot.name}", f"{shot.name}.png"):
                 _take(chromium, odoo.url, shot)
-    return 0
 
 
 @contextmanager

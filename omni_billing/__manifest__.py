@@ -28,6 +28,7 @@
         "data/mail_template_invoice_data.xml",
         "data/omni_billing_reminder_level_data.xml",
         "reports/omni_billing_reports.xml",
+        "reports/omni_billing_swiss_templates.xml",
         "reports/omni_billing_invoice_templates.xml",
         "reports/omni_billing_statement_templates.xml",
         "wizards/omni_billing_proforma_wizard_views.xml",

@@ -91,6 +91,7 @@ else:
         test_disputes_missed,
         test_pdf_cache,
         test_poisoned_context,
+        test_printed,
         test_properties,
         test_public_methods,
         test_quantity,

@@ -113,6 +113,7 @@ KEPT = {
         "amount_residual_currency",
         "balance",
         "billing_date",
+        "billing_reference",
         "billing_site_id",
         "billing_transaction_id",
         "collapse_composition",

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from urllib.parse import parse_qs, urlsplit
 
 
 def make_qr(text: str) -> str:
@@ -13,3 +14,16 @@ def make_qr(text: str) -> str:
     stream = io.BytesIO()
     image.save(stream)
     return f"data:image/svg+xml;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def make_qr_of(source: str) -> str:
+    """Return a QR code as a ``data:`` URL, of what an addon of Odoo has for one.
+
+    :param source: its text; or an image that Odoo drew; or the address of Odoo's that
+        would draw it.
+    """
+    if source.startswith("data:"):
+        return source
+    if source.startswith("/report/barcode"):
+        source = parse_qs(urlsplit(source).query)["value"][0]
+    return make_qr(source)

@@ -33,6 +33,11 @@ class OmniBillingProformaWizard(models.TransientModel):
     proposed_title = fields.Char(
         compute="_compute_title", store=True, readonly=False, precompute=True
     )
+    customer_reference = fields.Char(
+        string="Customer's Reference",
+        help="The customer's own number for the invoice, like that of a purchase order."
+        " Empty: those of what is billed.",
+    )
     date_start = fields.Date(
         string="Start Date",
         default=lambda self: (
@@ -218,6 +223,7 @@ class OmniBillingProformaWizard(models.TransientModel):
             invoice_date=self.invoice_date,
             payment_term=self._get_payment_term(),
             template=self.template_id,
+            customer_reference=self.customer_reference,
         )
         return invoice.action_billing_open_detail()
 

@@ -1,6 +1,8 @@
 from . import (
     account_move,
+    account_move_printed,
     account_move_send,
+    account_move_swiss,
     ir_actions_report,
     omni_billing_pdf_cache,
     omni_billing_template,

@@ -157,6 +157,7 @@ class AccountMove(models.Model):
             taxes.repartition_line_ids,
             self.line_ids.product_uom_id,
             self.env["omni.billing.template"]._select_for(self),
+            *self._billing_get_printed_dependencies(),
         ]
 
     @formerly("_prepare_pdf_context")  # until 19.0.2
@@ -174,27 +175,23 @@ class AccountMove(models.Model):
             company=company,
             cash_rounding=self.invoice_cash_rounding_id,
         )
-        seller = [
-            *company.partner_id._billing_list_address()[1:],
-            company.phone,
-            company.email,
-            self._billing_get_tax_number(company.partner_id),
-        ]
-        addressee = self._billing_get_addressee()
-        buyer = [
-            *addressee._billing_list_address(),
-            self._billing_get_tax_number(addressee),
-        ]
+        bank = self.env["res.partner.bank"]
+        if self.move_type == "out_invoice":
+            bank = self.partner_bank_id
         return {
             # Texts of many lines: see the style sheet.
-            "seller": "\n".join(filter(None, seller)),
-            "buyer": "\n".join(filter(None, buyer)),
+            "seller": "\n".join(self._billing_list_seller()),
+            "buyer": "\n".join(self._billing_list_buyer()),
+            **self._billing_prepare_printed(),
             "lines": self._billing_get_lines(base_lines),
             "tax_groups": [
                 group
                 for subtotal in totals["subtotals"]
                 for group in subtotal["tax_groups"]
             ],
+            "tax_labels": self._billing_list_tax_labels(totals),
+            # In the currency of the company too, where it wants that.
+            "company_taxes": self._billing_list_company_taxes(totals),
             "rounding": self._billing_get_cash_rounding(),
             "mark": self._billing_get_mark(),
             # Each is called for each line, with few different values.
@@ -202,15 +199,48 @@ class AccountMove(models.Model):
             "format_date": cache(lambda date: format_date(self.env, date)),
             "format_percentage": cache(self._billing_format_percentage),
             "instructions": company.billing_payment_instructions,
-            "bank": self.partner_bank_id
-            if self.move_type == "out_invoice"
-            else self.env["res.partner.bank"],
+            "bank": bank,
+            "bank_numbers": self._billing_list_bank_numbers(bank),
+            "swiss": self._billing_prepare_swiss_part(),
         }
 
-    def _billing_get_tax_number(self, partner):
-        """Return the tax number of a party, by the name that its country gives it."""
+    def _billing_get_tax_number(self, partner, foreign_number=None):
+        """Return the tax number of a party, by the name that its country gives it.
+
+        :param foreign_number: of the seller, where it is registered abroad.
+        """
         label = partner.country_id.vat_label or self.env._("Tax ID")
-        return f"{label} {partner.vat}" if partner.vat else ""
+        number = foreign_number or partner.vat
+        return f"{label} {number}" if number else ""
+
+    def _billing_list_tax_labels(self, totals):
+        """Return what each group of taxes is called, as in Odoo.
+
+        Of taxes on different amounts each says on which.
+        """
+        labels = {}
+        for subtotal in totals["subtotals"]:
+            for group in subtotal["tax_groups"]:
+                name, base = group["group_name"], group["display_base_amount_currency"]
+                if not totals["same_tax_base"] and base is not False:
+                    base = self.currency_id.format(base)
+                    name = self.env._("%(tax)s on %(amount)s", tax=name, amount=base)
+                labels[group["id"]] = name
+        return labels
+
+    def _billing_list_company_taxes(self, totals):
+        """Return name and amount of each tax in the currency of the company."""
+        company = self.company_id
+        if self.currency_id == company.currency_id or not (
+            company.display_invoice_tax_company_currency and totals["has_tax_groups"]
+        ):
+            return []
+        name, write = company.currency_id.name, company.currency_id.format
+        return [
+            (f"{group['group_name']} ({name})", write(group["tax_amount"]))
+            for subtotal in totals["subtotals"]
+            for group in subtotal["tax_groups"]
+        ]
 
     @formerly("_prepare_template_variables")  # until 19.0.2
     def _billing_prepare_template_variables(self):
@@ -257,6 +287,21 @@ class AccountMove(models.Model):
                 "number": bank.acc_number or "",
                 "bic": bank.bank_bic or "",
             },
+            "document_title": self._billing_get_document_title(),
+            "customer_reference": self._billing_get_reference(),
+            "facts": [
+                {"label": label, "text": text}
+                for label, text in self._billing_list_facts()
+            ],
+            "mentions": [
+                _to_text(mention)
+                for mention in (
+                    self.invoice_payment_term_id.note,
+                    *self._billing_list_mentions(),
+                )
+                if mention
+            ],
+            "installments": self._billing_list_installments(),
             "payment_reference": self.payment_reference or self.name or "",
             "payment_instructions": company.billing_payment_instructions or "",
             "terms": _to_text(self.narration),
@@ -282,14 +327,15 @@ class AccountMove(models.Model):
     def _billing_get_bank_qr(self):
         """Return a QR code of the bank transfer, as a ``data:`` URL (in EUR: EPC).
 
-        What it says comes from Odoo's addons, in the first of their standards that
-        fits.
+        What it says comes from Odoo's addons, in the standard that was chosen for the
+        invoice, or else the first of theirs that fits.
         """
         bank = self.partner_bank_id
         if not (bank and self._billing_get_payment_url()):
             return ""
         reference = self.payment_reference or self.name
-        for method, _name in bank.get_available_qr_methods_in_sequence():
+        methods = [name for name, _label in bank.get_available_qr_methods_in_sequence()]
+        for method in sorted(methods, key=lambda name: name != self.qr_code_method):
             arguments = (self.currency_id, self.partner_id, reference, reference)
             if bank._get_error_messages_for_qr(
                 method, self.partner_id, self.currency_id
@@ -300,8 +346,8 @@ class AccountMove(models.Model):
             code = bank._get_qr_code_generation_params(
                 method, self.amount_residual, *arguments
             )
-            # A code with a mask over it, as in Switzerland, only its addon's page can
-            # draw.
+            # A code with a mask over it is that of the Swiss payment part, which is
+            # on a page of its own.
             if code and code.get("barcode_type") == "QR" and not code.get("mask"):
                 return make_qr(code["value"])
         return ""

@@ -346,6 +346,7 @@ class AccountMove(models.Model):
             base_lines = self._billing_get_base_lines()
         products = self._billing_get_product_lines(base_lines)
         percentages = self._billing_find_percentages(products)
+        has_references = len(self.invoice_line_ids.grouped("billing_reference")) > 1
         lines = []
         for base_line in products:
             record = base_line["record"]
@@ -353,6 +354,9 @@ class AccountMove(models.Model):
             if record in percentages:
                 amounts["tax_percentage"] = percentages[record]
             title, _separator, description = (record.name or "").partition("\n")
+            if has_references and (reference := record.billing_reference):
+                label = self.env._("Your reference: %s", reference)
+                description = f"{description}\n{label}" if description else label
             lines.append(
                 {
                     "record": record,

@@ -18,7 +18,7 @@ MAY_CHANGE = {
     "invoice_user_id",
     "no_followup",
     "preferred_payment_method_line_id",
-    # The buyer's own number: their e-invoice portals ask for it, our page has none.
+    # The buyer's own number, which may come late: their e-invoice portals ask for it.
     "ref",
     # Sending.
     "attachment_ids",

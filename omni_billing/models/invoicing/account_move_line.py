@@ -21,7 +21,10 @@ MAY_CHANGE = {
 #: Decimals of a unit price that are printed.
 MAX_DECIMALS = 4
 #: Which transaction a line is of, and what that says of it; billing says so.
-LINKS = {"billing_transaction_id", "billing_date", "billing_site_id"}
+LINKS = {
+    *("billing_transaction_id", "billing_date", "billing_site_id"),
+    "billing_reference",
+}
 #: Of which time a line is, in Odoo Enterprise, which defers the rest of it.
 PERIOD = ("deferred_start_date", "deferred_end_date")
 
@@ -45,6 +48,11 @@ class AccountMoveLine(models.Model):
         readonly=True,
         index="btree_not_null",
         help="Where it was used.",
+    )
+    billing_reference = fields.Char(
+        string="Customer's Reference",
+        readonly=True,
+        help="The customer's own number for it, like that of a purchase order.",
     )
     billing_tax_label = fields.Char(string="Tax", compute="_compute_billing_amounts")
     billing_total = fields.Monetary(

@@ -9,6 +9,8 @@ from ...const import BILLED_TYPES
 from ...tools.memo import remember, remembering
 from ...tools.write_guard import trust
 
+#: The customer's own numbers that an invoice names at its head.
+MAX_REFERENCES = 5
 AMOUNT_FIELDS = ("amount_untaxed", "tax_amount", "amount_total")
 #: Nobody follows what is made by the hundred, and the run says what it made.
 QUIET = {
@@ -45,8 +47,8 @@ class OmniBillingTransaction(models.Model):
 
         :param partner: whom the invoice is for.
         :param options: ``title``, ``date_start``, ``date_end``, ``date_due``,
-            ``invoice_date``, ``payment_term``, ``template``: see
-            :meth:`_prepare_invoice_values`.
+            ``invoice_date``, ``payment_term``, ``template``, ``customer_reference``:
+            see :meth:`_prepare_invoice_values`.
         :return: the posted `account.move`.
         :raise UserError: if a transaction was billed or voided meanwhile, belongs
             to another customer, company or currency, or lacks an analytic account that
@@ -161,6 +163,7 @@ class OmniBillingTransaction(models.Model):
         invoice_date=None,
         payment_term=None,
         template=None,
+        customer_reference=None,
     ):
         """Return the values of the invoice of these transactions. Hook.
 
@@ -196,6 +199,7 @@ class OmniBillingTransaction(models.Model):
             "billing_date_start": date_start,
             "billing_date_end": date_end,
             **({"billing_template_id": template.id} if template else {}),
+            "ref": customer_reference or transactions._join_references(),
             "invoice_line_ids": [
                 Command.create(values | {"sequence": sequence})
                 for sequence, values in enumerate(
@@ -205,6 +209,14 @@ class OmniBillingTransaction(models.Model):
                 )
             ],
         }
+
+    def _join_references(self):
+        """Return the customer's own numbers for these, or nothing if they are many.
+
+        Each is on its line, where not all are the same.
+        """
+        references = dict.fromkeys(filter(None, self.mapped("customer_reference")))
+        return ", ".join(references) if len(references) <= MAX_REFERENCES else False
 
     def _get_addressee(self, partner):
         """Return whose invoice address it is: a contact's for its own charges alone."""
@@ -250,6 +262,7 @@ class OmniBillingTransaction(models.Model):
                     "billing_transaction_id": transaction.id,
                     "billing_date": transaction.date,
                     "billing_site_id": transaction.site_id.id,
+                    "billing_reference": transaction.customer_reference,
                     **self.env["account.move.line"]._billing_prepare_period(
                         account, period.period_start, period.period_end
                     ),

@@ -35,6 +35,11 @@ class OmniBillingPriceMixin(models.AbstractModel):
         check_company=True,
         domain="[('id', 'child_of', commercial_partner_id)]",
     )
+    customer_reference = fields.Char(
+        string="Customer's Reference",
+        help="The customer's own number for it, like that of a purchase order. It is"
+        " printed on the invoice.",
+    )
     product_id = fields.Many2one(
         "product.product",
         check_company=True,

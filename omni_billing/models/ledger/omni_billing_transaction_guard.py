@@ -46,6 +46,7 @@ ENTERED_FIELDS = {
     "product_id",
     "service_id",
     "site_id",
+    "customer_reference",
     "analytic_distribution",
     "external_ref",
 }
@@ -53,7 +54,7 @@ ENTERED_FIELDS = {
 #: another one, so that its history can be read (F28).
 CREDIT_EDITABLE_FIELDS = {
     *("name", "description", "date", "service_id"),
-    *("site_id", "analytic_distribution"),
+    *("site_id", "customer_reference", "analytic_distribution"),
 }
 #: What is no matter of money, and may be told after the invoice (F183).
 ALWAYS_EDITABLE_FIELDS = {"site_id", "analytic_distribution"}

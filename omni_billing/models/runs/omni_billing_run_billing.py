@@ -312,6 +312,7 @@ class OmniBillingRun(models.Model):
             "date_start": self.date_start,
             "date_end": self.date_end,
             "invoice_date": self.invoice_date,
+            "customer_reference": self.customer_reference,
         }
         term = self.env["account.payment.term"]
         if self.due_policy == "term":

@@ -139,7 +139,7 @@ class OmniBillingRunSchedule(models.Model):
         names = self.env["omni.billing.run.selection"]._fields.keys() & {
             *("company_id", "partner_ids", "category_ids", "lang", "payment_method"),
             *("currency_id", "filter_text", "amount_minimum", "title", "due_policy"),
-            *("payment_term_id", "is_charge", "is_email"),
+            *("payment_term_id", "is_charge", "is_email", "customer_reference"),
         }
         values = {
             name: self._fields[name].convert_to_write(self[name], self)

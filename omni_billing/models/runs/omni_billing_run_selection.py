@@ -54,6 +54,11 @@ class OmniBillingRunSelection(models.AbstractModel):
         string="Invoice Title",
         help="Empty: the period, in the language of the customer.",
     )
+    customer_reference = fields.Char(
+        string="Customer's Reference",
+        help="For all invoices of the run, like the number of an order that a group of"
+        " companies placed. Empty: those of what is billed.",
+    )
     due_policy = fields.Selection(
         [
             ("date", "A fixed date"),

@@ -284,6 +284,7 @@ class OmniBillingService(models.Model):
             "service_id": self.id,
             "site_id": self.site_id.id,
             "uom_id": self.uom_id.id,
+            "customer_reference": self.customer_reference,
             "retail_cost": float(amount),
             "tax_ids": [Command.set(self.tax_ids.ids)],
             "tax_included": self.tax_included,
