@@ -1,7 +1,7 @@
 """Bill a customer in each of some countries, and compare Odoo's page with ours.
 
-Runs in ``odoo shell``. Everything is on the invoice that a report there may print. Prints
-each word of Odoo's page that ours has not; or writes both into a folder.
+Runs in ``odoo shell``. Everything is on the invoice that a report there may print.
+Prints each word of Odoo's page that ours has not; or writes both into a folder.
 """
 
 import io

@@ -11,6 +11,7 @@ from . import (
     omni_billing_activity_log,
     omni_billing_transaction,
     omni_billing_transaction_distribution,
+    omni_billing_transaction_reference,
     res_company,
     res_partner,
 )

@@ -9,8 +9,6 @@ from ...const import BILLED_TYPES
 from ...tools.memo import remember, remembering
 from ...tools.write_guard import trust
 
-#: The customer's own numbers that an invoice names at its head.
-MAX_REFERENCES = 5
 AMOUNT_FIELDS = ("amount_untaxed", "tax_amount", "amount_total")
 #: Nobody follows what is made by the hundred, and the run says what it made.
 QUIET = {
@@ -209,14 +207,6 @@ class OmniBillingTransaction(models.Model):
                 )
             ],
         }
-
-    def _join_references(self):
-        """Return the customer's own numbers for these, or nothing if they are many.
-
-        Each is on its line, where not all are the same.
-        """
-        references = dict.fromkeys(filter(None, self.mapped("customer_reference")))
-        return ", ".join(references) if len(references) <= MAX_REFERENCES else False
 
     def _get_addressee(self, partner):
         """Return whose invoice address it is: a contact's for its own charges alone."""
