@@ -50,7 +50,7 @@ class Document:
     :param styles: paths in URLs of static style sheets: each is read once a process.
     :param variant: PDF variant, like ``pdf/a-3b``.
     :param files: attached to the PDF.
-    :param metadata: RDF that is added to the XMP packet.
+    :param metadata: ``rdf:Description`` elements that are added to the XMP packet.
     """
 
     source: str

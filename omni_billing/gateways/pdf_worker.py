@@ -12,7 +12,6 @@ A fault is one line of JSON on the error output, and the exit status `FAULT`.
 from __future__ import annotations
 
 import base64
-import io
 import ipaddress
 import json
 import logging
@@ -25,6 +24,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -247,6 +247,7 @@ def lay_out(
 
     :param parse: what reads it.
     :param files: to attach, with ``name``, ``description`` and ``content`` (base64).
+    :param metadata: ``rdf:Description`` elements that are added to the XMP packet.
     :raise Fault: if it cannot be laid out, or would be too large to be mailed.
     """
     from weasyprint import Attachment
@@ -265,7 +266,7 @@ def lay_out(
                 )
                 for file in files
             ],
-            xmp_metadata=[io.BytesIO(metadata.encode())] if metadata else None,
+            finisher=partial(_add_metadata, metadata.encode()) if metadata else None,
         )
     except (MemoryError, RecursionError):
         raise
@@ -276,6 +277,17 @@ def lay_out(
         size = len(content) / MEGABYTE
         raise Fault(f"the PDF has {size:.1f} MB, more than 5: use smaller images")
     return content
+
+
+def _add_metadata(descriptions: bytes, _document, pdf) -> None:
+    """Put descriptions into the RDF of the XMP packet: one of two is not read."""
+    packet = next(
+        item
+        for item in pdf.objects
+        if getattr(item, "extra", {}).get("Type") == "/Metadata"
+    )
+    end = b"</rdf:RDF>"
+    packet.stream = [part.replace(end, descriptions + end) for part in packet.stream]
 
 
 # === PROGRAM === #

@@ -7,7 +7,7 @@ they use are missing, there are none, and other addons' tests run.
 import logging
 from importlib.util import find_spec
 
-NEEDED = ("aiosmtpd", "facturx", "freezegun", "hypothesis", "pypdf")
+NEEDED = ("aiosmtpd", "facturx", "freezegun", "hypothesis", "pypdf", "saxonche")
 MISSING = [name for name in NEEDED if find_spec(name) is None]
 
 if MISSING:
@@ -17,4 +17,4 @@ if MISSING:
         ", ".join(MISSING),
     )
 else:
-    from . import test_facturx
+    from . import test_facturx, test_facturx_content, test_facturx_rules

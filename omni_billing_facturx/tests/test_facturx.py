@@ -8,9 +8,11 @@ from pypdf import PdfReader
 
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import config
 
-from odoo.addons.omni_billing.tests.common import BillingCommon
 from odoo.addons.omni_billing.tools.write_guard import trust
+
+from .common import NAMESPACES, FacturXCommon
 
 #: The factur-x library, in a process without Odoo, whose import hooks it cannot bear.
 READER = """
@@ -23,54 +25,10 @@ if not xml:
 print(json.dumps([name, xml.decode()]))
 """
 
-NAMESPACES = {
-    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
-    "pdfaid": "http://www.aiim.org/pdfa/ns/id/",
-    "fx": "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#",
-    "ram": "urn:un:unece:uncefact:data:standard:"
-    "ReusableAggregateBusinessInformationEntity:100",
-}
-
 
 @tagged("post_install", "-at_install", "omni_install")
-class TestFacturX(BillingCommon):
+class TestFacturX(FacturXCommon):
     """W20: PDF/A-3b with the XML inside."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.company.write(
-            {
-                "billing_facturx": True,
-                "country_id": cls.env.ref("base.fr").id,
-                "vat": "FR23334175221",
-                "street": "1 Rue du Port",
-                "zip": "29200",
-                "city": "Brest",
-                "phone": "+33 2 55 50 00 00",
-                "email": "billing@example.com",
-            }
-        )
-        cls.customer.write(
-            {
-                "country_id": cls.env.ref("base.fr").id,
-                "street": "18 Quai Sud",
-                "zip": "44000",
-                "city": "Nantes",
-                "vat": "FR83404833048",
-                "email": "ada@example.com",
-            }
-        )
-        cls.bank = cls.env["res.partner.bank"].create(
-            {
-                "acc_number": "FR1420041010050500013M02606",
-                "partner_id": cls.company.partner_id.id,
-                "allow_out_payment": True,
-            }
-        )
-        euro = cls.env.ref("base.EUR")
-        euro.active = True
-        cls.tax_20 = cls._create_tax(20)
 
     def _bill_all(self):
         self._create_transaction(100, tax_ids=self.tax_20)
@@ -162,6 +120,10 @@ class TestFacturX(BillingCommon):
             packet.findtext(".//fx:DocumentFileName", namespaces=NAMESPACES),
             "factur-x.xml",
         )
+        self.assertEqual(
+            packet.findtext(".//fx:ConformanceLevel", namespaces=NAMESPACES), "EN 16931"
+        )
+        self.assertEqual(len(packet.findall("rdf:RDF", NAMESPACES)), 1)
 
     def _assert_embedded(self, font):
         for descendant in font.get("/DescendantFonts", [font]):
@@ -193,10 +155,10 @@ class TestFacturX(BillingCommon):
         self.assertFalse(PdfReader(io.BytesIO(content)).attachments)
 
     def test_what_is_missing_is_named(self):
-        self.company.write({"vat": False, "company_registry": False})
+        """Of an invoice that was complete when it was posted."""
         invoice = self._bill_all()
-        trust(invoice).partner_bank_id = False
-        with self.assertRaisesRegex(UserError, "Factur-X"):
+        self.company.write({"vat": False, "company_registry": False})
+        with self.assertRaisesRegex(UserError, "(?s)Factur-X.*SIREN"):
             invoice._billing_get_pdf()
 
     def test_payment_shows_in_the_xml(self):
@@ -207,3 +169,30 @@ class TestFacturX(BillingCommon):
             due = self._read_xml(invoice).findtext(path, namespaces=NAMESPACES)
             self.assertEqual(float(due), invoice.amount_residual)
             self._pay(invoice, amount=40)
+
+    def test_metadata_says_the_profile_of_the_xml(self):
+        """The two once said different ones."""
+        outside = self._create_tax(0, name="Outside", ubl_cii_tax_category_code="O")
+        invoice = self._bill(
+            self._create_transaction(10, tax_ids=self.tax_20),
+            self._create_transaction(5, tax_ids=outside),
+        )
+        reader = PdfReader(io.BytesIO(invoice._billing_get_pdf()))
+        level = self._read_metadata(reader).findtext(
+            ".//fx:ConformanceLevel", namespaces=NAMESPACES
+        )
+        path = ".//ram:GuidelineSpecifiedDocumentContextParameter/ram:ID"
+        profile = self._read_xml(invoice).findtext(path, namespaces=NAMESPACES)
+        self.assertEqual(level, "EXTENDED")
+        self.assertTrue(profile.endswith(":extended"))
+
+    def test_odoo_puts_no_second_xml_into_the_pdf(self):
+        """Send & Print, and other channels, would add one, and end PDF/A."""
+        invoice = self._bill_all()
+        content = invoice._billing_get_pdf()
+        data = {"pdf_attachment_values": {"raw": content}, "sending_methods": set()}
+        self.patch(config, "options", config.options.new_child({"test_enable": False}))
+        self.env["account.move.send"]._hook_invoice_document_after_pdf_report_render(
+            invoice, data
+        )
+        self.assertEqual(data["pdf_attachment_values"]["raw"], content)

@@ -11,7 +11,7 @@ from dev import paths
 
 #: Odoo itself does not start without them.
 ODOO_NEEDS = {"dateutil", "lxml", "odoo", "psycopg2", "requests", "werkzeug"}
-BLOCKED = ("aiosmtpd", "facturx", "freezegun", "hypothesis", "pypdf")
+BLOCKED = ("aiosmtpd", "facturx", "freezegun", "hypothesis", "pypdf", "saxonche")
 FOLDERS = [folder / "tests" for folder in paths.ADDONS]
 
 

@@ -7,5 +7,6 @@ from . import (
     omni_billing_run_line,
     omni_billing_run_line_collection,
     omni_billing_run_schedule,
+    omni_billing_run_sending,
     payment_transaction,
 )

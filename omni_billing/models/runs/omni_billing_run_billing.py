@@ -442,12 +442,13 @@ class OmniBillingRun(models.Model):
         self.invalidate_recordset()
         message = self.env._(
             "Billed: %(done)s (%(amounts)s), skipped: %(skipped)s, parked: %(parked)s,"
-            " not charged: %(failed)s.",
+            " not charged: %(failed)s, not sent: %(unsent)s.",
             done=self.done_count,
             amounts=self.amounts or "0",
             skipped=self.skipped_count,
             parked=self.parked_count,
             failed=self.failed_count,
+            unsent=self.unsent_count,
         )
         self._tell(message)
 

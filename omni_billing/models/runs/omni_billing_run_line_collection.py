@@ -42,6 +42,14 @@ class OmniBillingRunLine(models.Model):
             & Domain("charge_state", "not in", ("due", "open"))
         )
 
+    @api.model
+    def _get_unsent_domain(self):
+        """Return the lines whose invoice did not go out, or did not arrive."""
+        return Domain("email_state", "=", "failed") | (
+            Domain("email_state", "=", "queued")
+            & Domain("invoice_id.billing_mail_ids.needs_action", "=", True)
+        )
+
     def _prepare_collecting_values(self, invoice):
         """Return what is to come for an invoice that was just made."""
         run = self.run_id
