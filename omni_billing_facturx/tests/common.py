@@ -78,6 +78,18 @@ class FacturXCommon(BillingCommon):
             | values
         )
 
+    def _create_usage(self, quantity, price):
+        """Charge for many of something, at a price below a cent."""
+        return self.env["omni.billing.transaction"].create(
+            {
+                "name": "Minutes",
+                "partner_id": self.customer.id,
+                "quantity": quantity,
+                "price_unit": price,
+                "tax_ids": self.tax_20.ids,
+            }
+        )
+
     def _export(self, invoice):
         """Return the XML that is in the PDF, as a tree."""
         [file] = invoice._billing_prepare_document().files

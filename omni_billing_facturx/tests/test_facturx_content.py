@@ -233,6 +233,15 @@ class TestFacturXContent(FacturXCommon):
         charge = self._create_transaction(10, tax_ids=tax)
         self.assertEqual(self._find(self._bill(charge), path), "72")
 
+    def test_small_prices_keep_their_decimals(self):
+        """BT-146: what Odoo would write as 0.01 for each."""
+        charge = self._create_usage(1500, 0.012)
+        invoice = self._bill(charge)
+        path = ".//ram:NetPriceProductTradePrice/ram:ChargeAmount"
+        self.assertEqual(self._find(invoice, path), "0.012")
+        path = ".//ram:SpecifiedLineTradeSettlement//ram:LineTotalAmount"
+        self.assertEqual(self._find(invoice, path), "18.00")
+
     def test_addressee_is_who_the_page_names(self):
         """A contact that left for another company is not whom the XML names."""
         contact = self.env["res.partner"].create(

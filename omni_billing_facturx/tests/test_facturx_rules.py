@@ -45,6 +45,7 @@ class TestFacturXRules(FacturXCommon):
             "zero": self._bill_zero,
             "discount": self._bill_discount,
             "thirds": self._bill_thirds,
+            "usage": self._bill_usage,
             "partly paid": self._bill_partly_paid,
             "paid": self._bill_paid,
             "cash rounding": self._bill_cash_rounding,
@@ -139,6 +140,10 @@ class TestFacturXRules(FacturXCommon):
 
     def _bill_thirds(self):
         return self._bill_as(100, quantity=3, price_unit=33.3333)
+
+    def _bill_usage(self):
+        charge = self._create_usage(1500, 0.012)
+        return self._bill(charge)
 
     def _bill_partly_paid(self):
         invoice = self._bill_new(100)
