@@ -67,6 +67,12 @@ def install_queue(workspace: Workspace, database: str) -> None:
         _load(workspace, database, step, "install", "--init=queue_job")
 
 
+def install_peppol(workspace: Workspace, database: str) -> None:
+    """Install Odoo's Peppol, with which our addon for it installs itself."""
+    with Step("Installing Peppol's addon", "Peppol's addon installed") as step:
+        _load(workspace, database, step, "install", "--init=account_peppol")
+
+
 def update_addon(workspace: Workspace, database: str) -> None:
     """Bring the database up to the addon's files."""
     with Step("Updating Omni Billing", "Omni Billing updated") as step:

@@ -51,8 +51,8 @@ def _export(space: Workspace) -> dict[Path, str]:
         tempfile.TemporaryDirectory() as temporary,
     ):
         for folder in paths.ADDONS:
-            if folder == paths.QUEUE_ADDON:
-                # It has no words of its own.
+            if folder in paths.GUEST_ADDONS:
+                # They have no words of their own.
                 continue
             file = Path(temporary) / f"{folder.name}.pot"
             space.odoo(

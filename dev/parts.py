@@ -38,7 +38,7 @@ E2E_TESTS = "tests/e2e"
 FAULT_TESTS = "tests/faults"
 ATTACK_TESTS = "tests/attacks"
 QUEUE_TESTS = "tests/queue"
-INSTALLED = [folder.name for folder in paths.ADDONS if folder != paths.QUEUE_ADDON]
+INSTALLED = [folder.name for folder in paths.ADDONS if folder not in paths.GUEST_ADDONS]
 ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
 #: Processes that share the attacks, each with a server of its own.
 ATTACKERS = min(2, os.cpu_count() or 1)
@@ -202,6 +202,11 @@ class Runner:
         environment = {**space.environment, "OMNI_QUEUE_TEMPLATE": template}
         options = ("-p", "no:odoo", "-p", "dev.pytest_queue", *HARD_TIMEOUT)
         return models.add(self._pytest("queue", environment, *options, QUEUE_TESTS))
+
+    def peppol(self) -> Result:
+        """Send e-invoices by Odoo's Peppol, whose access point is a double."""
+        tests = f"{paths.PEPPOL_ADDON.name}/tests"
+        return self._pytest_odoo("peppol", tests, kind="peppol")
 
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
@@ -402,6 +407,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "faults": Runner.faults,
     "queue": Runner.queue,
     "attacks": Runner.attacks,
+    "peppol": Runner.peppol,
     "http": Runner.http,
     "own": Runner.own,
     "upgrade": Runner.upgrade,

@@ -11,6 +11,10 @@ ADDON = ROOT / "omni_billing"
 ADDONS = sorted(file.parent for file in ROOT.glob("omni_billing*/__manifest__.py"))
 #: Needs an addon of others, which is in test databases of its own only.
 QUEUE_ADDON = ROOT / "omni_billing_queue_job"
+#: Needs one of Odoo's that installs itself in some countries only.
+PEPPOL_ADDON = ROOT / "omni_billing_peppol"
+#: Not in each test database, and without words of their own.
+GUEST_ADDONS = (QUEUE_ADDON, PEPPOL_ADDON)
 SCRIPTS = ROOT / "dev" / "scripts"
 ODOO_BIN = ROOT / "dev" / "odoo-bin"
 

@@ -174,8 +174,9 @@ class OmniBillingBulk(models.TransientModel):
     def _run_mail(self, invoice, kind):
         """Queue a message; one that cannot be sent stays in the work list."""
         invoice._billing_check_mailable(kind)
-        mail = invoice._billing_queue_mail(kind)
-        return mail.error if mail.state == "failed" else False
+        mails = invoice._billing_queue_mail(kind)
+        failed = mails.filtered(lambda mail: mail.state == "failed")
+        return failed[:1].error
 
     def _run_pay(self, invoice):
         if self.mode == "credit":

@@ -79,11 +79,12 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         self._billing_check_mailable(kind)
-        mail = self._billing_queue_mail(kind)
+        mails = self._billing_queue_mail(kind)
         # What is sent must not be sent again by a request that is run again.
         commit(self.env)
-        mail._deliver()
-        return mail._get_notice()
+        for mail in mails:
+            mail._deliver()
+        return mails._get_notice()
 
     # === BUSINESS METHODS - SENDING === #
 
@@ -97,11 +98,29 @@ class AccountMove(models.Model):
         """
         for move in self:
             move._billing_check_mailable(kind)
-            if problem := move._billing_get_mail_problem():
-                raise UserError(problem[1])
+            for channel in move._billing_get_ways(kind):
+                if problem := move._billing_get_way_problem(channel):
+                    raise UserError(problem[1])
         return self._billing_queue_mail(kind)
 
     def _billing_queue_mail(self, kind, **values):
+        """Put messages in the outbox, by the customer's ways of an invoice.
+
+        :return: the `omni.billing.mail` records, in the order of the invoices.
+        """
+        mails = self.env["omni.billing.mail"]
+        ways = {}
+        for move in self:
+            for channel in move._billing_get_ways(kind):
+                ways[channel] = ways.get(channel, self.browse()) + move
+        for channel, moves in ways.items():
+            if channel:
+                mails += moves._billing_queue("einvoice", channel=channel)
+            else:
+                mails += moves._billing_queue(kind, **values)
+        return mails
+
+    def _billing_queue(self, kind, **values):
         """Put messages in the outbox; what cannot be sent is there too, with why.
 
         One that waits already is not put there twice.
@@ -130,7 +149,7 @@ class AccountMove(models.Model):
             move.sudo().billing_mail_ids.filtered(  # sudo: as above
                 lambda other, mail=mail: other != mail and other.kind == kind
             ).needs_action = False
-            if problem := move._billing_get_mail_problem(mail.level_id):
+            if problem := mail._find_problem():
                 mail._set_failed(*problem)
             mails += mail
         # sudo: anyone who sends wants it sent now.

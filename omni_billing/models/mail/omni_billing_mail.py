@@ -62,9 +62,16 @@ class OmniBillingMail(models.Model):
         related="move_id.commercial_partner_id", string="Customer", store=True
     )
     kind = fields.Selection(
-        [("invoice", "Invoice"), ("reminder", "Reminder")],
+        [
+            ("invoice", "Invoice"),
+            ("reminder", "Reminder"),
+            ("einvoice", "E-Invoice"),
+        ],
         required=True,
         readonly=True,
+    )
+    channel = fields.Char(
+        readonly=True, help="The way of sending, as Odoo calls it, of an e-invoice."
     )
     level_id = fields.Many2one(
         "omni.billing.reminder.level", readonly=True, ondelete="set null"
@@ -103,7 +110,9 @@ class OmniBillingMail(models.Model):
         help="Names the message at Mailjet.",
     )
     transport = fields.Selection(
-        [("odoo", "Odoo"), ("mailjet", "Mailjet")], string="Sent by", readonly=True
+        [("odoo", "Odoo"), ("mailjet", "Mailjet"), ("channel", "E-Invoicing")],
+        string="Sent by",
+        readonly=True,
     )
     attempt_date = fields.Datetime(
         readonly=True, help="When it was handed over, as long as nobody knows more."
@@ -143,9 +152,7 @@ class OmniBillingMail(models.Model):
         self.move_id.check_access("write")
         mails = self.browse()
         for mail in self.filtered(lambda mail: mail.state != "queued"):
-            mails |= mail.move_id._billing_queue_mail(
-                mail.kind, level_id=mail.level_id.id
-            )
+            mails |= mail._queue_again()
         if len(mails) != 1:
             # The job sends them, one after the other.
             return True
@@ -262,15 +269,31 @@ class OmniBillingMail(models.Model):
         if reason := self._find_obstacle():
             self.write({"state": "canceled", "error": reason, "attempt_date": False})
             return None
-        if problem := self.move_id._billing_get_mail_problem(self.level_id):
+        if problem := self._find_problem():
             self._set_failed(*problem)
             return None
+        if self.kind == "einvoice":
+            self._set_attempted_by_channel()
+            return self._send_by_channel
         content = self.move_id._billing_prepare_mail(self.kind, self.level_id)
         self._set_attempted(content)
         if self.transport == "mailjet":
             return partial(self._send_by_mailjet, content)
         self._create_odoo_mail(content)
         return self._send_by_odoo
+
+    def _find_problem(self):
+        """Return code and text of what keeps it from being sent, or nothing."""
+        move = self.move_id
+        if self.kind == "einvoice":
+            return move._billing_get_channel_problem(self.channel)
+        return move._billing_get_mail_problem(self.level_id)
+
+    def _queue_again(self):
+        """Put the same in the outbox once more, and return it."""
+        if self.kind == "einvoice":
+            return self.move_id._billing_queue(self.kind, channel=self.channel)
+        return self.move_id._billing_queue(self.kind, level_id=self.level_id.id)
 
     def _find_obstacle(self):
         """Return why it is not wanted any more, or nothing: it may have waited.

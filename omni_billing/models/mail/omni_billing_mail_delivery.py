@@ -122,6 +122,8 @@ class OmniBillingMail(models.Model):
         """
         if self.transport == "odoo":
             return self._find_out_from_odoo()
+        if self.transport == "channel":
+            return self._find_out_from_channel()
         try:
             is_known = self.company_id._billing_get_mailjet_gateway().has(self.key)
         except (GatewayRefused, GatewayUnknown) as error:
@@ -346,9 +348,12 @@ class OmniBillingMail(models.Model):
         return sentence or str(error)
 
     def _get_notice(self):
-        """Return the notice that says what came of it (F117)."""
+        """Return the notice that says what came of it (F117); of several the worst."""
+        if len(self) > 1:
+            order = ("failed", "canceled", "queued")
+            worst = [mail for state in order for mail in self if mail.state == state]
+            return (worst or self)[0]._get_notice()
         self.ensure_one()
-        is_reminder = self.kind == "reminder"
         if self.state == "failed":
             kind, message = "danger", self.error
         elif self.state == "canceled":
@@ -359,11 +364,10 @@ class OmniBillingMail(models.Model):
                 kind, message = "warning", f"{message} {self.error}"
         else:
             kind = "success"
-            message = (
-                self.env._("Reminder sent successfully")
-                if is_reminder
-                else self.env._("Invoice e-mail sent successfully")
-            )
+            message = {
+                "reminder": self.env._("Reminder sent successfully"),
+                "einvoice": self.env._("E-invoice handed over"),
+            }.get(self.kind) or self.env._("Invoice e-mail sent successfully")
         return notice(message, kind, sticky=kind == "danger", after=reload())
 
 

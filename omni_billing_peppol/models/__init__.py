@@ -1,0 +1,1 @@
+from . import account_edi_proxy_user, account_move, omni_billing_mail
