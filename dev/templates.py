@@ -27,11 +27,7 @@ class Templates:
 
     @contextmanager
     def copied(self, kind: str, use: str) -> Iterator[str]:
-<<<<<<< HEAD
         """Give a fresh copy of a template: see `_template`."""
-=======
-        """Give a fresh copy of a template, by its kind."""
->>>>>>> 767684c ([IMP] omni_billing: invoices go out by the customer's channel, and by Peppol, for who sends)
         name = f"{PREFIX}_run_{use}_{os.getpid()}"
         with self._locked():
             self._drop_leftovers()
@@ -52,8 +48,8 @@ class Templates:
             "addon": self._addon,
             "demo": self._demo,
             "queue": self._queue,
-<<<<<<< HEAD
             "attacked": self._attacked,
+<<<<<<< HEAD
 <<<<<<< HEAD
             "suites": self._suites,
             "suites_addon": self._suites_addon,
@@ -62,6 +58,9 @@ class Templates:
             "peppol": self._peppol,
 >>>>>>> 767684c ([IMP] omni_billing: invoices go out by the customer's channel, and by Peppol, for who sends)
 >>>>>>> 0558c71 ([IMP] omni_billing: invoices go out by the customer's channel, and by Peppol, for who sends)
+=======
+            "peppol": self._peppol,
+>>>>>>> 18ffeed ([IMP] omni_billing_peppol: its tests have a database of their own, for who changes it)
         }[kind]()
 
     def _base(self) -> str:
@@ -120,7 +119,6 @@ class Templates:
             "queue", addon.digest_of([paths.QUEUE_REQUIREMENTS], installed), fill
         )
 
-<<<<<<< HEAD
     def _attacked(self) -> str:
         def fill(draft: str) -> None:
             self._databases.copy(installed, draft)
@@ -129,7 +127,7 @@ class Templates:
         installed = self._addon()
         scripts = [attacked.SCRIPT, paths.ROOT / "dev" / "attacked.py"]
         return self._ensure("attacked", addon.digest_of(scripts, installed), fill)
-=======
+
     def _peppol(self) -> str:
         def fill(draft: str) -> None:
             self._databases.copy(installed, draft)
@@ -137,7 +135,6 @@ class Templates:
 
         installed = self._addon()
         return self._ensure("peppol", addon.digest_of([], installed), fill)
->>>>>>> 767684c ([IMP] omni_billing: invoices go out by the customer's channel, and by Peppol, for who sends)
 
     def _ensure(self, kind: str, digest: str, fill: Callable[[str], None]) -> str:
         """Build a template that is not there, as a draft first; drop older ones."""

@@ -24,8 +24,8 @@ class AccountEdiProxyClientUser(models.Model):
             ):
                 is_delivered = move.peppol_move_state == "done"
                 # Odoo leaves the reason in the chatter alone.
-                reason = html2plaintext(move.message_ids[:1].body or "").strip()
+                reason = html2plaintext(move.message_ids[:1].body or "")
                 self.env["omni.billing.mail"]._follow_channel(
-                    move, PEPPOL, is_delivered, reason
+                    move, PEPPOL, is_delivered, " ".join(reason.split())
                 )
         return result

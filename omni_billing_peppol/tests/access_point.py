@@ -75,7 +75,7 @@ class AccessPoint:
 
     def _tell(self, params):
         return {
-            number: self.answers.get(number, {"error": {"code": 702, "message": "-"}})
+            number: self.answers.get(number) or {"error": {"code": 702, "message": "-"}}
             for number in params["message_uuids"]
             if self.documents[number]
         }
