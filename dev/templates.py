@@ -49,18 +49,9 @@ class Templates:
             "demo": self._demo,
             "queue": self._queue,
             "attacked": self._attacked,
-<<<<<<< HEAD
-<<<<<<< HEAD
             "suites": self._suites,
             "suites_addon": self._suites_addon,
-=======
-=======
             "peppol": self._peppol,
->>>>>>> 767684c ([IMP] omni_billing: invoices go out by the customer's channel, and by Peppol, for who sends)
->>>>>>> 0558c71 ([IMP] omni_billing: invoices go out by the customer's channel, and by Peppol, for who sends)
-=======
-            "peppol": self._peppol,
->>>>>>> 18ffeed ([IMP] omni_billing_peppol: its tests have a database of their own, for who changes it)
         }[kind]()
 
     def _base(self) -> str:
