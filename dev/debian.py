@@ -24,15 +24,11 @@ KEYRINGS = [
 
 
 class Archive:
-    """A private apt state that knows one suite, and nothing of what is installed.
+    """A private apt state that knows one suite, and nothing of what is installed."""
 
-    :param kinds: ``deb``, and ``deb-src`` if sources are wanted.
-    """
-
-    def __init__(self, folder: Path, suite: str = "sid", kinds: str = "deb") -> None:
+    def __init__(self, folder: Path, suite: str = "sid") -> None:
         self.folder = folder
         self.suite = suite
-        self.kinds = kinds
         self.files = folder / "archives"
 
     @staticmethod
@@ -52,19 +48,6 @@ class Archive:
         if missing:
             raise Failure(f"Debian's mirror did not send {', '.join(missing)}.")
         return files
-
-    def download_source(self, package: str) -> Path:
-        """Fetch the source of a package as it came to Debian; return its file."""
-        self._update()
-        system.run(
-            [
-                *("apt-get", *self._options(), "source", "--download-only"),
-                *("--tar-only", package),
-            ],
-            f"Debian's {self.suite} suite has no source of {package}",
-            cwd=self.files,
-        )
-        return max(self.files.glob("*.orig.tar.*"))
 
     def newest(self, package: str) -> str | None:
         """Look up the newest version of a package; None if there is none."""
@@ -86,7 +69,7 @@ class Archive:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         keyring = next((path for path in KEYRINGS if path.exists()), None)
         source = {
-            "Types": self.kinds,
+            "Types": "deb",
             "URIs": mirror(),
             "Suites": self.suite,
             "Components": "main",

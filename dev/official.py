@@ -1,24 +1,34 @@
 """The versions of packages that Odoo itself asks for, and what the addon needs.
 
-Odoo's own list comes from its source, as Debian has it or as ODOO_HOME holds it.
+Odoo's own list is in its source, and not in Debian's package: it is of ODOO_HOME, or
+from Odoo's repository.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
-import tarfile
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dev import core, debian, paths
-from dev.console import Failure, Step
+from dev import core, paths, system
 
-SOURCE_PACKAGE = "odoo"
+KEPT = paths.CACHE / f"odoo-{core.SERIES}-requirements.txt"
 #: Both are built from source and need headers of the system: the first is there ready
 #: built, under another name; nothing here signs in with LDAP.
 READY_BUILT = {"psycopg2": "psycopg2-binary"}
 LEFT_OUT = {"python-ldap"}
+#: Mailjet's package asks for a newer one than Odoo.
+RAISED = {"requests"}
+#: What only browsers and bin/lint need, and asks for other versions than Odoo.
+NOT_NEEDED = {
+    "axe-playwright-python",
+    "playwright",
+    "pre-commit",
+    "pre-commit-hooks",
+    "pylint-odoo",
+    "ruff",
+}
 OURS = ("requirements.in", "test-requirements.in")
 
 
@@ -31,11 +41,12 @@ def write(file: Path, official: str, python: str) -> None:
 def merge(official: str, ours: Iterable[str], python: str) -> list[str]:
     """Take Odoo's versions, and ours of what it does not name."""
     chosen = dict(_applying(official, python))
-    for name in LEFT_OUT:
+    for name in LEFT_OUT | RAISED:
         chosen.pop(name, None)
     for text in ours:
         for name, line in _applying(text, python):
-            chosen.setdefault(name, line)
+            if name not in NOT_NEEDED:
+                chosen.setdefault(name, line)
     return sorted(chosen.values())
 
 
@@ -59,27 +70,26 @@ def _applying(text: str, python: str) -> Iterator[tuple[str, str]]:
 
 
 def fetch(odoo: core.Core) -> str:
-    """Read Odoo's own list of requirements."""
+    """Read Odoo's own list of requirements.
+
+    :raises Failure: where neither this Odoo nor its repository brings it.
+    """
     own = odoo.python_path / "requirements.txt"
     if own.exists():
         return own.read_text()
-    kept = paths.CACHE / f"odoo-{core.SERIES}-requirements.txt"
-    if not kept.exists():
-        if not debian.Archive.is_available():
-            raise Failure(
-                "Odoo's own requirements are in its source, which is not here."
-            )
-        archive = debian.Archive(paths.CACHE / "source", kinds="deb deb-src")
-        with Step("Downloading Odoo's source", "Odoo's source downloaded"):
-            file = archive.download_source(SOURCE_PACKAGE)
-        kept.write_text(_read(file))
-        shutil.rmtree(archive.folder)
-    return kept.read_text()
+    if not KEPT.exists():
+        text = _read_from_repository()
+        KEPT.parent.mkdir(parents=True, exist_ok=True)
+        KEPT.write_text(text)
+    return KEPT.read_text()
 
 
-def _read(file: Path) -> str:
-    with tarfile.open(file) as source:
-        for member in source:
-            if re.fullmatch(r"[^/]+/requirements\.txt", member.name):
-                return source.extractfile(member).read().decode()
-    raise Failure(f"{file.name} has no list of requirements.")
+def _read_from_repository() -> str:
+    """Fetch one file of a branch, and not what is beside it."""
+    problem = f"Odoo's requirements are not to be had; they may be put into {KEPT}"
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("--quiet", "--depth=1", "--filter=blob:none", "--no-checkout")
+        branch = f"--branch={core.SERIES}"
+        system.run(["git", "clone", *options, branch, core.SOURCE, folder], problem)
+        show = ["git", "-C", folder, "show", "HEAD:requirements.txt"]
+        return system.run(show, problem)

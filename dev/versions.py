@@ -92,11 +92,22 @@ def check(odoo: core.Core, expression: str = "") -> dict[str, bool]:
         for version in wanted:
             say(f"  {name} {version}: {found.get(version, 'not to be had here')}")
     rows = pair(list(pythons), list(programs)) if pythons and programs else []
+    if not _has_official(odoo):
+        rows = [row for row in rows if not row.is_official]
     chosen = [row for row in rows if all(one in str(row) for one in expression.split())]
     return {
         str(row): _run(row, odoo, pythons[row.python], programs[row.postgres])
         for row in chosen
     }
+
+
+def _has_official(odoo: core.Core) -> bool:
+    try:
+        official.fetch(odoo)
+    except Failure as failure:
+        say(f"  {failure}")
+        return False
+    return True
 
 
 def _run(row: Row, odoo: core.Core, python: Path, programs: Path) -> bool:

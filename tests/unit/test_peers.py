@@ -86,6 +86,7 @@ OFFICIAL = """
 Babel==2.9.1 ; python_version < '3.11'  # min version
 Babel==2.10.3 ; python_version >= '3.11'
 psycopg2==2.9.9 ; python_version >= '3.12'
+requests==2.31.0 ; python_version >= '3.11'
 python-ldap==3.4.4 ; sys_platform != 'win32'
 pypiwin32 ; sys_platform == 'win32'
 pytz  # no version
@@ -95,10 +96,12 @@ pytz  # no version
 class TestVersions:
     def test_odoos_versions_come_first_and_ours_of_the_rest(self):
         ours = "babel==2.18.0\npsycopg2-binary==2.9.13\nstripe==16.1.0\npytz==2026.6\n"
+        ours += "requests==2.34.2\nplaywright==1.65.2\n"
         assert official.merge(OFFICIAL, [ours], "3.12") == [
             "babel==2.10.3",
             "psycopg2-binary==2.9.9",
             "pytz",
+            "requests==2.34.2",
             "stripe==16.1.0",
         ]
 
