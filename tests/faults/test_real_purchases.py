@@ -189,7 +189,7 @@ def test_free_purchases_are_refused(subject, part, imported, tmp_path):
     file = files["omni.billing.transaction"]
     count, messages = load(subject, "omni.billing.transaction", file)
     assert count == 0
-    assert "“1 CD”: the retail cost must be more than zero" in messages[0]
+    assert "“1 CD”: Retail Cost must be more than zero" in messages[0]
     assert read(subject) == before
 
 
