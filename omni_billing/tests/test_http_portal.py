@@ -490,7 +490,7 @@ class TestPortalInvoice(PortalCommon):
             self.assertTrue(response.content.startswith(b"%PDF"))
             self.assertEqual(
                 response.headers["Content-Disposition"],
-                f"attachment; filename*=UTF-8''Invoice_{invoice.id:05d}.pdf",
+                f"attachment; filename*=UTF-8''Invoice_{invoice.name[-5:]}.pdf",
             )
             self.authenticate(None, None)
 

@@ -87,7 +87,7 @@ class TestPdfCache(BillingCommon):
         entry = self.entry
         self.assertEqual(entry.checksum, hashlib.sha256(first.encode()).hexdigest())
         self.assertTrue(entry.rendered_at and entry.last_access)
-        self.assertEqual(entry.attachment_id.name, f"Invoice_{self.invoice.id:05d}.pdf")
+        self.assertEqual(entry.attachment_id.name, self.invoice._billing_get_filename())
 
     def test_same_file_wherever_it_is_asked_for(self):
         first = self._get().encode()

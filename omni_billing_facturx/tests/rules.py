@@ -5,6 +5,7 @@ hooks. It reads {name: XML} as JSON and writes what each breaks, by rule set.
 """
 
 import json
+import resource
 import sys
 from functools import cache
 from importlib.util import find_spec
@@ -34,6 +35,9 @@ FRENCH = "cii-schematron-fr-ctc/BR-FR-Flux2-Schematron-CII.xslt"
 
 def judge(documents: dict[str, str], folder: Path) -> dict[str, dict[str, list[str]]]:
     """Return, for each document and each rule set, what is broken."""
+    # Odoo's server limits the room of its children, of which Saxon only reserves much.
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     from saxonche import PySaxonProcessor
 
     verdicts = {}
