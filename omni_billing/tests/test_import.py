@@ -171,6 +171,27 @@ class TestImport(BillingCommon):
         self.assertEqual(self.env["omni.billing.transaction"].search_count([]), count)
         return result
 
+    def test_another_quantity_or_price_is_told(self):
+        """W40: where the amount is in no column."""
+        columns = ["external_ref", "partner_id/.id", "name", "quantity", "price_unit"]
+
+        def load(quantity, price, columns=columns):
+            cells = ["q1", str(self.customer.id), "Hours", quantity, price]
+            return [
+                fault
+                for fault in self._load([cells[: len(columns)]], columns)["messages"]
+                if fault["type"] == "error"
+            ]
+
+        self.assertFalse(load("3", "10.5"))
+        self.assertFalse(load("3", "10.5"))
+        for quantity, price, sent in (("4", "10.5", 42), ("3", "11", 33)):
+            [fault] = load(quantity, price)
+            amounts = fault["amount_known"], fault["amount_sent"]
+            self.assertEqual(amounts, (31.5, sent))
+        # The same amount in its own column.
+        self.assertFalse(load("31.5", "", [*columns[:3], "retail_cost"]))
+
     def test_another_amount_is_told(self):
         result = self._load_again("retail_cost", "9.99")
         self.assertFalse(result["ids"])

@@ -71,6 +71,21 @@ class TestQuantity(BillingCommon):
         third.write({"quantity": 4, "retail_cost": 20})
         self._assert_priced(third, 4, 5, 20)
 
+    def test_context_proposes_a_price(self):
+        """As a button of another addon does."""
+
+        def create(**defaults):
+            context = {f"default_{name}": value for name, value in defaults.items()}
+            return self.Transaction.with_context(**context).create(
+                {"name": "Support", "partner_id": self.customer.id}
+            )
+
+        self._assert_priced(create(retail_cost=45), 1, 45, 45)
+        self._assert_priced(create(quantity=3, price_unit=10), 3, 10, 30)
+        for wrong in ({"quantity": 0, "price_unit": 10}, {"retail_cost": -1}):
+            with self.subTest(**wrong), self.assertRaises(UserError):
+                create(**wrong)
+
     def test_what_does_not_fit_is_refused(self):
         for values in (
             {"quantity": 3, "price_unit": 10, "retail_cost": 31},

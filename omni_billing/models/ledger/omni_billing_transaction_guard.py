@@ -78,6 +78,7 @@ class OmniBillingTransaction(models.Model):
             check_new(model, vals_list)
             model._check_not_payments(vals_list)
         model, vals_list = model._billing_guard_create(vals_list)
+        vals_list = [model._add_price_defaults(vals) for vals in vals_list]
         if not is_trusted(self.env):
             model._check_amounts(vals_list)
         vals_list = [model._complete_price(vals) for vals in vals_list]

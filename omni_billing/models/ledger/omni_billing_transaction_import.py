@@ -11,6 +11,8 @@ from ...tools.values import is_number, is_text
 
 #: What a row says that is billed: it cannot say something else the second time.
 BILLED_COLUMNS = {"transaction_type", "retail_cost", "currency_id", "partner_id"}
+#: What says the retail cost in a row without it.
+PRICE_COLUMNS = {"quantity", "price_unit"}
 
 
 class Known(NamedTuple):
@@ -229,7 +231,7 @@ class OmniBillingTransaction(models.Model):
         wanted = [
             index
             for index, name in enumerate(names)
-            if fix_import_export_id_paths(name)[0] in BILLED_COLUMNS
+            if fix_import_export_id_paths(name)[0] in BILLED_COLUMNS | PRICE_COLUMNS
         ]
         if not known or not wanted:
             return []
@@ -270,11 +272,19 @@ class OmniBillingTransaction(models.Model):
         reader = self.with_context(name_create_enabled_fields={})
         extracted = reader._extract_records(paths, rows)
         return [
-            {name: value for name, value in values.items() if value}
+            self._add_retail_cost({n: value for n, value in values.items() if value})
             for _id, _xid, values, _info in reader._convert_records(
                 extracted, savepoint=None
             )
         ]
+
+    def _add_retail_cost(self, row):
+        """Return a row with what its quantity and unit price come to."""
+        if price := row.get("price_unit"):
+            currency = self._get_row_currency(row)
+            cost = currency.round(row.get("quantity", 1.0) * price)
+            return {"retail_cost": cost} | row
+        return row
 
     def _is_changed(self, new, old):
         for name in BILLED_COLUMNS & new.keys() & old.keys():

@@ -6,6 +6,8 @@ from ...const import BILLED_TYPES, MAX_AMOUNT
 from ...tools.money import has_excess_decimals
 from ...tools.numbers import format_number, format_price, format_quantity
 
+#: Quantity and unit price come to the retail cost.
+PRICE_FIELDS = ("quantity", "price_unit", "retail_cost")
 #: Decimals of a quantity, and of a price found from an amount.
 MAX_DECIMALS = 6
 
@@ -149,7 +151,7 @@ class OmniBillingTransaction(models.Model):
         """Refuse what the database would refuse with fewer words, or round away."""
         for vals in vals_list:
             title, currency = vals.get("name") or "", self._find_currency(vals)
-            for name in ("quantity", "price_unit", "retail_cost"):
+            for name in PRICE_FIELDS:
                 if vals.get(name) is not None and float(vals[name] or 0) <= 0:
                     raise ValidationError(
                         self.env._(
@@ -255,6 +257,18 @@ class OmniBillingTransaction(models.Model):
     def _get_quantity_decimals(self):
         """Return how many decimals of a quantity the books keep."""
         return self.env["decimal.precision"].precision_get("Product Unit")
+
+    def _add_price_defaults(self, vals):
+        """Return values to create with what the context proposes of the price.
+
+        Odoo would fill it in later, and leave out what belongs to it.
+        """
+        proposed = {
+            name: self.env.context[f"default_{name}"]
+            for name in PRICE_FIELDS
+            if f"default_{name}" in self.env.context
+        }
+        return proposed | vals if proposed else vals
 
     def _complete_price(self, vals):
         """Return values to create or write, with quantity and price of a retail cost.
