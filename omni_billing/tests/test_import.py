@@ -173,7 +173,7 @@ class TestImport(BillingCommon):
 
     def test_another_quantity_or_price_is_told(self):
         """W40: where the amount is in no column."""
-        columns = ["external_ref", "partner_id/.id", "name", "quantity", "price_unit"]
+        columns = ("external_ref", "partner_id/.id", "name", "quantity", "price_unit")
 
         def load(quantity, price, columns=columns):
             cells = ["q1", str(self.customer.id), "Hours", quantity, price]

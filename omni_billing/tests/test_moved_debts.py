@@ -104,6 +104,99 @@ class TestMovedDebts(BillingCommon):
             [("transaction_type", "=", kind), ("state", "=", state)], order="id"
         )
 
+    def test_entry_that_moves_a_part_and_writes_off_another(self):
+        """Each part is in the ledger once, when it is settled."""
+        entry = self._book(
+            (self.old, self.customer, -100),
+            (self.loss, None, 40),
+            (self.court, self.customer, 60),
+            match=[self._get_terms(self.invoice)],
+        )
+        self._assert_agrees(60)
+        item = entry.line_ids.filtered(lambda line: line.account_id == self.court)
+        first = self._pay(item, 25)
+        self._assert_agrees(35)
+        self._pay(item, 35)
+        self._assert_agrees(0)
+        first.action_draft()
+        first.action_cancel()
+        self._assert_agrees(25)
+
+    def test_entry_that_moves_a_part_to_a_guarantor(self):
+        guarantor = self.env["res.partner"].create({"name": "Guarantor"})
+        entry = self._book(
+            (self.old, self.customer, -100),
+            (self.court, self.customer, 50),
+            (self.court, guarantor, 50),
+            match=[self._get_terms(self.invoice)],
+        )
+        self._assert_agrees(50)
+        mine = entry.line_ids.filtered(
+            lambda line: line.balance > 0 and line.partner_id == self.customer
+        )
+        self._pay(mine, 50)
+        self._assert_agrees(0)
+
+    def test_costs_that_an_entry_adds_are_no_credit_once_paid(self):
+        """What it adds is of no invoice, and never in the ledger."""
+        entry = self._book(
+            (self.old, self.customer, -100),
+            (self.company_data["default_account_revenue"], None, -10),
+            (self.court, self.customer, 110),
+            match=[self._get_terms(self.invoice)],
+        )
+        self.assertEqual(self._get_ledger_balance(), 100)
+        item = entry.line_ids.filtered(lambda line: line.account_id == self.court)
+        self._pay(item, 110)
+        self._assert_agrees(0)
+
+    def _assert_paid(self, **expected):
+        """Assert what the ledger has as settled, of each invoice."""
+        for name, amount in expected.items():
+            entries = self.env["omni.billing.transaction"].search(
+                [
+                    ("invoice_id", "=", getattr(self, name).id),
+                    ("transaction_type", "in", ("payment", "adjustment")),
+                    ("state", "=", "invoiced"),
+                ]
+            )
+            self.assertEqual(sum(entries.mapped("retail_cost")), amount, name)
+
+    def test_debts_that_are_moved_twice(self):
+        """Each invoice is paid once, whichever part of the debt is paid first."""
+        for is_last_first in (False, True):
+            with self.subTest(is_last_first=is_last_first):
+                self.first = self._bill(self._create_transaction(100))
+                self.second = self._bill(self._create_transaction(50))
+                opening = self._get_books_balance() - 150
+                terms = self._get_terms(self.first) + self._get_terms(self.second)
+                item = self._move(terms, self.court)
+                again = self._move(item, self.doubtful, 60)
+                if is_last_first:
+                    self._pay(again, 60)
+                    self._assert_paid(first=60, second=0)
+                    self._pay(item, 90)
+                else:
+                    self._pay(item, 90)
+                    self._assert_paid(first=90, second=0)
+                    self._pay(again, 60)
+                self._assert_agrees(opening)
+                self._assert_paid(first=100, second=50)
+
+    def test_part_of_what_was_moved_is_written_off_later(self):
+        """The rest is moved once more, by the same entry."""
+        item = self._move(self._get_terms(self.invoice), self.court)
+        entry = self._book(
+            (self.court, self.customer, -100),
+            (self.loss, None, 40),
+            (self.doubtful, self.customer, 60),
+            match=[item],
+        )
+        self._assert_agrees(60)
+        last = entry.line_ids.filtered(lambda line: line.account_id == self.doubtful)
+        self._pay(last, 60)
+        self._assert_agrees(0)
+
     def test_money_for_a_moved_debt_pays_its_invoice(self):
         item = self._move(self._get_terms(self.invoice), self.doubtful)
         self._assert_agrees(100)

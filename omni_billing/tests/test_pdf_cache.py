@@ -109,11 +109,8 @@ class TestPdfCache(BillingCommon):
         )
         self._send_signals()
         self.env.invalidate_all()
-        partners = self.invoice.partner_id + self.invoice.company_id.partner_id
-        self.assertTrue(self.invoice.state and partners.mapped("lang"))
-        cache = self.cache.sudo()
         with self.assertQueryCount(2):
-            cache._get(self.invoice)
+            self.invoice.sudo()._billing_get_pdf()
 
     def test_page_of_one_does_not_read_the_others(self):
         """A hundred PDFs in a row cost a hundred times one, and no more."""
@@ -128,7 +125,7 @@ class TestPdfCache(BillingCommon):
             return render(document)
 
         self.patch(self.renderer, "render", note)
-        self.cache._get(first)
+        self.cache._make(first)
         self.assertIn(first.id, read)
         self.assertNotIn(second.id, read)
 

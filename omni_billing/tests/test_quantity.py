@@ -94,7 +94,6 @@ class TestQuantity(BillingCommon):
             {"quantity": 1, "price_unit": -10},
             {"quantity": 1, "price_unit": 0.001},
             {"quantity": 0.1234567, "price_unit": 10},
-            {"quantity": 1_000_000, "retail_cost": 0.01},
             {"quantity": 1e12, "price_unit": 1000},
         ):
             with self.subTest(**values), self.assertRaises(UserError):
@@ -102,6 +101,38 @@ class TestQuantity(BillingCommon):
         message = "Support.*3 × .*10.00 is .*30.00, not .*31.00"
         with self.assertRaisesRegex(ValidationError, message):
             self._create(quantity=3, price_unit=10, retail_cost=31)
+
+    def test_copy_with_another_price(self):
+        charge = self._create(quantity=3, price_unit=10)
+        for changed, expected in (
+            ({}, (3, 10, 30)),
+            ({"quantity": 2}, (2, 10, 20)),
+            ({"price_unit": 7}, (3, 7, 21)),
+            ({"retail_cost": 50}, (1, 50, 50)),
+            ({"quantity": 2, "retail_cost": 50}, (2, 25, 50)),
+        ):
+            with self.subTest(**changed):
+                self._assert_priced(charge.copy(changed), *expected)
+
+    def test_what_is_empty_is_not_given(self):
+        for empty in (None, False):
+            self._assert_priced(
+                self._create(quantity=empty, price_unit=empty, retail_cost=45),
+                1,
+                45,
+                45,
+            )
+            self._assert_priced(
+                self._create(quantity=3, price_unit=10, retail_cost=empty), 3, 10, 30
+            )
+            with self.assertRaises(UserError):
+                self._create(retail_cost=45).quantity = empty
+
+    def test_small_price_of_many_comes_to_the_amount(self):
+        for quantity, cost in ((1_000_000, 0.01), (30_000, 10_000.01)):
+            charge = self._create(quantity=quantity, retail_cost=cost)
+            self.assertEqual((charge.quantity, charge.retail_cost), (quantity, cost))
+            self.assertEqual(self._bill(charge).amount_total, cost)
 
     def test_what_is_billed_keeps_its_quantity(self):
         charge = self._create(quantity=3, price_unit=10)
@@ -141,6 +172,21 @@ class TestQuantity(BillingCommon):
             [["q-1", str(self.customer.id), "Support", "3", "10.5"]],
         )
         self._assert_priced(self.Transaction.browse(result["ids"]), 3, 10.5, 31.5)
+
+    def test_import_with_empty_cells(self):
+        names = ["external_ref", "partner_id/.id", "name", *PRICED]
+        rows = [
+            ["q-1", str(self.customer.id), "Support", "3", "10.5", ""],
+            ["q-2", str(self.customer.id), "Support", "", "", "45"],
+            ["q-3", str(self.customer.id), "Support", "3", "", "45"],
+        ]
+        result = self.Transaction.load(names, rows)
+        self.assertTrue(result["ids"], result["messages"])
+        charges = self.Transaction.browse(result["ids"])
+        self.assertEqual(charges.mapped("retail_cost"), [31.5, 45, 45])
+        self.assertEqual(charges.mapped("quantity"), [3, 1, 3])
+        again = self.Transaction.load(names, rows)
+        self.assertEqual([each["type"] for each in again["messages"]], ["warning"])
 
     # === On invoices === #
 
@@ -195,6 +241,29 @@ class TestQuantity(BillingCommon):
         with self.assertRaisesRegex(UserError, "0.125 has more than 2 decimals"):
             self._create(quantity=0.125, price_unit=8, tax_ids=[Command.set(eco.ids)])
 
+    def test_tax_for_each_piece_with_global_rounding(self):
+        self.company.tax_calculation_rounding_method = "round_globally"
+        eco = self._create_tax(0.1, name="Eco", amount_type="fixed")
+        values = {"quantity": 4, "price_unit": 0.251, "tax_ids": [Command.set(eco.ids)]}
+        charges = self.Transaction.concat(*(self._create(**values) for _n in range(10)))
+        invoice = self._bill(charges)
+        self.assertEqual((invoice.amount_untaxed, invoice.amount_tax), (10, 4))
+        self.assertEqual(set(invoice.invoice_line_ids.mapped("quantity")), {4})
+
+    def test_tax_for_each_piece_comes_back(self):
+        """What a credit note canceled is charged again when the note is void."""
+        eco = self._create_tax(1, name="Eco", amount_type="fixed")
+        charge = self._create(quantity=10, price_unit=5, tax_ids=[Command.set(eco.ids)])
+        invoice = self._bill(charge)
+        note = invoice._billing_cancel_items(charge)
+        entry = note.billing_transaction_ids
+        expected = [{"amount_untaxed": -50, "tax_amount": -10, "amount_total": -60}]
+        self.assertRecordValues(entry, expected)
+        (invoice.line_ids + note.line_ids).remove_move_reconcile()
+        note.action_billing_void("Wrong")
+        self.assertEqual(entry.state, "unbilled")
+        self.assertRecordValues(entry, expected)
+
     def test_void_by_credit_note_keeps_the_quantity(self):
         for taxes in (self.tax_10, self.env["account.tax"]):
             charge = self._create(quantity=3, price_unit=10.5)
@@ -227,6 +296,80 @@ class TestQuantity(BillingCommon):
         self.assertFalse(whole.description)
         self._assert_priced(part, 1, 15, 15)
         self.assertIn("3 ×", part.description)
+
+    def _create_service(self, **values):
+        return self.env["omni.billing.service"].create(
+            {
+                "name": "Seats",
+                "partner_id": self.customer.id,
+                "quantity": 10,
+                "price_unit": 5,
+                "unit": "month",
+                "date_start": "2025-01-01",
+                "date_end": "2025-01-31",
+            }
+            | values
+        )
+
+    def test_service_of_a_third(self):
+        """It is charged as one of its amount: transactions have fewer decimals."""
+        service = self._create_service(quantity=1 / 3, price_unit=30)
+        service.action_write_due()
+        self.assertFalse(service.problem)
+        self._assert_priced(service.transaction_ids, 1, 10, 10)
+        self.assertIn("0.3333", service.transaction_ids.description)
+
+    def test_service_with_a_tax_for_each_piece(self):
+        eco = self._create_tax(1, name="Eco", amount_type="fixed")
+        taxes = [Command.set((eco + self.tax_10).ids)]
+        for values, expected in (
+            ({}, [(10, 5, 50, 15)]),
+            ({"quantity": 1 / 3, "price_unit": 30}, [(0.33, 30.30303, 10, 1.33)]),
+            ({"date_end": "2025-01-15"}, [(4.84, 4.997934, 24.19, 7.26)]),
+            (
+                {
+                    "change_ids": [
+                        Command.create(
+                            {"date": "2025-01-16", "quantity": 20, "price_unit": 5}
+                        )
+                    ]
+                },
+                [(15.16, 5.0, 75.8, 22.74)],
+            ),
+        ):
+            with self.subTest(**values):
+                service = self._create_service(tax_ids=taxes, **values)
+                service.action_write_due()
+                self.assertFalse(service.problem)
+                found = service.transaction_ids.mapped(
+                    lambda t: (t.quantity, t.price_unit, t.retail_cost, t.tax_amount)
+                )
+                self.assertEqual(found, expected)
+
+    def test_adjustment_with_a_tax_for_each_piece(self):
+        """The tax is of what the quantity changed by, and none of another price."""
+        eco = self._create_tax(1, name="Eco", amount_type="fixed")
+        taxes = [Command.set((eco + self.tax_10).ids)]
+        for change, expected in (
+            ({"quantity": 12, "price_unit": 5}, ("charge", 2, 10, 3)),
+            ({"quantity": 7, "price_unit": 5}, ("credit", 3, 15, -4.5)),
+            ({"quantity": 10, "price_unit": 6}, ("charge", 1, 10, 1)),
+            ({"quantity": 10, "price_unit": 4}, ("credit", 1, 10, -1)),
+        ):
+            with self.subTest(**change):
+                service = self._create_service(tax_ids=taxes)
+                service.action_write_due()
+                before = service.transaction_ids
+                service.change_ids = [Command.create({"date": "2025-01-01"} | change)]
+                service.action_adjust()
+                entry = service.transaction_ids - before
+                found = (
+                    entry.transaction_type,
+                    entry.quantity,
+                    entry.retail_cost,
+                    entry.tax_amount,
+                )
+                self.assertEqual(found, expected)
 
     # === To the cent === #
 

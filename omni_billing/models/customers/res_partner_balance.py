@@ -14,6 +14,24 @@ COLUMNS = {
     "billing_unbilled_amount": "unbilled",
     "billing_oldest_due": "oldest_due",
 }
+#: What is summed up of the open journal items of a contact, and of a main customer.
+OPEN_COLUMNS = {
+    "balance": ("SUM(l.amount_residual)", "SUM(balance)"),
+    "due": (
+        "SUM(l.amount_residual) FILTER (WHERE l.balance > 0)",
+        "COALESCE(SUM(due), 0)",
+    ),
+    # Less credit, whose residual is negative.
+    "overdue": (
+        "SUM(l.amount_residual) FILTER (WHERE l.balance < 0"
+        " OR COALESCE(l.date_maturity, l.date) < %(today)s)",
+        "GREATEST(SUM(overdue), 0)",
+    ),
+    "oldest_due": (
+        "MIN(COALESCE(l.date_maturity, l.date)) FILTER (WHERE l.balance > 0)",
+        "MIN(oldest_due)",
+    ),
+}
 COMPARISONS = {
     "=": operators.eq,
     "!=": operators.ne,
@@ -70,7 +88,9 @@ class ResPartner(models.Model):
             for row in self.env.execute_query(
                 SQL(
                     "SELECT id, balance, overdue, oldest_due FROM (%s) AS open",
-                    self._billing_get_open_query(customers),
+                    self._billing_get_open_query(
+                        ["balance", "overdue", "oldest_due"], customers
+                    ),
                 )
             )
         }
@@ -144,8 +164,7 @@ class ResPartner(models.Model):
                 alias, field_name, direction, nulls, query
             )
         self._check_field_access(self._fields[field_name], "read")
-        kind = "unbilled" if column == "unbilled" else "open"
-        balance = query.make_alias(alias, f"billing_{kind}")
+        balance = query.make_alias(alias, f"billing_{column}")
         query.add_join(
             "LEFT JOIN",
             balance,
@@ -168,37 +187,33 @@ class ResPartner(models.Model):
     def _billing_get_balance_query(self, column):
         if column == "unbilled":
             return self._billing_get_unbilled_query()
-        return self._billing_get_open_query()
+        return self._billing_get_open_query([column])
 
-    def _billing_get_open_query(self, customers=None):
+    def _billing_get_open_query(self, columns, customers=None):
         """Return SQL: what is open of main customers in the books of this company.
 
+        :param columns: of `OPEN_COLUMNS`; each takes its time where many customers are
+            sorted.
         :param customers: main customers; everybody without.
         """
         self.env["account.move.line"].flush_model()
         self.flush_model(["commercial_partner_id"])
-        chosen = SQL()
+        chosen, today = SQL(), fields.Date.context_today(self)
         if customers is not None:
             contacts = customers._billing_list_contact_ids()
             chosen = SQL("AND l.partner_id = ANY(%s)", contacts)
+        # First by contact, as journal items are in an index.
+        inner, outer = [], []
+        for name in columns:
+            of_contact, of_customer = OPEN_COLUMNS[name]
+            alias = SQL.identifier(name)
+            inner.append(SQL("%s AS %s", SQL(of_contact, today=today), alias))
+            outer.append(SQL("%s AS %s", SQL(of_customer), alias))
         return SQL(
             """
-            SELECT p.commercial_partner_id AS id,
-                   SUM(due) AS due, SUM(due - credit) AS balance,
-                   GREATEST(SUM(overdue - credit), 0) AS overdue,
-                   MIN(oldest_due) AS oldest_due
+            SELECT p.commercial_partner_id AS id, %(outer)s
               FROM (
-                    SELECT l.partner_id,
-                           COALESCE(SUM(l.amount_residual)
-                                    FILTER (WHERE l.balance > 0), 0) AS due,
-                           COALESCE(-SUM(l.amount_residual)
-                                    FILTER (WHERE l.balance < 0), 0) AS credit,
-                           COALESCE(SUM(l.amount_residual) FILTER (
-                               WHERE l.balance > 0
-                                 AND COALESCE(l.date_maturity, l.date) < %(today)s
-                           ), 0) AS overdue,
-                           MIN(COALESCE(l.date_maturity, l.date))
-                               FILTER (WHERE l.balance > 0) AS oldest_due
+                    SELECT l.partner_id, %(inner)s
                       FROM account_move_line l
                      WHERE l.account_id = ANY(%(accounts)s)
                        AND l.reconciled IS NOT TRUE AND l.parent_state = 'posted'
@@ -208,8 +223,9 @@ class ResPartner(models.Model):
               JOIN res_partner p ON p.id = item.partner_id
           GROUP BY p.commercial_partner_id
             """,
+            outer=SQL(", ").join(outer),
+            inner=SQL(", ").join(inner),
             accounts=self._billing_list_receivable_ids(),
-            today=fields.Date.context_today(self),
             company=self.env.company.id,
             chosen=chosen,
         )

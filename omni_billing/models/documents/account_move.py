@@ -90,11 +90,15 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         self.check_access("read")
-        if not self._billing_has_own_pdf():
-            # sudo: as for ours.
-            return self.sudo()._billing_get_odoo_pdf()
         # sudo: templates and stored files belong to no user; the invoice was checked.
-        return self.env["omni.billing.pdf.cache"].sudo()._get(self)
+        cache = self.env["omni.billing.pdf.cache"].sudo()
+        # What is stored is ours, as long as none of its rows was written.
+        if content := cache._find(self):
+            return content
+        if self._billing_has_own_pdf():
+            return cache._make(self)
+        # sudo: as for ours.
+        return self.sudo()._billing_get_odoo_pdf()
 
     def _billing_get_odoo_pdf(self):
         """Return what Odoo sent of the invoice, or else what it would."""

@@ -66,29 +66,37 @@ class OmniBillingPdfCache(models.Model):
     # === BUSINESS METHODS - READING === #
 
     @api.model
-    def _get(self, move):
-        """Return the PDF of an invoice, from the store if it is still right.
+    def _find(self, move):
+        """Return the stored PDF of an invoice, if it is still right.
+
+        :param move: `account.move` that the user may read.
+        :rtype: bytes | None
+        """
+        cache = self.with_env(self.env(user=SUPERUSER_ID, su=True))
+        cache.env.flush_all()
+        return cache._read(move)
+
+    @api.model
+    def _make(self, move):
+        """Return the PDF of an invoice, made if it would be another one, and store it.
 
         :param move: `account.move` that the user may read; a draft is never stored.
         :rtype: bytes
         :raise UserError: if it cannot be made.
         """
-        cache = self.with_env(self.env(user=SUPERUSER_ID, su=True))
-        cache.env.flush_all()
-        if content := cache._read(move):
-            return content
         # The page is made from the database, not from what this transaction believes: a
         # name that shows an address does not follow it in Odoo's memory.
         self.env.invalidate_all()
         # Odoo reads along what is browsed together: of many pages, each would read all.
-        move = move.with_env(cache.env).with_prefetch()
+        root = self.env(user=SUPERUSER_ID, su=True)
+        move = move.with_env(root).with_prefetch()
         # Whoever asks gets the same: language of the customer, rights of nobody.
         parties = move.partner_id | move.company_id.partner_id
         lang = next(filter(None, parties.mapped("lang")), None)
         context = {"allowed_company_ids": move.company_id.ids}
         if lang:
             context["lang"] = lang
-        env = self.env(user=SUPERUSER_ID, su=True, context=context)
+        env = root(context=context)
         move, cache = move.with_env(env), self.with_env(env)
         if move.state == "draft":
             return cache._render(move, move._billing_prepare_document())

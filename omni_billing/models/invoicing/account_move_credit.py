@@ -456,6 +456,7 @@ class AccountMove(models.Model):
                     "retail_cost": abs(amount),
                     "tax_included": True,
                     "tax_ids": [Command.set(record.tax_ids.ids)],
+                    **entries._prepare_pieces(abs(amount), record),
                     "cancels_id": origin.id if origin else False,
                     "service_id": origin.service_id.id if origin else False,
                     "site_id": record.billing_site_id.id,

@@ -46,6 +46,13 @@ class AccountTax(models.Model):
             return result
         return notice("\n".join(found), "warning", sticky=True, after=reload())
 
+    def _billing_is_by_piece(self):
+        """Whether one of these is so much for each of a quantity: then that counts."""
+        return any(
+            tax.amount_type not in ("percent", "division")
+            for tax in self.flatten_taxes_hierarchy()
+        )
+
     def _billing_list_uses(self):
         """Return where the tax is going to be charged, in words. Hook.
 

@@ -103,9 +103,7 @@ class OmniBillingTransaction(models.Model):
     def _check_priced(self):
         """Check that quantity and unit price make the retail cost, and can be kept."""
         self.ensure_one()
-        maximum = MAX_DECIMALS
-        if self._is_taxed_by_piece():
-            maximum = self._get_quantity_decimals()
+        maximum = self._get_quantity_decimals(self.tax_ids)
         if has_excess_decimals(self.quantity, maximum):
             raise ValidationError(
                 self.env._(
@@ -152,7 +150,7 @@ class OmniBillingTransaction(models.Model):
         for vals in vals_list:
             title, currency = vals.get("name") or "", self._find_currency(vals)
             for name in PRICE_FIELDS:
-                if vals.get(name) is not None and float(vals[name] or 0) <= 0:
+                if name in vals and float(vals[name] or 0) <= 0:
                     raise ValidationError(
                         self.env._(
                             "“%(title)s”: %(field)s must be more than zero. To lower"
@@ -227,21 +225,27 @@ class OmniBillingTransaction(models.Model):
 
         They come to the retail cost there, to the cent. If they could not, it is one of
         that price: of a form that is not complete, or where Odoo's tax engine would
-        carry on with what rounding takes away (4 × 0.251).
+        carry on with what rounding takes away (4 × 0.251). What is taxed by the piece
+        keeps its quantity, at the price that comes to the retail cost.
         """
         self.ensure_one()
-        if self.quantity > 0 and self._is_priced() and self._is_priced_in_books():
-            return self.quantity, self.price_unit
+        if self.quantity > 0 and self._is_priced() and self._is_kept_in_books():
+            if self._is_priced_in_books():
+                return self.quantity, self.price_unit
+            if self.tax_ids._billing_is_by_piece():
+                return self.quantity, self.retail_cost / self.quantity
         return 1.0, self.retail_cost
+
+    def _is_kept_in_books(self):
+        """Whether a line of an invoice has as many decimals as the quantity."""
+        return not has_excess_decimals(self.quantity, self._get_books_decimals())
 
     def _is_priced_in_books(self):
         """Whether a line of an invoice with quantity and price has the retail cost."""
-        if has_excess_decimals(self.quantity, self._get_quantity_decimals()):
-            return False
         cost = self.quantity * self.price_unit
         if abs(cost - self.retail_cost) < 1e-9 * max(1.0, cost):
             return True
-        if self._is_taxed_by_piece() or (self.tax_included and self.tax_ids):
+        if self.tax_included and self.tax_ids:
             return True
         taxes = self.tax_ids.flatten_taxes_hierarchy()
         rounds_lines = self.company_id.tax_calculation_rounding_method
@@ -249,20 +253,61 @@ class OmniBillingTransaction(models.Model):
             tax.price_include for tax in taxes
         )
 
-    def _is_taxed_by_piece(self):
-        """Whether there is a tax of so much for each of the quantity."""
-        taxes = self.tax_ids.flatten_taxes_hierarchy()
-        return any(tax.amount_type not in ("percent", "division") for tax in taxes)
+    @api.model
+    def _get_quantity_decimals(self, taxes):
+        """Return how many decimals a quantity may have, with these taxes."""
+        is_by_piece = taxes._billing_is_by_piece()
+        return self._get_books_decimals() if is_by_piece else MAX_DECIMALS
 
-    def _get_quantity_decimals(self):
+    @api.model
+    def _get_books_decimals(self):
         """Return how many decimals of a quantity the books keep."""
         return self.env["decimal.precision"].precision_get("Product Unit")
+
+    @api.model
+    def _prepare_pieces(self, amount, line):
+        """Return quantity, unit and price of a line that costs an amount in all.
+
+        It is of no use but to a tax by the piece, which is computed again from it.
+
+        :param line: the `account.move.line`.
+        """
+        if line.quantity <= 0 or not line.tax_ids._billing_is_by_piece():
+            return {}
+        currency = line.currency_id
+        return {
+            "quantity": line.quantity,
+            "price_unit": self._find_unit_price(amount, line.quantity, currency),
+            "uom_id": line.product_uom_id.id,
+        }
+
+    @api.model
+    def _find_unit_price(self, amount, quantity, currency):
+        """Return a unit price that comes to an amount; of few decimals, if one does."""
+        price = round(amount / quantity, MAX_DECIMALS)
+        if currency.compare_amounts(currency.round(price * quantity), amount):
+            return amount / quantity
+        return price
+
+    def copy_data(self, default=None):
+        """Override of `base`: what is given of the price replaces what goes with it."""
+        vals_list = super().copy_data(default=default)
+        given = set(PRICE_FIELDS) & (default or {}).keys()
+        if not given:
+            return vals_list
+        # Quantity and price remain beside each other, but not beside another cost.
+        replaced = set(PRICE_FIELDS) if "retail_cost" in given else {"retail_cost"}
+        return [_leave_out(vals, replaced - given) for vals in vals_list]
 
     def _add_price_defaults(self, vals):
         """Return values to create with what the context proposes of the price.
 
-        Odoo would fill it in later, and leave out what belongs to it.
+        Odoo would fill it in later, and leave out what belongs to it. What is empty is
+        not given.
         """
+        vals = _leave_out(
+            vals, {name for name in PRICE_FIELDS if _is_empty(vals.get(name))}
+        )
         proposed = {
             name: self.env.context[f"default_{name}"]
             for name in PRICE_FIELDS
@@ -285,11 +330,22 @@ class OmniBillingTransaction(models.Model):
         quantity = float(vals["quantity"] or 0.0)
         if quantity <= 0 or all(t._costs(amount, quantity) for t in self) and self:
             return vals
-        price = round(float(amount) / quantity, MAX_DECIMALS)
-        return vals | {"price_unit": max(price, 10.0**-MAX_DECIMALS)}
+        has_own = self and not vals.get("currency_id")
+        currency = self[0].currency_id if has_own else self._find_currency(vals)
+        price = self._find_unit_price(float(amount), quantity, currency)
+        return vals | {"price_unit": price}
 
     def _costs(self, amount, quantity):
         """Whether so many cost this amount at the price that it has."""
         self.ensure_one()
         cost = self.currency_id.round(quantity * self.price_unit)
         return not self.currency_id.compare_amounts(cost, float(amount))
+
+
+def _is_empty(value):
+    """Whether it is no number, as an empty cell: 0 is one."""
+    return value is None or value is False
+
+
+def _leave_out(vals, names):
+    return {name: value for name, value in vals.items() if name not in names}

@@ -1,3 +1,5 @@
+from collections import Counter
+
 from odoo import fields, models
 
 from ...const import BILLING_MOVE_TYPES
@@ -153,6 +155,32 @@ class AccountMove(models.Model):
         """Whether the ledger learns of it only by what it is set against."""
         return not self._billing_is_in_ledger() and self._billing_owes(partner)
 
+    def _billing_get_moved_share(self, partner, is_debt):
+        """Return which part of what an entry took it put on other accounts, 0 to 1.
+
+        The rest is written off, or another customer's. Of an entry that changes nothing
+        in all it is 0: see `_billing_owes`.
+
+        :param bool is_debt: what was taken: a debt, or else a credit.
+        """
+        self.ensure_one()
+        sign = 1 if is_debt else -1
+        amounts = [sign * line.balance for line in self._billing_find_owed(partner)]
+        taken = -sum(amount for amount in amounts if amount < 0)
+        put = sum(amount for amount in amounts if amount > 0)
+        if not taken or self.company_id.currency_id.is_zero(taken - put):
+            return 0.0
+        return min(1.0, put / taken)
+
+    def _billing_find_owed(self, partner):
+        """Return the items of an entry that a customer owes, or has as credit."""
+        return self.line_ids.filtered(
+            lambda line: (
+                line.account_id.account_type == "asset_receivable"
+                and line.partner_id.commercial_partner_id == partner
+            )
+        )
+
     def _billing_owes(self, partner, seen=()):
         """Whether it changes what a customer owes: no entry between its accounts does.
 
@@ -163,12 +191,7 @@ class AccountMove(models.Model):
             other on both of their accounts.
         """
         self.ensure_one()
-        owed = self.line_ids.filtered(
-            lambda line: (
-                line.account_id.account_type == "asset_receivable"
-                and line.partner_id.commercial_partner_id == partner
-            )
-        )
+        owed = self._billing_find_owed(partner)
         if not self.company_id.currency_id.is_zero(sum(owed.mapped("balance"))):
             return True
         brought = owed.matched_credit_ids.credit_move_id.move_id
@@ -182,27 +205,42 @@ class AccountMove(models.Model):
 
     # === WHAT AN ENTRY MOVED === #
 
-    def _billing_share_moved(self, line, partial):
+    def _billing_share_moved(self, line, partial, kept=1.0):
         """Share what settles an entry among the documents that it was moved from.
 
         :param line: of the entry, which has what was moved.
         :param partial: the `account.partial.reconcile` that settles it.
+        :param float kept: which part of it is settled, and not moved on.
         :return: of each document how much, in its currency; the oldest first.
         :rtype: list[tuple]
         """
         self.ensure_one()
+        taken = self._billing_find_taken(line, partial)
+        shares = [
+            (invoice, invoice.currency_id.round(amount * kept))
+            for invoice, (_booked, amount) in taken.items()
+        ]
+        return [(invoice, share) for invoice, share in shares if share]
+
+    def _billing_find_taken(self, line, partial, seen=()):
+        """Return what one settlement of a line takes of what was moved to it.
+
+        The oldest comes first, and what others settled is left out.
+
+        :rtype: dict
+        """
+        self.ensure_one()
         left = partial.amount
-        known = self._billing_sum_settled(line)
-        shares = []
-        for invoice, (booked, amount) in self._billing_find_moved(line).items():
+        others = line.matched_debit_ids + line.matched_credit_ids - partial
+        known = self._billing_sum_settled(line, others)
+        taken = {}
+        for invoice, (booked, amount) in self._billing_find_moved(line, seen).items():
             # In the currency of the company, as what settles it is.
-            open_part = booked * (1 - known.get(invoice, 0) / amount)
-            part = min(left, open_part)
-            share = invoice.currency_id.round(amount * part / booked)
-            if part > 0 and share:
-                shares.append((invoice, share))
+            part = min(left, booked * (1 - known.get(invoice, 0) / amount))
+            if part > 0:
+                taken[invoice] = part, amount * part / booked
                 left -= part
-        return shares
+        return taken
 
     def _billing_find_moved(self, line, seen=()):
         """Return what was moved from which documents of the ledger to a line.
@@ -215,14 +253,12 @@ class AccountMove(models.Model):
         self.ensure_one()
         is_debt = line.balance > 0
         found = {}
-        sides = self.line_ids.filtered(
-            lambda other: (
-                other.account_id.account_type == "asset_receivable"
-                and other.partner_id.commercial_partner_id
-                == line.partner_id.commercial_partner_id
-                and (other.balance < 0) == is_debt
-            )
+        partner = line.partner_id.commercial_partner_id
+        sides = self._billing_find_owed(partner).filtered(
+            lambda other: (other.balance < 0) == is_debt
         )
+        # What it did not put elsewhere is settled by the entry itself.
+        share = self._billing_get_moved_share(partner, is_debt) or 1.0
         seen = {*seen, self}
         for partial in sides.matched_debit_ids | sides.matched_credit_ids:
             name = "debit" if is_debt else "credit"
@@ -231,7 +267,7 @@ class AccountMove(models.Model):
                 continue
             if origin.move_id._billing_is_by_hand():
                 # It was moved more than once.
-                moved = origin.move_id._billing_find_moved(origin, seen)
+                moved = origin.move_id._billing_find_taken(origin, partial, seen)
             elif origin.move_id._billing_is_in_ledger():
                 amount = partial[f"{name}_amount_currency"]
                 moved = {origin.move_id: (partial.amount, amount)}
@@ -239,12 +275,22 @@ class AccountMove(models.Model):
                 continue
             for invoice, parts in moved.items():
                 before = found.get(invoice, (0, 0))
-                found[invoice] = tuple(map(sum, zip(before, parts, strict=True)))
+                found[invoice] = tuple(
+                    known + share * part
+                    for known, part in zip(before, parts, strict=True)
+                )
         return dict(sorted(found.items(), key=lambda each: (each[0].date, each[0].id)))
 
-    def _billing_sum_settled(self, line):
-        """Return what the ledger has of what settled an entry, by document."""
-        partials = line.matched_debit_ids | line.matched_credit_ids
+    def _billing_sum_settled(self, line, partials, seen=()):
+        """Return what the ledger has of what settled an entry, by document.
+
+        :param partials: the `account.partial.reconcile` of its line to look at. What
+            was moved on by one is settled where it is now.
+        :param seen: entries that are looked at already.
+        """
+        self.ensure_one()
+        partner = line.partner_id.commercial_partner_id
+        seen = {*seen, self}
         # sudo: an accountant may have no rights on transactions.
         entries = self.env["omni.billing.transaction"].sudo()
         found = entries._read_group(
@@ -252,4 +298,13 @@ class AccountMove(models.Model):
             ["invoice_id"],
             ["retail_cost:sum"],
         )
-        return dict(found)
+        found = Counter(dict(found))
+        side = "credit" if line.balance > 0 else "debit"
+        for move in partials[f"{side}_move_id"].move_id:
+            if move in seen or not move._billing_is_by_hand():
+                continue
+            for other in move._billing_find_owed(partner):
+                if (other.balance > 0) == (line.balance > 0):
+                    later = other.matched_debit_ids + other.matched_credit_ids
+                    found.update(move._billing_sum_settled(other, later, seen))
+        return found

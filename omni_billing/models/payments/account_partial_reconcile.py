@@ -165,19 +165,24 @@ class AccountPartialReconcile(models.Model):
                 or not amount
             ):
                 continue
-            is_in_ledger = invoice._billing_is_in_ledger()
-            if source._billing_is_money() or (
-                is_in_ledger and source._billing_is_news(invoice.commercial_partner_id)
-            ):
+            if source._billing_is_money():
                 return self._billing_prepare_values_of(invoice, source, amount)
+            partner = invoice.commercial_partner_id
+            if not invoice._billing_is_in_ledger():
+                continue
+            if source._billing_is_news(partner):
+                # What it only put on another account is owed there.
+                kept = 1 - source._billing_get_moved_share(partner, line.balance > 0)
+                if amount := invoice.currency_id.round(amount * kept):
+                    return self._billing_prepare_values_of(invoice, source, amount)
         return None
 
     def _billing_prepare_moved_values(self):
         """Return the entries of what settles a debt that was moved to another account.
 
-        An accountant's entry took it off its invoices, and changed nothing of what is
-        owed. What pays the entry pays these, the oldest first, as far as it has theirs.
-        A credit that was moved is given back in the same way.
+        An accountant's entry took it off its invoices; what else it changed is in the
+        ledger already. What pays the entry pays these, the oldest first, as far as it
+        has theirs. A credit that was moved is given back in the same way.
         """
         self.ensure_one()
         debit, credit = self.debit_move_id, self.credit_move_id
@@ -188,11 +193,15 @@ class AccountPartialReconcile(models.Model):
             if not moving._billing_is_by_hand():
                 continue
             partner = line.partner_id.commercial_partner_id
-            if source._billing_is_money() or source._billing_is_news(partner):
-                return [
-                    self._billing_prepare_values_of(invoice, source, amount)
-                    for invoice, amount in moving._billing_share_moved(line, self)
-                ]
+            kept = 1.0
+            if not source._billing_is_money():
+                if not source._billing_is_news(partner):
+                    continue
+                kept -= source._billing_get_moved_share(partner, line.balance > 0)
+            return [
+                self._billing_prepare_values_of(invoice, source, amount)
+                for invoice, amount in moving._billing_share_moved(line, self, kept)
+            ]
         return []
 
     def _billing_prepare_values_of(self, invoice, source, amount):

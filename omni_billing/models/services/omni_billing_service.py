@@ -327,9 +327,8 @@ class OmniBillingService(models.Model):
     )
     def _compute_adjustment(self):
         for service in self:
-            service.adjustment = sum(
-                amount for _period, amount in service._origin._find_adjustments()
-            )
+            found = service._origin._find_adjustments()
+            service.adjustment = sum(amount for _period, amount, _pieces in found)
 
     # === CONSTRAINT METHODS === #
 

@@ -9,6 +9,7 @@ from odoo.tools import format_date
 from ...const import MAX_TITLE_LENGTH
 from ...tools.database import commit_progress, retry, savepoint
 from ...tools.distribution import keep_existing
+from ...tools.money import has_excess_decimals
 from ...tools.numbers import format_number, format_price
 from ...tools.periods import format_period
 from ...tools.recurrence import compute_amount, iterate_periods, to_price
@@ -59,7 +60,8 @@ class OmniBillingService(models.Model):
                 self._prepare_adjustment_values(
                     period, amount, parts.get(period.span.first, 0) + 1
                 )
-                for period, amount in self._find_adjustments()
+                | self._prepare_adjustment_price(amount, pieces)
+                for period, amount, pieces in self._find_adjustments()
             ]
         )
         self.invalidate_recordset(["adjustment"])
@@ -220,20 +222,19 @@ class OmniBillingService(models.Model):
         env = self.with_context(lang=lang).env
         span = self._format_span(env, period.span)
         used = sum(part.days for part in period.used)
-        notes, priced = [], {}
-        if used != period.whole.days:
-            if self.quantity != 1 and not self.change_ids:
-                quantity = format_number(env, self.quantity)
-                price = format_price(env, self.price_unit, self.currency_id)
-                notes.append(f"{quantity} × {price}")
+        is_whole, notes = used == period.whole.days, []
+        priced = self._find_price(period, amount) if is_whole else {}
+        if not priced and self.quantity != 1 and not self.change_ids:
+            quantity = format_number(env, self.quantity)
+            price = format_price(env, self.price_unit, self.currency_id)
+            notes.append(f"{quantity} × {price}")
+        if not is_whole:
             notes.append(
                 env._("%(used)s of %(days)s days", used=used, days=period.whole.days)
             )
-        else:
-            priced = self._find_price(period, amount)
         return (
             self._prepare_common_values(amount)
-            | priced
+            | (priced or self._price_pieces(amount, self._count_pieces(period)))
             | {
                 "name": f"{self.name}, {span}"[:MAX_TITLE_LENGTH],
                 "description": "\n".join(notes) or False,
@@ -245,15 +246,44 @@ class OmniBillingService(models.Model):
         )
 
     def _find_price(self, period, amount):
-        """Return quantity and unit price of a whole period, if it has but one price."""
+        """Return quantity and unit price of a whole period, if it has but one price.
+
+        Nor has it any whose quantity a transaction cannot keep, such as a third.
+        """
         quantity, price = self.quantity, self.price_unit
         for change in self.change_ids.sorted("date"):
             if change.date <= period.span.first:
                 quantity, price = change.quantity, change.price_unit
         decimals = self.currency_id.decimal_places
+        most = self.env["omni.billing.transaction"]._get_quantity_decimals(self.tax_ids)
+        if has_excess_decimals(quantity, most):
+            return {}
         if to_price(price, quantity, decimals) != amount:
             return {}
         return {"quantity": quantity, "price_unit": price}
+
+    def _count_pieces(self, period):
+        """Return how many of its quantity a period uses; 0 where no tax asks for it.
+
+        :rtype: float
+        """
+        if not self.tax_ids._billing_is_by_piece():
+            return 0.0
+        decimals = self.env["omni.billing.transaction"]._get_books_decimals()
+        steps = [
+            (self.date_start, self.quantity),
+            *((change.date, change.quantity) for change in self.change_ids),
+        ]
+        quantities = [(day, to_price(1, many, decimals)) for day, many in steps if day]
+        return float(compute_amount(period, quantities, decimals))
+
+    def _price_pieces(self, amount, pieces):
+        """Return quantity and unit price of an amount, none if nothing is counted."""
+        if pieces <= 0:
+            return {}
+        Transaction = self.env["omni.billing.transaction"]
+        price = Transaction._find_unit_price(float(amount), pieces, self.currency_id)
+        return {"quantity": pieces, "price_unit": price}
 
     def _prepare_setup_values(self):
         """Return the values of the set-up fee. Hook."""
@@ -293,9 +323,11 @@ class OmniBillingService(models.Model):
     # === BUSINESS METHODS - ADJUSTMENTS === #
 
     def _find_adjustments(self):
-        """Return the charged periods that cost something else by now, and how much.
+        """Return the charged periods that cost something else by now.
 
-        :rtype: list[tuple[Period, float]]
+        :return: of each by how much, and by how many pieces more or less, where there
+            is a tax by the piece.
+        :rtype: list[tuple[Period, float, float]]
         """
         if not self.id or not self.charged_until or not self.unit:
             return []
@@ -310,34 +342,36 @@ class OmniBillingService(models.Model):
         ):
             span = period.span
             parts = [
-                amount
-                for first, amount in charged.items()
+                part
+                for first, part in charged.items()
                 if span.first <= first <= span.last
             ]
             if not parts:
                 continue
-            due = compute_amount(
-                period.shorten(self.date_end or None), prices, currency.decimal_places
-            )
-            if difference := currency.round(float(due) - sum(parts)):
-                found.append((period, difference))
+            used = period.shorten(self.date_end or None)
+            amount, pieces = map(sum, zip(*parts, strict=True))
+            due = compute_amount(used, prices, currency.decimal_places)
+            if difference := currency.round(float(due) - amount):
+                found.append((period, difference, self._count_pieces(used) - pieces))
         return found
 
     def _read_charged(self):
-        """Return what was charged, by the first day of the period.
+        """Return the amount and quantity charged, by the first day of the period.
 
         A charge that was voided or given away counts, so that it does not come back.
         """
+        Transaction = self.env["omni.billing.transaction"]
         charged = {}
-        for first, kind, amount in self.env["omni.billing.transaction"]._read_group(
+        for first, kind, amount, pieces in Transaction._read_group(
             Domain("service_id", "=", self.id)
             & Domain("period_start", "!=", False)
             & Domain("service_part", "!=", SETUP_PART),
             ["period_start:day", "transaction_type"],
-            ["retail_cost:sum"],
+            ["retail_cost:sum", "quantity:sum"],
         ):
             sign = -1 if kind == "credit" else 1
-            charged[first] = charged.get(first, 0) + sign * amount
+            before = charged.get(first, (0, 0))
+            charged[first] = before[0] + sign * amount, before[1] + sign * pieces
         return charged
 
     def _prepare_adjustment_values(self, period, amount, part):
@@ -360,6 +394,22 @@ class OmniBillingService(models.Model):
             kind = self.env.ref("omni_billing.credit_type_correction")
             values |= {"transaction_type": "credit", "credit_type_id": kind.id}
         return values
+
+    def _prepare_adjustment_price(self, amount, pieces):
+        """Return quantity, unit price and taxes of an adjustment.
+
+        A tax by the piece is corrected with the quantity. If that is not what changed,
+        there is none.
+        """
+        taxes = self.tax_ids.flatten_taxes_hierarchy()
+        if not taxes._billing_is_by_piece():
+            return {}
+        decimals = self.env["omni.billing.transaction"]._get_books_decimals()
+        pieces = round(pieces if amount > 0 else -pieces, decimals)
+        if priced := self._price_pieces(abs(amount), pieces):
+            return priced
+        kept = taxes.filtered(lambda tax: not tax._billing_is_by_piece())
+        return {"tax_ids": [Command.set(kept.ids)]}
 
     def _format_span(self, env, span):
         return format_period(span.first, span.last, lambda day: format_date(env, day))
