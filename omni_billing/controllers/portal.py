@@ -54,6 +54,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
             and not cards.filtered(lambda card: not card.billing_is_expired),
             "due": due,
             "to_pay": self._billing_list_to_pay(due),
+            "coming_payments": due._billing_get_coming_payments().sorted("date"),
             "transactions": transactions,
             "transaction_invoices": self._billing_get_readable(transactions.invoice_id),
             "transaction_stats": self._billing_get_stats("omni.billing.transaction"),

@@ -191,6 +191,7 @@ class BillingPortalLists(BillingPortal):
                 "label": request.env._("Overdue"),
                 "domain": unpaid
                 & Domain("move_type", "=", "out_invoice")
+                & Domain("billing_is_planned", "!=", True)
                 & request.env["account.move"]._billing_get_due_domain(
                     today - timedelta(days=1)
                 ),

@@ -258,6 +258,11 @@ class BillingPortalPay(BillingPortal):
             values["payment"]["amount"] = values["amount"] = owed
         return values
 
+    def _get_overdue_invoices_domain(self, partner_id=None):
+        """Override of `account`: who pays as agreed is not late."""
+        domain = super()._get_overdue_invoices_domain(partner_id)
+        return [*domain, ("billing_is_planned", "!=", True)]
+
     @http.route()
     def overdue_invoices_transaction(self, *args, **kwargs):
         """Override of `account_payment`: without any there is nothing to pay."""

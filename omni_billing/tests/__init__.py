@@ -90,6 +90,7 @@ else:
         test_disputes_late,
         test_disputes_missed,
         test_pdf_cache,
+        test_plan,
         test_poisoned_context,
         test_printed,
         test_properties,

@@ -352,10 +352,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
     def _note_payment(self, payment):
         """Write what the money was for; it is committed with the payment."""
         self._keep_ref(payment_id=payment.id)
-        planned, currency = self.installment_id, self.currency_id
-        # A part leaves it to staff, who see what is left on the invoice.
-        if planned and currency.compare_amounts(self.amount, planned.amount) >= 0:
-            planned._set_paid()
+        if self.installment_id:
+            self.installment_id._note_money(self.amount)
 
     def _keep_ref(self, **links):
         """Keep what this dialog pays under its external reference, if it has one."""
@@ -380,7 +378,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
     def _get_planned_amount(self):
         """Return what is planned already of what is owed."""
         coming = self.invoice_ids._origin._billing_get_coming_payments()
-        return sum(coming.mapped("amount"))
+        return sum(coming.mapped("amount_now"))
 
     def _get_plan_dates(self):
         """Return the days of the payments, from the first to the last."""

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tools import format_date
 
 from ..tools.action import open_dialog
@@ -104,6 +105,8 @@ class OmniBillingStatement(models.TransientModel):
         parts = customer._billing_prepare_statement(
             self.company_id, self.date_from, self.date_to
         )
+        for part in parts:
+            part["plan"] = self._list_plan(part["currency"])
         seller = self.company_id.partner_id
         # sudo: the reader may read what it is made of, or is the customer.
         aged = self.env["omni.billing.aged"].sudo()
@@ -123,3 +126,27 @@ class OmniBillingStatement(models.TransientModel):
             "aged": aged,
             "format_date": lambda date: format_date(self.env, date),
         }
+
+    def _list_plan(self, currency):
+        """Return the payments that are agreed and still to come, the next one first."""
+        if self.date_to < fields.Date.context_today(self):
+            return []
+        # sudo: as above
+        unpaid = self.env["account.move"].sudo()
+        unpaid = unpaid.search(
+            Domain("company_id", "=", self.company_id.id)
+            & Domain("currency_id", "=", currency.id)
+            & Domain(
+                "commercial_partner_id", "=", self.partner_id.commercial_partner_id.id
+            )
+            & Domain("billing_planned_amount", ">", 0)
+        )
+        return [
+            {
+                "date": payment.date,
+                "move": payment.invoice_id,
+                "amount": payment.amount_now,
+                "is_by_card": payment.is_by_card,
+            }
+            for payment in unpaid._billing_get_coming_payments().sorted("date")
+        ]

@@ -247,9 +247,12 @@ def test_invoice_is_paid_in_several_payments(server, stripe, login):
     expect(states).to_have_text(["Paid", "Planned", "Planned"])
 
     page = become(login, page, user)
-    page.goto(f"/my/billing/invoices/{invoice['id']}")
     coming = page.locator(".o_billing_coming [data-cell=total]")
-    expect(coming).to_have_text([re.compile(r"33\.33"), re.compile(r"33\.34")])
+    for path in (f"/my/billing/invoices/{invoice['id']}", "/my/billing"):
+        page.goto(path)
+        expect(coming).to_have_text([re.compile(r"33\.33"), re.compile(r"33\.34")])
+        # Who pays as agreed is not late.
+        expect(page.get_by_text("Paid as Planned").first).to_be_visible()
     books.agree(server)
 
 

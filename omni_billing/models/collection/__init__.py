@@ -1,5 +1,6 @@
 from . import (
     account_move,
+    account_move_plan,
     account_move_reminder,
     omni_billing_collection_mixin,
     omni_billing_installment,

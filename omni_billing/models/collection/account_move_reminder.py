@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ...const import COMING_STATES, UNPAID_STATES
+from ...const import UNPAID_STATES
 from ...tools.write_guard import trust
 
 
@@ -76,12 +76,8 @@ class AccountMove(models.Model):
             )
             & Domain("billing_reminders_paused", "!=", True)
             & Domain("commercial_partner_id.billing_reminders_paused", "!=", True)
-            # With scheduled payments to come it is due on other days.
-            & Domain(
-                "billing_installment_ids",
-                "not any",
-                [("charge_state", "in", COMING_STATES)],
-            )
+            # It is due on other days.
+            & Domain("billing_is_planned", "!=", True)
         )
 
     def _billing_reach_level(self, level):
@@ -150,6 +146,11 @@ class AccountMove(models.Model):
         )
 
     def _billing_is_overdue(self):
-        """Whether the due date is over, of one part at least."""
+        """Whether the due date is over, of one part at least.
+
+        Who pays as planned is not late.
+        """
         self.ensure_one()
+        if self.billing_is_planned or self.billing_state not in UNPAID_STATES:
+            return False
         return self._billing_get_due_since() < fields.Date.context_today(self)

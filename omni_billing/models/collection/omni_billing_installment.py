@@ -37,9 +37,15 @@ class OmniBillingInstallment(models.Model):
         related="invoice_id.billing_state", string="Invoice Status"
     )
     date = fields.Date(required=True, readonly=True)
-    amount = fields.Monetary(
-        required=True, readonly=True, help="Less, if less is owed on that day."
+    amount = fields.Monetary(string="Agreed", required=True, readonly=True)
+    amount_now = fields.Monetary(
+        string="Amount",
+        compute="_compute_amount_now",
+        compute_sudo=True,
+        help="As agreed, or what is left of it to pay: credit on file and what was paid"
+        " otherwise are taken off the last payments. Once it is paid, what was paid.",
     )
+    paid_amount = fields.Monetary(readonly=True, copy=False)
     token_id = fields.Many2one(
         "payment.token",
         string="Card",
@@ -69,6 +75,19 @@ class OmniBillingInstallment(models.Model):
         "(date) WHERE charge_state IN ('due', 'open', 'retry', 'failed')"
     )
     _list_idx = models.Index("(company_id, date, id)")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends(
+        "amount", "charge_state", "paid_amount", "date", "invoice_id.amount_residual"
+    )
+    def _compute_amount_now(self):
+        invoices = self.invoice_id
+        shares = invoices._billing_share_plan(invoices._billing_get_amounts_owed())
+        for payment in self:
+            is_paid = payment.charge_state == "paid"
+            agreed = is_paid and payment.paid_amount or payment.amount
+            payment.amount_now = shares.get(payment._origin, agreed)
 
     # === BUSINESS METHODS - PLAN === #
 
@@ -101,7 +120,7 @@ class OmniBillingInstallment(models.Model):
                 raise UserError(
                     self.env._("Each scheduled payment has to be more than zero.")
                 )
-        planned = sum(invoice._billing_get_coming_payments().mapped("amount"))
+        planned = sum(invoice._billing_get_coming_payments().mapped("amount_now"))
         left = invoice._billing_get_chargeable_amount() - planned
         total = sum(amount for _day, amount in payments)
         if currency.compare_amounts(total, left) > 0:
@@ -170,7 +189,7 @@ class OmniBillingInstallment(models.Model):
         """Override: with the amount that was planned."""
         self._check_staff()
         action = super()._open_payment(mode)
-        amount = min(self.amount, self.invoice_id.amount_residual)
+        amount = min(self.amount_now, self.invoice_id.amount_residual)
         context = {"default_amount": amount, "default_installment_id": self.id}
         action["context"] = {**action["context"], **context}
         return action
@@ -238,7 +257,43 @@ class OmniBillingInstallment(models.Model):
         """Charge what is due today, and tell staff of what is expected; commits."""
         self._collect_due()
 
-    def _set_paid(self):
-        """Write that the money came, by the hand of staff."""
+    def _apply_outcome(self, attempt):
+        """Override: keep how much it was."""
+        result = super()._apply_outcome(attempt)
+        if self.charge_state == "paid" and attempt.state == "done":
+            self.paid_amount = attempt.amount
+        return result
+
+    def _charge(self):
+        """Override: what was paid otherwise is no payment of the plan."""
+        before = self.amount_now
+        if self.invoice_id.billing_state == "paid":
+            reason = self.env._("It was paid otherwise: nothing was left to pay.")
+            self._give_up(reason)
+            return
+        super()._charge()
+        if self.charge_state == "paid" and not self.paid_amount:
+            # Credit on file covered it.
+            self.paid_amount = before
+
+    def _give_up(self, reason):
+        self.write(
+            {"charge_state": "given_up", "charge_error": reason, "charge_date": False}
+        )
+
+    def _note_money(self, amount):
+        """Write that money came, by the hand of staff.
+
+        A part leaves it to staff, who see what is left.
+
+        :param float amount: with taxes, in the currency of the invoice.
+        """
+        self.ensure_one()
         # sudo: they are the job's; who takes the money may tell so.
-        self.sudo().write({"charge_state": "paid", "charge_error": False})
+        payment, currency = self.sudo(), self.currency_id
+        is_left = not currency.is_zero(payment.amount_now)
+        if is_left and currency.compare_amounts(amount, payment.amount) < 0:
+            return
+        payment.write(
+            {"charge_state": "paid", "charge_error": False, "paid_amount": amount}
+        )

@@ -14,6 +14,8 @@ COLUMNS = {
     "billing_unbilled_amount": "unbilled",
     "billing_oldest_due": "oldest_due",
 }
+#: Who pays as agreed is not late.
+NOT_PLANNED = "l.move_id NOT IN (SELECT id FROM account_move WHERE billing_is_planned)"
 #: What is summed up of the open journal items of a contact, and of a main customer.
 OPEN_COLUMNS = {
     "balance": ("SUM(l.amount_residual)", "SUM(balance)"),
@@ -24,11 +26,12 @@ OPEN_COLUMNS = {
     # Less credit, whose residual is negative.
     "overdue": (
         "SUM(l.amount_residual) FILTER (WHERE l.balance < 0"
-        " OR COALESCE(l.date_maturity, l.date) < %(today)s)",
+        f" OR COALESCE(l.date_maturity, l.date) < %(today)s AND {NOT_PLANNED})",
         "GREATEST(SUM(overdue), 0)",
     ),
     "oldest_due": (
-        "MIN(COALESCE(l.date_maturity, l.date)) FILTER (WHERE l.balance > 0)",
+        "MIN(COALESCE(l.date_maturity, l.date))"
+        f" FILTER (WHERE l.balance > 0 AND {NOT_PLANNED})",
         "MIN(oldest_due)",
     ),
 }
@@ -66,14 +69,16 @@ class ResPartner(models.Model):
         compute="_compute_billing_balance",
         search="_search_billing_overdue_amount",
         groups=GROUP,
-        help="What was due before today, less credit that is not used yet.",
+        help="What was due before today, less credit that is not used yet. What is paid"
+        " on other days, as planned, is not overdue.",
     )
     billing_oldest_due = fields.Date(
         string="Due Since",
         compute="_compute_billing_balance",
         search="_search_billing_oldest_due",
         groups=GROUP,
-        help="The day on which the oldest amount that is open was due, or will be.",
+        help="The day on which the oldest amount that is open was due, or will be; what"
+        " is paid as planned left aside.",
     )
     billing_due_amount = fields.Monetary(search="_search_billing_due_amount")
     billing_unbilled_amount = fields.Monetary(search="_search_billing_unbilled_amount")
@@ -197,6 +202,7 @@ class ResPartner(models.Model):
         :param customers: main customers; everybody without.
         """
         self.env["account.move.line"].flush_model()
+        self.env["account.move"].flush_model(["billing_is_planned"])
         self.flush_model(["commercial_partner_id"])
         chosen, today = SQL(), fields.Date.context_today(self)
         if customers is not None:

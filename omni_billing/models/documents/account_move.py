@@ -306,6 +306,10 @@ class AccountMove(models.Model):
                 if mention
             ],
             "installments": self._billing_list_installments(),
+            "plan": [
+                {**part, "date": part["date"].isoformat()}
+                for part in self._billing_list_plan()
+            ],
             "payment_reference": self.payment_reference or self.name or "",
             "payment_instructions": company.billing_payment_instructions or "",
             "terms": _to_text(self.narration),

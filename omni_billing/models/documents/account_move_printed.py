@@ -210,6 +210,7 @@ class AccountMove(models.Model):
             "mentions": self._billing_list_mentions(),
             "payment_terms": _fill(self.invoice_payment_term_id.note),
             "installments": self._billing_list_installments(),
+            "plan": self._billing_list_plan(),
             "words": company.display_invoice_amount_total_words
             and self.amount_total_words,
             "codes": self._billing_list_codes(),
@@ -427,6 +428,15 @@ class AccountMove(models.Model):
         for label, value in self._billing_read_added(MENTIONS):
             mentions.append(label % value if "%s" in label else label)
         return list(filter(None, mentions))
+
+    def _billing_list_plan(self):
+        """Return the payments that are agreed and still to come, for the page. Hook.
+
+        :return: for each ``date``, ``day`` (as it is written), ``amount`` in the
+            currency of the invoice, ``is_by_card`` and ``card``, as it is called.
+        :rtype: list[dict]
+        """
+        return []
 
     def _billing_list_installments(self):
         """Return what is due when, of terms in parts; or what a discount leaves."""
