@@ -6,7 +6,6 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import SQL
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
 from odoo.addons.payment_stripe import utils as stripe_utils
@@ -22,6 +21,7 @@ from ...tools.database import (
     rollback,
     savepoint,
 )
+from ...tools.insert import insert_once
 from .payment_token import DETACHED
 
 _logger = logging.getLogger(__name__)
@@ -100,23 +100,16 @@ class OmniBillingStripeEvent(models.Model):
         if "\\u0000" in json.dumps(event, allow_nan=False):
             raise ValueError("The database takes no NUL.")
         content = fields.Json.convert_to_column(self._fields["payload"], event, self)
-        self.env.cr.execute(
-            SQL(
-                "INSERT INTO omni_billing_stripe_event"
-                " (provider_id, event_ref, event_type, object_ref, payload, state,"
-                " tries, create_date, create_uid)"
-                " VALUES (%s, %s, %s, %s, %s, 'new', 0, now() at time zone 'UTC', %s)"
-                " ON CONFLICT (provider_id, event_ref) DO NOTHING",
-                provider.id,
-                event["id"],
-                event["type"],
-                reference if isinstance(reference, str) else None,
-                content,
-                self.env.uid,
-            ),
-            # A conflict is tried again, and no reason to log what it is about.
-            log_exceptions=False,
-        )
+        values = {
+            "provider_id": provider.id,
+            "event_ref": event["id"],
+            "event_type": event["type"],
+            "object_ref": reference if isinstance(reference, str) else None,
+            "payload": content,
+            "state": "new",
+            "tries": 0,
+        }
+        insert_once(self, ("provider_id", "event_ref"), [values])
         self._trigger_job()
 
     @api.model

@@ -4,13 +4,14 @@ import logging
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL, email_normalize
+from odoo.tools import email_normalize
 
 from odoo.addons.payment_stripe import utils as stripe_utils
 
 from ... import gateways
 from ...exceptions import GatewayDenied, GatewayRefused
 from ...gateways.stripe_answers import Decline
+from ...tools.insert import insert_once
 from ...tools.lock import take_turns
 
 _logger = logging.getLogger(__name__)
@@ -250,19 +251,12 @@ class PaymentProvider(models.Model):
         if known:
             known.reference = reference
         else:
-            self.env.cr.execute(
-                SQL(
-                    "INSERT INTO omni_billing_stripe_customer"
-                    " (provider_id, partner_id, reference, create_uid, create_date)"
-                    " VALUES (%s, %s, %s, %s, now() at time zone 'UTC')"
-                    " ON CONFLICT (provider_id, partner_id) DO NOTHING",
-                    self.id,
-                    customer.id,
-                    reference,
-                    self.env.uid,
-                ),
-                log_exceptions=False,
-            )
+            values = {
+                "provider_id": self.id,
+                "partner_id": customer.id,
+                "reference": reference,
+            }
+            insert_once(Customer, ("provider_id", "partner_id"), [values])
         return reference
 
     def _billing_create_customer(self, customer, email, known):

@@ -2,10 +2,11 @@ import hashlib
 import logging
 
 from odoo import api, fields, models
-from odoo.tools import SQL, email_normalize
+from odoo.tools import email_normalize
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
 from ...tools.database import commit, commit_progress, insist
+from ...tools.insert import insert_once
 from ...tools.lock import wait_for
 
 _logger = logging.getLogger(__name__)
@@ -63,20 +64,8 @@ class OmniBillingMailEvent(models.Model):
         told = payload if isinstance(payload, list) else [payload]
         if len(told) > MAX_EVENTS or not all(isinstance(one, dict) for one in told):
             raise ValueError("This is no event of Mailjet.")
-        rows = [self._read(company, event) for event in told]
-        for row in rows:
-            self.env.cr.execute(
-                SQL(
-                    "INSERT INTO omni_billing_mail_event (%s, state, create_date,"
-                    " create_uid) VALUES (%s, 'new', now() at time zone 'UTC', %s)"
-                    " ON CONFLICT (company_id, fingerprint) DO NOTHING",
-                    SQL(", ").join(map(SQL.identifier, row)),
-                    SQL(", ").join(SQL("%s", value) for value in row.values()),
-                    self.env.uid,
-                ),
-                # A conflict is tried again, and no reason to log whom it is about.
-                log_exceptions=False,
-            )
+        rows = [self._read(company, event) | {"state": "new"} for event in told]
+        insert_once(self, ("company_id", "fingerprint"), rows)
         if rows:
             self.env.ref("omni_billing.ir_cron_process_mail_events")._trigger()
 

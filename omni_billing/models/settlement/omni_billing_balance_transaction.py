@@ -1,9 +1,10 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import SQL
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
+
+from ...tools.insert import insert_once
 
 #: Money of a customer, and money that goes back: who asks for them books them.
 CHARGES = ("charge", "payment")
@@ -114,24 +115,7 @@ class OmniBillingBalanceTransaction(models.Model):
         known = self._find(provider, movements)
         new = [each for each in movements if each.id not in known.mapped("reference")]
         values = [self._prepare_values(provider, each) for each in new]
-        names = list(values[0]) if values else []
-        if names:
-            # A conflict is tried again, and sees what the other wrote.
-            self.env.cr.execute(
-                SQL(
-                    "INSERT INTO omni_billing_balance_transaction (%s) VALUES %s"
-                    " ON CONFLICT (provider_id, reference) DO NOTHING",
-                    SQL(", ").join(SQL.identifier(name) for name in names),
-                    SQL(", ").join(
-                        SQL(
-                            "(%s)",
-                            SQL(", ").join(SQL("%s", row[name]) for name in names),
-                        )
-                        for row in values
-                    ),
-                ),
-                log_exceptions=False,
-            )
+        insert_once(self, ("provider_id", "reference"), values)
         rows = self._find(provider, movements)
         rows.write(links)
         return rows
@@ -192,8 +176,6 @@ class OmniBillingBalanceTransaction(models.Model):
             "intent_ref": movement.intent or None,
             "attempt_ref": movement.reference if is_ours else None,
             "is_matched": False,
-            "create_uid": self.env.uid,
-            "create_date": fields.Datetime.now(),
         }
 
     @api.model
@@ -219,6 +201,11 @@ class OmniBillingBalanceTransaction(models.Model):
         return fields.Datetime.context_timestamp(
             self.with_context(tz=zone), moment
         ).date()
+
+    @api.model
+    def _get_today(self, company):
+        """Return the day of today where the company is."""
+        return self._to_day(company, fields.Datetime.now())
 
     # === WHAT IS BOOKED OF THEM === #
 

@@ -3,11 +3,11 @@ import logging
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import SQL
 
 from ...const import DISPUTE_STATES, DISPUTE_STEPS
 from ...exceptions import GatewayError, GatewayRefused
 from ...tools.database import insist, savepoint, step_alone
+from ...tools.insert import insert_once
 from ...tools.lock import take_turns
 
 _logger = logging.getLogger(__name__)
@@ -199,25 +199,19 @@ class OmniBillingDispute(models.Model):
     def _note(self, payment, told):
         """Write a dispute down, once; return it, locked."""
         provider = payment.provider_id
-        rows = self.env["omni.billing.balance.transaction"]
-        self.env.cr.execute(
-            SQL(
-                "INSERT INTO omni_billing_dispute (provider_id, company_id, reference,"
-                " transaction_id, state, create_uid, create_date)"
-                " VALUES (%s, %s, %s, %s, 'open', %s, now() at time zone 'UTC')"
-                " ON CONFLICT (provider_id, reference) DO NOTHING",
-                provider.id,
-                payment.company_id.id,
-                told.id,
-                payment.id,
-                self.env.uid,
-            ),
-            log_exceptions=False,
-        )
+        values = {
+            "provider_id": provider.id,
+            "company_id": payment.company_id.id,
+            "reference": told.id,
+            "transaction_id": payment.id,
+            "state": "open",
+        }
+        insert_once(self, ("provider_id", "reference"), [values])
         dispute = self._find(payment, told.id)
         take_turns(dispute)
         if not dispute._is_behind(told):
             dispute.write(dispute._prepare_values(payment, told))
+        rows = self.env["omni.billing.balance.transaction"]
         rows._note(provider, told.movements, dispute_id=dispute.id)
         return dispute
 
@@ -299,11 +293,8 @@ class OmniBillingDispute(models.Model):
 
     def _find_late(self):
         """Return what is to be done about money that moved after the decision."""
-        lines = self._get_held_lines() if self.state in DECIDED else None
-        left = lines and lines.filtered(
-            lambda line: line.account_id.reconcile and not line.reconciled
-        )
-        if not left:
+        left = self._get_left_lines()
+        if self.state not in DECIDED or not left:
             return False
         return self.env._(
             "%(dispute)s was decided, and Stripe has moved %(amount)s of it since. Take"
@@ -331,6 +322,12 @@ class OmniBillingDispute(models.Model):
         account = self._get_held_account()
         return lines.filtered(lambda line: line.account_id == account)
 
+    def _get_left_lines(self):
+        """Return those of them that nothing is set against yet."""
+        return self._get_held_lines().filtered(
+            lambda line: line.account_id.reconcile and not line.reconciled
+        )
+
     def _get_held_account(self):
         """Return the account on which it stands: as it was booked, or as is set."""
         first = self.row_ids.filtered("move_id").sorted("id")[:1].move_id
@@ -341,8 +338,8 @@ class OmniBillingDispute(models.Model):
 
     def _match_held(self):
         """Reconcile what went out with what came back, or was decided."""
-        lines = self._get_held_lines().filtered(lambda line: not line.reconciled)
-        if lines.account_id.reconcile and len(lines) > 1:
+        lines = self._get_left_lines()
+        if len(lines) > 1:
             lines.reconcile()
 
 
@@ -379,7 +376,3 @@ class OmniBillingBalanceTransaction(models.Model):
             self.env._("Stripe dispute %(reference)s", reference=dispute.reference),
             [*lines, clearing],
         )
-
-    def _get_today(self, company):
-        """Return the day of today where the company is."""
-        return self._to_day(company, fields.Datetime.now())

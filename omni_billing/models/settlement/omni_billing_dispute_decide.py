@@ -5,6 +5,7 @@ from odoo.fields import Domain
 from ...tools.action import open_dialog
 from ...tools.lock import take_turns
 from ...tools.write_guard import trust
+from .omni_billing_dispute import DECIDED
 
 #: Types of accounts that a loss may be on.
 LOSSES = ("expense", "expense_other")
@@ -71,10 +72,7 @@ class OmniBillingDispute(models.Model):
 
         :raise UserError: if it does.
         """
-        left = self._get_held_lines().filtered(
-            lambda line: line.account_id.reconcile and not line.reconciled
-        )
-        if left:
+        if left := self._get_left_lines():
             raise UserError(
                 self.env._(
                     "What %(dispute)s moved still stands on %(account)s. Book it from"
@@ -103,7 +101,7 @@ class OmniBillingDispute(models.Model):
 
         :raise UserError: if not; the message says what to do.
         """
-        if self.state in ("owed", "written_off"):
+        if self.state in DECIDED:
             raise UserError(
                 self.env._(
                     "%(dispute)s is decided already, by %(user)s: %(state)s.",

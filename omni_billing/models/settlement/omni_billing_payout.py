@@ -1,9 +1,10 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, format_list
+from odoo.tools import format_list
 
 from ...exceptions import GatewayError, GatewayRefused
 from ...tools.database import check_can_commit, insist, savepoint
+from ...tools.insert import insert_once
 from ...tools.lock import take_turns
 from ...tools.notice import notice, reload
 
@@ -238,19 +239,13 @@ class OmniBillingPayout(models.Model):
 
     @api.model
     def _insert(self, provider, told):
-        self.env.cr.execute(
-            SQL(
-                "INSERT INTO omni_billing_payout"
-                " (provider_id, company_id, reference, state, create_uid, create_date)"
-                " VALUES (%s, %s, %s, 'waiting', %s, now() at time zone 'UTC')"
-                " ON CONFLICT (provider_id, reference) DO NOTHING",
-                provider.id,
-                provider.company_id.id,
-                told.id,
-                self.env.uid,
-            ),
-            log_exceptions=False,
-        )
+        values = {
+            "provider_id": provider.id,
+            "company_id": provider.company_id.id,
+            "reference": told.id,
+            "state": "waiting",
+        }
+        insert_once(self, ("provider_id", "reference"), [values])
         return self._find(provider, told.id)
 
     def _prepare_values(self, told):

@@ -2,6 +2,7 @@ from odoo import models
 from odoo.exceptions import UserError
 
 from .omni_billing_balance_transaction import DISPUTES, FEES
+from .omni_billing_payout import ENDED
 
 
 class OmniBillingPayout(models.Model):
@@ -102,7 +103,7 @@ class OmniBillingPayout(models.Model):
             or original.currency_id != self.currency_id
             or bool(self.currency_id.compare_amounts(total, 0))
             # Nothing has moved, or it came back before anybody saw it.
-            or self.status in ("failed", "canceled")
+            or self.status in ENDED
         )
 
     def _book_reversal(self):
@@ -140,8 +141,7 @@ class OmniBillingPayout(models.Model):
         Stripe has the money again, and pays it out with the next one.
         """
         self.ensure_one()
-        is_back = self.status in ("failed", "canceled")
-        if not is_back or not self.move_id or self.return_move_id:
+        if self.status not in ENDED or not self.move_id or self.return_move_id:
             return
         sent = self._find_transit_line()
         common = {
@@ -163,7 +163,7 @@ class OmniBillingPayout(models.Model):
                 "balance": -sent.balance,
             },
         ]
-        today = self.row_ids._get_today(self.company_id)
+        today = self.env["omni.billing.balance.transaction"]._get_today(self.company_id)
         self.return_move_id = self.company_id._billing_create_entry(
             f"{self.reference} {self.status}",
             today,
