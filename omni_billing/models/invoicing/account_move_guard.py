@@ -5,6 +5,7 @@ from odoo.models import MAGIC_COLUMNS
 from odoo.tools import SQL
 
 from ...const import BILLING_MOVE_TYPES
+from ...tools.triggers import keep_rows
 from ...tools.write_guard import is_trusted, trusting
 
 #: Who defines the fields that are judged here. What other addons keep on an invoice,
@@ -330,7 +331,9 @@ class AccountMove(models.Model):
 #: one of these columns changes after posting, which is never but by mistake: posting,
 #: paying, sending and voiding do not come here.
 TRIGGERS = SQL(
-    """
+    "%s %s %s",
+    SQL(
+        """
 CREATE OR REPLACE FUNCTION omni_billing_keep_numbered() RETURNS trigger AS $$
 DECLARE
     kept integer;
@@ -355,43 +358,30 @@ BEGIN
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$ LANGUAGE plpgsql;
-
-DROP TRIGGER IF EXISTS omni_billing_keep_move ON account_move;
-CREATE TRIGGER omni_billing_keep_move BEFORE UPDATE ON account_move FOR EACH ROW
-WHEN (
-    OLD.state <> 'draft' AND OLD.name <> '/' AND (
-        OLD.name, OLD.move_type, OLD.company_id, OLD.journal_id, OLD.currency_id,
-        OLD.invoice_date, OLD.amount_untaxed, OLD.amount_tax, OLD.amount_total
-    ) IS DISTINCT FROM (
-        NEW.name, NEW.move_type, NEW.company_id, NEW.journal_id, NEW.currency_id,
-        NEW.invoice_date, NEW.amount_untaxed, NEW.amount_tax, NEW.amount_total
-    )
-)
-EXECUTE FUNCTION omni_billing_keep_numbered();
-
-DROP TRIGGER IF EXISTS omni_billing_keep_move_there ON account_move;
-CREATE TRIGGER omni_billing_keep_move_there BEFORE DELETE ON account_move FOR EACH ROW
-WHEN (OLD.name <> '/')
-EXECUTE FUNCTION omni_billing_keep_numbered();
-
-DROP TRIGGER IF EXISTS omni_billing_keep_line ON account_move_line;
-CREATE TRIGGER omni_billing_keep_line BEFORE UPDATE ON account_move_line FOR EACH ROW
-WHEN (
-    OLD.parent_state = 'posted' AND OLD.move_name <> '/' AND (
-        OLD.move_id, OLD.display_type, OLD.quantity, OLD.price_unit, OLD.discount,
-        OLD.balance, OLD.amount_currency, OLD.currency_id
-    ) IS DISTINCT FROM (
-        NEW.move_id, NEW.display_type, NEW.quantity, NEW.price_unit, NEW.discount,
-        NEW.balance, NEW.amount_currency, NEW.currency_id
-    )
-)
-EXECUTE FUNCTION omni_billing_keep_numbered();
-
-DROP TRIGGER IF EXISTS omni_billing_keep_line_there ON account_move_line;
-CREATE TRIGGER omni_billing_keep_line_there BEFORE DELETE ON account_move_line
-FOR EACH ROW WHEN (OLD.parent_state = 'posted')
-EXECUTE FUNCTION omni_billing_keep_numbered();
 """
+    ),
+    keep_rows(
+        "account_move",
+        "omni_billing_keep_move",
+        "omni_billing_keep_numbered",
+        columns=(
+            *("name", "move_type", "company_id", "journal_id", "currency_id"),
+            *("invoice_date", "amount_untaxed", "amount_tax", "amount_total"),
+        ),
+        when=SQL("OLD.state <> 'draft' AND OLD.name <> '/'"),
+        when_deleted=SQL("OLD.name <> '/'"),
+    ),
+    keep_rows(
+        "account_move_line",
+        "omni_billing_keep_line",
+        "omni_billing_keep_numbered",
+        columns=(
+            *("move_id", "display_type", "quantity", "price_unit", "discount"),
+            *("balance", "amount_currency", "currency_id"),
+        ),
+        when=SQL("OLD.parent_state = 'posted' AND OLD.move_name <> '/'"),
+        when_deleted=SQL("OLD.parent_state = 'posted'"),
+    ),
 )
 #: What takes them away, as the addon goes.
 DROP_TRIGGERS = SQL("DROP FUNCTION IF EXISTS omni_billing_keep_numbered() CASCADE")

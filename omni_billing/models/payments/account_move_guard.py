@@ -1,6 +1,7 @@
 from odoo import api, models
 from odoo.tools import SQL
 
+from ...tools.triggers import BOOKED_COLUMNS, keep_rows
 from ...tools.write_guard import is_trusted
 
 
@@ -70,7 +71,9 @@ class AccountMove(models.Model):
 #: for the payment when one of these columns changes after posting, which Odoo does when
 #: a payment is opened again or canceled, and never else.
 TRIGGERS = SQL(
-    """
+    "%s %s %s",
+    SQL(
+        """
 CREATE OR REPLACE FUNCTION omni_billing_keep_taken() RETURNS trigger AS $$
 DECLARE
     kept integer;
@@ -99,39 +102,22 @@ BEGIN
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$ LANGUAGE plpgsql;
-
-DROP TRIGGER IF EXISTS omni_billing_keep_entry ON account_move;
-CREATE TRIGGER omni_billing_keep_entry BEFORE UPDATE ON account_move FOR EACH ROW
-WHEN (
-    OLD.origin_payment_id IS NOT NULL AND OLD.state = 'posted' AND (
-        OLD.state, OLD.origin_payment_id, OLD.company_id, OLD.currency_id
-    ) IS DISTINCT FROM (
-        NEW.state, NEW.origin_payment_id, NEW.company_id, NEW.currency_id
-    )
-)
-EXECUTE FUNCTION omni_billing_keep_taken();
-
-DROP TRIGGER IF EXISTS omni_billing_keep_entry_there ON account_move;
-CREATE TRIGGER omni_billing_keep_entry_there BEFORE DELETE ON account_move
-FOR EACH ROW WHEN (OLD.origin_payment_id IS NOT NULL AND OLD.state = 'posted')
-EXECUTE FUNCTION omni_billing_keep_taken();
-
-DROP TRIGGER IF EXISTS omni_billing_keep_item ON account_move_line;
-CREATE TRIGGER omni_billing_keep_item BEFORE UPDATE ON account_move_line FOR EACH ROW
-WHEN (
-    OLD.payment_id IS NOT NULL AND OLD.parent_state = 'posted' AND (
-        OLD.move_id, OLD.account_id, OLD.balance, OLD.amount_currency, OLD.currency_id
-    ) IS DISTINCT FROM (
-        NEW.move_id, NEW.account_id, NEW.balance, NEW.amount_currency, NEW.currency_id
-    )
-)
-EXECUTE FUNCTION omni_billing_keep_taken();
-
-DROP TRIGGER IF EXISTS omni_billing_keep_item_there ON account_move_line;
-CREATE TRIGGER omni_billing_keep_item_there BEFORE DELETE ON account_move_line
-FOR EACH ROW WHEN (OLD.payment_id IS NOT NULL AND OLD.parent_state = 'posted')
-EXECUTE FUNCTION omni_billing_keep_taken();
 """
+    ),
+    keep_rows(
+        "account_move",
+        "omni_billing_keep_entry",
+        "omni_billing_keep_taken",
+        columns=("state", "origin_payment_id", "company_id", "currency_id"),
+        when=SQL("OLD.origin_payment_id IS NOT NULL AND OLD.state = 'posted'"),
+    ),
+    keep_rows(
+        "account_move_line",
+        "omni_billing_keep_item",
+        "omni_billing_keep_taken",
+        columns=BOOKED_COLUMNS,
+        when=SQL("OLD.payment_id IS NOT NULL AND OLD.parent_state = 'posted'"),
+    ),
 )
 #: What takes them away, as the addon goes.
 DROP_TRIGGERS = SQL("DROP FUNCTION IF EXISTS omni_billing_keep_taken() CASCADE")

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools import SQL
 
+from ...tools.triggers import BOOKED_COLUMNS, keep_rows
 from ...tools.write_guard import trust
 
 #: Of a context, what the server's own entries are made in.
@@ -120,7 +121,9 @@ class AccountMove(models.Model):
 
 #: As for the entries of payments: nobody makes the books forget it, by whatever call.
 TRIGGERS = SQL(
-    """
+    "%s %s %s",
+    SQL(
+        """
 CREATE OR REPLACE FUNCTION omni_billing_keep_stripe() RETURNS trigger AS $$
 BEGIN
     IF TG_TABLE_NAME = 'account_move_line' THEN
@@ -139,39 +142,22 @@ BEGIN
         CONSTRAINT = TG_NAME;
 END
 $$ LANGUAGE plpgsql;
-
-DROP TRIGGER IF EXISTS omni_billing_keep_balance ON account_move;
-CREATE TRIGGER omni_billing_keep_balance BEFORE UPDATE ON account_move FOR EACH ROW
-WHEN (
-    OLD.billing_stripe_ref IS NOT NULL AND OLD.state = 'posted' AND (
-        OLD.state, OLD.billing_stripe_ref, OLD.company_id, OLD.currency_id, OLD.date
-    ) IS DISTINCT FROM (
-        NEW.state, NEW.billing_stripe_ref, NEW.company_id, NEW.currency_id, NEW.date
-    )
-)
-EXECUTE FUNCTION omni_billing_keep_stripe();
-
-DROP TRIGGER IF EXISTS omni_billing_keep_balance_there ON account_move;
-CREATE TRIGGER omni_billing_keep_balance_there BEFORE DELETE ON account_move
-FOR EACH ROW WHEN (OLD.billing_stripe_ref IS NOT NULL AND OLD.state = 'posted')
-EXECUTE FUNCTION omni_billing_keep_stripe();
-
-DROP TRIGGER IF EXISTS omni_billing_keep_balance_item ON account_move_line;
-CREATE TRIGGER omni_billing_keep_balance_item BEFORE UPDATE ON account_move_line
-FOR EACH ROW WHEN (
-    OLD.parent_state = 'posted' AND (
-        OLD.move_id, OLD.account_id, OLD.balance, OLD.amount_currency, OLD.currency_id
-    ) IS DISTINCT FROM (
-        NEW.move_id, NEW.account_id, NEW.balance, NEW.amount_currency, NEW.currency_id
-    )
-)
-EXECUTE FUNCTION omni_billing_keep_stripe();
-
-DROP TRIGGER IF EXISTS omni_billing_keep_balance_item_there ON account_move_line;
-CREATE TRIGGER omni_billing_keep_balance_item_there BEFORE DELETE ON account_move_line
-FOR EACH ROW WHEN (OLD.parent_state = 'posted')
-EXECUTE FUNCTION omni_billing_keep_stripe();
 """
+    ),
+    keep_rows(
+        "account_move",
+        "omni_billing_keep_balance",
+        "omni_billing_keep_stripe",
+        columns=("state", "billing_stripe_ref", "company_id", "currency_id", "date"),
+        when=SQL("OLD.billing_stripe_ref IS NOT NULL AND OLD.state = 'posted'"),
+    ),
+    keep_rows(
+        "account_move_line",
+        "omni_billing_keep_balance_item",
+        "omni_billing_keep_stripe",
+        columns=BOOKED_COLUMNS,
+        when=SQL("OLD.parent_state = 'posted'"),
+    ),
 )
 #: What takes them away, as the addon goes.
 DROP_TRIGGERS = SQL("DROP FUNCTION IF EXISTS omni_billing_keep_stripe() CASCADE")
