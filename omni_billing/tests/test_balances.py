@@ -105,22 +105,34 @@ class TestBalances(BillingCommon):
 
     def test_sort(self):
         for order, wanted in (
-            ("billing_balance DESC", "late pool none credit"),
+            ("billing_balance DESC, id", "late pool none credit"),
             ("billing_balance, id DESC", "credit none pool late"),
+            ("billing_due_amount, id DESC", "none pool credit late"),
             ("billing_overdue_amount DESC, id", "late credit pool none"),
             ("billing_unbilled_amount DESC, id", "pool late credit none"),
             ("billing_oldest_due, id", "late credit pool none"),
-            ("billing_balance DESC, billing_overdue_amount", "late pool none credit"),
+            ("billing_overdue_amount, billing_balance, id", "credit pool none late"),
         ):
             found = self.Partner.search([("id", "in", self.others.ids)], order=order)
             names = " ".join(found.mapped("name")).replace("Balance ", "")
-            if "id" in order:
-                self.assertEqual(names, wanted, order)
-            else:
-                self.assertEqual(found[0], self.late, order)
-                self.assertEqual(found[-1], self.credit, order)
+            self.assertEqual(names, wanted, order)
         info = self.Partner.fields_get(["billing_balance", "billing_oldest_due"])
         self.assertTrue(all(field["sortable"] for field in info.values()))
+
+    def test_other_currencies_count_at_the_rate_of_today(self):
+        """Also one that is archived since: what is searched is what is shown."""
+        yen = self.setup_other_currency("JPY", rates=[("2020-01-01", 100)])
+        self._create_transaction(500, partner_id=self.none.id, currency_id=yen.id)
+        for is_active in (True, False):
+            yen.active = is_active
+            self.none.invalidate_recordset()
+            self.assertEqual(self.none.billing_unbilled_amount, 5)
+            found = self._find("billing_unbilled_amount", "=", 5)
+            self.assertEqual(found, self.none)
+            found = self.others.search(
+                [("id", "in", self.others.ids)], order="billing_unbilled_amount DESC"
+            )
+            self.assertEqual(found[:2], self.pool + self.none)
 
     def test_each_company_has_its_own(self):
         other = self.env["res.company"].create({"name": "Second"})
