@@ -8,7 +8,7 @@ from odoo.http import content_disposition, request
 from odoo.addons.account_payment.controllers.payment import PaymentPortal
 from odoo.addons.account_payment.controllers.portal import PortalAccount
 
-from ..const import BILLING_MOVE_TYPES, MAX_ID, UNPAID_STATES
+from ..const import BILLING_MOVE_TYPES, MAX_ID
 from ..tools.database import savepoint
 
 #: No id has more digits; Python refuses to read thousands of them.
@@ -268,8 +268,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
         """Return the customer's invoices that can be paid, the oldest first."""
         unpaid = self._billing_search(
             "account.move",
-            Domain("billing_state", "in", UNPAID_STATES)
-            & Domain("move_type", "=", "out_invoice"),
+            request.env["account.move"]._billing_get_unpaid_domain(),
             order="invoice_date_due, id",
         )
         return self._billing_filter_payable(unpaid)
@@ -277,9 +276,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
     def _billing_filter_payable(self, moves):
         return moves.filtered(
             lambda move: (
-                move.move_type == "out_invoice"
-                and move.state == "posted"
-                and move.billing_state in UNPAID_STATES
+                move.state == "posted"
+                and move._billing_is_unpaid()
                 and move.currency_id.compare_amounts(move.amount_residual, 0) > 0
             )
         )

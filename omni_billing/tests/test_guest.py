@@ -318,7 +318,7 @@ class TestAddressBelowAPath(BillingCommon):
         self._create_transaction(10)
         invoice = self._bill()
         self.assertTrue(
-            invoice._billing_get_payment_url().startswith("https://example.com/erp/my/")
+            invoice._billing_get_pay_link().startswith("https://example.com/erp/my/")
         )
 
 

@@ -3,7 +3,6 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ...const import UNPAID_STATES
 from ...tools.write_guard import trust
 
 
@@ -63,9 +62,8 @@ class AccountMove(models.Model):
         """
         return (
             Domain("company_id", "=", company.id)
-            & Domain("move_type", "=", "out_invoice")
             & Domain("state", "=", "posted")
-            & Domain("billing_state", "in", UNPAID_STATES)
+            & self._billing_get_unpaid_domain()
             & Domain("billing_dispute", "in", (False, "won", "owed"))
             & Domain("billing_attempt_id", "=", False)
             # A payment that the customer made is not confirmed, or not booked, yet.
@@ -125,7 +123,7 @@ class AccountMove(models.Model):
     def _billing_get_reminder_obstacle(self):
         """Return why the customer is not to be reminded, or nothing (F191)."""
         self.ensure_one()
-        if self.move_type != "out_invoice" or self.billing_state not in UNPAID_STATES:
+        if not self._billing_is_unpaid():
             return self.env._(
                 "%(invoice)s is not waiting to be paid: there is nothing to be"
                 " reminded of.",
@@ -151,6 +149,6 @@ class AccountMove(models.Model):
         Who pays as planned is not late.
         """
         self.ensure_one()
-        if self.billing_is_planned or self.billing_state not in UNPAID_STATES:
+        if self.billing_is_planned or not self._billing_is_unpaid():
             return False
         return self._billing_get_due_since() < fields.Date.context_today(self)

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_list
 
+from ...const import BILLING_MOVE_TYPES
 from ...tools.action import open_dialog, open_list
 from ...tools.notice import notice, reload
 
@@ -22,7 +23,7 @@ class ResPartner(models.Model):
         "account.move",
         "commercial_partner_id",
         string="Billing Invoices",
-        domain=[("move_type", "in", ("out_invoice", "out_refund"))],
+        domain=[("move_type", "in", BILLING_MOVE_TYPES)],
         groups="omni_billing.omni_billing_group_user",
     )
     billing_currency_id = fields.Many2one(
@@ -194,7 +195,7 @@ class ResPartner(models.Model):
         Account = self.env["account.account"].sudo().with_context(active_test=False)
         return list(Account._search(Domain("account_type", "=", "asset_receivable")))
 
-    # === BUSINESS METHODS - ADDRESSES === #
+    # === ACTION METHODS === #
 
     def action_billing_add_transaction(self):
         """Open the dialog that adds a charge or a credit (F13)."""
@@ -275,7 +276,7 @@ class ResPartner(models.Model):
         """Open all invoices of the customer."""
         self.ensure_one()
         domain = [
-            ("move_type", "in", ("out_invoice", "out_refund")),
+            ("move_type", "in", BILLING_MOVE_TYPES),
             ("commercial_partner_id", "=", self.commercial_partner_id.id),
         ]
         context = self._billing_get_list_context()

@@ -5,7 +5,7 @@ from odoo import fields, models
 from odoo.tools import format_date, html2plaintext
 from odoo.tools.image import image_data_uri
 
-from ...const import BILLING_MOVE_TYPES, UNPAID_STATES
+from ...const import BILLING_MOVE_TYPES
 from ...tools.notice import notice
 from ...tools.qr import make_qr
 from ...tools.renamed import formerly
@@ -319,17 +319,16 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - PAYING === #
 
-    def _billing_get_payment_url(self):
-        """Return the link that pays the invoice, or nothing when nothing is due."""
+    def _billing_get_pay_link(self):
+        """Return the address at which the invoice is paid, empty if it is not to be."""
         self.ensure_one()
-        is_due = self.move_type == "out_invoice" and self.billing_state in UNPAID_STATES
-        if not is_due:
+        if not self._billing_is_unpaid():
             return ""
         return self.get_base_url() + self._billing_get_pay_url()
 
     def _billing_get_payment_qr(self):
         """Return a QR code of the payment link, as a ``data:`` URL (F94)."""
-        url = self._billing_get_payment_url()
+        url = self._billing_get_pay_link()
         return make_qr(url) if url else ""
 
     def _billing_get_bank_qr(self):
@@ -339,7 +338,7 @@ class AccountMove(models.Model):
         invoice, or else the first of theirs that fits.
         """
         bank = self.partner_bank_id
-        if not (bank and self._billing_get_payment_url()):
+        if not (bank and self._billing_get_pay_link()):
             return ""
         reference = self.payment_reference or self.name
         methods = [name for name, _label in bank.get_available_qr_methods_in_sequence()]

@@ -82,7 +82,7 @@ class AccountMove(models.Model):
             "l10n_ch_is_qr_valid" in self._fields
             and self.l10n_ch_is_qr_valid
             and self.amount_residual
-            and self._billing_get_payment_url()
+            and self._billing_get_pay_link()
         ):
             return None
         lines = self._billing_get_swiss_code()

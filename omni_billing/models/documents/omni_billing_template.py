@@ -239,7 +239,7 @@ class OmniBillingTemplate(models.Model):
         """Return the variables that say what the template itself holds."""
         body = self.body or ""
         return {
-            "payment_url": move._billing_get_payment_url(),
+            "payment_url": move._billing_get_pay_link(),
             # Made only for templates that show them: a code takes as long as a page.
             "payment_qr": move._billing_get_payment_qr()
             if "payment_qr" in body

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_amount, format_date, format_list
 
-from ...const import BILLING_MOVE_TYPES, UNPAID_STATES
+from ...const import BILLING_MOVE_TYPES
 from ...tools.database import commit
 from ...tools.renamed import formerly
 from .omni_billing_mail import STATES
@@ -341,13 +341,6 @@ class AccountMove(models.Model):
         """Return the address at which the invoice is seen and downloaded."""
         self.ensure_one()
         return self.get_base_url() + self.get_portal_url()
-
-    def _billing_get_pay_link(self):
-        """Return the address at which the invoice is paid, empty if it is not to be."""
-        self.ensure_one()
-        if self.move_type != "out_invoice" or self.billing_state not in UNPAID_STATES:
-            return ""
-        return self.get_base_url() + self._billing_get_pay_url()
 
     def _billing_note_sent(self, mail):
         """Keep on the invoice that a message went out."""

@@ -237,6 +237,11 @@ class AccountMove(models.Model):
             "billing_state", "in", UNPAID_STATES
         )
 
+    def _billing_is_unpaid(self):
+        """Whether it waits for money."""
+        self.ensure_one()
+        return bool(self.filtered_domain(self._billing_get_unpaid_domain()))
+
     @api.model
     def _billing_get_crediting_domain(self):
         """Return the invoices that credit goes to by itself. Hook: narrow it."""

@@ -5,8 +5,6 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount
 
-from ...const import UNPAID_STATES
-
 
 class ResPartner(models.Model):
     """The credit that a customer has on file: using it, and giving it back."""
@@ -97,11 +95,11 @@ class ResPartner(models.Model):
     def _billing_find_unpaid(self):
         """Return the unpaid invoices of the customer in the current company."""
         self.ensure_one()
-        return self.env["account.move"].search(
+        Move = self.env["account.move"]
+        return Move.search(
             Domain("commercial_partner_id", "=", self.commercial_partner_id.id)
             & Domain("company_id", "=", self.env.company.id)
-            & Domain("move_type", "=", "out_invoice")
-            & Domain("billing_state", "in", UNPAID_STATES)
+            & Move._billing_get_unpaid_domain()
         )
 
     def _billing_get_credit(self, company, currency, moves=None):
