@@ -5,7 +5,10 @@ from pathlib import Path
 
 from lxml import etree
 
+from odoo.fields import Command
+
 from odoo.addons.omni_billing.tests.common import BillingCommon
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 RULES = Path(__file__).parent / "rules.py"
 
@@ -77,6 +80,40 @@ class FacturXCommon(BillingCommon):
             }
             | values
         )
+
+    def _use_dollars(self):
+        """Return the dollar: 1.25 of it are a euro."""
+        dollar = self.env.ref("base.USD")
+        dollar.active = True
+        self.env["res.currency.rate"].search(
+            [("currency_id", "=", dollar.id), ("company_id", "=", self.company.id)]
+        ).unlink()
+        self.env["res.currency.rate"].create(
+            {
+                "currency_id": dollar.id,
+                "company_id": self.company.id,
+                "name": "2020-01-01",
+                "rate": 1.25,
+            }
+        )
+        return dollar
+
+    def _bill_as(self, cost, *others, header=None, **values):
+        """Post an invoice that is not what billing alone would make of it.
+
+        :param others: values of further lines.
+        :param dict header: values of the invoice.
+        :param values: of its line.
+        """
+        charge = self._create_transaction(cost, tax_ids=self.tax_20)
+        prepared = charge._prepare_invoice_values(self.customer) | (header or {})
+        prepared["invoice_line_ids"][0][2].update(values)
+        prepared["invoice_line_ids"] += map(Command.create, others)
+        Move = self.env["account.move"]
+        draft = Move.browse(trust(Move).create([prepared]).id)
+        charge._set_invoiced(draft)
+        draft.action_post()
+        return draft
 
     def _create_usage(self, quantity, price):
         """Charge for many of something, at a price below a cent."""

@@ -141,7 +141,11 @@ class TestFacturX(FacturXCommon):
     def test_credit_note(self):
         note = self._bill_all()._reverse_moves(cancel=True)
         trust(note).partner_bank_id = self.bank
-        self.assertTrue(len(self._read_xml(note)))
+        tree = self._read_xml(note)
+        path = "{*}ExchangedDocument/{*}TypeCode"
+        self.assertEqual(tree.findtext(path), "381")
+        total = tree.findtext(".//ram:GrandTotalAmount", namespaces=NAMESPACES)
+        self.assertEqual(float(total), note.amount_total)
 
     def test_without_the_setting(self):
         self.company.billing_facturx = False
@@ -151,8 +155,12 @@ class TestFacturX(FacturXCommon):
     def test_drafts_and_void_invoices_carry_none(self):
         invoice = self._bill_all()
         invoice.action_billing_void()
-        content = invoice._billing_get_pdf()
-        self.assertFalse(PdfReader(io.BytesIO(content)).attachments)
+        charge = self._create_transaction(10, tax_ids=self.tax_20)
+        draft = self._create_draft(charge)
+        charge._set_invoiced(draft)
+        for move in (invoice, draft):
+            content = move._billing_get_pdf()
+            self.assertFalse(PdfReader(io.BytesIO(content)).attachments)
 
     def test_what_is_missing_is_named(self):
         """Of an invoice that was complete when it was posted."""

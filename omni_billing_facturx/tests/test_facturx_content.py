@@ -66,18 +66,8 @@ class TestFacturXContent(FacturXCommon):
 
     def test_vat_in_euros_beside_dollars(self):
         """Of the books, at the rate of the day; and no second one in euros."""
-        dollar = self.env.ref("base.USD")
-        dollar.active = True
-        self.env["res.currency.rate"].create(
-            {
-                "currency_id": dollar.id,
-                "company_id": self.company.id,
-                "name": "2020-01-01",
-                "rate": 1.25,
-            }
-        )
         charge = self._create_transaction(
-            100, tax_ids=self.tax_20, currency_id=dollar.id
+            100, tax_ids=self.tax_20, currency_id=self._use_dollars().id
         )
         invoice = self._bill(charge)
         for move in (invoice, invoice._reverse_moves(cancel=True)):
@@ -181,27 +171,17 @@ class TestFacturXContent(FacturXCommon):
                 "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
             }
         )
-        self.customer.property_payment_term_id = term
-        charge = self._create_transaction(100, tax_ids=self.tax_20)
-        values = charge._prepare_invoice_values(self.customer, payment_term=term)
-        Move = self.env["account.move"]
-        draft = Move.browse(trust(Move).create([values]).id)
-        charge._set_invoiced(draft)
-        draft.action_post()
+        invoice = self._bill_as(100, header={"invoice_payment_term_id": term.id})
         self.assertEqual(
-            self._read_notes(draft)["AAB"], "Discount of 2 % if paid within 8 days."
+            self._read_notes(invoice)["AAB"], "Discount of 2 % if paid within 8 days."
         )
 
     def test_elsewhere_there_is_nothing_french(self):
         self.company.write(
             {"country_id": self.env.ref("base.de").id, "vat": "DE123456788"}
         )
-        charge = self._create_transaction(100, tax_ids=self.tax_20)
-        draft = self._create_draft(charge)
-        draft.partner_bank_id = self.bank
-        charge._set_invoiced(draft)
-        draft.action_post()
-        self.assertEqual(self._read_notes(draft), {})
+        invoice = self._bill_as(100, header={"partner_bank_id": self.bank.id})
+        self.assertEqual(self._read_notes(invoice), {})
 
     def test_goods_and_services_are_told_apart(self):
         """BT-23: what the invoice is of."""
@@ -252,15 +232,9 @@ class TestFacturXContent(FacturXCommon):
                 "country_id": self.france.id,
             }
         )
-        charge = self._create_transaction(
-            9, partner_id=self.customer.id, tax_ids=self.tax_20
-        )
-        draft = self._create_draft(charge)
-        draft.partner_id = contact
-        charge._set_invoiced(draft)
-        draft.action_post()
+        invoice = self._bill_as(9, header={"partner_id": contact.id})
         contact.parent_id = self._create_customer("fr", name="Elsewhere")
-        name = self._find(draft, ".//ram:BuyerTradeParty/ram:Name")
+        name = self._find(invoice, ".//ram:BuyerTradeParty/ram:Name")
         self.assertEqual(name, self.customer.name)
 
 

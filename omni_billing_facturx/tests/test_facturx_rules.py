@@ -1,10 +1,19 @@
 from odoo import fields
-from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .common import FacturXCommon
+
+#: What breaks a file, by the rules that it breaks: from, to.
+BROKEN = {
+    "xsd": ("ram:InvoiceCurrencyCode", "ram:Odd"),
+    "profile": (
+        "<ram:GrandTotalAmount>120.00",
+        "<ram:GrandTotalAmount>121.00",
+    ),
+    "fr": ("<ram:SubjectCode>PMT", "<ram:SubjectCode>AAI"),
+}
 
 
 @tagged("post_install", "-at_install", "omni_install")
@@ -92,20 +101,7 @@ class TestFacturXRules(FacturXCommon):
         return self._bill(charge, partner_id=customer.id)
 
     def _bill_dollars(self):
-        dollar = self.env.ref("base.USD")
-        dollar.active = True
-        self.env["res.currency.rate"].search(
-            [("currency_id", "=", dollar.id), ("company_id", "=", self.company.id)]
-        ).unlink()
-        self.env["res.currency.rate"].create(
-            {
-                "currency_id": dollar.id,
-                "company_id": self.company.id,
-                "name": "2020-01-01",
-                "rate": 1.25,
-            }
-        )
-        return self._bill_new(100, currency_id=dollar.id)
+        return self._bill_new(100, currency_id=self._use_dollars().id)
 
     def _bill_penalty(self, cost=0):
         """Have the job charge a penalty, and bill it: beside something, or alone."""
@@ -118,18 +114,6 @@ class TestFacturXRules(FacturXCommon):
         fee = fees.search([("move_id", "=", late.id)]).transaction_id.sudo(False)
         others = [self._create_transaction(cost, tax_ids=self.tax_20)] if cost else []
         return self._bill(fee, *others)
-
-    def _bill_as(self, cost, *others, header=None, **values):
-        """Post an invoice whose line is not what billing alone would make of it."""
-        charge = self._create_transaction(cost, tax_ids=self.tax_20)
-        prepared = charge._prepare_invoice_values(self.customer) | (header or {})
-        prepared["invoice_line_ids"][0][2].update(values)
-        prepared["invoice_line_ids"] += map(Command.create, others)
-        Move = self.env["account.move"]
-        draft = Move.browse(trust(Move).create([prepared]).id)
-        charge._set_invoiced(draft)
-        draft.action_post()
-        return draft
 
     def _bill_zero(self):
         free = {"name": "Included", "price_unit": 0, "tax_ids": self.tax_20.ids}
@@ -192,7 +176,10 @@ class TestFacturXRules(FacturXCommon):
         return self._bill(charge, partner_id=person.id)
 
     def test_documents_keep_all_rules(self):
-        """XSD and schematron of the profile that it names, and BR-FR."""
+        """XSD and schematron of the profile that it names, and BR-FR.
+
+        Each of the three sees what is broken on purpose.
+        """
         documents = {}
         for name, make in self._list_documents().items():
             with self.subTest(document=name), self.env.cr.savepoint():
@@ -201,7 +188,15 @@ class TestFacturXRules(FacturXCommon):
                     trust(invoice).partner_bank_id = self.bank
                 [file] = invoice._billing_prepare_document().files
                 documents[name] = file.content.decode()
-        for name, verdict in self._judge(documents).items():
+        broken = {
+            rule_set: documents["20 %"].replace(*change)
+            for rule_set, change in BROKEN.items()
+        }
+        verdicts = self._judge(documents | broken)
+        for rule_set in broken:
+            with self.subTest(broken=rule_set):
+                self.assertTrue(verdicts.pop(rule_set)[rule_set])
+        for name, verdict in verdicts.items():
             for rule_set, faults in verdict.items():
                 with self.subTest(document=name, rules=rule_set):
                     self.assertEqual(faults, [], "\n".join(faults))

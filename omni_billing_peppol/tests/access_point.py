@@ -77,7 +77,6 @@ class AccessPoint:
         return {
             number: self.answers.get(number) or {"error": {"code": 702, "message": "-"}}
             for number in params["message_uuids"]
-            if self.documents[number]
         }
 
     def _acknowledge(self, params):
