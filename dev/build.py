@@ -5,6 +5,8 @@ A database is built under a draft name and renamed when it is whole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dev import addon, paths
 from dev.console import Step
 from dev.workspace import Workspace
@@ -52,25 +54,11 @@ def install_addon(workspace: Workspace, database: str) -> None:
         _load(workspace, database, step, "install", f"--init={addon.NAME}")
 
 
-def install_others(workspace: Workspace, database: str, modules: list[str]) -> None:
-    """Install addons that are not ours."""
+def install(workspace: Workspace, database: str, modules: Sequence[str]) -> None:
+    """Install addons that are not ours, and ours that go with them."""
     names = ", ".join(modules)
     with Step(f"Installing {names}", f"{names} installed") as step:
         _load(workspace, database, step, "install", f"--init={','.join(modules)}")
-
-
-def install_queue(workspace: Workspace, database: str) -> None:
-    """Install OCA's job queue, with which our addon for it installs itself."""
-    with Step(
-        "Installing the job queue's addon", "Job queue's addon installed"
-    ) as step:
-        _load(workspace, database, step, "install", "--init=queue_job")
-
-
-def install_peppol(workspace: Workspace, database: str) -> None:
-    """Install Odoo's Peppol, with which our addon for it installs itself."""
-    with Step("Installing Peppol's addon", "Peppol's addon installed") as step:
-        _load(workspace, database, step, "install", "--init=account_peppol")
 
 
 def update_addon(workspace: Workspace, database: str) -> None:

@@ -33,16 +33,6 @@ EVENT = re.compile(
     r"(Starting|skipped|FAIL:|ERROR:) (?:Subtest )?(\w+)\.(test\w*)",
     re.MULTILINE,
 )
-#: What a test makes is rolled back. PostgreSQL, looking in between, would find tables
-#: that are empty, and plan the queries of the tests to come for that.
-NO_AUTOVACUUM = """
-    DO $$ DECLARE name regclass; BEGIN
-        FOR name IN SELECT oid FROM pg_class
-            WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-        LOOP EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', name);
-        END LOOP;
-    END $$
-"""
 LISTED = re.compile(r"^\| `(\w+\.test\w+)` \|", re.MULTILINE)
 
 
@@ -126,8 +116,6 @@ def run(space: Workspace, names: Iterable[str]) -> Iterator[Suite]:
 def _run(space: Workspace, kind: str, suite: str) -> Outcome:
     log = f"{kind}-{suite}"
     with Templates(space).copied(kind, kind) as database:
-        with space.databases.cursor(database) as cursor:
-            cursor.execute(NO_AUTOVACUUM)
         try:
             space.odoo(
                 *(f"--database={database}", f"--test-tags=/{suite},-at_install"),

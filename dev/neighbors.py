@@ -70,7 +70,7 @@ def check(space: Workspace, expression: str = "") -> dict[str, bool]:
         verdicts = {
             "Odoo's own are installed without a warning": _install(space, database)
         }
-        build.install_others(space, database, list(OCA_MODULES))
+        build.install(space, database, OCA_MODULES)
         printed = space.script(database, SCRIPT, paths=chosen)
     for name, failure in json.loads(printed.splitlines()[-1]).items():
         verdicts[name] = not failure

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -78,6 +78,13 @@ class Result:
     #: Why each test failed that did, in a line.
     failures: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, part: str, verdicts: Mapping[str, bool]) -> Result:
+        """Count each verdict as a test; the bad ones are named."""
+        bad = [name for name, is_good in verdicts.items() if not is_good]
+        passed = len(verdicts) - len(bad)
+        return cls(part, passed=passed, failed=len(bad), remark=", ".join(bad))
+
     @property
     def is_good(self) -> bool:
         """Tell whether all was run and passed."""
@@ -138,9 +145,7 @@ class Runner:
 
     def lint(self) -> Result:
         """Count each rule as a test."""
-        verdicts = lint.check()
-        good = sum(verdicts.values())
-        return Result("lint", passed=good, failed=len(verdicts) - good)
+        return Result.of("lint", lint.check())
 
     def unit(self) -> Result:
         """Test what needs no database."""
@@ -180,17 +185,15 @@ class Runner:
 
     def abroad(self) -> Result:
         """Found companies in some countries, and bill a customer in each."""
-        return self._abroad("abroad", everywhere=False)
+        return Result.of("abroad", abroad.check(self._space, everywhere=False))
 
     def world(self) -> Result:
         """Do so in each country whose chart of accounts Odoo ships."""
-        return self._abroad("world", everywhere=True)
+        return Result.of("world", abroad.check(self._space, everywhere=True))
 
     def upgrade(self) -> Result:
         """Update a database of the version before, which loses nothing."""
-        verdicts = upgrade.check(self._space)
-        good = sum(verdicts.values())
-        return Result("upgrade", passed=good, failed=len(verdicts) - good)
+        return Result.of("upgrade", upgrade.check(self._space))
 
     def queue(self) -> Result:
         """Bill on several workers, with OCA's job queue and without mercy."""
@@ -256,20 +259,16 @@ class Runner:
     def beside(self) -> Result:
         """Install what many Odoos have, and do with the addon there what it is for."""
         verdicts = neighbors.check(self._space, self._choice.expression)
-        good = sum(verdicts.values())
-        return Result("beside", passed=good, failed=len(verdicts) - good)
+        return Result.of("beside", verdicts)
 
     def versions(self) -> Result:
         """Run a few tests on each Python and PostgreSQL that can be had."""
         verdicts = versions.check(self._core, self._choice.expression)
-        good = sum(verdicts.values())
-        return Result("versions", passed=good, failed=len(verdicts) - good)
+        return Result.of("versions", verdicts)
 
     def next(self) -> Result:
         """Run the default selection on a newer Odoo, where there is one."""
-        verdicts = newer.check(self._core, self._choice.expression)
-        good = sum(verdicts.values())
-        return Result("next", passed=good, failed=len(verdicts) - good)
+        return Result.of("next", newer.check(self._core, self._choice.expression))
 
     def deep(self) -> Result:
         """Try properties at random, thousands of times; faults with events at any time.
@@ -289,13 +288,6 @@ class Runner:
         return found.add(self._faults("deep", OMNI_FAULT_EVENTS="all"))
 
     # === Commands === #
-
-    def _abroad(self, part: str, *, everywhere: bool) -> Result:
-        verdicts = abroad.check(self._space, everywhere=everywhere)
-        failed = [code for code, is_good in verdicts.items() if not is_good]
-        remark = ", ".join(failed)
-        passed = len(verdicts) - len(failed)
-        return Result(part, passed=passed, failed=len(failed), remark=remark)
 
     def _pytest_unit(self, part: str, *options: str) -> Result:
         environment = {**os.environ, "PYTHONPATH": str(self._core.python_path)}

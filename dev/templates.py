@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 from dev import addon, attacked, build, paths, system
 from dev.workspace import Workspace
@@ -68,64 +70,51 @@ class Templates:
     def _addon(self) -> str:
         return self._with_addon("addon", self._base())
 
+    def _with_addon(self, kind: str, base: str) -> str:
+        return self._on(base, kind, addon.installed_files(), build.install_addon)
+
     def _suites(self) -> str:
         """Have all whose tests are run with the addon and without."""
-
-        def fill(draft: str) -> None:
-            self._databases.copy(base, draft)
-            build.install_others(self._space, draft, ["sale_management"])
-
-        base = self._base()
-        return self._ensure("suites", addon.digest_of([], base), fill)
+        install = partial(build.install, modules=["sale_management"])
+        return self._on(self._base(), "suites", [], install)
 
     def _suites_addon(self) -> str:
         return self._with_addon("suites_addon", self._suites())
 
-    def _with_addon(self, kind: str, base: str) -> str:
-        def fill(draft: str) -> None:
-            self._databases.copy(base, draft)
-            build.install_addon(self._space, draft)
-
-        digest = addon.digest_of(addon.installed_files(), base)
-        return self._ensure(kind, digest, fill)
-
     def _demo(self) -> str:
-        def fill(draft: str) -> None:
-            self._databases.copy(installed, draft)
-            build.load_demo(self._space, draft)
-            build.make_assets(self._space, draft)
-
-        installed = self._addon()
         scripts = [paths.SCRIPTS / name for name in ("demo.py", "assets.py")]
-        digest = addon.digest_of(scripts, installed)
-        return self._ensure("demo", digest, fill)
+        steps = (build.load_demo, build.make_assets)
+        return self._on(self._addon(), "demo", scripts, *steps)
 
     def _queue(self) -> str:
-        def fill(draft: str) -> None:
-            self._databases.copy(installed, draft)
-            build.install_queue(self._space, draft)
-
-        installed = self._addon()
-        return self._ensure(
-            "queue", addon.digest_of([paths.QUEUE_REQUIREMENTS], installed), fill
-        )
-
-    def _attacked(self) -> str:
-        def fill(draft: str) -> None:
-            self._databases.copy(installed, draft)
-            attacked.make(self._space, draft)
-
-        installed = self._addon()
-        scripts = [attacked.SCRIPT, paths.ROOT / "dev" / "attacked.py"]
-        return self._ensure("attacked", addon.digest_of(scripts, installed), fill)
+        """Have OCA's job queue, with which our addon for it installs itself."""
+        install = partial(build.install, modules=["queue_job"])
+        return self._on(self._addon(), "queue", [paths.QUEUE_REQUIREMENTS], install)
 
     def _peppol(self) -> str:
-        def fill(draft: str) -> None:
-            self._databases.copy(installed, draft)
-            build.install_peppol(self._space, draft)
+        """Have Odoo's Peppol, with which our addon for it installs itself."""
+        install = partial(build.install, modules=["account_peppol"])
+        return self._on(self._addon(), "peppol", [], install)
 
-        installed = self._addon()
-        return self._ensure("peppol", addon.digest_of([], installed), fill)
+    def _attacked(self) -> str:
+        scripts = [attacked.SCRIPT, paths.ROOT / "dev" / "attacked.py"]
+        return self._on(self._addon(), "attacked", scripts, attacked.make)
+
+    def _on(
+        self,
+        base: str,
+        kind: str,
+        files: Iterable[Path],
+        *steps: Callable[[Workspace, str], None],
+    ) -> str:
+        """Have what some steps, which depend on files, make of another template."""
+
+        def fill(draft: str) -> None:
+            self._databases.copy(base, draft)
+            for step in steps:
+                step(self._space, draft)
+
+        return self._ensure(kind, addon.digest_of(files, base), fill)
 
     def _ensure(self, kind: str, digest: str, fill: Callable[[str], None]) -> str:
         """Build a template that is not there, as a draft first; drop older ones."""

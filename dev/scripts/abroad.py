@@ -15,6 +15,7 @@ from odoo import fields
 
 sys.path.insert(0, os.getcwd())
 
+from dev.scripts import companies  # noqa: E402
 from strict_stripe import PUBLISHABLE_KEY, SECRET_KEY, StripeServer  # noqa: E402
 
 #: What is set up for Stripe's balance, by name: the type of the account.
@@ -25,33 +26,6 @@ ACCOUNTS = {
     "fee_tax": "asset_current",
     "losses": "expense",
 }
-
-
-def found(code):
-    """Return a new company in the country, with its chart of accounts."""
-    country = env["res.country"].search([("code", "=", code)])
-    company = env["res.company"].create(
-        {
-            "name": f"Omni {code}",
-            "country_id": country.id,
-            "currency_id": country.currency_id.id,
-        }
-    )
-    # Its chart is loaded as this is committed.
-    env.cr.commit()
-    # What was installed on the way made another registry.
-    env.transaction.reset()
-    company = env["res.company"].browse(company.id)
-    assert company.chart_template, "no chart of accounts"
-    assert company.chart_template != "generic_coa", "not the country's own chart"
-    return company
-
-
-def enter(company):
-    """Return the environment of a manager in the company."""
-    env.user.company_ids += company
-    env.user.group_ids += env.ref("omni_billing.omni_billing_group_manager")
-    return env(context={**env.context, "allowed_company_ids": company.ids})
 
 
 def set_up_stripe(here, company, stripe):
@@ -285,8 +259,8 @@ def compare_stripe(here, own, items, accounts, of_stripe):
 with StripeServer() as stripe:
     for code in arguments["countries"]:
         try:
-            company = found(code)
-            here = enter(company)
+            company = companies.found(env, code)
+            here = companies.enter(company)
             provider, accounts = set_up_stripe(here, company, stripe)
             losses = accounts["losses"]
             customer = live_a_month(here, company, stripe, provider, losses)

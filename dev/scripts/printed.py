@@ -5,6 +5,8 @@ Prints each word of Odoo's page that ours has not; or writes both into a folder.
 """
 
 import io
+import os
+import sys
 import traceback
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +21,10 @@ from odoo.fields import Command
 from odoo.tools import file_path
 
 from odoo.addons.omni_billing.tools.write_guard import trust
+
+sys.path.insert(0, os.getcwd())
+
+from dev.scripts import companies  # noqa: E402
 
 #: Of sellers and customers there: what a report might print, in fields that the
 #: country's own addons may bring. Made up, with check digits that are right.
@@ -134,39 +140,9 @@ LABELS = """
 """.split()
 
 
-def found(code):
-    """Return a new company in the country, with its chart of accounts."""
-    country = env["res.country"].search([("code", "=", code)])
-    seller = SELLERS[code]
-    company = env["res.company"].create(
-        {
-            "name": f"Harbour {code}",
-            "country_id": country.id,
-            "currency_id": country.currency_id.id,
-            "state_id": find_state(country, seller).id,
-            **{name: seller.get(name) for name in ("street", "zip", "city")},
-        }
-    )
-    # Its chart is loaded as this is committed.
-    env.cr.commit()
-    # What was installed on the way made another registry.
-    env.transaction.reset()
-    company = env["res.company"].browse(company.id)
-    assert company.chart_template, "no chart of accounts"
-    assert company.chart_template != "generic_coa", "not the country's own chart"
-    return company
-
-
-def enter(company):
-    """Return the environment of a manager in the company."""
-    env.user.company_ids += company
-    env.user.group_ids += env.ref("omni_billing.omni_billing_group_manager")
-    return env(context={**env.context, "allowed_company_ids": company.ids})
-
-
-def find_state(country, values):
-    """Return the state of a party, if it has one."""
-    own = [("country_id", "=", country.id), ("code", "=", values.get("state"))]
+def find_state(code, values):
+    """Return the state of a party in a country, if it has one."""
+    own = [("country_id.code", "=", code), ("code", "=", values.get("state"))]
     return env["res.country.state"].search(own)
 
 
@@ -216,7 +192,7 @@ def bill_with_all(here, company, lang):
             "lang": lang,
             "ref": "C-4711",
             "is_company": True,
-            "state_id": find_state(company.country_id, buyer).id,
+            "state_id": find_state(code, buyer).id,
             "country_id": company.country_id.id,
             "company_id": company.id,
         }
@@ -332,8 +308,15 @@ def compare(here, company, folder=None):
 
 for code in arguments["countries"]:
     try:
-        company = found(code)
-        compare(enter(company), company, arguments.get("folder"))
+        seller = SELLERS[code]
+        company = companies.found(
+            env,
+            code,
+            name=f"Harbour {code}",
+            state_id=find_state(code, seller).id,
+            **{name: seller.get(name) for name in ("street", "zip", "city")},
+        )
+        compare(companies.enter(company), company, arguments.get("folder"))
         env.cr.commit()
     except Exception:
         env.cr.rollback()
