@@ -465,6 +465,25 @@ class TestDeferred(ReportCommon):
         with self.assertRaisesRegex(UserError, "nothing to book"):
             wizard.action_book()
 
+    def test_what_is_accrued_is_booked_where_it_is_going_to_be_invoiced(self):
+        """On the account of billing's own journal, of what has no product."""
+        journal = self.company_data["default_journal_sale"].copy({"code": "BILL"})
+        journal.default_account_id = self.company_data["default_account_revenue"].copy()
+        self.company.billing_journal_id = journal
+        charge = self._create_transaction(10.0)
+        wizard = self.env["omni.billing.day.wizard"].create(
+            {
+                "report": "accrued",
+                "day": self.today,
+                "account_id": self.company_data["default_account_assets"].id,
+            }
+        )
+        domain = wizard.action_book()["domain"]
+        entries = self.env["account.move"].search(domain)
+        invoiced = self._bill(charge).invoice_line_ids.account_id
+        self.assertEqual(invoiced, journal.default_account_id)
+        self.assertEqual(entries.line_ids.account_id, invoiced | wizard.account_id)
+
 
 @tagged("post_install", "-at_install")
 class TestStatement(ReportCommon):

@@ -54,9 +54,7 @@ class OmniBillingDayWizard(models.TransientModel):
         for wizard in self:
             company = wizard.company_id
             journal = company.automatic_entry_default_journal_id
-            wizard.journal_id = journal or self.env["account.journal"].search(
-                [("type", "=", "general"), ("company_id", "=", company.id)], limit=1
-            )
+            wizard.journal_id = journal or company._billing_find_journal(["general"])
 
     @api.depends("company_id", "report")
     def _compute_account_id(self):
@@ -237,16 +235,16 @@ class OmniBillingDayWizard(models.TransientModel):
         )
 
     def _get_income_account(self, product):
-        """Return where an invoice of a product would be booked.
+        """Return where an invoice of a product, or of none, would be booked.
 
         :raise UserError: if that is nowhere.
         """
-        product = product.with_company(self.company_id)
-        account = product.product_tmpl_id.get_product_accounts()["income"]
-        if not account:
-            domain = [("type", "=", "sale"), ("company_id", "=", self.company_id.id)]
-            journal = self.env["account.journal"].search(domain, limit=1)
-            account = journal.default_account_id
+        company = self.company_id
+        account = self.env["account.account"]
+        if product:
+            template = product.with_company(company).product_tmpl_id
+            account = template.get_product_accounts()["income"]
+        account = account or company._billing_get_journal().default_account_id
         if not account:
             raise UserError(
                 self.env._("Set a default account on the sales journal first.")
