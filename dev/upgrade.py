@@ -82,6 +82,11 @@ INDEXES = """
     WHERE schemaname = 'public'
       AND (tablename LIKE 'omni%%' OR indexname LIKE '%%billing%%')
 """
+TRIGGERS = """
+    SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(pg_trigger.oid) || prosrc
+    FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+    WHERE tgname LIKE 'omni%%'
+"""
 SEQUENCES = """
     SELECT sequence_name FROM information_schema.sequences
     WHERE sequence_name LIKE 'omni%%'
@@ -200,11 +205,12 @@ def _read(space: Workspace, database: str) -> dict[str, list[tuple]]:
 
 
 def _describe(space: Workspace, database: str) -> dict[str, list[tuple]]:
-    """Describe our tables and sequences, our columns of others' tables, our jobs."""
+    """Describe our tables, what keeps others' tables, our columns there, our jobs."""
     queries = {
         "columns": COLUMNS,
         "constraints": CONSTRAINTS,
         "indexes": INDEXES,
+        "triggers": TRIGGERS,
         "sequences": SEQUENCES,
         "jobs": JOBS,
     }
