@@ -16,7 +16,7 @@ BROKEN = {
 }
 
 
-@tagged("post_install", "-at_install", "omni_install")
+@tagged("post_install", "-at_install")
 class TestFacturXRules(FacturXCommon):
     """W20: the files keep the rules of the format, and of French platforms."""
 
