@@ -25,6 +25,9 @@ UNPAID_STATES = ("unpaid", "partial")
 #: Values of ``charge_state`` of a payment that is still to come.
 COMING_STATES = ("due", "open", "retry")
 
+#: Ways of sending that are no e-invoicing: our e-mail goes out instead.
+NO_CHANNELS = ("email", "manual", "snailmail")
+
 #: How long an answer of a mail server may be under way, and Mailjet may take to know a
 #: message.
 MAIL_GRACE = timedelta(minutes=5)

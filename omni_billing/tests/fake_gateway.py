@@ -247,6 +247,12 @@ class FakeGateway:
     def get_refund(self, refund_id):
         return self.refunds[refund_id]
 
+    def fail_refund(self, refund_id, failure):
+        """Have a refund come back that was done."""
+        refund = replace(self.get_refund(refund_id), status="failed", failure=failure)
+        self.refunds[refund_id] = refund
+        return refund
+
     def list_refunds(self, intent):
         self._check_open()
         return [refund for refund in self.refunds.values() if refund.charge == intent]

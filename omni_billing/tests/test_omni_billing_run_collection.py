@@ -52,12 +52,61 @@ class TestRunCollection(CardCommon, RunCommon):
         self.assertFalse(line.charge_state)
         self.assertFalse(self.gateway.charges)
 
-    def test_customer_without_a_card_is_left_to_staff(self):
+    def test_customer_without_a_card_is_no_failure(self):
+        """F155: nothing was charged, so nothing failed; the run says how many."""
         self.card.action_billing_delete()
         line = self._charge()
-        self.assertEqual(self._read_charge(line), ("failed", 0, ""))
+        self.assertEqual(self._read_charge(line), ("no_card", 0, ""))
         self.assertEqual(line.charge_error, "No card is saved.")
-        self.assertEqual(line.run_id.failed_count, 1)
+        self.assertFalse(self._find_failed())
+        run = line.run_id
+        self.assertEqual((run.failed_count, run.no_card_count), (0, 1))
+        self.assertIn("Without a card: 1.", run.message_ids[0].body)
+        self.assertEqual(run.get_progress()["no_card"], 1)
+        action = run.with_context(billing_filter="no_card").action_open_lines()
+        self.assertIn("search_default_no_card", action["context"])
+
+    def test_credit_is_used_where_there_is_no_card(self):
+        self.card.action_billing_delete()
+        self._bill(self._create_credit(60))
+        line = self._charge()
+        self.assertEqual((line.charge_state, line.invoice_state), ("paid", "paid"))
+
+    def test_what_is_retried_is_counted_with_its_day(self):
+        """F155: declined for now is neither lost nor left to staff yet."""
+        self.gateway.decline(decline_code="insufficient_funds")
+        line = self._charge()
+        run = line.run_id
+        self.assertEqual((run.failed_count, run.retry_count), (0, 1))
+        self.assertEqual(run.retry_date, date(2025, 2, 2))
+        told = "Retried later: 1, on Feb 2, 2025"
+        self.assertEqual(run.get_progress()["retried"], told)
+        self.assertIn(told, run.message_ids[0].body)
+        Line = self.env["omni.billing.run.line"]
+        self.assertEqual(
+            Line.search([("run_id", "=", run.id), ("charge_state", "=", "retry")]), line
+        )
+        # sudo: as the job writes it.
+        line.sudo().copy(
+            {
+                "partner_id": self.others[0].id,
+                "charge_state": "retry",
+                "charge_date": "2025-02-05",
+            }
+        )
+        run.invalidate_recordset()
+        self.assertEqual(
+            run.get_progress()["retried"], "Retried later: 2, from Feb 2, 2025 on"
+        )
+
+    def test_run_tells_of_its_own_charges_alone(self):
+        """F155: one failure is on one list, once."""
+        line = self._fail()
+        # sudo: attempts are internal.
+        self.assertFalse(line.sudo().charge_attempt_id.billing_needs_action)
+        self.gateway.decline(decline_code="stolen_card")
+        attempt = line.invoice_id._billing_charge(self.card)
+        self.assertFalse(attempt.billing_needs_action, "the run tells of it still")
 
     def test_expired_card_is_left_to_staff(self):
         # sudo: cards are the provider's.
@@ -323,8 +372,8 @@ class TestRunCollection(CardCommon, RunCommon):
     def test_invoice_that_cannot_be_sent_says_why(self):
         self.customer.email = False
         line = self._charge(is_email=True)
-        self.assertEqual(line.email_state, "failed")
-        self.assertIn("no e-mail address", line.email_error)
+        self.assertEqual(line.mail_state, "failed")
+        self.assertIn("no e-mail address", line.mail_error)
         self.assertEqual((line.charge_state, line.run_id.state), ("paid", "done"))
 
     def test_broken_charge_is_left_to_staff(self):
@@ -346,8 +395,8 @@ class TestRunCollection(CardCommon, RunCommon):
             mute_logger(COLLECTION, CHARGING),
         ):
             line = self._charge(is_email=True)
-        self.assertEqual(line.email_state, "failed")
-        self.assertIn("No space left", line.email_error)
+        self.assertEqual(line.mail_state, "failed")
+        self.assertIn("No space left", line.mail_error)
         self.assertEqual(line.run_id.state, "done")
 
     def test_paused_run_charges_nobody(self):

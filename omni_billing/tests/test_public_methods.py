@@ -88,7 +88,7 @@ ASKS = {
         "action_other_card",
         "action_pay_manually",
     },
-    "omni.billing.mail": {"action_dismiss", "action_send_again"},
+    "omni.billing.mail": {"action_cancel", "action_dismiss", "action_send_again"},
     "omni.billing.payment.wizard": {"action_pay", "action_plan"},
     "omni.billing.proforma.wizard": {
         "action_clear_all",
@@ -104,7 +104,14 @@ ASKS = {
         "action_retry_parked",
         "action_start",
     },
-    "omni.billing.run.line": {"action_charge_again", "action_give_up", "action_retry"},
+    "omni.billing.run.line": {
+        "action_charge_again",
+        "action_dismiss_email",
+        "action_give_up",
+        "action_leave_out",
+        "action_retry",
+        "action_send_again",
+    },
     "omni.billing.service": {
         "action_adjust",
         "action_follow_contact",
@@ -112,7 +119,7 @@ ASKS = {
         "action_suspend",
         "action_write_due",
     },
-    "omni.billing.stripe.event": {"action_process_again"},
+    "omni.billing.stripe.event": {"action_dismiss", "action_process_again"},
     "omni.billing.template": {"action_clear_pdf", "action_send_test", "get_preview"},
     "omni.billing.transaction": {
         "action_follow_contact",
@@ -121,6 +128,7 @@ ASKS = {
     },
     "omni.billing.undo.wizard": {"action_undo"},
     "omni.billing.void.wizard": {"action_void"},
+    "payment.transaction": {"action_billing_dismiss"},
     "payment.token": {"action_billing_delete", "action_billing_set_default"},
     "res.company": {"action_billing_mailjet_listen"},
     "res.config.settings": {
@@ -225,7 +233,9 @@ class TestPublicMethods(CardCommon):
         payout = {"provider_id": self.provider.id, "company_id": self.company.id}
         records.append(env["omni.billing.payout"].create({"reference": "po", **payout}))
         mail = {"move_id": self.invoice.id, "company_id": self.company.id}
-        records.append(env["omni.billing.mail"].create({"kind": "invoice", **mail}))
+        mail |= {"kind": "invoice", "needs_action": True}
+        records.append(env["omni.billing.mail"].create(mail))
+        records.append(env["payment.transaction"].search([], limit=1))
         env.flush_all()
         return {record._name: record for record in records}
 

@@ -375,7 +375,7 @@ class TestFacturXRuns(FacturXCommon, RunCommon):
 
         self.patch(Line, "_send_email", lose_country)
         self._do(run)
-        states = {line.partner_id: line.email_state for line in run.line_ids}
+        states = {line.partner_id: line.mail_state for line in run.line_ids}
         self.assertEqual(states, {self.customer: "failed", self.fine: "queued"})
         self.assertEqual(run.unsent_count, 1)
         self.assertIn("not sent: 1", run.message_ids[0].body)

@@ -16,6 +16,7 @@ from . import (
     payment_transaction_book,
     payment_transaction_capture,
     payment_transaction_dispute,
+    payment_transaction_failed,
     payment_transaction_guard,
     payment_transaction_held,
     payment_transaction_limit,

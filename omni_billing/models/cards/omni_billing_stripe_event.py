@@ -73,6 +73,7 @@ class OmniBillingStripeEvent(models.Model):
             ("done", "Done"),
             ("unknown", "Not Ours"),
             ("failed", "Failed"),
+            ("given_up", "Given Up"),
         ],
         required=True,
         readonly=True,
@@ -86,6 +87,7 @@ class OmniBillingStripeEvent(models.Model):
         "UNIQUE(provider_id, event_ref)", "An event is kept once."
     )
     _new_idx = models.Index("(id) WHERE state = 'new'")
+    _failed_idx = models.Index("(id) WHERE state = 'failed'")
 
     @api.model
     def _store(self, provider, event):
@@ -140,7 +142,10 @@ class OmniBillingStripeEvent(models.Model):
         """Let go of what was worked on long ago; what failed is for a person."""
         limit = fields.Datetime.subtract(fields.Datetime.now(), days=KEPT_DAYS)
         old = self.search(
-            [("state", "in", ("done", "unknown")), ("create_date", "<", limit)],
+            [
+                ("state", "in", ("done", "unknown", "given_up")),
+                ("create_date", "<", limit),
+            ],
             limit=GC_UNLINK_LIMIT,
         )
         old.unlink()
@@ -156,6 +161,14 @@ class OmniBillingStripeEvent(models.Model):
         for event in events:
             event._process()
             commit(self.env)
+        return True
+
+    def action_dismiss(self):
+        """Take events off the work list that failed: somebody saw to what they tell."""
+        self.check_access("read")
+        # sudo: managers may see to it, and not write events.
+        events = self.sudo().filtered(lambda event: event.state == "failed")
+        events.state = "given_up"
         return True
 
     def _process(self):

@@ -260,6 +260,8 @@ class PaymentTransaction(models.Model):
         self._billing_cancel_prepared()
         is_refund = self.operation == "refund"
         note = "\n".join(filter(None, (message, detail)))
+        if is_refund:
+            self._billing_tell_refund_failed(message)
         self._billing_log("refund_failed" if is_refund else "charge_failed", note)
 
     def _billing_cancel_prepared(self):

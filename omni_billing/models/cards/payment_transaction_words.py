@@ -102,6 +102,18 @@ class PaymentTransaction(models.Model):
     def _billing_explain_decline(self, decline):
         """Return what the bank said and what helps (F142-F144)."""
         code = decline and (decline.decline_code or decline.code) or ""
+        if self.payment_method_id and not self.payment_method_id._billing_is_card():
+            return self.env._(
+                "The bank did not pay. Choose another way to pay, or ask the bank."
+            )
+        # What a bank says of stolen cards or fraud is not told to who holds the card.
+        return self._billing_explain_code(code) or self.env._(
+            "Card declined. Choose another card or another way to pay, or ask the bank."
+        )
+
+    @api.model
+    def _billing_explain_code(self, code):
+        """Return what a code of a bank means and what helps, if that may be told."""
         sentences = {
             "expired_card": self.env._(
                 "Card expired. Add a new card, or choose another one."
@@ -130,14 +142,7 @@ class PaymentTransaction(models.Model):
                 "Card declined: its limit is reached. Try later, or another card."
             ),
         }
-        if self.payment_method_id and not self.payment_method_id._billing_is_card():
-            return self.env._(
-                "The bank did not pay. Choose another way to pay, or ask the bank."
-            )
-        # What a bank says of stolen cards or fraud is not told to who holds the card.
-        return sentences.get(code) or self.env._(
-            "Card declined. Choose another card or another way to pay, or ask the bank."
-        )
+        return sentences.get(code)
 
     def _billing_explain_refusal(self, error):
         """Return why Stripe did not even ask the bank."""

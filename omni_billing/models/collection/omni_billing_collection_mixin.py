@@ -6,6 +6,7 @@ import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
+from odoo.tools.constants import GC_UNLINK_LIMIT
 
 from ...const import NO_ACCESS, SOFT_DECLINES, UNPAID_STATES
 from ...exceptions import GatewayDenied, GatewayUnknown
@@ -15,8 +16,6 @@ from ...tools.notice import notice, reload
 from ...tools.recurrence import get_today
 
 _logger = logging.getLogger(__name__)
-
-#: An invoice that waits for money.
 
 
 class CollectionMixin(models.AbstractModel):
@@ -39,6 +38,7 @@ class CollectionMixin(models.AbstractModel):
             ("retry", "Tried Again Later"),
             ("paid", "Paid"),
             ("failed", "Left to Staff"),
+            ("no_card", "No Card"),
             ("given_up", "Given Up"),
         ],
         string="Card Charge",
@@ -57,6 +57,7 @@ class CollectionMixin(models.AbstractModel):
         readonly=True,
         copy=False,
         groups="base.group_system",
+        index="btree_not_null",
     )
     charge_is_stopped = fields.Boolean(
         readonly=True,
@@ -256,10 +257,17 @@ class CollectionMixin(models.AbstractModel):
         self._take_outcome(attempt)
 
     def _do_without_card(self):
-        """Use what credit there is; the rest is left to staff."""
+        """Use what credit there is; the rest is not charged."""
         self.invoice_id._billing_spend_credit()
         if not self._is_settled():
-            self._hand_over(self._explain_no_card())
+            self._note_no_card()
+
+    def _note_no_card(self):
+        """Write that there is no card; by that alone nothing has failed. Hook."""
+        reason = self._explain_no_card()
+        self.write(
+            {"charge_state": "no_card", "charge_error": reason, "charge_date": False}
+        )
 
     def _note_down(self, attempt):
         """Write that there is an attempt; it is committed with it."""
@@ -334,6 +342,19 @@ class CollectionMixin(models.AbstractModel):
         )
         return True
 
+    @api.model
+    def _gc_settled(self):
+        """Write what became of charges whose invoice was paid or void meanwhile.
+
+        They are on no list as it is; this keeps the index of the list small. Who
+        inherits has it done each day.
+        """
+        settled = Domain("charge_state", "=", "failed") & Domain(
+            "invoice_id.billing_state", "not in", UNPAID_STATES
+        )
+        for record in self.search(settled, limit=GC_UNLINK_LIMIT):
+            record._is_settled()
+
     def _learn_outcome(self):
         """See what became of a charge whose answer, or whose process, was lost."""
         if self.invoice_id.billing_attempt_id:
@@ -343,6 +364,16 @@ class CollectionMixin(models.AbstractModel):
             self._apply_outcome(attempt)
         elif not self._is_settled():
             self.write({"charge_state": "due", "charge_error": False})
+
+    @api.model
+    def _find_charged_by(self, attempt):
+        """Return what tells staff of a charge: its own, or left to them before."""
+        left = Domain("charge_state", "in", ("retry", "failed")) & Domain(
+            "invoice_id", "in", attempt.invoice_ids.ids
+        )
+        # sudo: attempts are internal.
+        own = Domain("charge_attempt_id", "=", attempt.id)
+        return self.sudo().search(own | left, limit=1)
 
     @api.model
     def _learn_outcomes(self, invoices):

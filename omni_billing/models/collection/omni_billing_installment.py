@@ -74,6 +74,7 @@ class OmniBillingInstallment(models.Model):
     _coming_idx = models.Index(
         "(date) WHERE charge_state IN ('due', 'open', 'retry', 'failed')"
     )
+    _failed_idx = models.Index("(id) WHERE charge_state = 'failed'")
     _list_idx = models.Index("(company_id, date, id)")
 
     # === COMPUTE METHODS === #
@@ -240,6 +241,10 @@ class OmniBillingInstallment(models.Model):
             return self.env._("The card is deleted. Choose another one.")
         return self.env._("Expected today: record it when the money is here.")
 
+    def _note_no_card(self):
+        """Override: a card, or money, was agreed for this day, and is not there."""
+        self._hand_over(self._explain_no_card())
+
     def _check_is_of(self, invoices):
         """Check that what is paid is the invoice of this scheduled payment.
 
@@ -251,6 +256,11 @@ class OmniBillingInstallment(models.Model):
             raise UserError(
                 self.env._("The scheduled payment is one of another invoice.")
             )
+
+    @api.autovacuum
+    def _gc_settled(self):
+        """Override: each day."""
+        return super()._gc_settled()
 
     @api.model
     def _cron_charge(self):

@@ -6,6 +6,12 @@ class PaymentTransaction(models.Model):
 
     _inherit = "payment.transaction"
 
+    def _billing_is_followed_up(self):
+        """Override: a scheduled payment tells of its own charges."""
+        # sudo: they are the job's.
+        planned = self.env["omni.billing.installment"].sudo()
+        return bool(planned._find_charged_by(self)) or super()._billing_is_followed_up()
+
     def _billing_tell_waiting(self):
         """Override: scheduled payments learn the outcome at once.
 

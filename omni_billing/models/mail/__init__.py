@@ -5,6 +5,7 @@ from . import (
     mail_thread,
     omni_billing_activity_log,
     omni_billing_mail,
+    omni_billing_mail_again,
     omni_billing_mail_channel,
     omni_billing_mail_delivery,
     omni_billing_mail_event,

@@ -193,10 +193,7 @@ class AccountMove(models.Model):
                     invoice=self.display_name,
                 )
         elif not self._billing_get_recipients():
-            return "no_address", self.env._(
-                "%(customer)s has no e-mail address. Add one to the customer.",
-                customer=self.partner_id.display_name,
-            )
+            return self.partner_id._billing_get_address_problem()
         # sudo: staff do not see the keys.
         return self.company_id.sudo()._billing_get_mail_problem()
 
@@ -207,28 +204,8 @@ class AccountMove(models.Model):
         do not count. Everybody is named once.
         """
         self.ensure_one()
-        # sudo: whoever may send an invoice may reach its contacts.
-        customer = self.commercial_partner_id.sudo()
-        contacts = customer.search(
-            [
-                # Not of a subsidiary, which is a customer of its own.
-                ("commercial_partner_id", "=", customer.id),
-                ("type", "=", "invoice"),
-                ("email_normalized", "!=", False),
-                ("company_id", "in", (False, *self.company_id.parent_ids.ids)),
-            ],
-            order="id",
-        )
-        if not contacts:
-            # sudo: as above
-            main = self._billing_get_addressee().sudo()
-            if main.type == "invoice" and customer.email_normalized:
-                main = customer
-            contacts = (main + customer).filtered("email_normalized")[:1]
-        unique = {}
-        for contact in contacts:
-            unique.setdefault(contact.email_normalized, contact)
-        return self.env["res.partner"].browse(c.id for c in unique.values())
+        main = self._billing_get_addressee()
+        return self.commercial_partner_id._billing_get_mailed(self.company_id, main)
 
     def _billing_get_salesperson(self):
         """Return the partner of the salesperson, if there is an address."""

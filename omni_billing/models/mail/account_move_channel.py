@@ -1,7 +1,7 @@
 from odoo import models
 
-#: Ways of sending that are no e-invoicing: our e-mail goes out instead.
-NO_CHANNELS = ("email", "manual", "snailmail")
+from ...const import NO_CHANNELS
+
 #: States of an e-invoice that is not sent again by itself.
 TAKEN = ("queued", "sent", "delivered", "opened")
 

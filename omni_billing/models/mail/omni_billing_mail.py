@@ -135,6 +135,7 @@ class OmniBillingMail(models.Model):
         "(move_id, kind) WHERE state = 'queued'", "This e-mail is being sent already."
     )
     _queued_idx = models.Index("(next_try, id) WHERE state = 'queued'")
+    _declined_idx = models.Index("(move_id) WHERE kind = 'declined'")
     _todo_idx = models.Index("(company_id, id DESC) WHERE needs_action")
     _customer_idx = models.Index("(commercial_partner_id, id DESC)")
 
@@ -145,20 +146,6 @@ class OmniBillingMail(models.Model):
             mail.display_name = f"{labels[mail.kind]}: {mail.move_id.display_name}"
 
     # === ACTION METHODS === #
-
-    def action_send_again(self):
-        """Send messages that did not arrive once more, as they would be now."""
-        self.check_access("read")
-        self.move_id.check_access("write")
-        mails = self.browse()
-        for mail in self.filtered(lambda mail: mail.state != "queued"):
-            mails |= mail._queue_again()
-        if len(mails) != 1:
-            # The job sends them, one after the other.
-            return True
-        commit(self.env)
-        mails._deliver()
-        return mails._get_notice()
 
     def action_dismiss(self):
         """Take messages off the work list: somebody saw to it."""

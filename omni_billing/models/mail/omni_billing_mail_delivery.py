@@ -176,6 +176,8 @@ class OmniBillingMail(models.Model):
             " again."
         )
         code = self.error_code or "unreachable"
+        if code == "unreachable" and self.transport == "odoo":
+            unreachable = self.company_id._billing_explain_no_server() or unreachable
         self._set_failed(code, reasons.get(code, unreachable))
 
     # === WHAT THE ANSWER SAYS === #
@@ -343,6 +345,8 @@ class OmniBillingMail(models.Model):
             "no_answer": self.env._("No answer yet. It is asked for again."),
         }
         sentence = sentences.get(error.code)
+        if error.code == "unreachable" and self.transport == "odoo":
+            sentence = self.company_id._billing_explain_no_server() or sentence
         if sentence and self.transport == "odoo":
             return f"{sentence} ({error})"
         return sentence or str(error)

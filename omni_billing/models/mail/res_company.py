@@ -126,6 +126,39 @@ class ResCompany(models.Model):
             )
         return None
 
+    def _billing_explain_no_server(self):
+        """Return what to do where no outgoing mail server is set up, or nothing."""
+        self.ensure_one()
+        if self.billing_mail_provider != "odoo":
+            return None
+        # sudo: mail servers are an administrator's; here only whether there is one.
+        if self.env["ir.mail_server"].sudo().search_count([], limit=1):
+            return None
+        return self.env._(
+            "No outgoing mail server is set up: e-mails wait. An administrator adds"
+            " one in Settings > Technical > Email > Outgoing Mail Servers, or chooses"
+            " Mailjet in Billing > Configuration > Settings."
+        )
+
+    def _billing_find_mail_warning(self):
+        """Return what keeps, or will keep, all mail from going out, or nothing.
+
+        A server that runs beside Odoo needs no setting: it is believed once it took a
+        message.
+        """
+        self.ensure_one()
+        if problem := self._billing_get_mail_problem():
+            return problem[1]
+        warning = self._billing_explain_no_server()
+        taken = ("sent", "delivered", "opened")
+        # sudo: as above
+        mails = self.env["omni.billing.mail"].sudo()
+        if warning and not mails.search_count(
+            [("company_id", "=", self.id), ("state", "in", taken)], limit=1
+        ):
+            return warning
+        return None
+
     @api.constrains("billing_mail_template_id")
     def _check_billing_mail_template_id(self):
         templates = self.billing_mail_template_id

@@ -74,6 +74,53 @@ class ResPartner(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _billing_get_mailed(self, company, main):
+        """Return who gets the mail of a customer's invoice (F116).
+
+        :param company: the seller.
+        :param main: the contact that the invoice is for.
+        """
+        # sudo: whoever may send an invoice may reach its contacts.
+        customer = self.commercial_partner_id.sudo()
+        contacts = customer.search(
+            [
+                # Not of a subsidiary, which is a customer of its own.
+                ("commercial_partner_id", "=", customer.id),
+                ("type", "=", "invoice"),
+                ("email_normalized", "!=", False),
+                ("company_id", "in", (False, *company.parent_ids.ids)),
+            ],
+            order="id",
+        )
+        if not contacts:
+            main = main.sudo()  # sudo: as above
+            if main.type == "invoice" and customer.email_normalized:
+                main = customer
+            contacts = (main + customer).filtered("email_normalized")[:1]
+        unique = {}
+        for contact in contacts:
+            unique.setdefault(contact.email_normalized, contact)
+        return self.env["res.partner"].browse(c.id for c in unique.values())
+
+    def _billing_get_address_problem(self):
+        """Return code and text of why no mail reaches a customer without a recipient.
+
+        An address that is wrong is named: it looks as if there were one.
+        """
+        # sudo: as above
+        contacts = (self + self.commercial_partner_id).sudo()
+        if wrong := contacts.filtered("email")[:1]:
+            return "bad_address", self.env._(
+                "The e-mail address of %(customer)s is wrong: %(address)s. Correct it"
+                " on the customer.",
+                customer=self.display_name,
+                address=wrong.email,
+            )
+        return "no_address", self.env._(
+            "%(customer)s has no e-mail address. Add one to the customer.",
+            customer=self.display_name,
+        )
+
     def _billing_find_contacts(self):
         """Return the invoice contacts of a customer, in sudo, the first one first."""
         # What was entered in the portal is nobody before somebody confirms it.

@@ -2,6 +2,7 @@ import logging
 from datetime import timedelta
 
 import psycopg2
+from markupsafe import escape
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -440,17 +441,22 @@ class OmniBillingRun(models.Model):
         """Tell who is responsible how it ended."""
         trust(self).write({"state": "done", "finished_at": fields.Datetime.now()})
         self.invalidate_recordset()
-        message = self.env._(
-            "Billed: %(done)s (%(amounts)s), skipped: %(skipped)s, parked: %(parked)s,"
-            " not charged: %(failed)s, not sent: %(unsent)s.",
-            done=self.done_count,
-            amounts=self.amounts or "0",
-            skipped=self.skipped_count,
-            parked=self.parked_count,
-            failed=self.failed_count,
-            unsent=self.unsent_count,
+        self._tell(self._explain_end())
+
+    def _explain_end(self):
+        """Return how the run ended, as HTML."""
+        return escape(
+            self.env._(
+                "Billed: %(done)s (%(amounts)s), skipped: %(skipped)s, parked:"
+                " %(parked)s, not charged: %(failed)s, not sent: %(unsent)s.",
+                done=self.done_count,
+                amounts=self.amounts or "0",
+                skipped=self.skipped_count,
+                parked=self.parked_count,
+                failed=self.failed_count,
+                unsent=self.unsent_count,
+            )
         )
-        self._tell(message)
 
     def _tell(self, message):
         """Leave a message for who is responsible."""

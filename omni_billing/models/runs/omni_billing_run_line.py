@@ -65,6 +65,7 @@ class OmniBillingRunLine(models.Model):
         "This customer is in the run already.",
     )
     _state_idx = models.Index("(run_id, state, id)")
+    _parked_idx = models.Index("(id) WHERE state = 'parked'")
 
     # === ACTION METHODS === #
 
@@ -82,6 +83,20 @@ class OmniBillingRunLine(models.Model):
         for run in self.run_id:
             if run.state in ("collecting", "done"):
                 run._go_on("running")
+        return True
+
+    def action_leave_out(self):
+        """Leave parked customers out for good: what they have waits for another run."""
+        self.run_id.check_access("write")
+        # sudo: as above
+        lines = self.sudo().filtered(lambda line: line.state == "parked")
+        for line in lines:
+            reason = self.env._(
+                "Left out by %(user)s. %(reason)s",
+                user=self.env.user.name,
+                reason=line.reason,
+            )
+            line._set_skipped(reason, line.amount_total)
         return True
 
     def action_open_invoice(self):

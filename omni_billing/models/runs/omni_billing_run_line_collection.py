@@ -19,12 +19,13 @@ class OmniBillingRunLine(models.Model):
     _inherit = ["omni.billing.run.line", "omni.billing.collection.mixin"]
 
     email_state = fields.Selection(
-        [("todo", "To Send"), ("queued", "In the Outbox"), ("failed", "Not Sent")],
-        string="E-mail",
+        [("todo", "To Send"), ("queued", "Handed Over"), ("failed", "Not Sent")],
+        string="Step of the E-mail",
         readonly=True,
         copy=False,
+        help="What the run did. What became of it then is the state of the message.",
     )
-    email_error = fields.Char(string="Why Not Sent", readonly=True, copy=False)
+    email_error = fields.Char(readonly=True, copy=False)
 
     _charge_idx = models.Index(
         "(charge_state, charge_date) WHERE charge_state IN ('due', 'open', 'retry',"
@@ -40,14 +41,6 @@ class OmniBillingRunLine(models.Model):
         return Domain("charge_state", "=", "due") | (
             Domain("email_state", "=", "todo")
             & Domain("charge_state", "not in", ("due", "open"))
-        )
-
-    @api.model
-    def _get_unsent_domain(self):
-        """Return the lines whose invoice did not go out, or did not arrive."""
-        return Domain("email_state", "=", "failed") | (
-            Domain("email_state", "=", "queued")
-            & Domain("invoice_id.billing_mail_ids.needs_action", "=", True)
         )
 
     def _prepare_collecting_values(self, invoice):
@@ -77,11 +70,7 @@ class OmniBillingRunLine(models.Model):
         :param float amount: what the invoice comes to, taxes included.
         """
         self.ensure_one()
-        warnings = []
-        if self.run_id.is_email:
-            address = self.partner_id.address_get(["invoice"])["invoice"]
-            if not self.env["res.partner"].browse(address).email:
-                warnings.append(self.env._("There is no e-mail address."))
+        warnings = [self._find_mail_warning()] if self.run_id.is_email else []
         if self.run_id.is_charge:
             card = self._get_card()
             due = self.run_id._prepare_options(self).get("date_due")
@@ -94,7 +83,7 @@ class OmniBillingRunLine(models.Model):
                 warnings.append(self.env._("No card is saved."))
             elif card.billing_is_expired:
                 warnings.append(self.env._("The card is expired."))
-        return " ".join(warnings) or False
+        return " ".join(filter(None, warnings)) or False
 
     def _explain_credit(self, credit, left):
         """Say what credit on file pays before the card is charged (W15)."""
@@ -135,6 +124,11 @@ class OmniBillingRunLine(models.Model):
             )
         )
 
+    @api.autovacuum
+    def _gc_settled(self):
+        """Override: each day."""
+        return super()._gc_settled()
+
     def _collect_step(self):
         """Override: then send the invoice."""
         result = super()._collect_step()
@@ -160,7 +154,10 @@ class OmniBillingRunLine(models.Model):
     # === BUSINESS METHODS - E-MAIL === #
 
     def _email(self):
-        """Send the invoice; why it cannot be sent stays with the line."""
+        """Send the invoice; why that broke off stays with the line.
+
+        What cannot be sent is in the outbox as well, with the reason.
+        """
         try:
             with savepoint(self.env):
                 self._send_email(self.invoice_id)
@@ -177,4 +174,5 @@ class OmniBillingRunLine(models.Model):
             self.write({"email_state": "queued", "email_error": False})
 
     def _send_email(self, move):
-        move._billing_send_mail()
+        move._billing_check_mailable("invoice")
+        move._billing_queue_mail("invoice")
