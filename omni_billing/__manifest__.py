@@ -60,6 +60,7 @@
         "views/payment_views.xml",
         "views/omni_billing_payout_views.xml",
         "views/omni_billing_report_views.xml",
+        "views/omni_billing_todo_views.xml",
         "views/omni_billing_menus.xml",
         "views/portal_templates.xml",
         "views/portal_list_templates.xml",

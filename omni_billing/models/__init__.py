@@ -12,3 +12,4 @@ from . import services  # isort: skip
 from . import runs  # isort: skip
 from . import customers  # isort: skip
 from . import reporting  # isort: skip
+from . import desk  # isort: skip

@@ -104,6 +104,7 @@ else:
         test_run_without_key,
         test_security,
         test_stats,
+        test_todo,
         test_undo_payment,
         test_void,
         test_void_credit_note,

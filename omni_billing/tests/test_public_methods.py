@@ -44,6 +44,12 @@ OPENS = {
     },
     "omni.billing.run.schedule": {"action_open_runs"},
     "omni.billing.service": {"action_open_transactions"},
+    "omni.billing.todo": {
+        "action_open",
+        "action_other_card",
+        "action_pay_manually",
+        "action_write",
+    },
     "omni.billing.transaction": {
         "action_open_detail",
         "action_open_invoice",
@@ -121,6 +127,7 @@ ASKS = {
     },
     "omni.billing.stripe.event": {"action_dismiss", "action_process_again"},
     "omni.billing.template": {"action_clear_pdf", "action_send_test", "get_preview"},
+    "omni.billing.todo": {"action_again", "action_give_up"},
     "omni.billing.transaction": {
         "action_follow_contact",
         "action_mark_free",
@@ -237,6 +244,7 @@ class TestPublicMethods(CardCommon):
         records.append(env["omni.billing.mail"].create(mail))
         records.append(env["payment.transaction"].search([], limit=1))
         env.flush_all()
+        records.append(env["omni.billing.todo"].search([("kind", "=", "mail")]))
         return {record._name: record for record in records}
 
     def test_who_has_no_part_in_billing_is_refused(self):

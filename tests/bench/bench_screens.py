@@ -118,6 +118,78 @@ clone(
     },
 )
 
+# What waits for a person: of each 100 invoices that are unpaid one charge of a run, one
+# payment and one message failed; a hundred customers are parked.
+run = env["omni.billing.run"].create({"name": "January"})
+env.cr.execute(
+    """
+    INSERT INTO omni_billing_run_line (run_id, company_id, partner_id, currency_id,
+           grouping_key, state, charge_state, charge_error, invoice_id, amount_total,
+           charge_first_date, write_date)
+    SELECT %s, company_id, commercial_partner_id, currency_id, id::text, 'done',
+           CASE WHEN id %% 100 = %s THEN 'failed' ELSE 'paid' END, 'Card declined.', id,
+           45, CURRENT_DATE, now()
+      FROM account_move WHERE name LIKE 'INV/MADE/%%'
+    """,
+    [run.id, first_move % 5 + 4],
+)
+env.cr.execute(
+    """
+    INSERT INTO omni_billing_run_line (run_id, company_id, partner_id, currency_id,
+           grouping_key, state, reason, write_date)
+    SELECT %s, company_id, partner_id, currency_id, 'parked', 'parked', 'Archived.',
+           now() FROM omni_billing_run_line ORDER BY id LIMIT 100
+    """,
+    [run.id],
+)
+env.cr.execute("UPDATE omni_billing_run SET state = 'done' WHERE id = %s", [run.id])
+method = env.ref("payment.payment_method_card")
+provider = env.ref("payment.payment_provider_stripe")
+attempt = env["payment.transaction"].create(
+    {
+        "provider_id": provider.id,
+        "payment_method_id": method.id,
+        "reference": "made",
+        "amount": 45,
+        "currency_id": company.currency_id.id,
+        "partner_id": big.id,
+        "operation": "offline",
+    }
+)
+clone(
+    "payment_transaction",
+    attempt,
+    options.invoices,
+    {
+        "reference": "'made-' || n",
+        "state": "CASE WHEN n % 100 = 0 THEN 'error' ELSE 'done' END",
+        "billing_needs_action": "n % 100 = 0",
+        "last_state_change": "now()",
+    },
+)
+env.cr.execute(
+    "INSERT INTO account_invoice_transaction_rel (transaction_id, invoice_id)"
+    " SELECT id, %s + substr(reference, 6)::int - 1 FROM payment_transaction"
+    " WHERE reference LIKE 'made-%%'",
+    [first_move],
+)
+env.cr.execute(
+    """
+    INSERT INTO omni_billing_mail (company_id, move_id, commercial_partner_id, kind,
+           state, needs_action, error, key, create_date)
+    SELECT company_id, id, commercial_partner_id, 'invoice',
+           CASE WHEN id % 100 = 0 THEN 'bounced' ELSE 'sent' END, id % 100 = 0,
+           'No such box.', 'made-' || id, now()
+      FROM account_move WHERE name LIKE 'INV/MADE/%'
+    """
+)
+for table in (
+    *("account_invoice_transaction_rel", "omni_billing_mail"),
+    *("omni_billing_run_line", "payment_transaction"),
+):
+    env.cr.execute(f"ANALYZE {table}")
+env.cr.commit()
+
 
 # --- What the web client asks, as a user whose access rules count ---
 env = env(user=env.ref("base.user_admin"), su=False)
@@ -189,6 +261,14 @@ report.add("customers_list_ms", found)
 report.add("ratio_customers", found / odoo_customers)
 report.add("customers_by_balance_ms", measure(by_balance))
 report.add("customers_who_owe_ms", measure(owing))
+
+TODO_LIST = "omni_billing.omni_billing_todo_view_list"
+todo = measure(open_list("omni.billing.todo", TODO_LIST))
+in_turn = measure(open_list("omni.billing.todo", TODO_LIST, [("turn", "=", "staff")]))
+report.add("todo_rows", env["omni.billing.todo"].search_count([]))
+report.add("todo_list_ms", todo)
+report.add("todo_staff_list_ms", in_turn)
+report.add("ratio_todo", max(todo, in_turn) / odoo_customers)
 
 mine = [("commercial_partner_id", "=", big.id)]
 report.add("cards_ms", measure(lambda: Transaction.billing_retrieve_stats([])))

@@ -693,6 +693,27 @@ class TransactionList(SystemList):
         return ProformaDialog(self.page)
 
 
+class TodoList(SystemList):
+    """Billing > To Do; a row is known by its invoice."""
+
+    path = "/odoo/billing-to-do"
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page)
+        self.rows = Rows(page.get_by_role("table"), key="move_id")
+
+    def again(self, *numbers: str) -> None:
+        """Have what failed done again."""
+        self.rows.select(*numbers)
+        self.press("Again")
+
+    def give_up(self, *numbers: str) -> None:
+        """Take rows off the list; a dialog asks first."""
+        self.rows.select(*numbers)
+        self.press("Give Up")
+        press(self.page.get_by_role("dialog"), "Give Up")
+
+
 class InvoiceList(SystemList):
     """Billing > Invoices."""
 

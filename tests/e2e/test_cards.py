@@ -9,9 +9,17 @@ import pytest
 from courier import events_come
 from letterbox import open_mailbox
 from playwright.sync_api import expect
-from screens import CustomerPage, InvoiceList, is_told
+from screens import (
+    BulkDialog,
+    CustomerPage,
+    InvoiceList,
+    PaymentDialog,
+    TodoList,
+    is_told,
+)
 from stories import add_customer, bill, changed, charge, invite, parameters
 
+from dev.pytest_e2e import RpcError
 from strict_stripe import WEBHOOK_SECRET, StripeServer
 
 
@@ -160,6 +168,55 @@ def test_card_expires_and_another_one_pays(server, stripe, login):
     customer_page = CustomerPage.open(page, customer)
     customer_page.owes(due="$ 0.00")
     assert money(stripe, "charged") == before + 4500
+    books.agree(server)
+
+
+def test_failed_charges_wait_on_the_to_do_list(server, stripe, login):
+    """F155, W30: why, how much, whose turn; charged again, step by step; given up."""
+    customer, user = welcome(server, "Tilda Quarry")
+    page = login(user)
+    save_card(page, "4000000000000341")
+    staff = server.rpc("staff")
+    numbers = []
+    for title in ("Fibre", "Mobile"):
+        charge(staff, customer, title, cost=45)
+        invoice = bill(staff, customer)
+        numbers.append(invoice["name"])
+        values = {"invoice_ids": [invoice["id"]], "mode": "stripe"}
+        wizard = staff.call("omni.billing.payment.wizard", "create", [values])
+        with pytest.raises(RpcError, match="declined"):
+            staff.call("omni.billing.payment.wizard", "action_pay", wizard)
+
+    page = become(login, page, "staff")
+    todo = TodoList(page)
+    todo.search("Tilda Quarry", by="Customer")
+    for number in numbers:
+        todo.rows.show(
+            number, kind="Failed Card Payment", amount="$ 45.00", turn="Staff"
+        )
+        assert "Card declined" in todo.rows.read(number, "reason")
+
+    todo.again(*numbers)
+    bulk = BulkDialog(page, "Pay 2 Invoices")
+    bulk.is_at("2 of 2, 2 failed")
+    bulk.finish()
+
+    page = become(login, page, user)
+    save_card(page, "4242424242424242")
+    row = page.locator("li, tr, .list-group-item").filter(has_text="•••• 4242")
+    row.get_by_role("button", name="Set as Default").click()
+    expect(row.get_by_text("Default", exact=True).first).to_be_visible()
+
+    page = become(login, page, "staff")
+    todo = TodoList(page)
+    todo.search("Tilda Quarry", by="Customer")
+    todo.rows.press(numbers[0], "action_pay_manually")
+    PaymentDialog(page).pay("Cash")
+    todo = TodoList(page)
+    todo.search("Tilda Quarry", by="Customer")
+    todo.rows.show_only(numbers[1])
+    todo.give_up(numbers[1])
+    todo.rows.show_only()
     books.agree(server)
 
 

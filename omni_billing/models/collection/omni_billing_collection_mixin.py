@@ -353,7 +353,11 @@ class CollectionMixin(models.AbstractModel):
             "invoice_id.billing_state", "not in", UNPAID_STATES
         )
         for record in self.search(settled, limit=GC_UNLINK_LIMIT):
-            record._is_settled()
+            record._settle()
+
+    def _settle(self):
+        """Write what became of it, now that nothing is owed. Hook."""
+        self._is_settled()
 
     def _learn_outcome(self):
         """See what became of a charge whose answer, or whose process, was lost."""

@@ -262,6 +262,10 @@ class OmniBillingInstallment(models.Model):
         """Override: each day."""
         return super()._gc_settled()
 
+    def _settle(self):
+        """Override: what was paid otherwise is no payment of the plan."""
+        self._give_up(self.env._("It was paid otherwise: nothing was left to pay."))
+
     @api.model
     def _cron_charge(self):
         """Charge what is due today, and tell staff of what is expected; commits."""

@@ -1,0 +1,220 @@
+from odoo import models
+from odoo.exceptions import UserError
+
+from ...tools.action import open_list
+from ...tools.notice import notice, reload
+
+#: The kinds of rows about money that is owed for an invoice.
+OWED = ("charge", "installment", "attempt", "expected")
+
+
+class OmniBillingTodo(models.Model):
+    """What can be done about a row: the methods of its own record, nothing else."""
+
+    _inherit = "omni.billing.todo"
+
+    # === ACTION METHODS === #
+
+    def action_again(self):
+        """Do again what failed: charge, send, bill, refund, look at an event.
+
+        Cards of several are charged by their job, or in steps that show how far they
+        are; several e-mails go out by their job.
+
+        :return: what the record's own method answers; of several kinds their notices.
+        """
+        return self._do_each("again")
+
+    def action_give_up(self):
+        """Take rows off the list for good; nothing that was billed is changed.
+
+        :raise UserError: of a dispute, which is decided.
+        """
+        return self._do_each("give_up")
+
+    def action_other_card(self):
+        """Open the payment dialog to charge another card."""
+        return self._open_payment("stripe")
+
+    def action_pay_manually(self):
+        """Open the payment dialog for money that came, or comes, otherwise."""
+        return self._open_payment("bank")
+
+    def action_open(self):
+        """Open what the row is about: the invoice, or else the record itself."""
+        self.ensure_one()
+        record = self._get_records()
+        if self.kind == "dispute":
+            return record.get_formview_action()
+        if self.kind == "event":
+            domain = [("id", "=", record.id)]
+            return open_list(self.env, "omni_billing_stripe_event_action", domain, {})
+        if self.kind == "parked":
+            return record.action_open_transactions()
+        return self.move_id.action_billing_open_detail()
+
+    def action_write(self):
+        """Open Odoo's dialog to write to the customers.
+
+        Of one row it is about its invoice; of several each customer gets a message of
+        its own.
+
+        :raise UserError: if no row is of a customer.
+        """
+        self.check_access("read")
+        customers = self.partner_id
+        if not customers:
+            raise UserError(self.env._("These rows are of no customer."))
+        if len(self) == 1 and self.move_id:
+            to = self.move_id._billing_get_recipients() or customers
+            context = {
+                "default_model": "account.move",
+                "default_res_ids": self.move_id.ids,
+                "default_partner_ids": to.ids,
+            }
+        else:
+            context = {
+                "default_model": "res.partner",
+                "default_res_ids": customers.ids,
+                "default_composition_mode": "mass_mail",
+                "default_partner_ids": [],
+            }
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Write to the Customer"),
+            "res_model": "mail.compose.message",
+            "view_mode": "form",
+            "views": [(False, "form")],
+            "target": "new",
+            "context": context,
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _get_records(self):
+        """Return the records of rows of one kind, as the user may see them."""
+        self.check_access("read")
+        [model] = {self._get_sources()[row.kind] for row in self}
+        return self.env[model].browse(self.mapped("res_id"))
+
+    def _do_each(self, what):
+        """Do it with the rows of each kind; return what the one, or all, answered."""
+        if not self:
+            raise UserError(self.env._("Select what is to be done."))
+        answers = []
+        for kind, rows in self.grouped("kind").items():
+            method = getattr(rows, f"_{what}_{kind}", None)
+            if not method:
+                raise UserError(self._explain_impossible(kind))
+            answers.append(method())
+        if len(answers) == 1 and isinstance(answers[0], dict):
+            return answers[0]
+        return self._sum_up(answers)
+
+    def _explain_impossible(self, kind):
+        if kind == "dispute":
+            return self.env._(
+                "A dispute is answered in Stripe's dashboard, and decided by a manager"
+                " once it is lost: open it."
+            )
+        return self.env._("Record the payment when the money is here.")
+
+    def _sum_up(self, answers):
+        """Return one notice of several, and open what one of them opens."""
+        told, opened = [], None
+        for answer in filter(lambda one: isinstance(one, dict), answers):
+            if answer.get("tag") == "display_notification":
+                told.append(answer["params"]["message"])
+            else:
+                opened = answer
+        message = " ".join(told) or self.env._("Done: %s", len(self))
+        return notice(message, "info", after=opened or reload())
+
+    def _open_payment(self, mode):
+        """Open the payment dialog on the invoices of rows, as their records do."""
+        if wrong := self.filtered(lambda row: row.kind not in OWED):
+            raise UserError(
+                self.env._(
+                    "%(row)s is no payment that is owed: open it.",
+                    row=wrong[0].display_name,
+                )
+            )
+        if len(self) == 1 and self.kind != "attempt":
+            record = self._get_records()
+            is_card = mode == "stripe"
+            return (
+                record.action_other_card() if is_card else record.action_pay_manually()
+            )
+        action = self.move_id.action_billing_pay()
+        action["context"] = {**action["context"], "default_mode": mode}
+        return action
+
+    # === AGAIN, BY KIND === #
+
+    def _again_charge(self):
+        return self._get_records().action_charge_again()
+
+    def _again_installment(self):
+        return self._get_records().action_charge_again()
+
+    def _again_attempt(self):
+        """One in the payment dialog; of several the default cards, step by step."""
+        if len(self.move_id) == 1:
+            return self._open_payment("stripe")
+        bulk = self.env["omni.billing.bulk"]
+        return bulk._start("pay", self.move_id, mode="stripe")
+
+    def _again_refund(self):
+        if len(self) > 1:
+            raise UserError(self.env._("Refund one after the other."))
+        return self.move_id.action_billing_refund()
+
+    def _again_mail(self):
+        return self._get_records().action_send_again()
+
+    def _again_stuck(self):
+        return self._get_records().action_send_again()
+
+    def _again_unsent(self):
+        return self._get_records().action_send_again()
+
+    def _again_parked(self):
+        lines = self._get_records()
+        lines.action_retry()
+        message = self.env._("The customers are being billed: %s", len(lines))
+        return notice(message, "info", after=reload())
+
+    def _again_event(self):
+        return self._get_records().action_process_again()
+
+    # === GIVE UP, BY KIND === #
+
+    def _give_up_charge(self):
+        return self._get_records().action_give_up()
+
+    def _give_up_installment(self):
+        return self._get_records().action_cancel()
+
+    def _give_up_expected(self):
+        return self._get_records().action_cancel()
+
+    def _give_up_attempt(self):
+        return self._get_records().action_billing_dismiss()
+
+    def _give_up_refund(self):
+        return self._get_records().action_billing_dismiss()
+
+    def _give_up_mail(self):
+        return self._get_records().action_dismiss()
+
+    def _give_up_stuck(self):
+        return self._get_records().action_cancel()
+
+    def _give_up_unsent(self):
+        return self._get_records().action_dismiss_email()
+
+    def _give_up_parked(self):
+        return self._get_records().action_leave_out()
+
+    def _give_up_event(self):
+        return self._get_records().action_dismiss()
