@@ -63,6 +63,7 @@ else:
         test_installment,
         test_invoicing,
         test_invoice_pdf,
+        test_long_texts,
         test_mail,
         test_missing_sdk,
         test_money_on_its_way,

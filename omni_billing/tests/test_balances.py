@@ -1,4 +1,4 @@
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Date
 from odoo.tests import tagged
 
@@ -100,6 +100,7 @@ class TestBalances(BillingCommon):
             (("billing_oldest_due", ">", "2025-03-01"), self.Partner),
             (("billing_oldest_due", "=", False), credit + rest),
             (("billing_oldest_due", "!=", False), late),
+            (("billing_oldest_due", "!=", "2025-02-10"), credit + rest),
         ):
             self.assertEqual(self._find(*leaf), wanted.sorted("id"), leaf)
 
@@ -133,6 +134,10 @@ class TestBalances(BillingCommon):
                 [("id", "in", self.others.ids)], order="billing_unbilled_amount DESC"
             )
             self.assertEqual(found[:2], self.pool + self.none)
+
+    def test_number_that_is_none(self):
+        with self.assertRaisesRegex(UserError, "number"):
+            self._find("billing_balance", ">", 10**400)
 
     def test_each_company_has_its_own(self):
         other = self.env["res.company"].create({"name": "Second"})

@@ -14,12 +14,14 @@ from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.models import BaseModel
 
-from ..const import MAX_ID
+from ..const import MAX_ID, MAX_TITLE_LENGTH
 
 #: Greater numbers are nobody's: a double does not hold their cents.
 MAX_NUMBER = 10**15
 #: Characters of a value that are shown in a message.
 MAX_SHOWN = 40
+#: Texts of which others say that they are too long, and what to do.
+TITLES = {"name", "title"}
 #: Commands of x2many fields (`odoo.fields.Command`).
 COMMANDS = range(7)
 
@@ -42,7 +44,8 @@ def check_new(model, vals_list):
 def check_values(model, values):
     """Check names and values of fields, as `create` and `write` take them.
 
-    :raise ValidationError: if there is no such field, or it does not take the value.
+    :raise ValidationError: if there is no such field, it does not take the value, or a
+        text of one line is longer than `MAX_TITLE_LENGTH`.
     """
     env = model.env
     if not isinstance(values, Mapping):
@@ -66,6 +69,8 @@ def check_values(model, values):
             )
         # The ORM takes an empty text for nothing, whatever the field.
         if value is None or value is False or value == "" or fits(env, field, value):
+            if field.type == "char" and name not in TITLES:
+                check_length(env, field, value)
             continue
         raise ValidationError(
             env._(
@@ -73,6 +78,25 @@ def check_values(model, values):
                 field=field._description_string(env),
                 name=name,
                 value=_show(value),
+            )
+        )
+
+
+def check_length(env, field, value):
+    """Check that a text of one line can be kept, and called a journal item.
+
+    :param field: that it is of, for the message.
+    :raise ValidationError: if it is longer than `MAX_TITLE_LENGTH`.
+    """
+    length = len(str(value or ""))
+    if length > MAX_TITLE_LENGTH:
+        raise ValidationError(
+            env._(
+                "“%(field)s” has %(length)s characters, more than the %(maximum)s"
+                " allowed.",
+                field=field._description_string(env),
+                length=length,
+                maximum=MAX_TITLE_LENGTH,
             )
         )
 

@@ -28,6 +28,8 @@ class AccessPoint:
         self.answers = {}
         self.acknowledged = []
         self.is_down = False
+        #: What is answered to who looks a customer up, if not the truth.
+        self.odd_answer = None
 
     def answer(self, request):
         """Answer a request, or fail if nobody should have sent it."""
@@ -54,6 +56,8 @@ class AccessPoint:
 
     def _look_up(self, identifier):
         self.looked_up.append(identifier)
+        if self.odd_answer is not None:
+            return _respond(self.odd_answer, 503)
         if identifier not in self.customers:
             return _respond({"error": {"code": "NOT_FOUND", "message": "none"}}, 404)
         service = {"href": "http://smp.example.com/services/1", "document_id": BIS3}

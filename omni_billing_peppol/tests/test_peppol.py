@@ -10,6 +10,8 @@ from odoo.addons.omni_billing.tests.test_omni_billing_run import RunCommon
 from .access_point import CLIENT, AccessPoint
 
 KEY = "account_peppol/tests/assets/private_key.pem"
+PARTNER = "odoo.addons.account_peppol.models.res_partner"
+DELIVERY = "odoo.addons.omni_billing_peppol.models.omni_billing_mail"
 PROXY = "odoo.addons.account_edi_proxy_client.models.account_edi_proxy_user"
 
 
@@ -100,6 +102,11 @@ class TestPeppol(MailCommon, RunCommon):
             self.company
         ).invoice_sending_method = method
 
+    def _reset_customer(self):
+        """Have nobody have looked the customers up."""
+        for partner in (self.customer, self.other):
+            partner.with_company(self.company).peppol_verification_state = False
+
     def _read_mails(self, invoice):
         return [
             (mail.kind, mail.state)
@@ -149,7 +156,40 @@ class TestPeppol(MailCommon, RunCommon):
         self._send_outbox()
         self.assertEqual(len(self.mailjet.sent), 2)
         self.assertFalse(self.access_point.documents)
-        self.assertEqual(self.access_point.looked_up.count("0208:3141592654"), 1)
+        self.assertTrue(self.access_point.looked_up)
+
+    @mute_logger(PARTNER)
+    def test_customer_who_could_not_be_looked_up_is_looked_up_again(self):
+        """The access point was down, or the customer was not there then."""
+        self.access_point.odd_answer = {"error": {"code": "X", "message": "Down"}}
+        self.customer.button_account_peppol_check_partner_endpoint(company=self.company)
+        invoice = self._bill_one()
+        invoice.action_billing_email()
+        self._send_outbox()
+        self.assertEqual(self._read_mails(invoice), [("invoice", "sent")])
+        self.access_point.odd_answer = None
+        later = self._bill_one()
+        later.action_billing_email()
+        self._send_outbox()
+        states = [("einvoice", "sent"), ("invoice", "sent")]
+        self.assertEqual(sorted(self._read_mails(later)), states)
+        # Nor does who wants Peppol wait for somebody to press Verify in Contacts.
+        self._set_method("peppol")
+        self.customer.with_company(self.company).peppol_verification_state = "not_valid"
+        last = self._bill_one()
+        last.action_billing_email()
+        self.assertEqual(self._read_mails(last), [("einvoice", "sent")])
+
+    @mute_logger(DELIVERY)
+    def test_odd_answer_holds_up_no_message(self):
+        """What Odoo cannot read of an answer would be met again by each job."""
+        self.access_point.odd_answer = {"error": "Too many requests"}
+        self._reset_customer()
+        first, second = self._bill_one(), self._bill_one(self.other)
+        (first + second)._billing_queue_mail("invoice")
+        self._send_outbox()
+        for invoice in (first, second):
+            self.assertEqual(self._read_mails(invoice), [("invoice", "sent")])
 
     def test_no_email_address_is_needed(self):
         self._set_method("peppol")

@@ -3,8 +3,11 @@
 import io
 import json
 import logging
+import random
+import string
 import subprocess
 import sys
+import time
 
 import pytest
 from pypdf import PdfReader
@@ -52,6 +55,19 @@ def test_renders_text_and_its_own_styles(renderer):
     styled = Document("<p>Invoice 42</p>", styles=("/omni_billing/static/page.css",))
     for _time in range(2):
         assert len(renderer.render(styled)) == len(content)
+
+
+@pytest.mark.parametrize("gap", ["", " "])
+def test_words_that_are_very_long_take_no_time(renderer, gap):
+    """WeasyPrint looks at all that follows, for each line of a word without an end."""
+    letters = string.ascii_letters
+    words = ["".join(random.Random(n).choices(letters, k=60)) for n in range(500)]
+    style = "<style>div { overflow-wrap: anywhere }</style>"
+    text = gap.join(words)
+    started = time.monotonic()
+    content = renderer.render(Document(f"{style}<p>Before</p><div>{text}</div>"))
+    assert time.monotonic() - started < 8
+    assert "".join(words)[:500] in read_text(content).replace("\n", "").replace(" ", "")
 
 
 @pytest.mark.parametrize(

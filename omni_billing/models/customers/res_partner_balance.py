@@ -5,6 +5,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ...tools.values import is_number
+
 GROUP = "omni_billing.omni_billing_group_user"
 #: The columns of a balance, by the fields that show them.
 COLUMNS = {
@@ -137,7 +139,11 @@ class ResPartner(models.Model):
                 SQL("%s IS NOT NULL", SQL.identifier("open", column)), column
             )
             return ~has_any if operator == "=" else has_any
-        if not is_day and not isinstance(value or 0, int | float):
+        if is_day and operator == "!=":
+            # Who has no day has another one, as for the fields of Odoo.
+            return ~self._billing_search_balance(name, "=", value)
+        is_amount = isinstance(value, int | float) and is_number(value)
+        if not is_day and value and not is_amount:
             raise UserError(self.env._("An amount is compared with a number."))
         amount = value if is_day else float(value or 0.0)
         # Who has no row is found by what no row says.

@@ -1,5 +1,7 @@
 from odoo import models
 
+from ...const import MAX_TITLE_LENGTH
+
 #: The customer's own numbers that an invoice names at its head.
 MAX_REFERENCES = 5
 
@@ -15,4 +17,6 @@ class OmniBillingTransaction(models.Model):
         Each is on its line, where not all are the same.
         """
         references = dict.fromkeys(filter(None, self.mapped("customer_reference")))
-        return ", ".join(references) if len(references) <= MAX_REFERENCES else False
+        joined = ", ".join(references)
+        is_short = len(joined) <= MAX_TITLE_LENGTH
+        return joined if len(references) <= MAX_REFERENCES and is_short else False

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 
+from ...tools.values import check_length
 from ...tools.write_guard import trust
 
 
@@ -80,6 +81,14 @@ class OmniBillingPriceMixin(models.AbstractModel):
         context={"active_test": False},
     )
     tax_included = fields.Boolean(string="Taxes Included")
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains("customer_reference")
+    def _check_customer_reference(self):
+        field = self._fields["customer_reference"]
+        for record in self:
+            check_length(self.env, field, record.customer_reference)
 
     # === COMPUTE METHODS === #
 

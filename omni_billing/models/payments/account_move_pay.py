@@ -2,6 +2,7 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
+from ...const import MAX_TITLE_LENGTH
 from ...tools.money import has_excess_decimals
 
 
@@ -187,11 +188,22 @@ class AccountMove(models.Model):
                 ),
                 "date": date,
                 # The numbers of the invoices, where there is no receipt number.
-                "memo": reference or ", ".join(self.mapped("name")),
+                "memo": reference or self._billing_join_numbers(),
                 "billing_mode": mode,
                 "billing_reference": reference,
             }
         )
+
+    def _billing_join_numbers(self):
+        """Return the numbers of these invoices, as many as a memo has room for.
+
+        It becomes what journal items are called, of which Odoo has an index.
+        """
+        numbers = ", ".join(self.mapped("name"))
+        if len(numbers) <= MAX_TITLE_LENGTH:
+            return numbers
+        whole, _comma, _cut = numbers[: MAX_TITLE_LENGTH - 3].rpartition(", ")
+        return f"{whole}, …"
 
     def _billing_sort_by_due(self):
         """Return the invoices, the oldest first: that is paid first (F152)."""

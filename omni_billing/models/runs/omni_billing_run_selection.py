@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ...tools.values import check_length
+
 
 class OmniBillingRunSelection(models.AbstractModel):
     """Whom a billing run is for, and what it makes: of a run, and of a schedule."""
@@ -91,6 +93,12 @@ class OmniBillingRunSelection(models.AbstractModel):
         "CHECK(due_policy != 'term' OR payment_term_id IS NOT NULL)",
         "Choose the payment terms.",
     )
+
+    @api.constrains("customer_reference")
+    def _check_customer_reference(self):
+        field = self._fields["customer_reference"]
+        for selection in self:
+            check_length(self.env, field, selection.customer_reference)
 
     @api.model
     def _get_languages(self):
