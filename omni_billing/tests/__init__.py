@@ -58,6 +58,7 @@ else:
         test_http_portal,
         test_http_statement,
         test_http_stripe_webhook,
+        test_http_outdated,
         test_http_web_client,
         test_import,
         test_installment,

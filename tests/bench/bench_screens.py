@@ -66,6 +66,7 @@ clone(
 env.cr.execute(
     "UPDATE res_partner SET commercial_partner_id = id WHERE id > %s", [big.id]
 )
+env.cr.execute("ANALYZE res_partner")
 customers = big.search([("id", ">=", big.id)], order="id")
 assert customers.ids == list(range(big.id, big.id + CUSTOMERS)), "ids are in a row"
 first, share = big.id, options.transactions // 10

@@ -304,8 +304,26 @@ class InvoiceDialog(Dialog):
 
     @property
     def buttons(self) -> list[str]:
-        """The names of what can be done."""
-        return self.box.locator("footer").get_by_role("button").all_inner_texts()
+        """The names of what can be done, at once and in the menu of the rest."""
+        footer = self.box.locator("footer")
+        self._open_menu()
+        items = footer.get_by_role("menuitem").all_inner_texts()
+        self._more.click()
+        buttons = footer.get_by_role("button").all_inner_texts()
+        return [name for name in (*buttons, *items) if name.strip()]
+
+    def choose_more(self, action: str) -> None:
+        """Choose what is done less often, from the menu."""
+        self._open_menu()
+        self.box.get_by_role("menuitem", name=say(action), exact=True).click()
+
+    def _open_menu(self) -> None:
+        self._more.click()
+        expect(self._more).to_have_attribute("aria-expanded", "true")
+
+    @property
+    def _more(self) -> Locator:
+        return self.box.get_by_role("button", name=say("More"), exact=True)
 
     def total(self, total: str, due: str) -> None:
         """Wait for what was billed, and for what is left to pay of it."""
@@ -313,7 +331,7 @@ class InvoiceDialog(Dialog):
         expect(self.field("amount_residual")).to_have_text(due)
 
     def is_marked(self, word: str) -> None:
-        """Wait for the ribbon with that word."""
+        """Wait for the state, in words."""
         expect(self.box.get_by_text(say(word), exact=True)).to_be_visible()
 
     def pdf(self) -> str:
@@ -334,12 +352,12 @@ class InvoiceDialog(Dialog):
 
     def cancel_items(self) -> CancelDialog:
         """Go on to what is canceled."""
-        self.press("Cancel Items")
+        self.choose_more("Cancel Items")
         return CancelDialog(self.page)
 
     def void(self, reason: str) -> None:
         """Void it, for a reason."""
-        self.press("Void Invoice")
+        self.choose_more("Void Invoice")
         VoidDialog(self.page).void(reason)
 
 

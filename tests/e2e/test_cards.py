@@ -235,7 +235,7 @@ def test_refund_goes_back_to_the_card(server, stripe, login):
     assert money(stripe) == net + 5175
 
     invoice = InvoiceList(page).open(number)
-    invoice.press("Refund Invoice")
+    invoice.choose_more("Refund Invoice")
     page.get_by_role("button", name="Confirm Refund").click()
     is_told(page, "refunded to the card")
     InvoiceList(page).rows.show(number, billing_state="Refunded")

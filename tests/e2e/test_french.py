@@ -134,7 +134,7 @@ def test_month_is_billed_in_french(server, page, login, french, speaks_french):
     proforma.counts(1)
     invoice = proforma.generate()
     wrong = invoice.number
-    invoice.press("Void Invoice")
+    invoice.choose_more("Void Invoice")
     void = VoidDialog(page)
     speaks_french()
     void.void("Mauvais mois")

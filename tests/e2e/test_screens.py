@@ -90,9 +90,9 @@ def test_every_dialog_opens(login, gym, user):
 
     invoices = InvoiceList(page)
     invoices.open(number).pay().close()
-    invoices.open(number).press("Void Invoice")
+    invoices.open(number).choose_more("Void Invoice")
     VoidDialog(page).close()
-    invoices.open(number).press("Open in Accounting")
+    invoices.open(number).choose_more("Open in Accounting")
     page.get_by_role("tab", name="Billing").click()
     expect(page.get_by_role("cell", name="Fibre, December")).to_be_visible()
     has_no_dialog(page)

@@ -19,6 +19,7 @@ FRENCH = {
     "Download PDF": "Télécharger PDF",
     "Generate Invoice": "Générer la facture",
     "Generate a Proforma Invoice": "Générer une facture pro forma",
+    "More": "Plus",
     "Operations": "Opérations",
     "Pay": "Payer",
     "Pay Invoice": "Payer la facture",

@@ -1,13 +1,43 @@
+import logging
+
 from werkzeug.exceptions import BadRequest
 
 from odoo import models
 from odoo.http import Response, request
 
+from ...tools.outdated import find_outdated
 from .omni_billing_limit import TooManyRequestsError
+
+_logger = logging.getLogger(__name__)
 
 
 class IrHttp(models.AbstractModel):
     _inherit = "ir.http"
+
+    def _register_hook(self):
+        """Override of `base`: tell the log of code that this database has not met.
+
+        Odoo serves it all the same, and fails wherever a column is missing.
+        """
+        super()._register_hook()
+        for name, (old, new) in find_outdated(self.env).items():
+            _logger.critical(
+                "%(name)s %(new)s serves the database %(db)s, which is still at"
+                " %(old)s: invoices and customers cannot be read. Stop Odoo, back up"
+                " the database, and run: odoo -d %(db)s -u %(name)s --stop-after-init",
+                {"name": name, "old": old, "new": new, "db": self.env.cr.dbname},
+            )
+
+    def session_info(self):
+        """Override of `web`: staff learn why what they open fails."""
+        info = super().session_info()
+        if self.env.user._is_internal() and find_outdated(self.env):
+            info["omni_billing_outdated"] = self.env._(
+                "Billing was replaced by a newer version, and this database has not"
+                " been upgraded to it. Invoices and customers may fail to open until"
+                " an administrator upgrades the app."
+            )
+        return info
 
     @classmethod
     def _handle_error(cls, exception):

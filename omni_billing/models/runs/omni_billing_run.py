@@ -86,7 +86,7 @@ class OmniBillingRun(models.Model):
             ("checking", "Checking"),
             ("checked", "Checked"),
             ("scheduled", "Scheduled"),
-            ("running", "Billing"),
+            ("running", "Being Billed"),
             ("collecting", "Charging and Sending"),
             ("paused", "Paused"),
             ("done", "Done"),

@@ -35,7 +35,7 @@ export class RunProgress extends Component {
         }
         return {
             checking: _t("Checking"),
-            running: _t("Billing"),
+            running: _t("Being Billed"),
             collecting: _t("Charging and sending"),
             paused: _t("Paused"),
         }[state];
