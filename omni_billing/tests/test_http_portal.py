@@ -28,6 +28,7 @@ PAGES = [
     "/my/billing/activity",
     "/my/billing/pay",
 ]
+FAILURE = "//*[@data-failure]"
 #: A Stripe.js that confirms whatever it is asked.
 STRIPE_JS = (
     "data:text/javascript,window.Stripe=()=>({"
@@ -462,6 +463,29 @@ class TestPortalInvoice(PortalCommon):
         self.assertIn("January <3", tree.text_content())
         self.assertEqual(self._read(tree, "//*[@data-fact='due']"), ["$ 100.00"])
         self.assertTrue(tree.xpath("//a[contains(@href, '/pay')]"))
+
+    def test_failed_charge_is_told_until_it_is_paid(self):
+        """F142, F155: why, and a way to pay, on the page and on that of the account."""
+        invoice = self._bill_one(10)
+        self.gateway.decline(decline_code="stolen_card")
+        invoice._billing_charge(self.card)
+        path = f"/my/billing/invoices/{invoice.id}"
+        for page in ("/my/billing", path):
+            tree = self._open(page)
+            [told] = self._read(tree, "//*[@data-failure]")
+            self.assertIn(f"Your card was not charged for {invoice.name}", told)
+            self.assertIn("Card declined.", told)
+            self.assertNotIn("stolen", told)
+            [link] = tree.xpath("//*[@data-failure]//a/@href")
+            self.assertEqual(link, f"{path}/pay")
+        self.authenticate(None, None)
+        link = invoice._billing_get_view_link()
+        [told] = self._read(html.fromstring(self.url_open(link).content), FAILURE)
+        self.assertIn("Card declined.", told)
+        self._pay(invoice, mode="cash")
+        self.authenticate("portal-test", "portal-test")
+        for page in ("/my/billing", path):
+            self.assertFalse(self._open(page).xpath(FAILURE))
 
     def test_paid_and_void_have_nothing_to_pay(self):
         paid = self._bill_one(10)

@@ -1,9 +1,11 @@
 import errno
 from ast import literal_eval
 from datetime import date
+from pathlib import Path
 from unittest.mock import patch
 
 from odoo.exceptions import LockError, UserError, ValidationError
+from odoo.modules.migration import load_script
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
@@ -65,6 +67,25 @@ class TestRunCollection(CardCommon, RunCommon):
         self.assertEqual(run.get_progress()["no_card"], 1)
         action = run.with_context(billing_filter="no_card").action_open_lines()
         self.assertIn("search_default_no_card", action["context"])
+
+    def test_upgrade_takes_who_has_no_card_off_the_list(self):
+        """What was left to staff before for want of a card is no failure now."""
+        self.card.action_billing_delete()
+        line = self._charge()
+        # sudo: lines are the job's.
+        tried, expired = (
+            line.sudo().copy({"partner_id": other.id}) for other in self.others[:2]
+        )
+        self._save_card("4343", self.others[1])
+        lines = line.sudo() + tried + expired  # sudo: as above
+        lines.charge_state = "failed"
+        tried.charge_tries = 1
+        self.env.flush_all()
+        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.7.0"
+        script = load_script(str(folder / "post-no-card.py"), "no_card")
+        script.migrate(self.env.cr, "19.0.1.6.0")
+        lines.invalidate_recordset()
+        self.assertEqual(lines.mapped("charge_state"), ["no_card", "failed", "failed"])
 
     def test_credit_is_used_where_there_is_no_card(self):
         self.card.action_billing_delete()

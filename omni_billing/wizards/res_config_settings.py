@@ -30,6 +30,9 @@ class ResConfigSettings(models.TransientModel):
     billing_portal_scope = fields.Selection(
         related="company_id.billing_portal_scope", readonly=False, required=True
     )
+    billing_tell_declines = fields.Boolean(
+        related="company_id.billing_tell_declines", readonly=False
+    )
     billing_retry_days = fields.Char(
         related="company_id.billing_retry_days", readonly=False
     )

@@ -23,6 +23,7 @@ ACTIONS = [
     ("refund_closed", "Card Refund Closed by Hand"),
     ("mailed", "Invoice Sent by E-mail"),
     ("reminded", "Reminder Sent"),
+    ("failure_told", "Told of a Failed Charge"),
     ("mail_failed", "E-mail Failed"),
     ("reminders_paused", "Reminders Paused"),
     ("reminders_resumed", "Reminders Resumed"),

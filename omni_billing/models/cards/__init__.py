@@ -1,6 +1,7 @@
 from . import (
     account_move,
     account_move_chargeable,
+    account_move_failed,
     account_move_guest,
     account_move_held,
     account_move_kept,

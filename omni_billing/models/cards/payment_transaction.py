@@ -194,6 +194,7 @@ class PaymentTransaction(models.Model):
             self._billing_apply_cancel()
         else:
             decline = charge.decline
+            self.billing_is_declined = True
             code = decline and (decline.decline_code or decline.code) or charge.status
             self._billing_fail(self._billing_explain_decline(decline), code)
         self.provider_reference = charge.id

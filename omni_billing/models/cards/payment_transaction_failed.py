@@ -16,6 +16,12 @@ class PaymentTransaction(models.Model):
         help="It failed, nothing else came of it, and nobody saw to it.",
     )
 
+    billing_is_declined = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="The bank said no: the customer may know, and can pay otherwise.",
+    )
+
     _billing_todo_idx = models.Index("(id) WHERE billing_needs_action")
 
     # === OVERRIDES OF PAYMENT === #

@@ -106,7 +106,16 @@ class PaymentTransaction(models.Model):
             return self.env._(
                 "The bank did not pay. Choose another way to pay, or ask the bank."
             )
-        # What a bank says of stolen cards or fraud is not told to who holds the card.
+        return self._billing_explain_to_customer(code)
+
+    @api.model
+    def _billing_explain_to_customer(self, code):
+        """Say why a card was declined, to who may hold it, in the reader's language.
+
+        What a bank says of stolen cards or fraud is not told.
+
+        :param str code: the bank's, or one of ours (`billing_decline_code`).
+        """
         return self._billing_explain_code(code) or self.env._(
             "Card declined. Choose another card or another way to pay, or ask the bank."
         )
@@ -137,6 +146,9 @@ class PaymentTransaction(models.Model):
             "card_not_supported": self.env._(
                 "Card declined: it does not support this kind of payment. Choose"
                 " another card, or ask the bank to allow it."
+            ),
+            "no_card": self.env._(
+                "The card that was agreed is not saved any more. Choose another one."
             ),
             "card_velocity_exceeded": self.env._(
                 "Card declined: its limit is reached. Try later, or another card."

@@ -1,8 +1,10 @@
 from . import (
     account_move,
+    account_move_failed,
     account_move_plan,
     account_move_reminder,
     omni_billing_collection_mixin,
+    omni_billing_collection_telling,
     omni_billing_installment,
     omni_billing_late_fee,
     omni_billing_mail,

@@ -116,7 +116,7 @@ class AccountMove(models.Model):
     def _billing_get_mail_obstacle(self, kind):
         """Override: nobody is reminded of what is paid or disputed."""
         obstacle = super()._billing_get_mail_obstacle(kind)
-        if not obstacle and kind == "reminder":
+        if not obstacle and kind in ("reminder", "declined"):
             return self._billing_get_reminder_obstacle()
         return obstacle
 

@@ -251,6 +251,7 @@ class CollectionMixin(models.AbstractModel):
             elif not self._is_settled():
                 # Refused before Stripe was asked, and not because it is paid or void.
                 self._hand_over(str(error))
+                self._tell_of_card(card)
             return
         # The card was charged: after a conflict only the outcome is written again,
         # where Odoo would run the whole request again.
@@ -421,6 +422,7 @@ class CollectionMixin(models.AbstractModel):
         is_soft = attempt.billing_decline_code in SOFT_DECLINES
         if not is_soft or self.charge_tries > len(days):
             self._hand_over(attempt.state_message)
+            self._tell_declined(attempt)
             return
         # The days count from the first try; a late one moves those that follow.
         wait = days[self.charge_tries - 1]
@@ -433,6 +435,8 @@ class CollectionMixin(models.AbstractModel):
                 "charge_date": self._get_today() + timedelta(days=wait),
             }
         )
+        if self.charge_tries == 1:
+            self._tell_declined(attempt)
 
     def _hand_over(self, reason):
         """Leave it to staff, in the action centre (F155)."""

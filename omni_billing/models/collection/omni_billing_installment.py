@@ -244,6 +244,8 @@ class OmniBillingInstallment(models.Model):
     def _note_no_card(self):
         """Override: a card, or money, was agreed for this day, and is not there."""
         self._hand_over(self._explain_no_card())
+        if self.is_by_card:
+            self._tell_customer("no_card")
 
     def _check_is_of(self, invoices):
         """Check that what is paid is the invoice of this scheduled payment.

@@ -41,6 +41,14 @@ class ResCompany(models.Model):
         " charged again. Empty: it is left to staff at once.",
     )
 
+    billing_tell_declines = fields.Boolean(
+        string="Tell Customers of Failed Charges",
+        default=True,
+        help="A card that a run or a scheduled payment could not charge: the customer"
+        " gets an e-mail with the reason and a link to pay, when it first fails and"
+        " when it is not tried again.",
+    )
+
     @api.constrains("billing_retry_days")
     def _check_billing_retry_days(self):
         for company in self:

@@ -217,7 +217,7 @@ class AccountMove(models.Model):
     def _billing_prepare_mail(self, kind, level=None):
         """Return what a message says, in the language of the customer.
 
-        :param str kind: ``invoice`` or ``reminder``.
+        :param str kind: ``invoice``, ``reminder`` or ``declined``, without the PDF.
         :param level: the `omni.billing.reminder.level` of a reminder, if it has one.
         :return: ``to``, ``cc`` (partners), ``email_from``, ``reply_to``, ``subject``,
             ``body``, ``files`` (name, bytes, type), ``mailjet_template``,
@@ -246,6 +246,9 @@ class AccountMove(models.Model):
             cc = self._billing_get_salesperson()
         if level and not level.to_customer:
             to, cc = cc, to.browse()
+        pdf = []
+        if kind != "declined":
+            pdf = [(move._billing_get_filename(), move._billing_get_pdf(), PDF_TYPE)]
         return {
             "to": to,
             "cc": cc,
@@ -253,9 +256,7 @@ class AccountMove(models.Model):
             "reply_to": rendered.get("reply_to") or "",
             "subject": rendered["subject"],
             "body": rendered["body_html"],
-            "files": [
-                (move._billing_get_filename(), move._billing_get_pdf(), PDF_TYPE)
-            ],
+            "files": pdf,
             "mailjet_template": self._billing_get_mailjet_template(kind, level),
             "variables": move._billing_prepare_mailjet_variables(),
         }
@@ -284,6 +285,8 @@ class AccountMove(models.Model):
         if kind == "reminder":
             own = level and level.mail_template_id
             return own or self.env.ref("omni_billing.mail_template_reminder")
+        if kind == "declined":
+            return self.env.ref("omni_billing.mail_template_declined")
         own = self.company_id.billing_mail_template_id
         return own or self.env.ref("omni_billing.mail_template_invoice")
 
@@ -291,6 +294,8 @@ class AccountMove(models.Model):
         """Return id or name of Mailjet's template; empty to use the text of Odoo's."""
         if kind == "reminder":
             return level and level.mailjet_template or ""
+        if kind == "declined":
+            return ""
         return self.company_id.billing_mailjet_template or ""
 
     @formerly("_prepare_mailjet_variables")  # until 19.0.2

@@ -66,9 +66,16 @@ class OmniBillingMail(models.Model):
             ("invoice", "Invoice"),
             ("reminder", "Reminder"),
             ("einvoice", "E-Invoice"),
+            ("declined", "Failed Charge"),
         ],
         required=True,
         readonly=True,
+    )
+    decline_code = fields.Char(
+        readonly=True, help="Why a card was not charged, of a failed charge."
+    )
+    retry_date = fields.Date(
+        string="Charged Again on", readonly=True, help="Of a failed charge, by itself."
     )
     channel = fields.Char(
         readonly=True, help="The way of sending, as Odoo calls it, of an e-invoice."
@@ -278,6 +285,9 @@ class OmniBillingMail(models.Model):
 
     def _queue_again(self):
         """Put the same in the outbox once more, and return it."""
+        if self.kind == "declined":
+            told = {"decline_code": self.decline_code, "retry_date": self.retry_date}
+            return self.move_id._billing_queue(self.kind, **told)
         if self.kind == "einvoice":
             return self.move_id._billing_queue(self.kind, channel=self.channel)
         return self.move_id._billing_queue(self.kind, level_id=self.level_id.id)

@@ -231,7 +231,8 @@ class OmniBillingMail(models.Model):
             }
         )
         self.recipient_ids.state = "sent"
-        self._log("reminded" if self.kind == "reminder" else "mailed", self.email_to)
+        told = {"reminder": "reminded", "declined": "failure_told"}
+        self._log(told.get(self.kind, "mailed"), self.email_to)
         self.move_id._billing_note_sent(self)
 
     def _set_failed(self, code, reason):
@@ -370,6 +371,7 @@ class OmniBillingMail(models.Model):
             kind = "success"
             message = {
                 "reminder": self.env._("Reminder sent successfully"),
+                "declined": self.env._("The customer was told."),
                 "einvoice": self.env._("E-invoice handed over"),
             }.get(self.kind) or self.env._("Invoice e-mail sent successfully")
         return notice(message, kind, sticky=kind == "danger", after=reload())

@@ -17,6 +17,15 @@ class AccountMove(models.Model):
         groups="omni_billing.omni_billing_group_user",
     )
 
+    def _billing_get_next_try(self):
+        """Override: of a run whose charge was declined for now."""
+        # sudo: whose invoice it is may know when a card is charged again.
+        lines = self.sudo().billing_run_line_ids.filtered(
+            lambda line: line.charge_state == "retry"
+        )
+        days = lines.mapped("charge_date")
+        return min(days) if days else super()._billing_get_next_try()
+
     @api.model
     def _billing_get_remindable_domain(self, company):
         """Override: not while a run is about to charge the card."""

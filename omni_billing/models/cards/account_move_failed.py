@@ -1,0 +1,37 @@
+from odoo import models
+
+from ...const import UNPAID_STATES
+
+
+class AccountMove(models.Model):
+    """What a customer is told of a card payment that failed, until it is paid."""
+
+    _inherit = "account.move"
+
+    def _billing_get_failure(self):
+        """Return why the last card payment failed, in words that a customer may read.
+
+        :return: ``reason``, ``date`` of the charge, and ``next_date`` if it is charged
+            again by itself; None once it is paid, or if nothing failed.
+        :rtype: dict or None
+        """
+        self.ensure_one()
+        if self.billing_state not in UNPAID_STATES:
+            return None
+        # sudo: attempts are internal; whose invoice it is may know their outcome.
+        charges = self.sudo().transaction_ids.filtered(
+            lambda tx: tx.operation not in ("validation", "refund")
+        )
+        last = charges.sorted("id")[-1:]
+        if last.state != "error" or not last.billing_is_declined:
+            return None
+        return {
+            "reason": last._billing_explain_to_customer(last.billing_decline_code),
+            "date": last.last_state_change.date(),
+            "next_date": self._billing_get_next_try(),
+        }
+
+    def _billing_get_next_try(self):
+        """Return the day on which a card is charged again by itself, if any. Hook."""
+        self.ensure_one()
+        return None
