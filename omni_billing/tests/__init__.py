@@ -100,6 +100,7 @@ else:
         test_properties,
         test_public_methods,
         test_quantity,
+        test_remind_customer,
         test_reminder,
         test_reports,
         test_res_partner,

@@ -49,6 +49,7 @@ KEPT = {
         "billing_is_void",
         "billing_released_ids",
         "billing_mail_ids",
+        "billing_other_mail_ids",
         "billing_payment_reference",
         "billing_planned_amount",
         "billing_receipt_ids",

@@ -174,7 +174,18 @@ class OmniBillingBulk(models.TransientModel):
     def _run_mail(self, invoice, kind):
         """Queue a message; one that cannot be sent stays in the work list."""
         invoice._billing_check_mailable(kind)
-        mails = invoice._billing_queue_mail(kind)
+        invoices = invoice
+        if kind == "reminder":
+            # All that was chosen of the customer is in one message.
+            invoices = self.invoice_ids.filtered(
+                lambda other: (
+                    other.commercial_partner_id == invoice.commercial_partner_id
+                    and other.company_id == invoice.company_id
+                    and other.currency_id == invoice.currency_id
+                    and not other._billing_get_mail_obstacle(kind)
+                )
+            )
+        mails = invoices._billing_queue_mail(kind)
         failed = mails.filtered(lambda mail: mail.state == "failed")
         return failed[:1].error
 

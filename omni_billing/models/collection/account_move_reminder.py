@@ -1,5 +1,3 @@
-from datetime import timedelta
-
 from odoo import api, fields, models
 from odoo.fields import Domain
 
@@ -76,41 +74,6 @@ class AccountMove(models.Model):
             & Domain("commercial_partner_id.billing_reminders_paused", "!=", True)
             # It is due on other days.
             & Domain("billing_is_planned", "!=", True)
-        )
-
-    def _billing_reach_level(self, level):
-        """Have invoices come to a level, and remind of those that are past no other.
-
-        What the customer's credit covers waits: nothing is owed.
-        """
-        self.invalidate_recordset()
-        moves = self.filtered_domain(
-            self._billing_get_remindable_domain(self.env.company)
-        )
-        today = fields.Date.context_today(self)
-        late = moves._billing_get_amounts_late(today - timedelta(days=level.days))
-        reached = moves.filtered(lambda move: late.get(move.id))
-        past = reached.filtered(
-            lambda move: any(r.days >= level.days for r in move.billing_reminder_ids)
-        )
-        mails = (reached - past)._billing_queue_mail(
-            "reminder", level_id=level.id, is_scheduled=True
-        )
-        # No message was queued where another reminder still waits: its level is not
-        # reached before the next run.
-        by_move = {mail.move_id: mail for mail in mails if mail.level_id == level}
-        reached = reached.filtered(lambda move: move in past or move in by_move)
-        self.env["omni.billing.reminder"].create(
-            [
-                {
-                    "move_id": move.id,
-                    "level_id": level.id,
-                    "days": level.days,
-                    "state": "passed" if move in past else "sent",
-                    "mail_id": by_move[move].id if move in by_move else False,
-                }
-                for move in reached
-            ]
         )
 
     def _billing_get_mail_obstacle(self, kind):

@@ -11,7 +11,7 @@ from ...tools.database import commit_progress, savepoint
 
 _logger = logging.getLogger(__name__)
 
-#: Invoices that are worked on in one database transaction.
+#: Customers that are worked on in one database transaction.
 BATCH = 100
 
 
@@ -85,24 +85,34 @@ class OmniBillingReminder(models.Model):
 
     @api.model
     def _cron_remind(self):
-        """Remind customers of all companies that want it."""
-        Move = self.env["account.move"]
+        """Remind customers of all companies that want it, each of all that is due."""
         companies = self.env["res.company"].search([("billing_reminders", "=", True)])
         todo = [
-            (company, level, self.with_company(company)._get_due_domain(level, company))
+            (company, self.with_company(company)._find_customer_ids(company))
             for company in companies
-            for level in self._find_levels(company)
         ]
         # Odoo goes on with the job at once as long as something is left.
-        left = sum(Move.search_count(domain) for *_which, domain in todo)
+        left = sum(len(customer_ids) for _company, customer_ids in todo)
         commit_progress(self.env, remaining=left)
-        for company, level, domain in todo:
+        for company, customer_ids in todo:
             reminders = self.with_company(company)
-            for ids in split_every(BATCH, Move.search(domain).ids):
-                reminders._reach_level(level, ids)
+            for ids in split_every(BATCH, customer_ids):
+                reminders._remind(ids)
                 if not commit_progress(self.env, len(ids)):
                     return
         commit_progress(self.env, remaining=0)
+
+    @api.model
+    def _find_customer_ids(self, company):
+        """Return who has an invoice that has come to a level, and was not told."""
+        found = set()
+        for level in self._find_levels(company):
+            domain = self._get_due_domain(level, company)
+            groups = self.env["account.move"]._read_group(
+                domain, ["commercial_partner_id"]
+            )
+            found.update(customer.id for (customer,) in groups)
+        return sorted(found)
 
     @api.model
     def _find_levels(self, company):
@@ -116,21 +126,37 @@ class OmniBillingReminder(models.Model):
         return levels.sorted("days", reverse=True)
 
     @api.model
-    def _reach_level(self, level, ids):
-        """Have these invoices come to a level."""
-        moves = self.env["account.move"].browse(ids)
+    def _remind(self, customer_ids):
+        """Have what these customers owe come to its levels."""
+        Move, company = self.env["account.move"], self.env.company
+        levels = self._find_levels(company)
+        early = min([0, *levels.mapped("days")])
+        today = fields.Date.context_today(self)
+        moves = Move.search(
+            Move._billing_get_remindable_domain(company)
+            & Move._billing_get_due_domain(today - timedelta(days=early))
+            & Domain("commercial_partner_id", "in", customer_ids)
+        )
         try:
             with savepoint(self.env):
                 # Invoices that somebody holds, as for a payment, or names in a new row,
-                # are for the next run.
-                moves.try_lock_for_update()._billing_reach_level(level)
+                # are for the next run, and all else of that customer with them.
+                free = moves.try_lock_for_update()
+                busy = (moves - free).commercial_partner_id
+                free.filtered(
+                    lambda move: move.commercial_partner_id not in busy
+                )._billing_reach_levels(levels)
         except UniqueViolation as error:
             # Staff sent a reminder by hand this very moment: the next run sees it.
             _logger.info("Reminders are left for later: %s", error)
 
     @api.model
     def _get_due_domain(self, level, company):
-        """Return the invoices that have come to a level, but were not told. Hook."""
+        """Return the invoices that have come to a level, but were not told.
+
+        They have their customers reminded. Hook. What no message is to have is left out
+        by `_billing_get_remindable_domain`.
+        """
         today = fields.Date.context_today(self)
         return (
             self.env["account.move"]._billing_get_remindable_domain(company)

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import format_amount, format_date, format_list
+from odoo.tools import SQL, format_amount, format_date, format_list
 
 from ...const import BILLING_MOVE_TYPES
 from ...tools.database import commit
@@ -23,6 +23,16 @@ class AccountMove(models.Model):
         copy=False,
         groups="account.group_account_invoice,account.group_account_readonly",
     )
+    billing_other_mail_ids = fields.Many2many(
+        "omni.billing.mail",
+        "omni_billing_mail_other_rel",
+        "move_id",
+        "mail_id",
+        string="E-mails About Other Invoices, Too",
+        readonly=True,
+        copy=False,
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
     billing_mail_state = fields.Selection(
         STATES,
         string="E-mail",
@@ -38,20 +48,35 @@ class AccountMove(models.Model):
         groups="account.group_account_invoice,account.group_account_readonly",
     )
 
-    @api.depends("billing_mail_ids.state", "billing_mail_ids.error")
+    @api.depends(
+        "billing_mail_ids.state",
+        "billing_mail_ids.error",
+        "billing_other_mail_ids.state",
+        "billing_other_mail_ids.error",
+    )
     def _compute_billing_mail_state(self):
+        Mail = self.env["omni.billing.mail"]
+        Mail.flush_model(["move_id", "other_move_ids"])
         latest = dict(
-            self.env["omni.billing.mail"]._read_group(
-                [("move_id", "in", self.ids)], ["move_id"], ["id:max"]
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT move_id, MAX(mail_id) FROM (
+                        SELECT move_id, id AS mail_id FROM omni_billing_mail
+                         WHERE move_id = ANY(%(moves)s)
+                     UNION ALL
+                        SELECT move_id, mail_id FROM omni_billing_mail_other_rel
+                         WHERE move_id = ANY(%(moves)s)
+                    ) AS mails GROUP BY move_id
+                    """,
+                    moves=self._origin.ids,
+                )
             )
         )
         # Browsed together, so that they are read together.
-        mails = {
-            mail.move_id: mail
-            for mail in self.env["omni.billing.mail"].browse(latest.values())
-        }
+        mails = Mail.browse(latest.values())
         for move in self:
-            mail = mails.get(move._origin, self.env["omni.billing.mail"])
+            mail = Mail.browse(latest.get(move._origin.id)).with_prefetch(mails.ids)
             move.billing_mail_state = mail.state
             move.billing_mail_error = mail.error
 
@@ -120,10 +145,12 @@ class AccountMove(models.Model):
                 mails += moves._billing_queue(kind, **values)
         return mails
 
-    def _billing_queue(self, kind, **values):
+    def _billing_queue(self, kind, prepare=None, **values):
         """Put messages in the outbox; what cannot be sent is there too, with why.
 
         One that waits already is not put there twice.
+
+        :param prepare: called with each invoice, for further values of its message.
         """
         # sudo: staff send, and do not write what became of messages.
         Mail = self.env["omni.billing.mail"].sudo()
@@ -143,11 +170,15 @@ class AccountMove(models.Model):
                     "kind": kind,
                     "user_id": self.env.uid,
                     **values,
+                    **(prepare(move) if prepare else {}),
                 }
             )
             # This one is about what earlier ones did not achieve.
-            move.sudo().billing_mail_ids.filtered(  # sudo: as above
-                lambda other, mail=mail: other != mail and other.kind == kind
+            about = mail._get_moves()
+            (about.billing_mail_ids + about.billing_other_mail_ids).filtered(
+                lambda other, mail=mail: (
+                    other != mail and other.kind == kind and other.needs_action
+                )
             ).needs_action = False
             if problem := mail._find_problem():
                 mail._set_failed(*problem)
@@ -208,17 +239,17 @@ class AccountMove(models.Model):
         return self.commercial_partner_id._billing_get_mailed(self.company_id, main)
 
     def _billing_get_salesperson(self):
-        """Return the partner of the salesperson, if there is an address."""
-        self.ensure_one()
+        """Return the partners of the salespersons that have an address."""
         # sudo: partners of users are not for everybody.
-        partner = self.sudo().invoice_user_id.partner_id
-        return partner.filtered("email_normalized")
+        partners = self.sudo().invoice_user_id.partner_id
+        return partners.filtered("email_normalized")
 
-    def _billing_prepare_mail(self, kind, level=None):
-        """Return what a message says, in the language of the customer.
+    def _billing_prepare_mail(self, kind, level=None, others=None):
+        """Return what a message says, in the language of the customer. Hook.
 
         :param str kind: ``invoice``, ``reminder`` or ``declined``, without the PDF.
         :param level: the `omni.billing.reminder.level` of a reminder, if it has one.
+        :param others: further invoices (`account.move`) that it is about.
         :return: ``to``, ``cc`` (partners), ``email_from``, ``reply_to``, ``subject``,
             ``body``, ``files`` (name, bytes, type), ``mailjet_template``,
             ``variables``.
@@ -226,9 +257,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         template = self._billing_get_mail_template(kind, level)
         self._billing_check_template(template)
-        rendered = template._generate_template(
-            self.ids, ("subject", "body_html", "email_from", "reply_to")
-        )[self.id]
+        rendered = self._billing_render_mail(template, kind)
         company = self.company_id
         sender = company.billing_mail_sender or rendered.get("email_from")
         if not sender:
@@ -242,13 +271,11 @@ class AccountMove(models.Model):
         lang = template._render_lang(self.ids)[self.id] or self.env.lang
         move = self.with_context(lang=lang)
         to, cc = self._billing_get_recipients(), self.env["res.partner"]
+        about = self + others if others else self
         if level and level.to_salesperson:
-            cc = self._billing_get_salesperson()
+            cc = about._billing_get_salesperson()
         if level and not level.to_customer:
             to, cc = cc, to.browse()
-        pdf = []
-        if kind != "declined":
-            pdf = [(move._billing_get_filename(), move._billing_get_pdf(), PDF_TYPE)]
         return {
             "to": to,
             "cc": cc,
@@ -256,10 +283,32 @@ class AccountMove(models.Model):
             "reply_to": rendered.get("reply_to") or "",
             "subject": rendered["subject"],
             "body": rendered["body_html"],
-            "files": pdf,
+            "files": about.with_context(lang=lang)._billing_list_mail_files(kind),
             "mailjet_template": self._billing_get_mailjet_template(kind, level),
             "variables": move._billing_prepare_mailjet_variables(),
         }
+
+    def _billing_render_mail(self, template, kind):
+        """Return the texts of a message, by the names of the template's fields. Hook"""
+        self.ensure_one()
+        # What the template calls sees what this message is about.
+        template = template.with_env(self.env)
+        names = ("subject", "body_html", "email_from", "reply_to")
+        return template._generate_template(self.ids, names)[self.id]
+
+    def _billing_list_mail_files(self, kind):
+        """Return name, bytes and type of what is attached to one message. Hook."""
+        if kind == "declined":
+            return []
+        is_one = len(self) == 1
+        return [
+            (
+                move._billing_get_filename(among_others=not is_one),
+                move._billing_get_pdf(),
+                PDF_TYPE,
+            )
+            for move in self
+        ]
 
     @api.model
     def _billing_check_template(self, templates):
@@ -329,8 +378,8 @@ class AccountMove(models.Model):
         self.ensure_one()
         if mail.kind == "invoice":
             self.is_move_sent = True
-        if mail.transport == "mailjet":
-            # Odoo's own message is in the history already.
+        if mail.transport == "mailjet" or mail.move_id != self:
+            # Odoo's own message is in the history of its first invoice already.
             self._message_log(
                 body=self.env._(
                     "%(subject)s, sent by e-mail to %(recipients)s.",

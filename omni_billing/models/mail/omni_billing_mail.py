@@ -58,6 +58,15 @@ class OmniBillingMail(models.Model):
         index=True,
         ondelete="cascade",
     )
+    other_move_ids = fields.Many2many(
+        "account.move",
+        "omni_billing_mail_other_rel",
+        "mail_id",
+        "move_id",
+        string="Other Invoices",
+        readonly=True,
+        help="A reminder is about all that is due of a customer.",
+    )
     commercial_partner_id = fields.Many2one(
         related="move_id.commercial_partner_id", string="Customer", store=True
     )
@@ -146,11 +155,14 @@ class OmniBillingMail(models.Model):
     _todo_idx = models.Index("(company_id, id DESC) WHERE needs_action")
     _customer_idx = models.Index("(commercial_partner_id, id DESC)")
 
-    @api.depends("move_id", "kind")
+    @api.depends("move_id", "other_move_ids", "kind")
     def _compute_display_name(self):
         labels = dict(self._fields["kind"]._description_selection(self.env))
         for mail in self:
-            mail.display_name = f"{labels[mail.kind]}: {mail.move_id.display_name}"
+            names = [mail.move_id.display_name]
+            if others := len(mail.other_move_ids):
+                names.append(f"+ {others}")
+            mail.display_name = f"{labels[mail.kind]}: {' '.join(names)}"
 
     # === ACTION METHODS === #
 
@@ -269,7 +281,9 @@ class OmniBillingMail(models.Model):
         if self.kind == "einvoice":
             self._set_attempted_by_channel()
             return self._send_by_channel
-        content = self.move_id._billing_prepare_mail(self.kind, self.level_id)
+        content = self._narrow()._billing_prepare_mail(
+            self.kind, self.level_id, self.other_move_ids
+        )
         self._set_attempted(content)
         if self.transport == "mailjet":
             return partial(self._send_by_mailjet, content)
@@ -291,6 +305,17 @@ class OmniBillingMail(models.Model):
         if self.kind == "einvoice":
             return self.move_id._billing_queue(self.kind, channel=self.channel)
         return self.move_id._billing_queue(self.kind, level_id=self.level_id.id)
+
+    def _get_moves(self):
+        """Return the invoices that it is about, that whose name it has first."""
+        return self.move_id + self.other_move_ids
+
+    def _narrow(self):
+        """Leave out of it what it is not about any more; return its first invoice.
+
+        Hook.
+        """
+        return self.move_id
 
     def _find_obstacle(self):
         """Return why it is not wanted any more, or nothing: it may have waited.

@@ -233,7 +233,8 @@ class OmniBillingMail(models.Model):
         self.recipient_ids.state = "sent"
         told = {"reminder": "reminded", "declined": "failure_told"}
         self._log(told.get(self.kind, "mailed"), self.email_to)
-        self.move_id._billing_note_sent(self)
+        for move in self._get_moves():
+            move._billing_note_sent(self)
 
     def _set_failed(self, code, reason):
         self.write(
@@ -253,7 +254,7 @@ class OmniBillingMail(models.Model):
         Log = self.env["omni.billing.activity.log"].with_user(
             self.user_id or self.env.user
         )
-        Log._log_moves(action, self.move_id, note=note)
+        Log._log_moves(action, self._get_moves(), note=note)
 
     def _postpone(self, error):
         """Try again later."""
