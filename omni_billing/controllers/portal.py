@@ -154,6 +154,27 @@ class BillingPortal(PortalAccount, PaymentPortal):
             status = getattr(error, "http_status", 422)
             return request.make_json_response(messages, headers, status=status)
 
+    # === ADDRESSES === #
+
+    def _check_billing_address(self, partner_sudo):
+        """Override of `portal`: what waits for a yes was entered, in a shop too.
+
+        It would ask for it again and again, and let nobody buy.
+        """
+        return super()._check_billing_address(partner_sudo) or (
+            partner_sudo._billing_is_whole_but_email(
+                self._get_mandatory_billing_address_fields(partner_sudo.country_id)
+            )
+        )
+
+    def _check_delivery_address(self, partner_sudo):
+        """Override of `portal`: as above."""
+        return super()._check_delivery_address(partner_sudo) or (
+            partner_sudo._billing_is_whole_but_email(
+                self._get_mandatory_delivery_address_fields(partner_sudo.country_id)
+            )
+        )
+
     # === HELPERS: PAGES === #
 
     def _billing_render_private(self, template, values):

@@ -12,6 +12,7 @@ from odoo.fields import Command, Domain
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.omni_billing.const import LIMITS
+from odoo.addons.omni_billing.controllers.portal import BillingPortal
 from odoo.addons.omni_billing.controllers.portal_lists import BillingPortalLists
 from odoo.addons.omni_billing.tools.write_guard import trust
 from odoo.addons.portal.controllers.portal import CustomerPortal
@@ -1620,3 +1621,18 @@ class TestPortalAddresses(PortalCommon):
         by_staff = self._create_contact("b").with_user(self.staff)
         self.assertEqual(by_staff.email, "b@example.com")
         self.assertEqual(self._find_told(), told)
+
+    def test_shop_takes_an_address_that_waits(self):
+        """W43: a contact buys, and is not asked for the same e-mail for ever."""
+        pages = BillingPortal()
+        for kind in ("billing", "delivery"):
+            address = self._submit(f"{kind}@example.com", address_type=kind)
+            # sudo: as a shop does.
+            address = address.with_user(self.portal).sudo()
+            self.assertFalse(address.email)
+            is_whole = getattr(pages, f"_check_{kind}_address")
+            self.assertTrue(is_whole(address))
+            address.city = False
+            self.assertFalse(is_whole(address))
+            address.write({"city": "Springfield", "billing_pending_email": False})
+            self.assertFalse(is_whole(address))

@@ -150,6 +150,16 @@ class ResPartner(models.Model):
         # sudo: as above
         return email != (self.sudo().email or "") and not self._billing_may_set_email()
 
+    def _billing_is_whole_but_email(self, names):
+        """Whether an address has all of these, but an e-mail that is to be confirmed.
+
+        :param set names: what a page asks for.
+        """
+        self.ensure_one()
+        return bool(self.billing_pending_email) and all(
+            self[name] for name in names - {"email"}
+        )
+
     @api.model
     def _billing_take_email_out(self, vals):
         """Take the e-mail out of the values of a new contact, if it is to be confirmed.
