@@ -178,6 +178,16 @@ class TestForeignTitle(ForeignCommon):
         self.assertTrue(self.invoice.billing_is_void)
         draft.button_draft()
 
+    def test_payment_of_another_is_blocked(self):
+        """As in Odoo; and what was blocked before we came can be let go."""
+        accountant = self._create_user("accountant", "account.group_account_invoice")
+        foreign = self.foreign.with_user(accountant)
+        for state in ("blocked", "not_paid"):
+            foreign.action_toggle_block_payment()
+            self.assertEqual(foreign.payment_state, state)
+        with self.assertRaisesRegex(UserError, "vendor bills"):
+            self.invoice.action_toggle_block_payment()
+
     def test_void_of_another_stays_another(self):
         self.company.billing_void_method = "credit_note"
         (self.foreign + self.invoice).action_billing_void()

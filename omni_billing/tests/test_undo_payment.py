@@ -274,3 +274,20 @@ class TestUndoPayment(CardCommon):
         )
         self.assertEqual(self.invoice.billing_receipt_ids.date, day)
         self._check_balances(0)
+
+    def test_what_a_vendor_got_is_edited_as_in_odoo(self):
+        """W43: its entry keeps its date, whichever period is open."""
+        payment = self.env["account.payment"].create(
+            {
+                "amount": 10,
+                "partner_id": self.customer.id,
+                "partner_type": "supplier",
+                "payment_type": "outbound",
+            }
+        )
+        payment.outstanding_account_id = payment._billing_get_outstanding_account()
+        payment.action_post()
+        day = self.today.replace(day=1)
+        self.company.fiscalyear_lock_date = day
+        payment.write({"memo": "Bill 7", "date": day})
+        self.assertEqual(payment.move_id.date, self.today)

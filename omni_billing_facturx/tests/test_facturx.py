@@ -7,6 +7,7 @@ from lxml import etree
 from pypdf import PdfReader
 
 from odoo.exceptions import UserError
+from odoo.fields import Command, Domain
 from odoo.tests import tagged
 from odoo.tools import config
 
@@ -204,3 +205,39 @@ class TestFacturX(FacturXCommon):
             invoice, data
         )
         self.assertEqual(data["pdf_attachment_values"]["raw"], content)
+
+    def test_invoice_of_another_is_odoos(self):
+        """W44: to the letter, with our templates as without."""
+        product = self.env["product.product"].create({"name": "Rope"})
+        foreign = self.init_invoice("out_invoice", self.customer, products=product)
+        lines = [
+            {"name": "By hand\nand by name", "price_unit": 1.2345, "discount": 10},
+            {"name": "Another", "price_unit": 20},
+        ]
+        foreign.write(
+            {
+                "invoice_line_ids": [
+                    Command.create(
+                        {**line, "quantity": 3, "tax_ids": [Command.set(tax.ids)]}
+                    )
+                    for line, tax in zip(
+                        lines, (self.tax_20, self._create_tax(0)), strict=True
+                    )
+                ],
+                "invoice_payment_term_id": self.env.ref(
+                    "account.account_payment_term_30days"
+                ).id,
+            }
+        )
+        foreign.action_post()
+        export = self.env["account.edi.xml.cii"]._export_invoice
+        found = export(foreign)
+        # sudo: an administrator's.
+        views = self.env["ir.model.data"].sudo()
+        views = views.search(
+            Domain("module", "=", "omni_billing_facturx")
+            & Domain("name", "like", "facturx_export_22")
+        )
+        self.env["ir.ui.view"].browse(views.mapped("res_id")).active = False
+        self.assertEqual(len(views), 3)
+        self.assertEqual(found, export(foreign))

@@ -308,16 +308,19 @@ class AccountMove(models.Model):
     def action_toggle_block_payment(self):
         """Override of `account`: it is for bills that are not to be paid yet.
 
-        A blocked invoice would stay unpaid when its money comes.
+        A blocked invoice of ours would stay unpaid when its money comes. What is not
+        ours is blocked, and let go, as ever.
         """
-        if self.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES):
+        if self.filtered(lambda move: move._billing_is_ours()):
             raise UserError(
                 self.env._(
                     "Only payments of vendor bills can be blocked. Pause the reminders"
                     " of the invoice instead."
                 )
             )
-        return super().action_toggle_block_payment()
+        # What Odoo writes here is how it was paid, which nobody else may.
+        with trusting(self.env):
+            return super().action_toggle_block_payment()
 
     # === BUSINESS METHODS === #
 

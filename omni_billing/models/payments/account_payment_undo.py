@@ -59,9 +59,10 @@ class AccountPayment(models.Model):
     def _billing_tell_entry(self, vals):
         """Have entry and ledger tell the date and the memo of the payment, too.
 
-        Odoo changes those of an entry that is not posted yet, and no other.
+        Odoo changes those of an entry that is not posted yet, and no other. Money of
+        vendors is not in the ledger.
         """
-        for payment in self:
+        for payment in self.filtered(lambda one: one.partner_type == "customer"):
             entry = payment.move_id
             if entry.state != "posted":
                 continue
