@@ -13,10 +13,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from cssselect2 import ElementWrapper
 from lxml.etree import Element
 from lxml.html import HTMLParser, document_fromstring
 
@@ -82,7 +81,11 @@ def _encode(value: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _get_engine() -> str:
-    return f"weasyprint {version('weasyprint')} pydyf {version('pydyf')}"
+    try:
+        return f"weasyprint {version('weasyprint')} pydyf {version('pydyf')}"
+    except PackageNotFoundError:
+        # Who lays a document out says so.
+        return "weasyprint"
 
 
 @lru_cache(maxsize=1)
@@ -100,6 +103,8 @@ def _parse_own(source: str, fetcher):
 
     It takes a tenth of the time of WeasyPrint's parser, which is written in Python.
     """
+    from cssselect2 import ElementWrapper
+
     page = pdf_worker.parse("", fetcher)
     parser = HTMLParser(
         encoding="utf-8",
@@ -180,10 +185,12 @@ class WeasyPrintRenderer:
         """Lay a document out.
 
         :raise TemplateError: if its template is wrong.
-        :raise RenderError: if WeasyPrint cannot, or it takes too much.
+        :raise RenderError: if WeasyPrint cannot, or is missing, or it takes too much.
         """
         if document.variables is not None:
             return self._run(document)
+        if problem := pdf_worker.find_problem():
+            raise RenderError(problem)
         try:
             return pdf_worker.lay_out(
                 document.source,
@@ -232,6 +239,8 @@ class WeasyPrintRenderer:
         if result.returncode == pdf_worker.FAULT:
             fault = json.loads(result.stderr.splitlines()[-1])
             raise TemplateError(fault["message"], fault["line"])
+        if result.returncode == pdf_worker.BROKEN:
+            raise RenderError(json.loads(result.stderr.splitlines()[-1])["message"])
         # The system stopped it: by the limit of time, or of memory.
         raise TemplateError("it takes too much time or memory")
 

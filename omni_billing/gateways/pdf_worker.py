@@ -6,7 +6,8 @@ system limits. That process gets no environment, and imports nothing of Odoo.
 
     python -I pdf_worker.py < job.json > document.pdf
 
-A fault is one line of JSON on the error output, and the exit status `FAULT`.
+A fault is one line of JSON on the error output, and the exit status `FAULT`, or
+`BROKEN`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ TEMPLATE_NAME = "<template>"
 
 #: Exit status of a document that could not be made, with the reason told.
 FAULT = 65
+#: Exit status where no document can be made: WeasyPrint, or its libraries, are missing.
+BROKEN = 66
 
 MEGABYTE = 2**20
 MAX_DOCUMENT = 5 * MEGABYTE  # F98
@@ -51,6 +54,8 @@ MAX_PIXELS = 25_000_000
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 5
 IMAGE_SECONDS = 10
+#: Of what a library says of itself.
+MAX_REASON = 300
 
 
 class Fault(Exception):
@@ -224,6 +229,24 @@ def make_fetcher(roots: Iterable[str], hosts: Iterable[str] = ()):
 # === LAYOUT === #
 
 
+def find_problem() -> str:
+    """Return what is wrong with WeasyPrint on this server, nothing if it works.
+
+    The text is for who runs the server.
+    """
+    try:
+        import weasyprint  # noqa: F401
+    except MemoryError:
+        raise
+    except Exception as error:  # a package without Pango raises whatever it likes
+        reason = f"{type(error).__name__}: {error}"
+        return (
+            "WeasyPrint, or Pango, which it uses, is missing on the server or broken."
+            f" Whoever runs the server installs both. ({reason[:MAX_REASON]})"
+        )
+    return ""
+
+
 def parse(source: str, fetcher):
     """Read HTML that anybody wrote: a parser in Python forgives all faults."""
     # Imported here: WeasyPrint loads Pango, which most processes never need.
@@ -300,6 +323,8 @@ def main() -> int:
     try:
         html = expand(job["source"], job["variables"])
         if not job["is_check"]:
+            if problem := find_problem():
+                return _tell(problem, status=BROKEN)
             _limit_images()
             fetcher = make_fetcher(job["roots"], job["hosts"])
             sys.stdout.buffer.write(lay_out(html, fetcher, **job["options"]))
@@ -328,9 +353,9 @@ def _limit_images() -> None:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
 
 
-def _tell(message: str, line: int | None = None) -> int:
+def _tell(message: str, line: int | None = None, status: int = FAULT) -> int:
     sys.stderr.write(json.dumps({"message": message, "line": line}) + "\n")
-    return FAULT
+    return status
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 
 from odoo.addons.omni_billing.exceptions import RenderError
-from odoo.addons.omni_billing.gateways import pdf_worker
+from odoo.addons.omni_billing.gateways import pdf, pdf_worker
 from odoo.addons.omni_billing.gateways.pdf import (
     Document,
     File,
@@ -155,3 +155,36 @@ def test_program_ends_before_python_unloads_what_is_at_work():
     )
     assert result.stderr == b""
     assert "Invoice 42" in read_text(result.stdout)
+
+
+@pytest.mark.parametrize("variables", [None, {"number": 42}])
+def test_weasyprint_that_is_missing_is_no_fault_of_the_page(
+    renderer, variables, monkeypatch, tmp_path
+):
+    """Whoever asks for a PDF reads what to install, with an HTML template as well."""
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    code = (
+        "import runpy, sys; sys.modules['weasyprint'] = None;"
+        " runpy.run_path(sys.argv[1], run_name='__main__')"
+    )
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -I -c "{code}" "$2"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(RenderError, match="WeasyPrint.*installs both") as failure:
+        renderer.render(Document("<p>Invoice</p>", variables))
+    assert type(failure.value) is RenderError
+
+
+def test_version_of_weasyprint_that_nobody_knows(monkeypatch):
+    """A document is known all the same: what cannot lay it out says so."""
+
+    def version(package):
+        raise pdf.PackageNotFoundError(package)
+
+    pdf._get_engine.cache_clear()
+    monkeypatch.setattr(pdf, "version", version)
+    try:
+        assert Document("<p>Invoice</p>").digest()
+    finally:
+        pdf._get_engine.cache_clear()

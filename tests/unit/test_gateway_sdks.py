@@ -24,6 +24,8 @@ class Fault(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError("No module named 'stripe'")
         if name == "mailjet_rest":
             raise AttributeError("half of it is there")
+        if name in ("cssselect2", "weasyprint"):
+            raise OSError("cannot load library 'libpango'")
 
 sys.meta_path.insert(0, Fault())
 warnings.simplefilter("ignore")
@@ -33,9 +35,16 @@ from odoo.tools import config
 config.parse_config(["--addons-path={root}"], setup_logging=False)
 initialize_sys_path()
 from odoo.addons.omni_billing import controllers, gateways, models, wizards
+from odoo.addons.omni_billing.exceptions import RenderError
 from odoo.addons.omni_billing.gateways.mailjet_messages import Message
+from odoo.addons.omni_billing.gateways.pdf import Document, WeasyPrintRenderer
 from odoo.addons.omni_billing.gateways.stripe_answers import Charge
-print(json.dumps([gateways.find_problem("stripe"), gateways.find_problem("mailjet")]))
+try:
+    pdf = WeasyPrintRenderer([]).render(Document("<p>Invoice</p>"))
+except RenderError as error:
+    pdf = str(error)
+problems = [gateways.find_problem("stripe"), gateways.find_problem("mailjet"), pdf]
+print(json.dumps(problems))
 """
 
 
@@ -53,9 +62,10 @@ def test_addon_is_loaded_without_the_sdks():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    stripe, mailjet = json.loads(done.stdout)
+    stripe, mailjet, pdf = json.loads(done.stdout)
     assert stripe == "stripe>=16 (ModuleNotFoundError: No module named 'stripe')"
     assert mailjet == "mailjet-rest>=1.9 (AttributeError: half of it is there)"
+    assert "installs both. (OSError: cannot load library 'libpango')" in pdf
 
 
 def test_nothing_loads_the_sdks_but_their_gateways():
