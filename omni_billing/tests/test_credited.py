@@ -120,6 +120,26 @@ class TestCredited(BillingCommon):
             self.assertEqual(self._list_lines(note), [(25, 5, 20)])
         self._assert_agrees()
 
+    def test_part_of_charges_and_credits_whose_tax_was_edited(self):
+        """Each tax in proportion, whatever its rate is by now."""
+        other = self.tax_10
+        fixed = self.taxes.filtered(lambda tax: tax.amount_type == "fixed")
+        self._create_transaction(125.72, tax_ids=self.tax + other)
+        self._create_transaction(
+            1.83,
+            tax_ids=self.tax + other + fixed,
+            transaction_type="credit",
+            credit_type_id=self.goodwill.id,
+        )
+        invoice = self._bill()
+        booked = self._read_taxes(invoice)
+        self.tax.amount = 3
+        note = invoice._billing_create_refund_note(
+            self.currency.round(invoice.amount_total / 2)
+        )
+        for (tax, _is_back), amount in self._read_taxes(note).items():
+            self.assertAlmostEqual(amount, booked[tax, False] / 2, delta=0.01)
+
     def test_refund_of_all(self):
         self._create_transaction(100, tax_ids=self.tax)
         self._create_transaction(10.07, tax_ids=self.tax, tax_included=True)

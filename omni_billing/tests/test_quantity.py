@@ -409,6 +409,10 @@ class TestQuantity(BillingCommon):
         self.assertEqual(invoice.amount_total, totals["amount_total"])
         for name, total in (("amount_untaxed", "amount_untaxed"),):
             self.assertAlmostEqual(sum(charges.mapped(name)), invoice[total], 2)
-        gross = charges.filtered(lambda c: c.tax_included or not c.tax_ids)
+        # Over the whole invoice, Odoo may have a cent of the others on what has no tax.
+        is_global = self.company.tax_calculation_rounding_method == "round_globally"
+        gross = charges.filtered(
+            lambda c: c.tax_ids and c.tax_included or not (c.tax_ids or is_global)
+        )
         for charge in gross:
             self.assertAlmostEqual(charge.amount_total, charge.retail_cost, 2)

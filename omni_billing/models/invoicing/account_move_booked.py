@@ -115,9 +115,16 @@ class AccountMove(models.Model):
         self._billing_even_out(products, surplus)
 
     def _billing_even_out(self, products, surplus):
-        """Move cents between the taxes of a line until each tax is as booked again."""
-        currency, unit = self.currency_id, self.currency_id.rounding
-        for base_line in products:
+        """Move cents between the taxes of a line until each tax is as booked again.
+
+        A cent of each line at first. More is left if a tax was edited since: it is what
+        lines of the other sign have too much.
+        """
+        currency = self.currency_id
+        for base_line, most in (
+            *((base_line, currency.rounding) for base_line in products),
+            *((base_line, float("inf")) for base_line in products),
+        ):
             if all(currency.is_zero(amount) for amount in surplus.values()):
                 return
             taxes = base_line["tax_details"]["taxes_data"]
@@ -127,10 +134,12 @@ class AccountMove(models.Model):
                 key for key in own if currency.compare_amounts(surplus[key], 0) < 0
             ]
             for source, target in zip(over, under, strict=False):
-                own[source]["tax_amount_currency"] -= unit
-                own[target]["tax_amount_currency"] += unit
-                surplus[source] -= unit
-                surplus[target] += unit
+                moved = min(most, surplus[source], -surplus[target])
+                for key, amount in ((source, -moved), (target, moved)):
+                    now = own[key]["tax_amount_currency"] + amount
+                    own[key]["tax_amount_currency"] = currency.round(now)
+                surplus[source] -= moved
+                surplus[target] += moved
 
     def _billing_read_transaction_taxes(self, products):
         """Return the tax that was invoiced on each line, if our transactions say it.

@@ -235,6 +235,8 @@ class AccountMove(models.Model):
         known = self._billing_sum_settled(line, others)
         taken = {}
         for invoice, (booked, amount) in self._billing_find_moved(line, seen).items():
+            if not amount:
+                continue
             # In the currency of the company, as what settles it is.
             part = min(left, booked * (1 - known.get(invoice, 0) / amount))
             if part > 0:
