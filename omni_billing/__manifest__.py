@@ -25,6 +25,7 @@
         "data/mail_activity_type_data.xml",
         "data/mail_template_data.xml",
         "data/omni_billing_template_data.xml",
+        "reports/omni_billing_reminder_templates.xml",  # of the next ones
         "data/mail_template_invoice_data.xml",
         "data/omni_billing_reminder_level_data.xml",
         "reports/omni_billing_reports.xml",
@@ -32,6 +33,7 @@
         "reports/omni_billing_invoice_templates.xml",
         "reports/omni_billing_statement_templates.xml",
         "wizards/omni_billing_proforma_wizard_views.xml",
+        "wizards/omni_billing_promise_wizard_views.xml",
         "wizards/omni_billing_payment_wizard_views.xml",
         "wizards/omni_billing_refund_wizard_views.xml",
         "wizards/omni_billing_card_refund_wizard_views.xml",

@@ -97,6 +97,7 @@ else:
         test_plan,
         test_poisoned_context,
         test_printed,
+        test_promise,
         test_properties,
         test_public_methods,
         test_quantity,

@@ -141,6 +141,7 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.dispute.wizard": {"dispute_id": self._get_a_dispute().id},
             "omni.billing.payment.wizard": {**several},
             "omni.billing.proforma.wizard": customer,
+            "omni.billing.promise.wizard": {**several, "date": self.today},
             "omni.billing.refund.wizard": customer,
             "omni.billing.statement": customer,
             "omni.billing.undo.wizard": {"payment_id": self._get_a_payment().id},

@@ -52,6 +52,8 @@ KEPT = {
         "billing_other_mail_ids",
         "billing_payment_reference",
         "billing_planned_amount",
+        "billing_promise_date",
+        "billing_promise_state",
         "billing_receipt_ids",
         "billing_refund_reference",
         "billing_reminder_ids",

@@ -19,6 +19,7 @@ OPENS = {
         "action_billing_email_compose",
         "action_billing_pay",
         "action_billing_pdf",
+        "action_billing_promise",
         "action_billing_refund",
         "action_billing_open_detail",
         "action_billing_open_entry",
@@ -64,6 +65,7 @@ OPENS = {
         "action_billing_invoices",
         "action_billing_pay_all",
         "action_billing_proforma",
+        "action_billing_promise",
         "action_billing_transactions",
     },
 }
@@ -76,6 +78,7 @@ ASKS = {
         "action_billing_email",
         "action_billing_pause_reminders",
         "action_billing_remind",
+        "action_billing_take_back_promise",
         "action_billing_void",
         "action_billing_void_authorized",
     },
@@ -101,6 +104,7 @@ ASKS = {
         "action_generate",
         "action_select_all",
     },
+    "omni.billing.promise.wizard": {"action_promise"},
     "omni.billing.refund.wizard": {"action_refund"},
     "omni.billing.run": {
         "action_cancel",

@@ -10,6 +10,7 @@ from . import (
     omni_billing_dispute_wizard,
     omni_billing_payment_wizard,
     omni_billing_proforma_wizard,
+    omni_billing_promise_wizard,
     omni_billing_refund_wizard,
     omni_billing_statement,
     omni_billing_undo_wizard,

@@ -2,6 +2,7 @@ from . import (
     account_move,
     account_move_failed,
     account_move_plan,
+    account_move_promise,
     account_move_remind,
     account_move_reminder,
     omni_billing_collection_mixin,

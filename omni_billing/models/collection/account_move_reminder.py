@@ -74,6 +74,11 @@ class AccountMove(models.Model):
             & Domain("commercial_partner_id.billing_reminders_paused", "!=", True)
             # It is due on other days.
             & Domain("billing_is_planned", "!=", True)
+            # Who promised is left alone until that day is over.
+            & (
+                Domain("billing_promise_date", "=", False)
+                | Domain("billing_promise_date", "<", fields.Date.context_today(self))
+            )
         )
 
     def _billing_get_mail_obstacle(self, kind):
