@@ -85,3 +85,32 @@ class TestMultiCompany(BillingCommon):
         types = self.env["omni.billing.credit.type"].with_user(self.staff).search([])
         self.assertNotIn(own, types)
         self.assertIn(self.goodwill, types)
+
+
+@tagged("post_install", "-at_install")
+class TestBranch(BillingCommon):
+    def test_who_works_for_a_branch_alone_takes_money(self):
+        """W43: Odoo asks the company above for the account, which they may not see."""
+        branch = self.company.create({"name": "Branch", "parent_id": self.company.id})
+        # Odoo loads its accounts.
+        self.env.cr.precommit.run()
+        lines = self.env["account.payment.method.line"].search([])
+        lines.payment_account_id = False
+        clerk = self._create_user("clerk", "omni_billing.omni_billing_group_user")
+        clerk.write({"company_ids": [Command.set(branch.ids)], "company_id": branch.id})
+        env = self.env(user=clerk.id, context={"allowed_company_ids": branch.ids})
+        charge = env["omni.billing.transaction"].create(
+            {"name": "Fibre", "partner_id": self.customer.id, "retail_cost": 45}
+        )
+        env["omni.billing.proforma.wizard"].create(
+            {"partner_id": self.customer.id}
+        ).action_generate()
+        invoice = charge.invoice_id
+        env["omni.billing.payment.wizard"].create(
+            {"invoice_ids": [Command.set(invoice.ids)], "mode": "bank", "amount": 20}
+        ).action_pay()
+        self.assertEqual(invoice.amount_residual, 25)
+        env["account.payment.register"].with_context(
+            active_model="account.move", active_ids=invoice.ids
+        ).create({}).action_create_payments()
+        self.assertEqual((invoice.billing_state, invoice.company_id), ("paid", branch))

@@ -122,6 +122,18 @@ class AccountPayment(models.Model):
             or self._get_outstanding_account(self.payment_type)
         )
 
+    def _get_outstanding_account(self, payment_type):
+        """Override of `account`: also for who works for a branch alone.
+
+        Odoo asks as the company above, which they may not act for; the account is
+        theirs to use.
+        """
+        # sudo: nothing of that company but its account.
+        found = super(AccountPayment, self.sudo())._get_outstanding_account(
+            payment_type
+        )
+        return found.with_env(self.env)
+
     # === WHAT STRIPE MOVED === #
 
     def write(self, vals):
