@@ -61,6 +61,8 @@ class OmniBillingInstallment(models.Model):
             ("retry", "Tried Again Later"),
             ("paid", "Paid"),
             ("failed", "Left to Staff"),
+            # None ever is: Odoo warns where a mixin's values are not all there.
+            ("no_card", "No Card"),
             ("given_up", "Canceled"),
         ],
         string="Status",
