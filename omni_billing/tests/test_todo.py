@@ -368,6 +368,17 @@ class TestTodo(RunCommon, SettlementCommon):
         self.assertFalse(self.Todo.search([]))
         self.assertEqual(mail.state, "canceled")
 
+    def test_nothing_is_done_where_not_all_can_be(self):
+        """Promise 1: a charge that was made is not undone by an error that follows."""
+        line = self._fail_run()
+        self._fail_refund()
+        self._fail_refund()
+        rows = self._find("charge") + self._find("refund")
+        taken = self.gateway.taken
+        with self.assertRaisesRegex(UserError, "one after the other"):
+            rows.action_again()
+        self.assertEqual((line.charge_state, self.gateway.taken), ("failed", taken))
+
     def test_dispute_is_not_given_up(self):
         self._bill_amounts(45)._billing_charge(self.card)
         self._dispute("pi_0")

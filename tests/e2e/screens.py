@@ -718,7 +718,7 @@ class TodoList(SystemList):
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
-        self.rows = Rows(page.get_by_role("table"), key="move_id")
+        self.rows = Rows(page.get_by_role("table"), key="move_name")
 
     def again(self, *numbers: str) -> None:
         """Have what failed done again."""

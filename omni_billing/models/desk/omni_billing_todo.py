@@ -2,13 +2,13 @@ from odoo import api, fields, models
 
 #: What a row is about. A row's id has the number of its kind (see `_get_queries`).
 KINDS = [
-    ("charge", "Failed Charge of a Run"),
+    ("charge", "Failed Charge"),
     ("installment", "Failed Scheduled Payment"),
     ("attempt", "Failed Card Payment"),
     ("refund", "Failed Refund"),
     ("expected", "Expected Payment"),
     ("mail", "E-mail Did Not Arrive"),
-    ("stuck", "E-mail Waits at the Server"),
+    ("stuck", "E-mail Waiting"),
     ("unsent", "Invoice Not Sent"),
     ("dispute", "Dispute"),
     ("parked", "Not Billed by a Run"),
@@ -39,20 +39,25 @@ class OmniBillingTodo(models.Model):
     date = fields.Datetime(string="Since", readonly=True)
     detail = fields.Char(string="As It Was Told", readonly=True)
     code = fields.Char(readonly=True)
-    reason = fields.Char(string="Why", compute="_compute_reason")
+    reason = fields.Text(string="Why", compute="_compute_reason")
     amount = fields.Monetary(readonly=True, aggregator=None)
     currency_id = fields.Many2one("res.currency", readonly=True)
     partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
-    move_id = fields.Many2one("account.move", string="Invoice", readonly=True)
+    move_id = fields.Many2one("account.move", string="Document", readonly=True)
+    move_name = fields.Char(
+        string="Invoice",
+        readonly=True,
+        help="Its number alone: a list has not to read eighty invoices for it.",
+    )
     company_id = fields.Many2one("res.company", readonly=True)
     user_id = fields.Many2one("res.users", string="Responsible", readonly=True)
     turn = fields.Selection(
         [
             ("staff", "Staff"),
-            ("manager", "A Manager"),
-            ("customer", "The Customer"),
-            ("bank", "The Bank"),
-            ("admin", "An Administrator"),
+            ("manager", "Manager"),
+            ("customer", "Customer"),
+            ("bank", "Bank"),
+            ("admin", "Administrator"),
         ],
         string="Whose Turn",
         readonly=True,
@@ -71,11 +76,11 @@ class OmniBillingTodo(models.Model):
         for row in self:
             row.reason = row._explain() if row.kind in SAID_ANEW else row.detail
 
-    @api.depends("kind", "move_id", "partner_id")
+    @api.depends("kind", "move_name", "partner_id")
     def _compute_display_name(self):
         labels = dict(self._fields["kind"]._description_selection(self.env))
         for row in self:
-            about = row.move_id.name or row.partner_id.name
+            about = row.move_name or row.partner_id.name
             row.display_name = ": ".join(filter(None, (labels.get(row.kind), about)))
 
     def _explain(self):

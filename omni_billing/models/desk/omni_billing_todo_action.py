@@ -101,12 +101,16 @@ class OmniBillingTodo(models.Model):
         """Do it with the rows of each kind; return what the one, or all, answered."""
         if not self:
             raise UserError(self.env._("Select what is to be done."))
-        answers = []
+        methods = []
         for kind, rows in self.grouped("kind").items():
             method = getattr(rows, f"_{what}_{kind}", None)
             if not method:
                 raise UserError(self._explain_impossible(kind))
-            answers.append(method())
+            if method.__name__ == "_again_refund" and len(rows) > 1:
+                raise UserError(self.env._("Refund one after the other."))
+            methods.append(method)
+        # Nothing is done before all of it can be: a charge is not undone.
+        answers = [method() for method in methods]
         if len(answers) == 1 and isinstance(answers[0], dict):
             return answers[0]
         return self._sum_up(answers)
@@ -165,8 +169,6 @@ class OmniBillingTodo(models.Model):
         return bulk._start("pay", self.move_id, mode="stripe")
 
     def _again_refund(self):
-        if len(self) > 1:
-            raise UserError(self.env._("Refund one after the other."))
         return self.move_id.action_billing_refund()
 
     def _again_mail(self):

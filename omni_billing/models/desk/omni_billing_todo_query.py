@@ -13,7 +13,7 @@ class OmniBillingTodo(models.Model):
         "account.move": [
             *("amount_residual", "amount_total", "billing_planned_amount"),
             *("billing_state", "currency_id"),
-            *("commercial_partner_id", "company_id", "invoice_user_id"),
+            *("commercial_partner_id", "company_id", "invoice_user_id", "name"),
         ],
         "omni.billing.dispute": [
             *("amount", "company_id", "currency_id", "date", "partner_id", "reason"),
@@ -96,7 +96,8 @@ class OmniBillingTodo(models.Model):
                    COALESCE(line.charge_first_date, line.write_date) AS date,
                    line.charge_error AS detail, tx.billing_decline_code AS code,
                    move.amount_residual AS amount, move.currency_id, line.partner_id,
-                   line.invoice_id AS move_id, line.company_id,
+                   line.invoice_id AS move_id, move.name AS move_name,
+                   line.company_id,
                    COALESCE(run.user_id, move.invoice_user_id) AS user_id,
                    %(turn)s AS turn
               FROM omni_billing_run_line line
@@ -121,7 +122,8 @@ class OmniBillingTodo(models.Model):
                    LEAST(planned.amount, move.amount_residual
                                          - COALESCE(move.billing_planned_amount, 0)),
                    planned.currency_id,
-                   planned.partner_id, planned.invoice_id, planned.company_id,
+                   planned.partner_id, planned.invoice_id, move.name,
+                   planned.company_id,
                    COALESCE(planned.create_uid, move.invoice_user_id),
                    CASE WHEN planned.is_by_card THEN %(turn)s ELSE 'customer' END
               FROM omni_billing_installment planned
@@ -138,12 +140,12 @@ class OmniBillingTodo(models.Model):
 
     @api.model
     def _get_attempt_query(self):
-        """Return the SQL of what a person tried to charge; of several the first due."""
+        """Return the SQL of what a person tried to charge; of several the oldest."""
         return SQL(
             """
             SELECT %(id)s, 'attempt', tx.id, tx.last_state_change, tx.state_message,
                    tx.billing_decline_code, LEAST(tx.amount, move.amount_residual),
-                   tx.currency_id, move.commercial_partner_id, move.id,
+                   tx.currency_id, move.commercial_partner_id, move.id, move.name,
                    move.company_id,
                    CASE WHEN tx.billing_is_customer_present OR author.share
                              OR author.id = 1
@@ -153,11 +155,14 @@ class OmniBillingTodo(models.Model):
               FROM payment_transaction tx
          LEFT JOIN res_users author ON author.id = tx.create_uid
               JOIN LATERAL (
-                   SELECT owed.* FROM account_invoice_transaction_rel rel
+                   -- In the order of the index: nothing is sorted.
+                   SELECT owed.id, owed.name, owed.amount_residual, owed.company_id,
+                          owed.commercial_partner_id, owed.invoice_user_id
+                     FROM account_invoice_transaction_rel rel
                      JOIN account_move owed ON owed.id = rel.invoice_id
                     WHERE rel.transaction_id = tx.id
                       AND owed.billing_state IN ('unpaid', 'partial')
-                 ORDER BY owed.invoice_date_due, owed.id LIMIT 1
+                 ORDER BY rel.invoice_id LIMIT 1
                    ) move ON TRUE
              WHERE tx.billing_needs_action AND tx.operation != 'refund'
             """,
@@ -171,7 +176,7 @@ class OmniBillingTodo(models.Model):
             """
             SELECT %(id)s, 'refund', tx.id, tx.last_state_change, tx.state_message,
                    NULL, -tx.amount, tx.currency_id, move.commercial_partner_id,
-                   move.id, move.company_id,
+                   move.id, move.name, move.company_id,
                    CASE WHEN author.share OR author.id = 1
                         THEN move.invoice_user_id ELSE tx.create_uid END, 'manager'
               FROM payment_transaction tx
@@ -190,7 +195,8 @@ class OmniBillingTodo(models.Model):
             SELECT %(id)s, CASE WHEN mail.needs_action THEN 'mail' ELSE 'stuck' END,
                    mail.id, COALESCE(mail.sent_date, mail.create_date), mail.error,
                    mail.error_code, move.amount_total, move.currency_id,
-                   mail.commercial_partner_id, mail.move_id, mail.company_id,
+                   mail.commercial_partner_id, mail.move_id, move.name,
+                   mail.company_id,
                    COALESCE(NULLIF(mail.user_id, 1), move.invoice_user_id),
                    CASE WHEN mail.error_code IN
                              ('bad_credentials', 'bad_sender', 'no_sdk', 'unreachable',
@@ -203,7 +209,7 @@ class OmniBillingTodo(models.Model):
                     WHERE state = 'queued' AND needs_action IS NOT TRUE
                       AND error IS NOT NULL
                    ) mail
-              JOIN account_move move ON move.id = mail.move_id
+         LEFT JOIN account_move move ON move.id = mail.move_id
             """,
             id=self._get_id(SQL("mail.id"), 4),
         )
@@ -215,7 +221,7 @@ class OmniBillingTodo(models.Model):
             """
             SELECT %(id)s, 'unsent', line.id, line.write_date, line.email_error, NULL,
                    move.amount_total, move.currency_id, line.partner_id,
-                   line.invoice_id, line.company_id,
+                   line.invoice_id, move.name, line.company_id,
                    COALESCE(run.user_id, move.invoice_user_id), 'staff'
               FROM omni_billing_run_line line
               JOIN account_move move ON move.id = line.invoice_id
@@ -233,18 +239,18 @@ class OmniBillingTodo(models.Model):
             SELECT %(id)s, 'dispute', dispute.id,
                    COALESCE(dispute.date::timestamp, dispute.create_date),
                    dispute.reason, dispute.status, dispute.amount,
-                   dispute.currency_id, dispute.partner_id, move.id,
+                   dispute.currency_id, dispute.partner_id, move.id, move.name,
                    dispute.company_id, move.invoice_user_id,
                    CASE WHEN dispute.state = 'lost' THEN 'manager'
                         WHEN dispute.status IN ('under_review', 'warning_under_review')
                         THEN 'bank' ELSE 'staff' END
               FROM omni_billing_dispute dispute
          LEFT JOIN LATERAL (
-                   SELECT paid.id, paid.invoice_user_id
+                   SELECT paid.id, paid.name, paid.invoice_user_id
                      FROM account_invoice_transaction_rel rel
                      JOIN account_move paid ON paid.id = rel.invoice_id
                     WHERE rel.transaction_id = dispute.transaction_id
-                 ORDER BY paid.id LIMIT 1
+                 ORDER BY rel.invoice_id LIMIT 1
                    ) move ON TRUE
              WHERE dispute.state IN ('inquiry', 'open', 'lost')
             """,
@@ -258,7 +264,7 @@ class OmniBillingTodo(models.Model):
             """
             SELECT %(id)s, 'parked', line.id, line.write_date, line.reason, NULL,
                    NULLIF(line.amount_total, 0), line.currency_id, line.partner_id,
-                   NULL, line.company_id, run.user_id, 'staff'
+                   NULL, NULL, line.company_id, run.user_id, 'staff'
               FROM omni_billing_run_line line
               JOIN omni_billing_run run ON run.id = line.run_id
                AND run.state IN ('running', 'collecting', 'paused', 'done')
@@ -279,7 +285,7 @@ class OmniBillingTodo(models.Model):
             """
             SELECT %(id)s, 'event', event.id, event.create_date,
                    event.event_type || ': ' || event.error, NULL, NULL, NULL, NULL,
-                   NULL, provider.company_id, NULL, 'manager'
+                   NULL, NULL, provider.company_id, NULL, 'manager'
               FROM omni_billing_stripe_event event
               JOIN payment_provider provider ON provider.id = event.provider_id
              WHERE event.state = 'failed'
