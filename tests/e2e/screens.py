@@ -536,6 +536,13 @@ class CustomerPage:
         page.wait_for_url(re.compile(r"/customers/\d+$"))
         return cls(page)
 
+    def has_nothing_yet(self) -> None:
+        """Wait for lists that say what to do, and have no rows that are made up."""
+        lists = self.page.locator(".o_billing_tab_list")
+        expect(lists.get_by_text("No transaction to show")).to_be_visible()
+        expect(lists.get_by_text("No invoice to show")).to_be_visible()
+        expect(lists.locator(".o_data_row")).to_have_count(0)
+
     def owes(self, **amounts: str) -> None:
         """Wait for balances: ``unbilled``, ``due``, ``paid``, ``credit``."""
         for name, amount in amounts.items():

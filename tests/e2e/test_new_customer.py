@@ -21,6 +21,7 @@ def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, mailbox, page):
     browsing.log_in(page, "staff")
     customer = CustomerPage.create(page, name="Nora Newton", email="nora@example.com")
 
+    customer.has_nothing_yet()
     customer.add_charge("Setup", "50")
     customer.add_charge("Month", "45")
     customer.transactions.show("Setup", amount_total="$ 50.00", state="Unbilled")

@@ -1,3 +1,4 @@
+import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { getDefaultConfig, View } from "@web/views/view";
@@ -70,6 +71,11 @@ export class BillingTabList extends Component {
             display: { searchPanel: false, controlPanel: { layoutActions: false } },
             loadIrFilters: true,
             searchViewId: false,
+            // Rows that are made up would be taken for the customer's.
+            useSampleModel: false,
+            noContentHelp: isMove
+                ? _t("No invoice to show. Generate one from what is unbilled.")
+                : _t("No transaction to show. Add one, or a service that charges by itself."),
             noBreadcrumbs: true,
             showButtons: false,
             allowSelectors: true,
