@@ -256,7 +256,6 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         company = self.company_id
-        bank = self.partner_bank_id
         lines = self._billing_get_lines()
         return {
             "invoice_number": self.name or "",
@@ -285,12 +284,7 @@ class AccountMove(models.Model):
                 if company.uses_default_logo
                 else image_data_uri(company.logo),
             },
-            "bank": {
-                "name": bank.bank_name or "",
-                "holder": bank.acc_holder_name or bank.partner_id.name or "",
-                "number": bank.acc_number or "",
-                "bic": bank.bank_bic or "",
-            },
+            "bank": _prepare_bank(self.partner_bank_id),
             "document_title": self._billing_get_document_title(),
             "customer_reference": self._billing_get_reference(),
             "facts": [
@@ -440,6 +434,15 @@ def _to_text(html):
 def _to_short(number):
     """Return a whole number without the point that a template would print: 15%."""
     return int(number) if number == int(number) else number
+
+
+def _prepare_bank(bank):
+    return {
+        "name": bank.bank_name or "",
+        "holder": bank.acc_holder_name or bank.partner_id.name or "",
+        "number": bank.acc_number or "",
+        "bic": bank.bank_bic or "",
+    }
 
 
 def _prepare_party(partner):
