@@ -362,6 +362,7 @@ class OmniBillingTemplate(models.Model):
             "facts": [{"label": "Your reference", "text": "PO-2025-77"}],
             "mentions": ["Reverse charge"],
             "installments": [],
+            "plan": [],
             "payment_reference": "INV-2025-001234",
             "payment_instructions": "",
             "terms": "",
