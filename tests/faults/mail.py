@@ -76,3 +76,30 @@ def send_due(env):
 def read(env, case):
     """Read what became of the messages of an invoice."""
     return env["account.move"].browse(case["invoice"]).billing_mail_ids.mapped("state")
+
+
+def become_late(env, case):
+    """Have the invoice come to a level today, for a company that reminds."""
+    from datetime import timedelta
+
+    from odoo import fields
+
+    from odoo.addons.omni_billing.tools.write_guard import trust
+
+    env["res.company"].search([]).billing_reminders = False
+    env.company.billing_reminders = True
+    move = env["account.move"].browse(case["invoice"])
+    trust(move).invoice_date_due = fields.Date.today() - timedelta(days=8)
+    terms = move.line_ids.filtered(lambda line: line.date_maturity)
+    trust(terms).date_maturity = move.invoice_date_due
+
+
+def ring(env, case):
+    """Remind by hand; return how it went."""
+    action = env["account.move"].browse(case["invoice"]).action_billing_remind()
+    return action["params"]["type"]
+
+
+def remind_due(env):
+    """Run the job that reminds customers."""
+    env["omni.billing.reminder"]._cron_remind()

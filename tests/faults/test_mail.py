@@ -109,3 +109,34 @@ def test_template_gets_its_variables(runs, mailjet, invoice):
     } <= message["Variables"].keys()
     [file] = message["Attachments"]
     assert file["ContentType"] == "application/pdf"
+
+
+@pytest.fixture
+def late(runs, invoice):
+    """Give an invoice that comes to a level of reminders today."""
+    runs.run("mail.become_late", case=invoice).expect()
+    return invoice
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_process_killed_while_it_reminds(runs, mailjet, late, step):
+    """The customer is reminded once, by hand; the job knows of it."""
+    ring = runs.start("mail.ring", by="sam", case=late, stop=step)
+    ring.wait_until_stopped().kill()
+    runs.run("mail.remind_due", is_job=True).expect()
+    assert later(runs, late) == ["sent"]
+    assert len(mailjet.messages) == 1
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_two_remind_the_same_customer(runs, mailjet, late, step):
+    """Whoever comes second, a person or the job, sends no second message."""
+    first = runs.start("mail.ring", by="sam", case=late, stop=step)
+    first.wait_until_stopped()
+    second = runs.start("mail.ring", by="maud", case=late)
+    runs.wait_for_lock(second)
+    runs.run("mail.remind_due", is_job=True).expect()
+    first.go_on().result().expect()
+    second.result()
+    assert later(runs, late) == ["sent"]
+    assert len(mailjet.messages) == 1
