@@ -57,7 +57,7 @@ class OmniBillingTodo(models.Model):
             ("manager", "Manager"),
             ("customer", "Customer"),
             ("bank", "Bank"),
-            ("admin", "Administrator"),
+            ("admin", "An Administrator"),
         ],
         string="Whose Turn",
         readonly=True,
