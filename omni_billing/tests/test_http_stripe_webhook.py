@@ -150,7 +150,7 @@ class TestStripeWebhook(CardCommon, PatientHttpCase):
         seen = []
 
         def look(cursor, query, params=None, log_exceptions=True):
-            if "INTO omni_billing_stripe_event" in str(getattr(query, "code", query)):
+            if 'INTO "omni_billing_stripe_event"' in str(getattr(query, "code", query)):
                 seen.append(log_exceptions)
             return execute(cursor, query, params, log_exceptions)
 
