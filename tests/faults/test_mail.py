@@ -112,6 +112,13 @@ def test_template_gets_its_variables(runs, mailjet, invoice):
 
 
 @pytest.fixture
+def told(mailjet, request):
+    """Count the messages to this customer; the job tells others, who are late too."""
+    name = f"Customer of {request.node.name}"
+    return lambda: sum(name in str(message) for message in mailjet.messages)
+
+
+@pytest.fixture
 def late(runs, invoice):
     """Give an invoice that comes to a level of reminders today."""
     runs.run("mail.become_late", case=invoice).expect()
@@ -119,17 +126,17 @@ def late(runs, invoice):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_process_killed_while_it_reminds(runs, mailjet, late, step):
+def test_process_killed_while_it_reminds(runs, told, late, step):
     """The customer is reminded once, by hand; the job knows of it."""
     ring = runs.start("mail.ring", by="sam", case=late, stop=step)
     ring.wait_until_stopped().kill()
     runs.run("mail.remind_due", is_job=True).expect()
     assert later(runs, late) == ["sent"]
-    assert len(mailjet.messages) == 1
+    assert told() == 1
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_two_remind_the_same_customer(runs, mailjet, late, step):
+def test_two_remind_the_same_customer(runs, told, late, step):
     """Whoever comes second, a person or the job, sends no second message."""
     first = runs.start("mail.ring", by="sam", case=late, stop=step)
     first.wait_until_stopped()
@@ -139,4 +146,4 @@ def test_two_remind_the_same_customer(runs, mailjet, late, step):
     first.go_on().result().expect()
     second.result()
     assert later(runs, late) == ["sent"]
-    assert len(mailjet.messages) == 1
+    assert told() == 1
