@@ -1,7 +1,5 @@
 from odoo import models
 
-from ...const import UNPAID_STATES
-
 
 class AccountMove(models.Model):
     """What a customer is told of a card payment that failed, until it is paid."""
@@ -16,7 +14,7 @@ class AccountMove(models.Model):
         :rtype: dict or None
         """
         self.ensure_one()
-        if self.billing_state not in UNPAID_STATES:
+        if not self._billing_is_unpaid():
             return None
         # sudo: attempts are internal; whose invoice it is may know their outcome.
         charges = self.sudo().transaction_ids.filtered(

@@ -1,8 +1,6 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ...const import UNPAID_STATES
-
 
 class PaymentTransaction(models.Model):
     """Charges and refunds that failed, until somebody saw to it (F155)."""
@@ -57,17 +55,14 @@ class PaymentTransaction(models.Model):
     # === BUSINESS METHODS === #
 
     def _billing_note_failed(self):
-        """Leave it to staff, if an invoice waits for it, and nobody else tells of it"""
+        """Leave it to staff, if an invoice waits for it and nobody else tells."""
         self.ensure_one()
         self._billing_settle_failed()
         if self.operation == "refund":
             self.billing_needs_action = bool(self._billing_get_invoices())
         elif self.operation != "validation":
-            owed = self.invoice_ids.filtered(
-                lambda move: move.billing_state in UNPAID_STATES
-            )
-            is_left = bool(owed) and not self._billing_is_followed_up()
-            self.billing_needs_action = is_left
+            is_owed = any(move._billing_is_unpaid() for move in self.invoice_ids)
+            self.billing_needs_action = is_owed and not self._billing_is_followed_up()
 
     def _billing_settle_failed(self):
         """Take off the work list what this one came after: it is about the same."""
@@ -111,11 +106,8 @@ class PaymentTransaction(models.Model):
         failed = self.search(
             [("billing_needs_action", "=", True), ("operation", "!=", "refund")]
         )
-        settled = failed.filtered(
-            lambda payment: (
-                not any(
-                    move.billing_state in UNPAID_STATES for move in payment.invoice_ids
-                )
-            )
+        owed = failed.invoice_ids.filtered_domain(
+            failed.invoice_ids._billing_get_unpaid_domain()
         )
+        settled = failed.filtered(lambda payment: not payment.invoice_ids & owed)
         settled.billing_needs_action = False

@@ -153,7 +153,7 @@ class AccountMove(models.Model):
             self._message_log(
                 body=self.env._("The promise to pay by %(date)s was kept.", date=day)
             )
-        elif self.billing_state not in UNPAID_STATES:
+        elif not self._billing_is_unpaid():
             # It is void, or refunded: nobody has to pay any more.
             trust(self).write(
                 {"billing_promise_date": False, "billing_promise_state": False}
