@@ -29,6 +29,8 @@ NOT_NEEDED = {
     "pylint-odoo",
     "ruff",
 }
+#: Their tests, which a run without them leaves out.
+NOT_RUN = ("strict_stripe/tests/test_browser.py",)
 OURS = ("requirements.in", "test-requirements.in")
 
 

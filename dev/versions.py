@@ -124,6 +124,8 @@ def _run(row: Row, odoo: core.Core, python: Path, programs: Path) -> bool:
         file.parent.mkdir(parents=True, exist_ok=True)
         official.write(file, official.fetch(odoo), row.python)
         environment["OMNI_REQUIREMENTS"] = str(file)
+        ignored = (f"--ignore={test}" for test in official.NOT_RUN)
+        environment["PYTEST_ADDOPTS"] = " ".join(ignored)
     # Its databases are those of another PostgreSQL.
     shutil.rmtree(row.folder / "test", ignore_errors=True)
     passed = failed = 0

@@ -1,10 +1,13 @@
 """What bin/test says of other addons, Pythons, databases and Odoos is right (W43)."""
 
+import ast
+
 import pytest
 
-from dev import apart, guests, neighbors, newer, official, versions
+from dev import apart, guests, neighbors, newer, official, paths, versions
 from dev.console import Failure
 from dev.guests import Outcome, Suite
+from dev.parts import UNIT_TESTS
 
 HEAD = "2026-01-01 00:00:00,000 42 {} db odoo.addons.{}: {}"
 
@@ -93,6 +96,17 @@ pytz  # no version
 """
 
 
+def _imported(file):
+    """Name the packages that a file imports, wherever it does."""
+    found = set()
+    for node in ast.walk(ast.parse((paths.ROOT / file).read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module)
+    return {name.partition(".")[0] for name in found}
+
+
 class TestVersions:
     def test_odoos_versions_come_first_and_ours_of_the_rest(self):
         ours = "babel==2.18.0\npsycopg2-binary==2.9.13\nstripe==16.1.0\npytz==2026.6\n"
@@ -104,6 +118,16 @@ class TestVersions:
             "requests==2.34.2",
             "stripe==16.1.0",
         ]
+
+    def test_what_a_run_lacks_no_test_of_it_imports(self):
+        lacking = {name.replace("-", "_") for name in official.NOT_NEEDED}
+        tests = (
+            test.relative_to(paths.ROOT)
+            for folder in UNIT_TESTS
+            for test in (paths.ROOT / folder).rglob("*.py")
+        )
+        importing = {str(test) for test in tests if _imported(test) & lacking}
+        assert importing == set(official.NOT_RUN)
 
     def test_each_python_has_both_lists_and_each_database_its_turn(self):
         rows = versions.pair(["3.10", "3.13"], ["13", "14", "15", "16", "17"])
