@@ -215,7 +215,7 @@ class TestHolds(CapturesCommon):
         for door in self.OURS:
             with self.assertRaises(UserError) as caught:
                 self._do(door)
-            for words in (self.payment.reference, "Give Back", "Capture", until):
+            for words in (self.payment.reference, "Release", "Capture", until):
                 self.assertIn(words, str(caught.exception))
         # It can neither capture nor void.
         self._hand_over("demo")
@@ -226,7 +226,7 @@ class TestHolds(CapturesCommon):
             self.assertRaises(UserError) as caught,
         ):
             self._do("cash")
-        self.assertNotIn("Give Back", str(caught.exception))
+        self.assertNotIn("Release", str(caught.exception))
         self.assertIn(self.payment.provider_id.name, str(caught.exception))
 
     def test_customers_are_told_what_concerns_them(self):
@@ -235,7 +235,7 @@ class TestHolds(CapturesCommon):
             attempt.with_user(self.portal).sudo()._get_processing_values()
         self.assertIn("your bank holds", str(caught.exception).lower())
         self.assertNotIn("Accounting", str(caught.exception))
-        self.assertNotIn("Give Back", str(caught.exception))
+        self.assertNotIn("Release", str(caught.exception))
 
     def test_staff_give_it_back_by_a_button(self):
         with patch.object(self.api, "send", self._void_at_stripe):

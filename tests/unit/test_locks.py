@@ -6,7 +6,9 @@ import pytest
 
 from dev import paths
 
-LOCKS = [paths.REQUIREMENTS, paths.TEST_REQUIREMENTS, paths.QUEUE_REQUIREMENTS]
+NAMES = ("requirements", "test-requirements", "queue-requirements")
+# The locks of the project, also in a run with versions of others.
+LOCKS = [paths.ROOT / f"{name}.txt" for name in NAMES]
 
 
 def _read_pins(text):

@@ -100,7 +100,7 @@ class PaymentTransaction(models.Model):
             return self.env._(
                 "The payment %(reference)s of %(amount)s is authorized: the bank holds"
                 " the money until it is captured. Nothing else was changed. Open the"
-                " invoice and press Capture to take it, or Give Back to void it at"
+                " invoice and press Capture to take it, or Release to void it at"
                 " %(provider)s. As a rule it ends by itself by %(date)s.",
                 **values,
             )
