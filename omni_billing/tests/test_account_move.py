@@ -69,6 +69,22 @@ class TestInvoice(BillingCommon):
             invoice.unlink()
         self.assertEqual(invoice.amount_total, 55)
 
+    def test_a_line_leads_to_what_it_was_made_of(self):
+        """F196: to its transaction; of a line that has none, who entered it."""
+        charge = self._create_transaction(50)
+        invoice = self._bill()
+        line = invoice.invoice_line_ids.with_user(self.staff)
+        self.assertEqual(
+            line.action_billing_open_transaction(), charge.action_open_detail()
+        )
+        invoice.action_billing_void()
+        told = line.action_billing_open_transaction()["params"]["message"]
+        self.assertIn("void", told)
+        other = self.init_invoice("out_invoice", self.customer, amounts=[50], post=True)
+        line = other.invoice_line_ids.with_user(self.staff)
+        told = line.action_billing_open_transaction()["params"]["message"]
+        self.assertIn(self.env.user.name, told)
+
     def test_a_copy_bills_nothing_twice(self):
         """F168: neither of a void invoice, nor of one that may be void later."""
         self._create_transaction(50)

@@ -225,6 +225,10 @@ class TestDialogOnce(OnceCommon):
         dialog = self._open("void.wizard", invoice_ids=[Command.set(invoice.ids)])
         self._assert_once(dialog, "action_void")
         self.assertEqual(invoice.billing_state, "void")
+        invoice = self._bill_amounts(45)
+        dialog = self._open("void.wizard", invoice_ids=[Command.set(invoice.ids)])
+        self._assert_once(dialog, "action_void_and_bill")
+        self.assertEqual(invoice.billing_state, "void")
 
     def test_preview(self):
         """F53: what comes later is not billed by the same dialog."""

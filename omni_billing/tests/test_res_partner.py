@@ -74,11 +74,17 @@ class TestPartner(BillingCommon):
         ).action_billing_add_transaction()
         Model = self.env[action["res_model"]].with_context(**action["context"])
         with Form(Model) as form:
+            # Where nothing else is chosen, it is the first one.
+            self.assertEqual(form.credit_type_id, self.goodwill)
             form.name = "Outage"
-            form.credit_type_id = self.goodwill
             form.retail_cost = 10
             self.assertEqual(form.amount_total, -10)
         self.assertEqual(form.record.partner_id, self.customer)
+        with Form(Model) as form:
+            form.name = "Fibre"
+            form.retail_cost = 10
+            form.transaction_type = "charge"
+        self.assertFalse(form.record.credit_type_id)
 
     def test_all_transactions_and_invoices_of_the_customer(self):
         self._create_transaction(10)

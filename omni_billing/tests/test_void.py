@@ -221,6 +221,47 @@ class TestVoid(BillingCommon):
                 self.assertEqual(bool(invoice.reversal_move_ids), is_note)
                 self.assertEqual(self._get_books_balance(), 0)
 
+    def test_dialog_voids_and_bills_again(self):
+        """F165, F204: the preview holds what was on the invoice, and nothing else."""
+        for method in ("cancel", "credit_note"):
+            with self.subTest(method=method):
+                self.company.billing_void_method = method
+                right, wrong = self._create_transaction(45), self._create_transaction(9)
+                invoice = self._bill(title="January")
+                other = self._create_transaction(80)
+                wizard = self.env["omni.billing.void.wizard"].create(
+                    {"invoice_ids": invoice.ids}
+                )
+                self.assertTrue(wizard.can_bill_again)
+                action = wizard.action_void_and_bill()
+                self.assertEqual(invoice.billing_state, "void")
+                preview = self.env["omni.billing.proforma.wizard"]
+                preview = preview.with_context(**action["context"]).create({})
+                preview.excluded_ids = [*preview.excluded_ids, wrong.id]
+                again = preview.action_generate()["res_id"]
+                again = self.env["account.move"].browse(again)
+                self.assertEqual(again.billing_transaction_ids, right)
+                self.assertEqual(again.billing_title, "January")
+                (wrong + other).action_void()
+
+    def test_dialog_offers_to_bill_what_can_be_billed(self):
+        """One invoice with transactions; the method asks as the button does."""
+        self._create_transaction(45)
+        one = self._bill()
+        self._create_transaction(45)
+        two = one + self._bill()
+        wizards = self.env["omni.billing.void.wizard"].create(
+            [
+                {"invoice_ids": two.ids},
+                {"transaction_ids": self._create_transaction(45).ids},
+            ]
+        )
+        self.assertFalse(any(wizards.mapped("can_bill_again")))
+        for wizard in wizards:
+            with self.assertRaises(UserError):
+                wizard.action_void_and_bill()
+        self.assertEqual(set(two.mapped("billing_state")), {"unpaid"})
+
     def test_bulk_keeps_the_rule(self):
         before = self.today.replace(day=1) - timedelta(days=1)
         self._create_transaction(45)

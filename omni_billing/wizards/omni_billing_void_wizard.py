@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from .omni_billing_dialog_mixin import once
 
@@ -18,6 +19,10 @@ class OmniBillingVoidWizard(models.TransientModel):
     )
     cancel_count = fields.Integer(compute="_compute_counts")
     note_count = fields.Integer(compute="_compute_counts")
+    can_bill_again = fields.Boolean(
+        compute="_compute_can_bill_again",
+        help="It is one invoice, and its items can go on a new one.",
+    )
 
     @api.depends("invoice_ids")
     def _compute_counts(self):
@@ -28,8 +33,34 @@ class OmniBillingVoidWizard(models.TransientModel):
             wizard.note_count = len(notes)
             wizard.cancel_count = len(numbered - notes)
 
+    @api.depends("invoice_ids", "transaction_ids")
+    def _compute_can_bill_again(self):
+        for wizard in self:
+            is_one = len(wizard.invoice_ids) == 1 and not wizard.transaction_ids
+            wizard.can_bill_again = is_one and bool(
+                wizard.invoice_ids.move_type == "out_invoice"
+                and wizard.invoice_ids.billing_transaction_ids
+            )
+
     @once
     def action_void(self):
+        return self._void()
+
+    @once
+    def action_void_and_bill(self):
+        """Void one invoice, and bill what was on it again (F165).
+
+        :return: the action that opens the preview with its items, and nothing else.
+        :raise UserError: if it is not one invoice with items.
+        """
+        if not self.can_bill_again:
+            raise UserError(
+                self.env._("Only what was on one invoice can be billed again at once.")
+            )
+        self._void()
+        return self.invoice_ids.action_billing_duplicate()
+
+    def _void(self):
         if len(self.invoice_ids) == 1:
             # It commits what Stripe says of what the customer began.
             self.invoice_ids._billing_settle_attempts()

@@ -360,6 +360,11 @@ class InvoiceDialog(Dialog):
         self.choose_more("Void Invoice")
         VoidDialog(self.page).void(reason)
 
+    def void_and_bill(self, reason: str) -> ProformaDialog:
+        """Void it, and go on to a new invoice of what was on it."""
+        self.choose_more("Void Invoice")
+        return VoidDialog(self.page).void_and_bill(reason)
+
 
 class CancelDialog(Dialog):
     """Where items of an invoice are canceled."""
@@ -402,6 +407,12 @@ class VoidDialog(Dialog):
         self.enter(reason=reason)
         self.press("Confirm Void")
         self.is_gone()
+
+    def void_and_bill(self, reason: str) -> ProformaDialog:
+        """Give the reason, and bill what was on it again."""
+        self.enter(reason=reason)
+        self.press("Void and Bill Again")
+        return ProformaDialog(self.page)
 
 
 class PaymentDialog(Dialog):

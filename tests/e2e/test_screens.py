@@ -117,6 +117,25 @@ def test_customer_tab_opens_what_it_lists(login, gym):
     has_no_dialog(page)
 
 
+def test_customer_opens_on_the_billing_tab(login, gym):
+    """F1: from Billing > Customers. F196: a line of an invoice is explained."""
+    _gym, number = gym
+    page = login("staff")
+    page.goto("/odoo/billing-customers")
+    page.get_by_role("searchbox").fill("Climbing Gym")
+    page.get_by_role("searchbox").press("Enter")
+    page.locator("td[name=display_name]", has_text="Climbing Gym").click()
+    cards = page.get_by_role("heading", level=3)
+    expect(cards).to_have_text(["Payment Methods", "Transactions", "Invoices"])
+
+    invoice = InvoiceList(page).open(number)
+    invoice.lines.open("Fibre, December")
+    transaction = TransactionDialog(page)
+    expect(transaction.field("create_uid")).to_have_text("Sam Staff")
+    transaction.close()
+    invoice.total("$ 51.75", due="$ 51.75")
+
+
 def test_screens_fit_a_phone(login, page, gym):
     """Nothing is wider than the page: lists, customer, and every dialog."""
     gym, number = gym

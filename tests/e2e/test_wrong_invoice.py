@@ -97,6 +97,30 @@ def test_wrong_line_is_corrected_after_the_void(server, login):
     books.agree(server)
 
 
+def test_wrong_line_is_left_out_at_once(server, login):
+    """F165, F204: void and bill again in one go; what came later waits."""
+    staff = server.rpc("staff")
+    shop = add_customer(server, "Bicycle Shop")
+    charge(staff, shop, "Fibre", cost=45)
+    charge(staff, shop, "Router (entered twice)", cost=80)
+    wrong = bill(staff, shop)["name"]
+    charge(staff, shop, "Mobile")
+
+    page = login("staff")
+    invoices = InvoiceList(page)
+    proforma = invoices.open(wrong).void_and_bill("A line is wrong")
+    proforma.counts(2)
+    proforma.toggle("Router (entered twice)")
+    invoice = proforma.generate()
+    invoice.lines.show_only("Fibre")
+    invoice.total("$ 45.00", due="$ 45.00")
+    invoice.close()
+    customer = CustomerPage.open(page, shop)
+    customer.owes(unbilled="$ 105.00", due="$ 45.00")
+    customer.invoices.show(wrong, billing_state="Void")
+    books.agree(server)
+
+
 def test_paid_invoice_cannot_be_voided(server, login):
     """F159: the button is not there, and the way around it is closed too."""
     staff = server.rpc("staff")

@@ -202,9 +202,13 @@ class ResPartner(models.Model):
         self.ensure_one()
         kind = self.env.context.get("billing_transaction_type", "charge")
         title = self.env._("Add a Transaction")
+        context = {"default_partner_id": self.id, "default_transaction_type": kind}
         if kind == "credit":
             title = self.env._("Create a Credit")
-        context = {"default_partner_id": self.id, "default_transaction_type": kind}
+            # The first one is proposed: managers have their usual one there.
+            mine = [("company_id", "in", (False, self.env.company.id))]
+            types = self.env["omni.billing.credit.type"].search(mine, limit=1)
+            context["default_credit_type_id"] = types.id
         return open_dialog("omni.billing.transaction", title, context)
 
     def action_billing_pay_all(self):

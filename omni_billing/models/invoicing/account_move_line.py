@@ -1,7 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount
+from odoo.tools import format_amount, format_date
 
+from ...tools.notice import notice
 from ...tools.numbers import format_quantity
 from ...tools.write_guard import is_trusted, trust, without_defaults
 from .account_move_guard import is_judged, will_change
@@ -183,6 +184,28 @@ class AccountMoveLine(models.Model):
         # sudo: who works on an invoice need not see transactions.
         transaction = self.sudo().billing_transaction_id
         return related | (transaction.analytic_distribution or {})
+
+    # === ACTION METHODS === #
+
+    def action_billing_open_transaction(self):
+        """Show what a line was made of: of which service it is, or who entered it.
+
+        :return: the dialog of the transaction; of a line that has none, a notice.
+        """
+        self.ensure_one()
+        if transaction := self.billing_transaction_id:
+            return transaction.action_open_detail()
+        if self.move_id.billing_is_void:
+            message = self.env._(
+                "The invoice is void: its items are among the customer's transactions."
+            )
+        else:
+            message = self.env._(
+                "%(user)s entered this line in accounting on %(date)s.",
+                user=self.create_uid.name,
+                date=format_date(self.env, self.create_date),
+            )
+        return notice(message, "info")
 
     def _billing_tell_distribution(self):
         """Have transactions counted for what their lines are, by whatever door."""

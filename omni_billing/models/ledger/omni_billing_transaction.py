@@ -272,6 +272,12 @@ class OmniBillingTransaction(models.Model):
                 self._get_product_taxes()
             )
 
+    @api.onchange("transaction_type")
+    def _onchange_transaction_type(self):
+        """A charge has no credit type, also if one was proposed."""
+        if self.transaction_type != "credit":
+            self.credit_type_id = False
+
     @api.depends("canceled_by_ids")
     def _compute_is_canceled(self):
         for transaction in self:
