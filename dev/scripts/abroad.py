@@ -101,14 +101,20 @@ def live_a_month(here, company, stripe, provider, losses):
     :return: the customer.
     """
     customer = here["res.partner"].create(
-        {"name": "Ada", "country_id": company.country_id.id, "company_id": company.id}
+        {
+            "name": "Ada",
+            "country_id": company.country_id.id,
+            "company_id": company.id,
+            **companies.taxpayer(here, company.country_id.code, is_company=False),
+        }
     )
     card = save_card(here, provider, customer)
     currency = company.currency_id.name.lower()
 
     def bill(cost):
         """Bill with the taxes that the country's chart gives."""
-        values = {"name": "Fibre 500", "partner_id": customer.id, "retail_cost": cost}
+        values = {"name": "Fibre 500", "partner_id": customer.id}
+        values["retail_cost"] = company.currency_id.round(cost)
         values["tax_ids"] = company.account_sale_tax_id.ids
         item = here["omni.billing.transaction"].create(values)
         wizard = here["omni.billing.proforma.wizard"]

@@ -22,7 +22,21 @@ def found(env, code, **values):
     company = env["res.company"].browse(company.id)
     assert company.chart_template, "no chart of accounts"
     assert company.chart_template != "generic_coa", "not the country's own chart"
+    company.partner_id.write(taxpayer(env, code, is_company=True))
     return company
+
+
+def taxpayer(env, code, *, is_company):
+    """Return what partners of a country need before Odoo invoices at all.
+
+    Odoo asks for it in words where it lacks, and says so of plain invoices, too.
+    """
+    if code == "AR":
+        kind = env.ref("l10n_ar.res_IVARI" if is_company else "l10n_ar.res_CF")
+        return {"l10n_ar_afip_responsibility_type_id": kind.id}
+    if code == "CL" and not is_company:
+        return {"l10n_cl_sii_taxpayer_type": "3", "vat": "12345678-5"}
+    return {}
 
 
 def enter(company):

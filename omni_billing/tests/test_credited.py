@@ -140,6 +140,42 @@ class TestCredited(BillingCommon):
         for (tax, _is_back), amount in self._read_taxes(note).items():
             self.assertAlmostEqual(amount, booked[tax, False] / 2, delta=0.01)
 
+    def test_taxes_of_lines_that_share_none_of_those_edited(self):
+        """Each line has of each tax what it had, also where that is found by others."""
+        self.company.tax_calculation_rounding_method = "round_globally"
+        fixed = self.taxes[4]
+        back = self.taxes[5]
+        costs = (
+            (161.26, self.tax + self.tax_10 + fixed, False),
+            (40.54, self.tax_10 + fixed + back, True),
+            (7607.70, self.tax, True),
+        )
+        for cost, taxes, included in costs:
+            self._create_transaction(cost, tax_ids=taxes, tax_included=included)
+        invoice = self._bill()
+        total, booked = invoice.amount_total, self._read_taxes(invoice)
+        self.tax.amount, fixed.amount = 0, 33.3
+        self.env.flush_all()
+        self.env.invalidate_all()
+        part = self.currency.round(total * 0.41)
+        self._assert_note(
+            invoice._billing_create_refund_note(part), part, booked, part / total
+        )
+        item = invoice.billing_transaction_ids.filtered(
+            lambda item: item.retail_cost == 40.54
+        )
+        note = invoice._billing_cancel_items(item)
+        self.assertEqual(note.amount_total, 40.54)
+        self.assertEqual(
+            self._read_taxes(note),
+            {
+                (self.tax_10, False): 3.5,
+                (fixed, False): 2,
+                (back, False): 6.66,
+                (back, True): -6.66,
+            },
+        )
+
     def test_refund_of_all(self):
         self._create_transaction(100, tax_ids=self.tax)
         self._create_transaction(10.07, tax_ids=self.tax, tax_included=True)
@@ -148,6 +184,33 @@ class TestCredited(BillingCommon):
         self.tax.amount = 5
         note = invoice._billing_create_refund_note(total)
         self.assertEqual((note.amount_total, note.amount_tax), (total, tax))
+        self._assert_agrees()
+
+    def test_each_note_is_prepared_as_in_odoos_dialog(self):
+        """As where a country's addon chooses the kind of legal document there."""
+        Dialog = self.env.registry["account.move.reversal"]
+        prepare = Dialog._prepare_default_reversal
+        self.patch(
+            Dialog,
+            "_prepare_default_reversal",
+            lambda dialog, move: (
+                prepare(dialog, move) | {"narration": f"In law: {move.name}"}
+            ),
+        )
+        self.company.billing_void_method = "credit_note"
+        void, part, canceled = (
+            self._bill(self._create_transaction(100, tax_ids=self.tax))
+            for _time in range(3)
+        )
+        void.action_billing_void()
+        part._billing_create_refund_note(12)
+        canceled._billing_cancel_items(canceled.billing_transaction_ids)
+        for invoice in (void, part, canceled):
+            note = invoice.reversal_move_ids
+            self.assertIn(f"In law: {invoice.name}", note.narration or "")
+            self.assertEqual(note.journal_id, invoice.journal_id)
+            self.assertEqual(note.invoice_date, self.today)
+            self.assertFalse(note.invoice_payment_term_id)
         self._assert_agrees()
 
     def test_page_of_an_old_invoice(self):

@@ -77,15 +77,18 @@ class AccountMove(models.Model):
         field = f"tax_amount{suffix}"
         amount = "amount_currency" if suffix else "balance"
         currency = self.currency_id if suffix else self.company_id.currency_id
-        booked, cells = defaultdict(float), defaultdict(list)
+        booked = defaultdict(float)
         for tax_line in tax_lines:
             share = tax_line["tax_repartition_line_id"]
             key = share.tax_id.id, share.factor < 0
             booked[key] += tax_line["sign"] * tax_line[amount]
-        for tax_data in _list_taxes(products):
-            cells[_get_key(tax_data)].append(tax_data)
+        if suffix:
+            cells = self._billing_restore_given(products, booked)
+        else:
+            cells = group_by_tax(_list_taxes(products))
         for key, column in cells.items():
-            weights = [tax_data[field] for tax_data in column]
+            # In the company's currency in the proportions of the other one.
+            weights = [tax_data["tax_amount_currency"] for tax_data in column]
             if currency.is_zero(sum(weights)):
                 # It was another tax then, and is none now.
                 weights = [tax_data[f"base_amount{suffix}"] for tax_data in column]
@@ -97,49 +100,106 @@ class AccountMove(models.Model):
         for tax_data in _list_taxes(others):
             tax_data[field] = 0.0
 
+    def _billing_restore_given(self, products, booked):
+        """Set the taxes that lines were given when they were invoiced.
+
+        :param dict booked: of each tax; what remains of it for other lines afterwards.
+        :return: by tax, those that are still to be found: the rest, or all of a tax
+            that each line was given, and where cents may be off.
+        :rtype: dict
+        """
+        open_cells, given_cells = [], []
+        for base_line in products:
+            given = base_line["manual_tax_amounts"] or {}
+            for tax_data in base_line["tax_details"]["taxes_data"]:
+                amounts = given.get(str(tax_data["tax"].id), {})
+                if "tax_amount_currency" not in amounts:
+                    open_cells.append(tax_data)
+                    continue
+                sign = -1 if tax_data["is_reverse_charge"] else 1
+                amount = self.currency_id.round(sign * amounts["tax_amount_currency"])
+                tax_data["tax_amount_currency"] = amount
+                given_cells.append(tax_data)
+        cells = group_by_tax(open_cells)
+        for key, column in group_by_tax(given_cells).items():
+            if key in cells:
+                booked[key] -= sum(cell["tax_amount_currency"] for cell in column)
+            else:
+                cells[key] = column
+        return cells
+
     def _billing_restore_rows(self, products):
         """Have each line come to the tax that its transaction has."""
         currency = self.currency_id
         wanted = self._billing_read_transaction_taxes(products)
+        rows = [_list_own(base_line) for base_line in products]
         surplus = defaultdict(float)
-        for base_line, tax in zip(products, wanted, strict=False):
+        for base_line, own, tax in zip(products, rows, wanted, strict=False):
             taxes = base_line["tax_details"]["taxes_data"]
             found = sum(tax_data["tax_amount_currency"] for tax_data in taxes)
-            if not taxes or not currency.compare_amounts(tax, found):
+            if not own or not currency.compare_amounts(tax, found):
                 continue
-            # A reverse charge comes to nothing, whatever it is of.
-            own = [tax_data for tax_data in taxes if not tax_data["is_reverse_charge"]]
-            main = max(own, key=lambda tax_data: abs(tax_data["tax_amount_currency"]))
-            main["tax_amount_currency"] += tax - found
-            surplus[_get_key(main)] += tax - found
-        self._billing_even_out(products, surplus)
+            main = max(own, key=lambda key: abs(own[key]["tax_amount_currency"]))
+            own[main]["tax_amount_currency"] += tax - found
+            surplus[main] += tax - found
+        self._billing_even_out(rows, surplus)
 
-    def _billing_even_out(self, products, surplus):
-        """Move cents between the taxes of a line until each tax is as booked again.
+    def _billing_even_out(self, rows, surplus):
+        """Move cents between the taxes of lines until each tax is as booked again.
 
-        A cent of each line at first. More is left if a tax was edited since: it is what
-        lines of the other sign have too much.
+        A cent of each line at first. More is left if a tax was edited since; where no
+        line has both taxes it goes by way of a third one.
+
+        :param list rows: of each line its taxes, by their key.
+        :param dict surplus: what each tax has too much, by its key.
         """
         currency = self.currency_id
-        for base_line, most in (
-            *((base_line, currency.rounding) for base_line in products),
-            *((base_line, float("inf")) for base_line in products),
-        ):
-            if all(currency.is_zero(amount) for amount in surplus.values()):
-                return
-            taxes = base_line["tax_details"]["taxes_data"]
-            own = {_get_key(tax_data): tax_data for tax_data in taxes}
-            over = [key for key in own if currency.compare_amounts(surplus[key], 0) > 0]
+        for row in rows:
+            over = [key for key in row if currency.compare_amounts(surplus[key], 0) > 0]
             under = [
-                key for key in own if currency.compare_amounts(surplus[key], 0) < 0
+                key for key in row if currency.compare_amounts(surplus[key], 0) < 0
             ]
             for source, target in zip(over, under, strict=False):
-                moved = min(most, surplus[source], -surplus[target])
-                for key, amount in ((source, -moved), (target, moved)):
-                    now = own[key]["tax_amount_currency"] + amount
-                    own[key]["tax_amount_currency"] = currency.round(now)
-                surplus[source] -= moved
-                surplus[target] += moved
+                most = min(currency.rounding, surplus[source], -surplus[target])
+                self._billing_move_tax([(row, source, target)], surplus, most)
+        while way := self._billing_find_way(rows, surplus):
+            most = min(surplus[way[0][1]], -surplus[way[-1][2]])
+            self._billing_move_tax(way, surplus, most)
+
+    def _billing_find_way(self, rows, surplus):
+        """Return the shortest way from a tax with too much to one with too little.
+
+        :return: the steps: the taxes of a line, and the keys of two of them.
+        :rtype: list[tuple]
+        """
+        currency = self.currency_id
+        steps = {
+            key: None
+            for key, amount in surplus.items()
+            if currency.compare_amounts(amount, 0) > 0
+        }
+        # It grows meanwhile, by what is one line further away.
+        queue = list(steps)
+        for key in queue:
+            if currency.compare_amounts(surplus[key], 0) < 0:
+                way = []
+                while step := steps[key]:
+                    way.insert(0, step)
+                    key = step[1]
+                return way
+            for row in rows:
+                for other in row if key in row else ():
+                    if other not in steps:
+                        steps[other] = (row, key, other)
+                        queue.append(other)
+        return []
+
+    def _billing_move_tax(self, way, surplus, amount):
+        for row, source, target in way:
+            for key, moved in ((source, -amount), (target, amount)):
+                now = row[key]["tax_amount_currency"] + moved
+                row[key]["tax_amount_currency"] = self.currency_id.round(now)
+                surplus[key] += moved
 
     def _billing_read_transaction_taxes(self, products):
         """Return the tax that was invoiced on each line, if our transactions say it.
@@ -230,5 +290,29 @@ def _list_taxes(base_lines):
     ]
 
 
-def _get_key(tax_data):
+def get_tax_key(tax_data):
+    """Return what tells a tax from others, and the two sides of a reverse charge."""
     return tax_data["tax"].id, tax_data["is_reverse_charge"]
+
+
+def group_by_tax(taxes_data):
+    """Return what base lines have of each tax, by its key."""
+    columns = defaultdict(list)
+    for tax_data in taxes_data:
+        columns[get_tax_key(tax_data)].append(tax_data)
+    return columns
+
+
+def _list_own(base_line):
+    """Return the taxes of a line by their key; a reverse charge comes to nothing."""
+    taxes = base_line["tax_details"]["taxes_data"]
+    charged_back = {
+        tax_data["tax"]
+        for tax_data in taxes
+        if tax_data["is_reverse_charge"] and tax_data["tax_amount_currency"]
+    }
+    return {
+        get_tax_key(tax_data): tax_data
+        for tax_data in taxes
+        if not tax_data["is_reverse_charge"] and tax_data["tax"] not in charged_back
+    }

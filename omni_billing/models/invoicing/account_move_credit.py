@@ -1,5 +1,3 @@
-from collections import defaultdict
-
 from odoo import Command, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_list
@@ -178,6 +176,7 @@ class AccountMove(models.Model):
         """
         today = fields.Date.context_today(self)
         values = {
+            **self._billing_prepare_as_odoo(today),
             "invoice_date": today,
             "date": today,
             "invoice_date_due": today,
@@ -190,6 +189,20 @@ class AccountMove(models.Model):
         }
         with trusting(self.env):
             return self._reverse_moves([values], cancel=cancel)
+
+    def _billing_prepare_as_odoo(self, day):
+        """Return what Odoo's dialog has of a credit note, and addons add to it.
+
+        In much of Latin America that is the kind of legal document that it is.
+        """
+        values = {
+            "move_ids": [Command.set(self.ids)],
+            "company_id": self.company_id.id,
+            "journal_id": self.journal_id.id,
+            "date": day,
+        }
+        dialog = self.env["account.move.reversal"].new(values)
+        return dialog._prepare_default_reversal(self)
 
     def _billing_prepare_reversal(self, values):
         """Return what a credit note is made of, whoever makes it.
@@ -299,127 +312,7 @@ class AccountMove(models.Model):
             company.currency_id, currency, company, fields.Date.context_today(self)
         )
 
-    # === BUSINESS METHODS - PART === #
-
-    def _billing_prepare_part(self, base_lines, amount, name):
-        """Return the values of lines over a part of others, taxes in proportion.
-
-        There is a line for each kind of taxes, account, site and analytic distribution.
-        They come to the amount exactly; each tax is within a cent of its share.
-
-        :param list base_lines: of `_billing_get_base_lines`; it is a part of these.
-        :param float amount: what the lines come to, with taxes; may be negative.
-        """
-        groups = self._billing_group_by_kind(base_lines)
-        cells = [
-            cell for group in groups for cell in group["tax_details"]["taxes_data"]
-        ]
-        whole = sum(group["tax_details"]["total_excluded_currency"] for group in groups)
-        whole += sum(cell["tax_amount_currency"] for cell in cells)
-        share = amount / whole if whole else 0.0
-        for column in _group_by_tax(cells).values():
-            self._billing_take_share(column, "tax_amount_currency", share)
-            self._billing_take_share(column, "base_amount_currency", share)
-        # A reverse charge comes to nothing, also if the rounding of cash is in it.
-        reversed_taxes = {cell["tax"] for cell in cells if cell["is_reverse_charge"]}
-        taxes = sum(
-            cell["tax_amount_currency"]
-            for cell in cells
-            if cell["tax"] not in reversed_taxes
-        )
-        self._billing_take_share(
-            [group["tax_details"] for group in groups],
-            "total_excluded_currency",
-            share,
-            self.currency_id.round(amount - taxes),
-        )
-        return [
-            self._billing_prepare_part_line(group, name)
-            for group in groups
-            if not self._billing_is_nothing(group)
-        ]
-
-    def _billing_group_by_kind(self, base_lines):
-        """Add up the base lines that are booked in the same way."""
-        groups = {}
-        for base_line in base_lines:
-            details, line = base_line["tax_details"], base_line["record"]
-            key = (
-                *(base_line["tax_ids"], base_line["account_id"], line.billing_site_id),
-                frozenset((line.analytic_distribution or {}).items()),
-            )
-            taxes = [_get_key(tax_data) for tax_data in details["taxes_data"]]
-            group = groups.setdefault(
-                (*key, *taxes), {**base_line, "tax_details": None}
-            )
-            if group["tax_details"] is None:
-                group["tax_details"] = {
-                    "total_excluded_currency": details["total_excluded_currency"],
-                    "taxes_data": [dict(cell) for cell in details["taxes_data"]],
-                }
-                continue
-            of_group = group["tax_details"]
-            of_group["total_excluded_currency"] += details["total_excluded_currency"]
-            for cell, other in zip(
-                of_group["taxes_data"], details["taxes_data"], strict=True
-            ):
-                for field in ("tax_amount_currency", "base_amount_currency"):
-                    cell[field] += other[field]
-        return list(groups.values())
-
-    def _billing_take_share(self, cells, field, share, target=None):
-        """Have cells come to their share, or to a target, each nearly to its own."""
-        currency = self.currency_id
-        whole = sum(cell[field] for cell in cells)
-        target = currency.round(whole * share) if target is None else target
-        parts = [currency.round(cell[field] * share) for cell in cells]
-        deltas = self.env["account.tax"]._distribute_delta_amount_smoothly(
-            currency.decimal_places,
-            target - sum(parts),
-            [{"factor": cell[field]} for cell in cells],
-        )
-        for cell, part, delta in zip(cells, parts, deltas, strict=True):
-            cell[field] = currency.round(part + delta)
-
-    def _billing_is_nothing(self, group):
-        details, currency = group["tax_details"], self.currency_id
-        return currency.is_zero(details["total_excluded_currency"]) and all(
-            currency.is_zero(cell["tax_amount_currency"])
-            for cell in details["taxes_data"]
-        )
-
-    def _billing_prepare_part_line(self, group, name):
-        details = group["tax_details"]
-        rate = self._billing_get_rate_of_today()
-        company_currency = self.company_id.currency_id
-        # At the rate of today; see `_billing_fix_taxes`.
-        group["rate"] = rate
-        for amounts, names in (
-            (details, ("total_excluded",)),
-            *((cell, ("tax_amount", "base_amount")) for cell in details["taxes_data"]),
-        ):
-            for field in names:
-                amounts[field] = company_currency.round(
-                    amounts[f"{field}_currency"] / rate
-                )
-        price = details["total_excluded_currency"] + sum(
-            cell["tax_amount_currency"]
-            for cell in details["taxes_data"]
-            if cell["price_include"]
-        )
-        price = self.currency_id.round(price)
-        return {
-            "name": name,
-            "quantity": 1.0,
-            "price_unit": price,
-            "tax_ids": [Command.set(group["tax_ids"].ids)],
-            "account_id": group["account_id"].id,
-            "billing_site_id": group["record"].billing_site_id.id,
-            "analytic_distribution": group["record"].analytic_distribution or False,
-            "extra_tax_data": self._billing_fix_taxes(group, price)
-            if details["taxes_data"]
-            else False,
-        }
+    # === BUSINESS METHODS - LEDGER === #
 
     def _billing_enter_in_ledger(self, canceled=None):
         """Write the ledger entries of a draft credit note, one for each line (F25).
@@ -483,14 +376,3 @@ def _copy_line(line, left_out=_NOT_COPIED):
     """Return the values of a copy of an invoice line, on another invoice."""
     [values] = line.with_context(include_business_fields=True).copy_data()
     return {name: value for name, value in values.items() if name not in left_out}
-
-
-def _get_key(tax_data):
-    return tax_data["tax"].id, tax_data["is_reverse_charge"]
-
-
-def _group_by_tax(cells):
-    columns = defaultdict(list)
-    for cell in cells:
-        columns[_get_key(cell)].append(cell)
-    return columns

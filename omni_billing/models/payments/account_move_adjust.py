@@ -9,9 +9,9 @@ from ...tools.write_guard import is_trusted, trust
 class AccountMove(models.Model):
     """What accountants do in Odoo's own dialogs is in the ledger, too (promise 4).
 
-    A credit note that Odoo's wizard made for an invoice of ours has one entry as long
-    as it is posted. What else is set against one without money has its entry where
-    Odoo reconciles. Both are told of the books, and go as they go.
+    What Odoo's wizard made to reverse an invoice of ours, or such a credit note, has
+    one entry as long as it is posted. What else is set against one without money has
+    its entry where Odoo reconciles. Both are told of the books, and go as they go.
     """
 
     _inherit = "account.move"
@@ -51,20 +51,18 @@ class AccountMove(models.Model):
         return result
 
     def _billing_enter_notes(self):
-        """Write the entry of each credit note of Odoo's for an invoice of ours."""
+        """Write the entry of each document by which Odoo reversed one of ours."""
         notes = self.filtered(
             lambda move: (
                 move.reversed_entry_id
                 and move.move_type in BILLING_MOVE_TYPES
                 and move.state == "posted"
                 and not move.currency_id.is_zero(move.amount_total)
-                and not move._billing_has_transactions()
-                and move.reversed_entry_id._billing_has_transactions()
-                # sudo: an accountant may have no rights on transactions.
-                and not move.sudo().billing_adjustment_ids
+                and not move._billing_is_entered()
+                and move.reversed_entry_id._billing_is_entered()
             )
         )
-        # sudo: same reason.
+        # sudo: an accountant may have no rights on transactions.
         Transaction = self.env["omni.billing.transaction"].sudo()
         if notes:
             trust(Transaction).create(
@@ -134,11 +132,19 @@ class AccountMove(models.Model):
             trust(entries).invoice_id = False
 
     def _billing_is_in_ledger(self):
-        """Whether the ledger has all of it: billed here, or a credit note for that."""
+        """Whether the ledger has all of it: billed here, or what reverses that."""
         self.ensure_one()
         return any(
-            move.billing_is_void or move._billing_has_transactions()
+            move.billing_is_void or move._billing_is_entered()
             for move in self | self.reversed_entry_id
+        )
+
+    def _billing_is_entered(self):
+        """Whether entries of the ledger are of this document itself."""
+        self.ensure_one()
+        # sudo: an accountant may have no rights on transactions.
+        return self._billing_has_transactions() or any(
+            not entry.partial_id for entry in self.sudo().billing_adjustment_ids
         )
 
     def _billing_is_money(self):
