@@ -228,6 +228,16 @@ class TestTodo(RunCommon, SettlementCommon):
         self.assertEqual(run.parked_count, 1)
         self.assertFalse(self._find("parked"))
 
+    def test_parked_customer_stays_when_a_later_run_is_only_checked(self):
+        """A check bills nobody: what a run has left is still to do."""
+        line = self._park()
+        self._create_transaction(45, partner_id=self.others[0].id)
+        run = self._create_run()
+        run.action_check()
+        self._work()
+        self.assertEqual(run.parked_count, 1)
+        self.assertEqual(self._find("parked").res_id, line.id)
+
     def test_event_that_could_not_be_placed(self):
         event = self._fail_event()
         row = self._find("event")

@@ -270,6 +270,10 @@ class OmniBillingTodo(models.Model):
                AND run.state IN ('running', 'collecting', 'paused', 'done')
              WHERE line.state = 'parked' AND NOT EXISTS (
                    SELECT FROM omni_billing_run_line later
+                     JOIN omni_billing_run after ON after.id = later.run_id
+                      -- A check parks nobody.
+                      AND (later.state = 'done' OR after.state IN
+                           ('running', 'collecting', 'paused', 'done'))
                     WHERE later.partner_id = line.partner_id AND later.id > line.id
                       AND later.currency_id = line.currency_id
                       AND later.company_id = line.company_id
