@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 from . import PUBLISHABLE_KEY, SECRET_KEY
 from .account import Account
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--secret-key", default=SECRET_KEY)
     parser.add_argument("--publishable-key", default=PUBLISHABLE_KEY)
     parser.add_argument("--api-version", default="", help="of the account")
+    parser.add_argument("--keep", type=Path, help="file for the objects of the account")
     parser.add_argument(
         "--until-stdin-closes", action="store_true", help="end with who started it"
     )
@@ -35,7 +37,11 @@ async def _serve(options: argparse.Namespace) -> None:
     if options.until_stdin_closes:
         loop.add_reader(sys.stdin, stop.set)
     account = Account(options.secret_key, options.publishable_key, options.api_version)
+    if options.keep and options.keep.exists():
+        account.load(options.keep)
     await run(account, options.port, stop)
+    if options.keep:
+        account.save(options.keep)
 
 
 if __name__ == "__main__":

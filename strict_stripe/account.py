@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import pickle
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from localstripe import resources as localstripe
 
 from . import parameters
+from .clock import clock
 from .errors import missing
 from .faults import Faults
 from .idempotency import Keys
@@ -80,6 +82,29 @@ class Account:
         self.next_payments.clear()
         self.next_refunds.clear()
         self.balance_rules = self._new_rules()
+        clock.be_at(None)
+
+    def save(self, file: Path) -> None:
+        """Keep the objects, and the rules of the balance, in a file.
+
+        Keys, requests and faults are of one run of the server, and so are endpoints.
+        """
+        kept = {
+            name: item
+            for name, item in self.store.items()
+            if not name.startswith("webhook_endpoint:")
+        }
+        # Whole or not at all.
+        draft = file.with_name(f"{file.name}.draft")
+        with draft.open("wb") as output:
+            _Pickler(self, output).dump((kept, self.balance_rules))
+        draft.replace(file)
+
+    def load(self, file: Path) -> None:
+        """Have what was kept; it is as trusted as the code, so keep it as safe."""
+        with file.open("rb") as content:
+            kept, self.balance_rules = _Unpickler(self, content).load()
+        self.store.update(kept)
 
     @staticmethod
     def _new_rules() -> Rules:
@@ -104,6 +129,28 @@ class Account:
         if found is None:
             raise missing(kind.noun, identifier)
         return found
+
+
+class _Pickler(pickle.Pickler):
+    """Writes objects that name the account without it."""
+
+    def __init__(self, account: Account, output: BinaryIO) -> None:
+        super().__init__(output)
+        self._account = account
+
+    def persistent_id(self, item: object) -> str | None:
+        return "account" if item is self._account else None
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads them for an account."""
+
+    def __init__(self, account: Account, content: BinaryIO) -> None:
+        super().__init__(content)
+        self._account = account
+
+    def persistent_load(self, _name: str) -> Account:
+        return self._account
 
 
 @dataclass
@@ -192,8 +239,3 @@ def endpoint(
         return handler
 
     return register
-
-
-def now() -> int:
-    """Give the time as the API writes it."""
-    return int(time.time())

@@ -16,6 +16,7 @@ from . import cards, disputes, payment_intents, setup_intents
 from .account import Account, Call
 from .balance import BalanceTransaction, Payout, Rules, pay_out
 from .charges import Charge
+from .clock import clock
 from .customers import Customer
 from .disputes import Dispute, open_dispute
 from .errors import StripeError
@@ -108,6 +109,10 @@ class Control:
     @command
     def expire_keys(self) -> None:
         self._account.keys.clear()
+
+    @command
+    def be_at(self, moment: int | None) -> None:
+        clock.be_at(moment)
 
     # What goes wrong on the way.
 

@@ -65,13 +65,18 @@ class StripeServer:
         secret_key: str = SECRET_KEY,
         publishable_key: str = PUBLISHABLE_KEY,
         api_version: str = "",
+        keep: Path | None = None,
     ) -> None:
-        """Choose the port (0: a free one), the keys, and the account's API version."""
+        """Choose the port (0: a free one), the keys, and the account's API version.
+
+        :param keep: a file in which the objects are kept from one run to the next.
+        """
         self.secret_key = secret_key
         self.publishable_key = publishable_key
         self.url = ""
         self._port = port
         self._api_version = api_version
+        self._keep = keep
         self._control = ""
         self._process: subprocess.Popen | None = None
         self._secrets: dict[str, str] = {}
@@ -85,6 +90,21 @@ class StripeServer:
 
     # === LIFE === #
 
+    @classmethod
+    def at(cls, url: str, control: str) -> StripeServer:
+        """Steer a server that another process has started.
+
+        :param control: as it told when it started; see :attr:`control_url`.
+        """
+        server = cls()
+        server.url, server._control = url, control
+        return server
+
+    @property
+    def control_url(self) -> str:
+        """Where it takes commands."""
+        return self._control
+
     def start(self) -> None:
         """Start the process, and wait for the line that says where it listens."""
         self._process = subprocess.Popen(
@@ -93,6 +113,7 @@ class StripeServer:
                 *("--secret-key", self.secret_key),
                 *("--publishable-key", self.publishable_key),
                 *("--api-version", self._api_version, "--until-stdin-closes"),
+                *(("--keep", str(self._keep.resolve())) if self._keep else ()),
             ],
             cwd=HOME,
             stdin=subprocess.PIPE,
@@ -190,6 +211,13 @@ class StripeServer:
     def expire_keys(self) -> None:
         """Forget the idempotency keys, as Stripe may after 24 hours."""
         self._command("expire_keys")
+
+    def be_at(self, moment: int | None) -> None:
+        """Have what happens from now on happen at a moment, in seconds since 1970.
+
+        None goes on with the machine's time, as at the start and after `reset`.
+        """
+        self._command("be_at", moment=moment)
 
     # === FAULTS === #
     # Each is for the next `count` requests of a method to a path that begins so.

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from . import cards
-from .account import Call, endpoint, now
+from .account import Call, endpoint
 from .charges import Charge
+from .clock import clock
 from .confirmation import (
     ALLOWED,
     AUTOMATIC,
@@ -426,6 +427,6 @@ def cancel_payment_intent(call: Call) -> PaymentIntent:
         # The bank releases what it held: nothing was ever taken.
         intent.amount_capturable = 0
         intent.latest_charge.amount_refunded = intent.amount
-    intent.canceled_at = now()
+    intent.canceled_at = clock.now()
     intent._cancel(call, *CANCELABLE)
     return intent

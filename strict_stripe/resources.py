@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from localstripe import resources as localstripe
 
+from .clock import clock
 from .errors import RefusedError, StripeError
 
 MAX_EXPAND_LEVELS = 4
@@ -90,6 +91,7 @@ class Resource(localstripe.StripeObject):
 
     def __init__(self) -> None:
         super().__init__(self.prefix + localstripe.random_id(ID_LENGTH))
+        self.created = clock.now()
         if not self.tells_mode:
             del self.livemode
 
