@@ -23,6 +23,7 @@ from dev import (
     newer,
     paths,
     server,
+    story,
     upgrade,
     venv,
     versions,
@@ -192,6 +193,10 @@ class Runner:
         expression = self._choice.expression
         verdicts = abroad.check(self._space, everywhere=True, expression=expression)
         return Result.of("world", verdicts)
+
+    def story(self) -> Result:
+        """Tell the story of bin/run, and see that it comes to what it claims."""
+        return Result.of("story", story.check(self._space))
 
     def upgrade(self) -> Result:
         """Update a database of the version before, which loses nothing."""
@@ -412,6 +417,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "peers": Runner.peers,
     "beside": Runner.beside,
     "versions": Runner.versions,
+    "story": Runner.story,
     "next": Runner.next,
     "deep": Runner.deep,
 }
@@ -423,8 +429,9 @@ ON_DEMAND = {
     "peers",
     "beside",
     "versions",
+    "story",
     "next",
     "deep",
 }
 #: Cannot choose among their tests.
-WHOLE = {"lint", "own", "upgrade", "abroad", "world", "beside"}
+WHOLE = {"lint", "own", "upgrade", "abroad", "world", "beside", "story"}

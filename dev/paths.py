@@ -31,3 +31,4 @@ OTHER_REQUIREMENTS = os.environ.get("OMNI_REQUIREMENTS")
 REQUIREMENTS = Path(OTHER_REQUIREMENTS or ROOT / "requirements.txt")
 TEST_REQUIREMENTS = ROOT / "test-requirements.txt"
 QUEUE_REQUIREMENTS = ROOT / "queue-requirements.txt"
+STRIPE_REQUIREMENTS = ROOT / "stripe-requirements.txt"

@@ -7,9 +7,10 @@ import os
 import re
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
-from dev import addon, build, core, paths, server, workspace
+from dev import addon, build, core, mailbox, paths, server, story, workspace
 from dev.console import Failure, Step, say
 from dev.workspace import Workspace
 
@@ -29,6 +30,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--database", "-d", default="omni", help="name of the database (omni)")
     add("--data-dir", type=Path, default=paths.DATA, help="for databases and files")
     add("--fresh", action="store_true", help="throw the database away first")
+    add("--small", action="store_true", help="a new one gets three customers, no story")
     add("--workers", type=int, default=0, help="server processes (0: threads)")
     for name in ("host", "port", "user", "password"):
         add(f"--db_{name}", help=f"{name} of your own PostgreSQL")
@@ -48,31 +50,40 @@ def main(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _use_server_options(options)
     with workspace.opened(core.ensure(), options.data_dir) as space:
-        prepare(space, options.database, options.fresh)
+        prepare(space, options.database, options.fresh, is_story=not options.small)
         return _serve(space, options)
 
 
-def prepare(space: Workspace, name: str, fresh: bool = False) -> None:
-    """Create the demo database, or bring it up to the addon's files."""
+def prepare(
+    space: Workspace, name: str, fresh: bool = False, *, is_story: bool = False
+) -> None:
+    """Create the demo database, or bring it up to the addon's files.
+
+    :param is_story: a new one gets the story, or else the demo data of the addon.
+    """
     databases = space.databases
     digest = addon.digest()
     if fresh:
         databases.drop(name)
     if not databases.exists(name):
-        _create(space, name, digest)
+        _create(space, name, digest, is_story)
     elif databases.note(name) != digest:
         build.update_addon(space, name)
         databases.set_note(name, digest)
 
 
-def _create(space: Workspace, name: str, digest: str) -> None:
+def _create(space: Workspace, name: str, digest: str, is_story: bool) -> None:
     draft = name + DRAFT
     space.databases.drop(draft)
     build.build_base(space, draft)
     build.install_addon(space, draft)
-    build.load_demo(space, draft)
+    if is_story:
+        story.tell(space, draft)
+    else:
+        build.load_demo(space, draft)
     space.databases.set_note(draft, digest)
     space.databases.rename(draft, name)
+    story.rename(space, draft, name)
 
 
 def _serve(space: Workspace, options: argparse.Namespace) -> int:
@@ -80,24 +91,38 @@ def _serve(space: Workspace, options: argparse.Namespace) -> int:
     space.databases.set_parameters(
         options.database, {"web.base.url": url, "web.base.url.freeze": "True"}
     )
-    step = Step("Starting Odoo", "Odoo started")
-    step.__enter__()
-    with server.serving(
-        space,
-        options.database,
-        f"--workers={options.workers}",
-        port=options.port,
-        interface=options.interface,
-    ) as odoo:
-        step.__exit__(None, None, None)
-        say(f"\n  Omni Billing is at {odoo.url}")
-        say(f"  Logins, each with its name as password: {', '.join(LOGINS)}")
-        say(f"  Log: {odoo.log}\n  Ctrl-C stops it.")
+    with ExitStack() as stack:
+        mails = stack.enter_context(mailbox.open_mailbox(space.data / "mails"))
+        stripe = stack.enter_context(story.stripe_beside(space, options.database))
+        with Step("Starting Odoo", "Odoo started"):
+            odoo = stack.enter_context(
+                server.serving(
+                    space,
+                    options.database,
+                    *(f"--workers={options.workers}", f"--smtp={mailbox.HOST}"),
+                    f"--smtp-port={mails.port}",
+                    port=options.port,
+                    interface=options.interface,
+                )
+            )
+        if stripe:
+            story.listen(stripe, odoo.url)
+        _welcome(odoo, mails, is_stripe=bool(stripe))
         try:
             code = odoo.wait()
         except KeyboardInterrupt:
             return 0
     raise Failure(f"Odoo stopped by itself with code {code} (see {odoo.log}).")
+
+
+def _welcome(odoo: server.Server, mails: mailbox.Mailbox, is_stripe: bool) -> None:
+    say(f"\n  Omni Billing is at {odoo.url}")
+    say(f"  Logins, each with its name as password: {', '.join(LOGINS)}")
+    say(f"  E-mail goes nowhere but into {mails.folder}")
+    if is_stripe:
+        say("  Cards go to a Stripe of the tests on this machine: no money moves.")
+        say("  A new card is 4242 4242 4242 4242, its date any that is to come.")
+    say(f"  Log: {odoo.log}\n  Ctrl-C stops it.")
 
 
 def _use_server_options(options: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from dev import browsing, core, countries, paths, server, workspace
+from dev import browsing, build, core, countries, paths, server, story, workspace
 from dev.console import Failure, Step
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -21,13 +21,8 @@ CORE = True
 #: Invoices of several countries, beside Odoo's.
 COUNTRIES = "countries"
 FOLDER = paths.ROOT / "docs" / "images"
-# What would be billed is seen before anything is.
-CHECK_RUN = """
-run = env["omni.billing.run"].create({"name": "All customers"})
-run.action_check()
-env["omni.billing.run"]._cron_process()
-env.cr.commit()
-"""
+#: Milliseconds in which a page draws what it has.
+SETTLED = 1500
 
 
 class Shot(NamedTuple):
@@ -46,8 +41,10 @@ class Shot(NamedTuple):
 TRANSACTIONS, INVOICES = "/odoo/billing-transactions", "/odoo/billing-invoices"
 RUNS, SERVICES = "/odoo/billing-runs", "/odoo/billing-services"
 TEMPLATES, REVENUE = "/odoo/billing-templates", "/odoo/billing-revenue-receipts"
-CUSTOMERS = "/odoo/billing-customers"
+CUSTOMERS, TODO = "/odoo/billing-customers", "/odoo/billing-to-do"
 CUSTOMER = "Acme Rentals"
+#: An invoice of it that is not paid, by its title.
+UNPAID = "North depot"
 
 
 def _settle(page: Page) -> None:
@@ -70,7 +67,7 @@ def _open_proforma(page: Page) -> None:
 
 
 def _open_invoice(page: Page) -> None:
-    page.locator(".o_data_row", has_text=CUSTOMER).first.locator(
+    page.locator(".o_data_row", has_text=UNPAID).first.locator(
         '[name="billing_title"]'
     ).click()
     page.wait_for_selector(".modal .o_form_view")
@@ -94,12 +91,31 @@ def _open_service(page: Page) -> None:
     page.wait_for_selector('.o_field_widget[name="preview"] tbody tr')
 
 
+def _show_who_owes(page: Page) -> None:
+    """Put those first who owe most."""
+    head = page.locator('th[data-name="billing_balance"]')
+    for _order in ("rising", "falling"):
+        head.click()
+        page.wait_for_timeout(SETTLED)
+    page.wait_for_selector(".o_data_row")
+
+
+def _show_graph(page: Page) -> None:
+    page.locator(".o_switch_view.o_graph").click()
+    page.wait_for_selector(".o_graph_renderer canvas")
+    # It grows into its shape; what the pointer is on has a label.
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(SETTLED)
+
+
 def _open_template(page: Page) -> None:
     page.locator(".o_data_row", has_text="Color band").locator('[name="name"]').click()
     page.frame_locator("iframe").locator(".page[data-loaded] canvas").wait_for()
 
 
 SHOTS = [
+    Shot("todo", TODO, "manager", ready=".o_data_row"),
+    Shot("customers", CUSTOMERS, "staff", ready=".o_data_row", prepare=_show_who_owes),
     Shot("transactions", TRANSACTIONS, "staff", ready=".o_data_row", prepare=_settle),
     Shot("invoices", INVOICES, "staff", ready=".o_data_row", prepare=_settle),
     Shot("customer", CUSTOMERS, "staff", prepare=_open_customer),
@@ -109,7 +125,7 @@ SHOTS = [
     Shot("run", RUNS, "staff", ready=".o_data_row", prepare=_open_run),
     Shot("service", SERVICES, "staff", ready=".o_data_row", prepare=_open_service),
     Shot("template", TEMPLATES, "manager", ready=".o_data_row", prepare=_open_template),
-    Shot("revenue", REVENUE, "manager", ready=".o_pivot table"),
+    Shot("revenue", REVENUE, "manager", ready=".o_pivot table", prepare=_show_graph),
     Shot("portal", "/my/billing", "customer", ready=".o_billing_portal"),
     Shot(
         "portal-phone",
@@ -153,7 +169,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _take_all(space: Workspace, shots: list[Shot]) -> None:
     with (
-        Templates(space).copied("demo", "screenshots") as database,
+        Templates(space).copied("addon", "screenshots") as database,
         _serving(space, database) as odoo,
         browsing.browser() as chromium,
     ):
@@ -164,10 +180,16 @@ def _take_all(space: Workspace, shots: list[Shot]) -> None:
 
 @contextmanager
 def _serving(space: Workspace, database: str) -> Iterator[server.Server]:
-    space.shell(database, CHECK_RUN)
-    port = server.free_port()
-    with server.serving(space, database, port=port, log="screenshots") as odoo:
-        yield odoo
+    story.tell(space, database)
+    build.make_assets(space, database)
+    # Nothing happens by itself while it is looked at.
+    options = {"port": server.free_port(), "log": "screenshots"}
+    serving = server.serving(space, database, "--max-cron-threads=0", **options)
+    try:
+        with story.stripe_beside(space, database), serving as odoo:
+            yield odoo
+    finally:
+        story.forget(space, database)
 
 
 def _take(chromium: Browser, url: str, shot: Shot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -70,16 +71,28 @@ def ensure(tests: bool) -> None:
 
 def ensure_queue() -> Path:
     """Have OCA's job queue in a folder of its own, which Odoo finds on its path."""
-    digest = hashlib.sha256(paths.QUEUE_REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    place = paths.STATE / f"queue-{digest}"
+    return _ensure_apart("queue", paths.QUEUE_REQUIREMENTS, "job queue")
+
+
+def ensure_stripe() -> Path | None:
+    """Have what the Stripe of the tests needs in a folder of its own, for bin/run.
+
+    :return: none if it is in the environment, with the other tools of the tests.
+    """
+    if importlib.util.find_spec("localstripe"):
+        return None
+    return _ensure_apart("stripe", paths.STRIPE_REQUIREMENTS, "Stripe of the tests")
+
+
+def _ensure_apart(name: str, requirements: Path, what: str) -> Path:
+    """Have packages beside the environment, without what they depend on."""
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    place = paths.STATE / f"{name}-{digest}"
 
     def build(folder: Path) -> None:
-        with Step("Installing the job queue", "Job queue installed"):
-            _pip(
-                Path(sys.prefix),
-                paths.QUEUE_REQUIREMENTS,
-                options=("--no-deps", f"--target={folder}"),
-            )
+        with Step(f"Installing the {what}", f"{what[0].upper()}{what[1:]} installed"):
+            options = ("--no-deps", f"--target={folder}")
+            _pip(Path(sys.prefix), requirements, options=options)
 
     system.build_once(place, build)
     return place
