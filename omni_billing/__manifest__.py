@@ -36,7 +36,9 @@
         "wizards/omni_billing_promise_wizard_views.xml",
         "wizards/omni_billing_payment_wizard_views.xml",
         "wizards/omni_billing_refund_wizard_views.xml",
+        "wizards/omni_billing_report_wizard_views.xml",
         "wizards/omni_billing_card_refund_wizard_views.xml",
+        "wizards/omni_billing_card_link_wizard_views.xml",
         "wizards/omni_billing_attempt_wizard_views.xml",
         "wizards/omni_billing_cancel_wizard_views.xml",
         "wizards/omni_billing_dispute_wizard_views.xml",
@@ -67,6 +69,8 @@
         "views/portal_templates.xml",
         "views/portal_list_templates.xml",
         "views/portal_pay_templates.xml",
+        "views/portal_card_templates.xml",
+        "views/portal_report_templates.xml",
     ],
     "assets": {
         "web.assets_backend": ["omni_billing/static/src/backend/**/*"],

@@ -69,7 +69,14 @@ LIMITS = {
         "link": (40, 60),
         "address": (40, 30),
     },
-    "card": {"account": (6, 300), "address": (20, 60)},
+    "card": {
+        "account": (6, 300),
+        "guest": (6, 300),
+        "link": (20, 300),
+        "address": (20, 60),
+    },
+    # Charges that a customer says are wrong: each is work for a person.
+    "report": {"account": (10, 300), "address": (30, 60)},
     # E-mail addresses of other contacts: the mail that tells of them costs nothing.
     "address": {"account": (5, 600), "address": (20, 60)},
     "pdf": {
@@ -79,6 +86,9 @@ LIMITS = {
         "address": (120, 2),
     },
 }
+
+#: Days in which the link works by which a customer saves a card without a login.
+CARD_LINK_DAYS = 7
 
 #: How long a payment that the customer began is not given up for a guest: time for the
 #: bank's own page.

@@ -6,6 +6,7 @@ from . import (
     portal_cards,
     portal_lists,
     portal_pay,
+    portal_report,
     portal_statement,
     stripe_webhook,
 )

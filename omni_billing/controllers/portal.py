@@ -1,3 +1,5 @@
+from urllib.parse import quote
+
 from werkzeug.exceptions import NotFound
 
 from odoo import fields, http
@@ -57,6 +59,11 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "coming_payments": due._billing_get_coming_payments().sorted("date"),
             "transactions": transactions,
             "transaction_invoices": self._billing_get_readable(transactions.invoice_id),
+            "paid_by_others": self._billing_search(
+                "omni.billing.transaction",
+                count=1,
+                own=self._billing_get_participant_domain(),
+            ),
             "transaction_stats": self._billing_get_stats("omni.billing.transaction"),
             "moves": self._billing_search("account.move", limit=OVERVIEW_ROWS),
             "move_stats": self._billing_get_stats("account.move"),
@@ -89,6 +96,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "is_payable": bool(self._billing_filter_payable(move_sudo)),
             "query": f"?access_token={move_sudo.access_token}" if is_guest else "",
             "no_breadcrumbs": is_guest,
+            "can_report": self._billing_is_own_account(move_sudo),
+            "login_url": self._billing_get_login_url(),
         }
         return self._billing_render_private("portal_billing_invoice", values)
 
@@ -183,6 +192,12 @@ class BillingPortal(PortalAccount, PaymentPortal):
         response.headers["Cache-Control"] = "private, no-cache"
         return response
 
+    def _billing_get_login_url(self):
+        """Return where a guest logs in and comes back to this page; else nothing."""
+        if not request.env.user._is_public():
+            return ""
+        return f"/web/login?redirect={quote(request.httprequest.full_path, safe='')}"
+
     def _billing_respond_pdf(self, content, filename):
         """Answer with a PDF, which no cache between keeps for others."""
         return request.make_response(
@@ -203,6 +218,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
             # Odoo's frame says no language; screen readers need it.
             "html_data": {"lang": (request.env.lang or "en").replace("_", "-")},
             "today": fields.Date.context_today(request.env.user),
+            # sudo: compared, and shown by name.
+            "user_account": request.env.user._billing_get_account().sudo(),
             "format_percentage": request.env["account.move"]._billing_format_percentage,
         }
 
@@ -210,6 +227,13 @@ class BillingPortal(PortalAccount, PaymentPortal):
         """Tell whether the user sees the billing of the customer it belongs to."""
         user = request.env.user
         return user._billing_get_account() == user.commercial_partner_id
+
+    def _billing_is_own_account(self, record):
+        """Tell whether it is billed to the account that the user sees."""
+        user = request.env.user
+        return not user._is_public() and (
+            user._billing_get_account(record.company_id) == record.commercial_partner_id
+        )
 
     def _billing_get_own_domain(self, model):
         """Return what is the customer's: of the whole company, if it is one."""
@@ -220,15 +244,23 @@ class BillingPortal(PortalAccount, PaymentPortal):
             domain &= Domain("state", "!=", "draft")
         return domain
 
-    def _billing_search(self, model, domain=Domain.TRUE, count=False, **kwargs):
+    def _billing_get_participant_domain(self):
+        """Return what the customer used, and others pay (W31)."""
+        customer = request.env.user._billing_get_account()
+        return Domain("participant_id", "=", customer.id)
+
+    def _billing_search(
+        self, model, domain=Domain.TRUE, count=False, own=None, **kwargs
+    ):
         """Search among the customer's own, under the user's rights.
 
         :param count: count instead; a number counts no further.
+        :param own: the domain of what is the customer's, if it is not what it pays.
         """
         Model = request.env[model]
         if not Model.has_access("read"):
             return 0 if count else Model
-        domain = self._billing_get_own_domain(model) & domain
+        domain = (self._billing_get_own_domain(model) if own is None else own) & domain
         if count:
             limit = None if count is True else count
             return Model.search_count(domain, limit=limit)

@@ -1,11 +1,16 @@
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Forbidden, NotFound
 
 from odoo import http
 from odoo.exceptions import UserError
 from odoo.http import request
 
+from odoo.addons.payment import utils as payment_utils
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
+
+from ..tools.card_link import opening
 from ..tools.database import savepoint
 from .portal import BillingPortal
+from .portal_pay import FORM_FLOWS
 
 
 class BillingPortalCards(BillingPortal):
@@ -27,33 +32,162 @@ class BillingPortalCards(BillingPortal):
         website=True,
         methods=["POST"],
     )
-    def billing_card(self, card_id, operation, **_kwargs):
+    def billing_card(self, card_id, operation, replaces="", **_kwargs):
         """Make a card the default one, or delete it (F125, F127)."""
         card_sudo = self._billing_find_cards().filtered(lambda card: card.id == card_id)
         if not card_sudo:
             raise NotFound
         try:
             with savepoint(request.env):
-                if operation == "default":
-                    card_sudo.action_billing_set_default()
-                else:
+                if operation == "delete":
                     card_sudo.action_billing_delete()
+                elif replaces:
+                    card_sudo.action_billing_replace_default()
+                else:
+                    card_sudo.action_billing_set_default()
         except UserError as error:
             return self._billing_render_cards(error=str(error))
         return request.redirect("/my/billing/cards")
 
+    @http.route(
+        "/my/billing/cards/transaction",
+        type="jsonrpc",
+        auth="user",
+        website=True,
+        methods=["POST"],
+    )
+    def billing_card_begin(self, replaces=False, **kwargs):
+        """Begin to save a card on Odoo's form (F125, F127).
+
+        :param bool replaces: it takes the place of the default card.
+        """
+        is_replacing = replaces is True and self._billing_sees_account()
+        return self._billing_begin_card(
+            request.env.user.partner_id, "/my/billing/cards", is_replacing, kwargs
+        )
+
+    @http.route(
+        "/my/billing/card/<string:link>",
+        type="http",
+        auth="public",
+        website=True,
+        methods=["GET"],
+    )
+    def billing_card_link(self, link, **_kwargs):
+        """Let who has the link of staff save a card, and see nothing else (F125)."""
+        opened = request.env["res.partner"]._billing_read_card_link(link)
+        user = request.env.user
+        if opened and self._billing_is_of_user(opened):
+            return request.redirect("/my/billing/cards")
+        values = self._billing_prepare_values("billing_card_link") | {
+            "no_breadcrumbs": True,
+            "link": opened,
+            "is_foreign": not user._is_public(),
+        }
+        if opened and user._is_public():
+            values |= self._billing_prepare_card_form(opened, link)
+        return self._billing_render_private("portal_billing_card_link", values)
+
+    @http.route(
+        "/my/billing/card/<string:link>/transaction",
+        type="jsonrpc",
+        auth="public",
+        website=True,
+        methods=["POST"],
+    )
+    def billing_card_link_begin(self, link, **kwargs):
+        """Begin to save a card by the link: of the customer whose that is."""
+        opened = request.env["res.partner"]._billing_read_card_link(link)
+        if not opened or not request.env.user._is_public():
+            raise Forbidden(request.env._("This link is not valid any more."))
+        # Before Stripe is asked.
+        request.env["omni.billing.limit"]._take("card", opened.partner)
+        request.update_context(**opening(opened))
+        landing = f"/my/billing/card/{link}"
+        return self._billing_begin_card(
+            opened.partner, landing, opened.is_replacing, kwargs
+        )
+
     # === HELPERS === #
+
+    def _billing_is_of_user(self, opened):
+        """Whether a link is of the customer that is logged in."""
+        user = request.env.user
+        return not user._is_public() and (
+            user._billing_get_account(opened.company) == opened.partner
+        )
+
+    def _billing_begin_card(self, partner, landing, is_replacing, values):
+        """Begin to save a card of a partner, on Odoo's form.
+
+        :param dict values: what the form sent; the rest is not the browser's to say.
+        """
+        if values.get("flow") not in FORM_FLOWS:
+            raise NotFound
+        tx_sudo = self._create_transaction(
+            provider_id=values.get("provider_id"),
+            payment_method_id=values.get("payment_method_id"),
+            token_id=None,
+            amount=None,
+            currency_id=None,
+            partner_id=partner.id,
+            flow=values["flow"],
+            tokenization_requested=True,
+            landing_route=landing,
+            reference_prefix=payment_utils.singularize_reference_prefix(prefix="V"),
+            is_validation=True,
+            custom_create_values={"billing_replaces_card": is_replacing},
+        )
+        return tx_sudo._get_processing_values()
+
+    def _billing_prepare_card_form(self, opened, link):
+        """Return what Odoo's form needs: of the seller, and nothing of the customer."""
+        report = {}
+        # sudo: a guest reads no providers; the form offers some.
+        providers = request.env["payment.provider"].sudo()
+        providers = providers._get_compatible_providers(
+            opened.company.id,
+            opened.partner.id,
+            0.0,
+            force_tokenization=True,
+            is_validation=True,
+            report=report,
+        )
+        # sudo: as above.
+        methods = request.env["payment.method"].sudo()
+        methods = methods._get_compatible_payment_methods(
+            providers.ids, opened.partner.id, force_tokenization=True, report=report
+        )
+        saving = PaymentPostProcessing()._get_monitored_transaction()
+        return {
+            "mode": "validation",
+            "allow_token_selection": False,
+            "allow_token_deletion": False,
+            "providers_sudo": providers,
+            "payment_methods_sudo": methods,
+            "tokens_sudo": request.env["payment.token"],
+            "availability_report": report,
+            "transaction_route": f"/my/billing/card/{link}/transaction",
+            "landing_route": f"/my/billing/card/{link}",
+            "instructions": opened.company.billing_payment_instructions,
+            "is_saved": saving.operation == "validation"
+            and saving.state == "done"
+            and saving.partner_id == opened.partner,
+        }
 
     def _billing_render_cards(self, error=""):
         # Odoo's own page of payment methods knows what its form needs.
         form = self.payment_method().qcontext
+        cards = self._billing_find_cards()
         values = self._billing_prepare_values("billing_cards") | {
             **form,
-            "cards": self._billing_find_cards(),
+            "cards": cards,
+            "default_card": cards.filtered("billing_is_default")[:1],
             "can_add": self._billing_sees_account()
             and bool(form["payment_methods_sudo"]),
             # The form adds cards; those there are have a list of their own.
             "tokens_sudo": request.env["payment.token"],
+            "transaction_route": "/my/billing/cards/transaction",
             "landing_route": "/my/billing/cards",
             # sudo: settings are not the customer's to read; this one is printed.
             "instructions": request.env.company.sudo().billing_payment_instructions,

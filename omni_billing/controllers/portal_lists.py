@@ -27,6 +27,9 @@ class BillingPortalLists(BillingPortal):
     )
     def billing_transactions(self, page=1, **kwargs):
         """List all transactions of the customer (F3, F9, F19)."""
+        own = None
+        if kwargs.get("filterby") == "others":
+            own = self._billing_get_participant_domain()
         values = self._billing_prepare_list(
             "omni.billing.transaction",
             "/my/billing/transactions",
@@ -34,6 +37,7 @@ class BillingPortalLists(BillingPortal):
             self._get_billing_transaction_filters(),
             ["name", "description", "invoice_id.name", "payment_reference"],
             page,
+            own=own,
             **kwargs,
         )
         values |= {
@@ -150,6 +154,11 @@ class BillingPortalLists(BillingPortal):
                 "label": request.env._("Void"),
                 "domain": Domain("state", "=", "void"),
             },
+            # Used by the customer, and of no sum of it; see `billing_transactions`.
+            "others": {
+                "label": request.env._("Paid by Others"),
+                "domain": Domain.TRUE,
+            },
         } | self._billing_prepare_month_filters("date", counted)
 
     def _get_billing_invoice_sortings(self):
@@ -237,9 +246,13 @@ class BillingPortalLists(BillingPortal):
         sortby=None,
         filterby=None,
         search="",
+        own=None,
         **_kwargs,
     ):
-        """Return one page of a list; what the address asks wrongly counts as none."""
+        """Return one page of a list; what the address asks wrongly counts as none.
+
+        :param own: whose it is, if it is not what the customer pays.
+        """
         sortby = sortby if sortby in sortings else next(iter(sortings))
         filterby = filterby if filterby in filters else next(iter(filters))
         domain = filters[filterby]["domain"] & self._billing_search_text(
@@ -248,7 +261,7 @@ class BillingPortalLists(BillingPortal):
         pager = portal_pager(
             url=url,
             url_args={"sortby": sortby, "filterby": filterby, "search": search},
-            total=self._billing_search(model, domain, count=True),
+            total=self._billing_search(model, domain, count=True, own=own),
             page=page,
             step=self._items_per_page,
         )
@@ -256,6 +269,7 @@ class BillingPortalLists(BillingPortal):
             "records": self._billing_search(
                 model,
                 domain,
+                own=own,
                 order=sortings[sortby]["order"],
                 limit=self._items_per_page,
                 offset=pager["offset"],

@@ -203,7 +203,7 @@ class BillingPortalPay(BillingPortal):
             raise BadRequest(
                 request.env._("Enter the amount to pay: a number above zero.")
             )
-        if is_public:
+        if is_public and not is_validation:
             kwargs["tokenization_requested"] = False
         return super()._create_transaction(
             *args, flow=flow, is_validation=is_validation, **kwargs
@@ -383,6 +383,7 @@ class BillingPortalPay(BillingPortal):
             "query": f"?access_token={moves_sudo.access_token}" if is_guest else "",
             "no_breadcrumbs": is_guest,
             "is_guest": is_guest,
+            "login_url": self._billing_get_login_url(),
         }
         if len(groups) == 1:
             values |= self._billing_prepare_payment(payable, is_guest)

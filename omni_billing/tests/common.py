@@ -136,6 +136,7 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.bulk": {"operation": "email", **several},
             "omni.billing.attempt.wizard": one,
             "omni.billing.cancel.wizard": one,
+            "omni.billing.card.link.wizard": customer,
             "omni.billing.card.refund.wizard": one,
             "omni.billing.day.wizard": {},
             "omni.billing.dispute.wizard": {"dispute_id": self._get_a_dispute().id},
@@ -143,6 +144,10 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.proforma.wizard": customer,
             "omni.billing.promise.wizard": {**several, "date": self.today},
             "omni.billing.refund.wizard": customer,
+            "omni.billing.report.wizard": {
+                "transaction_id": invoice.billing_transaction_ids[:1].id,
+                "answer": "Yes",
+            },
             "omni.billing.statement": customer,
             "omni.billing.undo.wizard": {"payment_id": self._get_a_payment().id},
             "omni.billing.void.wizard": several,

@@ -47,6 +47,7 @@ class TestDialogOnce(OnceCommon):
         harmless |= {"action_archive", "action_unarchive"}
         # They show something, or open Odoo's dialog for it.
         harmless |= {"action_show", "action_print", "action_email"}
+        harmless |= {"action_card_link"}
         mixin = self.registry["omni.billing.dialog.mixin"]
         found = {
             (name, action): getattr(getattr(model, action), "_billing_once", False)

@@ -2,7 +2,7 @@ import base64
 import hashlib
 import os
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Date, Datetime
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -88,6 +88,58 @@ class TestPdfCache(BillingCommon):
         self.assertEqual(entry.checksum, hashlib.sha256(first.encode()).hexdigest())
         self.assertTrue(entry.rendered_at and entry.last_access)
         self.assertEqual(entry.attachment_id.name, self.invoice._billing_get_filename())
+
+    def test_made_by_a_job_right_after(self):
+        """F54: nobody waits for it, and who asks has the file that is there."""
+        self._send_signals()
+        self.assertTrue(self.entry.is_due)
+        self.assertFalse(self.entry.attachment_id)
+        self.assertTrue(
+            self.env["ir.cron.trigger"]
+            .sudo()
+            .search_count([("cron_id.code", "=", "model._cron_make()")])
+        )
+        # sudo: as the job.
+        self.cache.sudo()._cron_make()
+        self.assertEqual(self.renderer.count, 1)
+        self.assertFalse(self.entry.is_due)
+        self.assertTrue(self.entry.attachment_id)
+        self._get()
+        # sudo: as the job.
+        self.cache.sudo()._cron_make()
+        self.assertEqual(self.renderer.count, 1)
+
+    def test_asked_for_before_the_job(self):
+        """F54: it is made then, and not again."""
+        self._get()
+        # sudo: as the job.
+        self.cache.sudo()._cron_make()
+        self.assertEqual(self.renderer.count, 1)
+        self.assertFalse(self.entry.is_due)
+
+    def test_job_goes_on_after_one_that_fails(self):
+        other = self._bill(self._create_transaction(5))
+        fails = {self.invoice.id}
+        make = type(self.cache)._make
+
+        def fail(cache, move):
+            if move.id in fails:
+                message = "no"
+                raise UserError(message)
+            return make(cache, move)
+
+        self.patch(type(self.cache), "_make", fail)
+        # sudo: as the job.
+        self.cache.sudo()._cron_make()
+        self.assertFalse(self.entry.is_due or self.entry.attachment_id)
+        stored = self.cache.search([("move_id", "=", other.id)])
+        self.assertTrue(stored.attachment_id)
+
+    def test_run_makes_none(self):
+        """F54: its PDFs are made as they are sent."""
+        charge = self._create_transaction(5)
+        move = charge._create_invoice(self.customer)
+        self.assertFalse(self.cache.search([("move_id", "=", move.id)]))
 
     def test_same_file_wherever_it_is_asked_for(self):
         first = self._get().encode()

@@ -15,6 +15,7 @@ OPENS = {
         "action_billing_activity",
         "action_billing_cancel_items",
         "action_billing_close_attempt",
+        "action_billing_open_reports",
         "action_billing_decide_dispute",
         "action_billing_email_compose",
         "action_billing_pay",
@@ -52,7 +53,9 @@ OPENS = {
         "action_pay_manually",
         "action_write",
     },
+    "omni.billing.payment.wizard": {"action_card_link"},
     "omni.billing.transaction": {
+        "action_open_answer",
         "action_open_detail",
         "action_open_invoice",
         "action_open_proforma_wizard",
@@ -63,7 +66,9 @@ OPENS = {
     "res.partner": {
         "action_billing_activity",
         "action_billing_add_transaction",
+        "action_billing_card_link",
         "action_billing_invoices",
+        "action_billing_paid_by_others",
         "action_billing_pay_all",
         "action_billing_proforma",
         "action_billing_promise",
@@ -105,8 +110,10 @@ ASKS = {
         "action_generate",
         "action_select_all",
     },
+    "omni.billing.card.link.wizard": {"action_send"},
     "omni.billing.promise.wizard": {"action_promise"},
     "omni.billing.refund.wizard": {"action_refund"},
+    "omni.billing.report.wizard": {"action_answer"},
     "omni.billing.run": {
         "action_cancel",
         "action_check",
@@ -136,12 +143,17 @@ ASKS = {
     "omni.billing.transaction": {
         "action_follow_contact",
         "action_mark_free",
+        "action_release_reports",
         "action_void",
     },
     "omni.billing.undo.wizard": {"action_undo"},
     "omni.billing.void.wizard": {"action_void", "action_void_and_bill"},
     "payment.transaction": {"action_billing_dismiss"},
-    "payment.token": {"action_billing_delete", "action_billing_set_default"},
+    "payment.token": {
+        "action_billing_delete",
+        "action_billing_replace_default",
+        "action_billing_set_default",
+    },
     "res.company": {"action_billing_mailjet_listen"},
     "res.config.settings": {
         "action_billing_clear_pdfs",

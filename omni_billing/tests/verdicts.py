@@ -24,6 +24,7 @@ MODELS = """
 ROUTES = {
     "ours: test_http_*, tests/attacks": {
         "public": """
+            /my/billing/card/* /my/billing/card/*/transaction
             /my/billing/invoices/* /my/billing/invoices/*/pay /my/billing/invoices/*/pdf
             /my/billing/pay/transaction/* /omni_billing/mailjet/*
             /payment/stripe/webhook
@@ -31,10 +32,11 @@ ROUTES = {
         "user": """
             /billing/bulk/*/invoices.* /my/billing /my/billing/activity
             /my/billing/activity/page/* /my/billing/addresses/*/*
-            /my/billing/cards /my/billing/cards/*/* /my/billing/invoices
+            /my/billing/cards /my/billing/cards/*/* /my/billing/cards/transaction
+            /my/billing/invoices
             /my/billing/invoices/page/* /my/billing/pay /my/billing/pay/charge
             /my/billing/pay/check /my/billing/pay/credit /my/billing/statement
-            /my/billing/transactions
+            /my/billing/transactions /my/billing/transactions/*/report
             /my/billing/transactions/page/*
         """,
         "bearer": "/crm/invoice/*/pdf",

@@ -56,6 +56,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
         domain="[('billing_is_card', '=', True),"
         " ('partner_id', 'child_of', partner_id)]",
     )
+    lacks_card = fields.Boolean(compute="_compute_lacks_card")
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, precompute=True
     )
@@ -166,6 +167,12 @@ class OmniBillingPaymentWizard(models.TransientModel):
             cards = wizard.partner_id._billing_get_cards(wizard.company_id)
             wizard.token_id = cards[:1]
 
+    @api.depends("invoice_ids")
+    def _compute_lacks_card(self):
+        for wizard in self:
+            cards = wizard.partner_id._billing_get_cards(wizard.company_id)
+            wizard.lacks_card = not wizard.is_bulk and not cards
+
     # === CRUD METHODS === #
 
     @api.model_create_multi
@@ -180,6 +187,13 @@ class OmniBillingPaymentWizard(models.TransientModel):
         return wizards
 
     # === ACTION METHODS === #
+
+    def action_card_link(self):
+        """Open the link by which the customer saves a card (F125, F130)."""
+        self.ensure_one()
+        action = self.partner_id.action_billing_card_link()
+        action["context"]["default_company_id"] = self.company_id.id
+        return action
 
     @once
     def action_pay(self):
@@ -258,9 +272,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
             )
         card = self.token_id if self.mode == "stripe" else None
         if self.mode == "stripe" and not card:
-            raise UserError(
-                self.env._("No payment method found. Add a card first, then pay.")
-            )
+            self._raise_no_card()
         installments = self.env["omni.billing.installment"]._plan(
             self.invoice_ids,
             [(line.date, line.amount) for line in self.plan_line_ids],
@@ -327,6 +339,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
         :raise UserError: if the card was declined; the message says what helps.
         """
+        if not self.token_id:
+            self._raise_no_card()
         invoices = self.invoice_ids._billing_sort_by_due()
         invoices._billing_check_entered(self.amount)
         # sudo: attempts and scheduled payments are internal.
@@ -334,6 +348,14 @@ class OmniBillingPaymentWizard(models.TransientModel):
             self.token_id, self.amount, note_down=self.sudo()._note_attempt
         )
         self._take_outcome(attempt)
+
+    def _raise_no_card(self):
+        raise UserError(
+            self.env._(
+                "No payment method found. Send the customer a link to save a card, or"
+                " take the money in another way."
+            )
+        )
 
     def _take_outcome(self, attempt):
         """Tell who waits for it; refuse what was declined."""

@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tools import format_date
+from odoo.tools import format_date, format_list
 
 from ..const import MAX_TITLE_LENGTH
 from ..tools.values import is_id
@@ -225,6 +225,7 @@ class OmniBillingProformaWizard(models.TransientModel):
             template=self.template_id,
             customer_reference=self.customer_reference,
         )
+        self.env["omni.billing.pdf.cache"]._ask_for(invoice)
         return invoice.action_billing_open_detail()
 
     # === HELPERS === #
@@ -314,6 +315,13 @@ class OmniBillingProformaWizard(models.TransientModel):
                 maximum=MAX_TITLE_LENGTH,
             )
         if not self.line_ids:
+            if payers := self.partner_id._billing_list_payers(self.company_id):
+                return self.env._(
+                    "Nothing is billed to %(customer)s here. Others pay what is used:"
+                    " bill %(payers)s.",
+                    customer=self.partner_id.display_name,
+                    payers=format_list(self.env, payers.mapped("display_name")),
+                )
             return self.env._(
                 "Unable to generate the invoice - No transaction found. Check the"
                 " transactions of the customer, widen the period or remove the filter."
@@ -345,6 +353,7 @@ class OmniBillingProformaWizard(models.TransientModel):
                     "date": fields.Date.to_string(transaction.date),
                     "name": transaction.name,
                     "description": transaction.description or "",
+                    "participant": transaction._get_participant_name(),
                     "amount_untaxed": transaction.amount_untaxed,
                     "tax_amount": transaction.tax_amount,
                     "tax_percentage": transaction.tax_percentage,

@@ -1,6 +1,7 @@
 """Cards that are charged, saved or taken away by who has no right to them."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -239,3 +240,47 @@ def test_secrets(world, who):
             who.call(model, "read", [id], [name])
         with refused():
             who.call(model, "search_read", [(name, "like", "s")], [name])
+
+
+def test_link_to_save_a_card(world):
+    """Use the link to save a card for another customer, to charge, or once more"""
+    link = _card_link(world)
+    before = world.charged()
+    counts = "SELECT count(*) FROM payment_token"
+    cards = world.sql(counts)
+    # Whoever is logged in as somebody else; or with its secret on Odoo's own route.
+    for who in (world.amy, world.gus, world.pat):
+        with refused():
+            who.post(f"{link}/transaction", **world.form())
+    for name in ("acme", "globex"):
+        with refused():
+            world.nobody.post(
+                "/payment/transaction",
+                **world.form(
+                    amount=None,
+                    currency_id=None,
+                    partner_id=world.ids["partners"][name],
+                    access_token=link.rpartition("/")[2],
+                    is_validation=True,
+                    tokenization_requested=True,
+                ),
+            )
+    # A saved card, or a link that was changed.
+    token = {"flow": "token", "token_id": world.ids["tokens"]["acme"]}
+    with refused():
+        world.nobody.post(f"{link}/transaction", **world.form(**token))
+    with refused():
+        world.nobody.post(f"{link[:-4]}AAAA/transaction", **world.form())
+    page = world.nobody.get(link)
+    assert page.status_code == 200
+    assert not re.search(r"• 4242|Acme", page.text)
+    assert world.charged() == before
+    assert world.sql(counts) == cards
+
+
+def _card_link(world):
+    model = "omni.billing.card.link.wizard"
+    values = {"partner_id": world.ids["partners"]["acme"]}
+    [id] = world.mia.call(model, "create", [values])
+    [values] = world.mia.call(model, "read", [id], ["link"])
+    return urlsplit(values["link"]).path

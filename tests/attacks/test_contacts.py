@@ -361,3 +361,49 @@ def test_work_for_nothing(world, secret, who):
     ):
         with refused():
             who.call("account.move", method, [secret.id])
+
+
+@pytest.mark.parametrize("login", ["gus", "globex", "pat", "nobody"])
+def test_report_the_charge_of_a_stranger(world, login):
+    """Report the charge of another customer, so that it is not billed"""
+    values = {
+        "partner_id": world.ids["partners"]["acme"],
+        "name": "Secret",
+        "retail_cost": 5,
+        "tax_ids": [],
+    }
+    [id] = world.sam.call("omni.billing.transaction", "create", [values])
+    who = world.person(login)
+    path = f"/my/billing/transactions/{id}/report"
+    assert "Secret" not in who.get(path).text
+    try:
+        answer = who.submit(path, text="It is not mine.")
+    except TypeError:
+        # Who is not logged in has no page with the secret of forms.
+        assert login == "nobody"
+    else:
+        assert answer.status_code in (303, 404)
+    with refused():
+        who.call("omni.billing.transaction", "write", [id], {"report_state": "open"})
+    query = "SELECT report_state FROM omni_billing_transaction WHERE id = %s"
+    assert world.sql(query, id) == [(None,)]
+
+
+def test_see_the_payer_as_a_participant(world):
+    """Read the invoice, or other charges, of who pays for one's use; or pay them"""
+    partners = world.ids["partners"]
+    values = {"name": "Lessons", "retail_cost": 5, "tax_ids": []}
+    used = {**values, "partner_id": partners["globex"], "payer_id": partners["acme"]}
+    own = {**values, "partner_id": partners["acme"], "name": "Secret"}
+    model = "omni.billing.transaction"
+    [used_id, own_id] = world.sam.call(model, "create", [used, own])
+    invoice = world.bill("acme")
+    for who in (world.gus, world.globex):
+        found = _find(who, model, [("id", "in", [used_id, own_id])])
+        assert [row["id"] for row in found] == [used_id]
+        assert not _find(who, "account.move", [("id", "=", invoice.id)])
+        assert "Secret" not in who.get("/my/billing/transactions?filterby=others").text
+        with refused():
+            world.begin(who, invoice, access_token=None)
+        with refused():
+            who.call(model, "write", [used_id], {"payer_id": partners["globex"]})

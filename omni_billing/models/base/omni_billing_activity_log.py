@@ -8,6 +8,8 @@ ACTIONS = [
     ("transaction_voided", "Transaction Voided"),
     ("transaction_free", "Transaction Marked Free"),
     ("transaction_deleted", "Transaction Deleted"),
+    ("transaction_reported", "Charge Reported"),
+    ("report_answered", "Report Answered"),
     ("invoice_generated", "Invoice Generated"),
     ("invoice_voided", "Invoice Voided"),
     ("items_canceled", "Items Canceled"),
@@ -30,12 +32,14 @@ ACTIONS = [
     ("card_added", "Card Added"),
     ("card_removed", "Card Removed"),
     ("card_default", "Card Made the Default"),
+    ("card_link", "Link to Save a Card Sent"),
 ]
 #: What the address for notices is told of (F122, F123).
 NOTICES = (
     "invoice_generated",
     "invoice_voided",
     "transaction_voided",
+    "transaction_reported",
     "items_canceled",
     "paid",
     "charge_failed",

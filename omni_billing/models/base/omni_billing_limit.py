@@ -49,14 +49,14 @@ class OmniBillingLimit(models.Model):
     # === BUSINESS METHODS === #
 
     @api.model
-    def _take(self, what, invoices=None):
+    def _take(self, what, about=None):
         """Count what a customer, or somebody with a link, begins in a request.
 
         Staff and jobs are not counted. It counts at once, in a transaction of its own:
         what fails afterwards was begun too.
 
         :param str what: a key of ``const.LIMITS``.
-        :param invoices: `account.move` that it is about, if any.
+        :param about: records that it is about, if any: what a link opens.
         :raise TooManyRequestsError: if it is too often.
         """
         if not request or not request.env.user.share or not self._is_counted(what):
@@ -66,7 +66,7 @@ class OmniBillingLimit(models.Model):
         if what != "pdf" and what in counted:
             return
         counted.add(what)
-        whom = self._get_whom(request.env.user, invoices)
+        whom = self._get_whom(request.env.user, about)
         with self._open() as limits:
             for kind, value in whom.items():
                 if limit := self._get_limit(what, kind):
@@ -137,6 +137,12 @@ class OmniBillingLimit(models.Model):
                 " %(minutes)s min.",
                 minutes=minutes,
             )
+        if what == "report":
+            return env._(
+                "Too many charges were reported. Try again in %(minutes)s min, or write"
+                " to us.",
+                minutes=minutes,
+            )
         if what == "address":
             return env._(
                 "Too many e-mail addresses were entered. Try again in %(minutes)s min,"
@@ -151,14 +157,14 @@ class OmniBillingLimit(models.Model):
 
     # === HELPERS === #
 
-    def _get_whom(self, user, invoices):
+    def _get_whom(self, user, about):
         """Return of whom it is counted: in the order in which rows are locked."""
         address = self._get_address()
         whom = {}
         if user._is_public():
             # Counted by address, too: a link may be passed on to others, who have not
             # asked yet.
-            link = ",".join(map(str, sorted(invoices.ids))) if invoices else ""
+            link = ",".join(map(str, sorted(about.ids))) if about else ""
             whom["guest"] = f"{link}-{address}"
             if link:
                 whom["link"] = link

@@ -7,7 +7,7 @@ from odoo.tools import SQL, format_amount
 from ...tools.trends import compute_trend
 
 #: Conditions of a list's search that its cards follow: whose, not which.
-CUSTOMER_FIELDS = {"partner_id", "commercial_partner_id"}
+CUSTOMER_FIELDS = {"partner_id", "commercial_partner_id", "participant_id"}
 
 #: Name, filter of the search view, and what it is compared with, of each card.
 CARDS = (

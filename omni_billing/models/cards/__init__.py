@@ -28,4 +28,5 @@ from . import (
     payment_transaction_unbooked,
     payment_transaction_words,
     res_partner,
+    res_partner_card_link,
 )

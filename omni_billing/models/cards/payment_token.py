@@ -241,7 +241,8 @@ class PaymentToken(models.Model):
     def _billing_hand_over(self, newer):
         """Have what would be charged to these cards be charged to a newer one. Hook.
 
-        :param newer: `payment.token`, the same card of the same customer, saved again.
+        :param newer: `payment.token` of the same customer: the same card, saved again,
+            or the one that takes its place.
         """
 
     def _handle_archiving(self):
@@ -328,19 +329,59 @@ class PaymentToken(models.Model):
         """
         self._billing_check_manage()
         # sudo: customers and staff delete cards that they may read.
-        for token in self.sudo():
-            if token.transaction_ids.filtered("billing_is_open"):
-                raise UserError(
-                    self.env._(
-                        "A payment with %(card)s is under way. Try again when it is"
-                        " done.",
-                        card=token.display_name,
-                    )
-                )
-            token.active = False
+        tokens = self.sudo()
+        tokens._billing_check_idle()
+        tokens.active = False
+        return True
+
+    def action_billing_replace_default(self):
+        """Make it the card that is charged first, and delete the one before (F127).
+
+        :raise UserError: if a charge of that one is under way.
+        """
+        self.ensure_one()
+        self._billing_check_manage()
+        # sudo: as above.
+        token = self.sudo()
+        before = token._billing_find_siblings().filtered("billing_is_default")
+        before._billing_check_idle()
+        self.action_billing_set_default()
+        before._billing_hand_over(token)
+        trust(before).active = False
         return True
 
     # === BUSINESS METHODS === #
+
+    def _billing_take_first_place(self):
+        """Be charged first, and have the default card before it go, as agreed (F127).
+
+        That one stays while a charge of it is under way, and is the default no more.
+        """
+        self.ensure_one()
+        # sudo: who saves a card said so.
+        token = self.sudo()
+        before = token._billing_find_siblings().filtered("billing_is_default")
+        before.billing_is_default = False
+        token.billing_is_default = True
+        before._billing_hand_over(token)
+        idle = before.filtered(lambda card: not card._billing_is_being_charged())
+        trust(idle).active = False
+
+    def _billing_is_being_charged(self):
+        return bool(self.transaction_ids.filtered("billing_is_open"))
+
+    def _billing_check_idle(self):
+        """Check that no charge of these cards is under way.
+
+        :raise UserError: if one is.
+        """
+        for token in self.filtered(lambda card: card._billing_is_being_charged()):
+            raise UserError(
+                self.env._(
+                    "A payment with %(card)s is under way. Try again when it is done.",
+                    card=token.display_name,
+                )
+            )
 
     def _billing_check_card(self):
         """Check that it can be charged as a card.

@@ -57,6 +57,11 @@ class PaymentTransaction(models.Model):
         copy=False,
         help="Written once the outcome is in the books, whatever becomes of it.",
     )
+    billing_replaces_card = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="The card that is saved takes the place of the default one.",
+    )
 
     _billing_open_idx = models.Index("(id) WHERE billing_is_open")
     _billing_unbooked_idx = models.Index(

@@ -7,6 +7,7 @@ from odoo.addons.payment import utils as payment_utils
 
 from ... import const
 from ...exceptions import GatewayRefused, GatewayUnknown
+from ...tools.card_link import get_card_link
 from ...tools.database import insist
 
 _logger = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ class PaymentTransaction(models.Model):
                 provider.company_id in company.parent_ids
                 for company in self.invoice_ids.company_id
             )
+        if link := get_card_link(self.env):
+            return provider.company_id in link.company.parent_ids
         return provider.company_id in (self.env.company | user.company_ids).parent_ids
 
     def _billing_check_card(self):
@@ -89,11 +92,15 @@ class PaymentTransaction(models.Model):
     def create(self, vals_list):
         """Override of `payment`: a guest's card is not saved for the customer.
 
-        It would be charged for the customer's other invoices from then on.
+        It would be charged for the customer's other invoices from then on. Staff send a
+        link for just that.
         """
         if self.env.user._is_public():
+            link = get_card_link(self.env)
             for values in vals_list:
-                if values.get("operation") == "validation":
+                if values.get("operation") == "validation" and not (
+                    link and values.get("partner_id") == link.partner.id
+                ):
                     raise AccessError(
                         self.env._("Sign in to save a card. Nothing was saved.")
                     )

@@ -228,6 +228,13 @@ class PaymentTransaction(models.Model):
             )
         return values
 
+    def _tokenize(self, payment_data):
+        """Override of `payment`: it takes the place of another, if wished (F127)."""
+        result = super()._tokenize(payment_data)
+        if self.billing_replaces_card and self.token_id.billing_is_card:
+            self.token_id._billing_take_first_place()
+        return result
+
     # === HELPERS === #
 
     def _billing_to_minor(self, amount):

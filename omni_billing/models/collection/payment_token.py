@@ -11,7 +11,7 @@ class PaymentToken(models.Model):
     def _billing_hand_over(self, newer):
         """Override: what was agreed for this card is charged to it as before."""
         result = super()._billing_hand_over(newer)
-        # sudo: scheduled payments are the job's; it is the same card of the customer.
+        # sudo: scheduled payments are the job's; it is the same customer.
         planned = self.env["omni.billing.installment"].sudo()
         planned.search(
             [

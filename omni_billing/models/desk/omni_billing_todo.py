@@ -13,6 +13,7 @@ KINDS = [
     ("dispute", "Dispute"),
     ("parked", "Not Billed by a Run"),
     ("event", "Event of Stripe"),
+    ("report", "Charge Reported"),
 ]
 #: Sentences of ours are kept in the language of who was there: these are said anew.
 SAID_ANEW = ("attempt", "dispute")
@@ -119,4 +120,5 @@ class OmniBillingTodo(models.Model):
             "dispute": "omni.billing.dispute",
             "parked": line,
             "event": "omni.billing.stripe.event",
+            "report": "omni.billing.transaction",
         }

@@ -49,6 +49,8 @@ class OmniBillingTodo(models.Model):
         if self.kind == "event":
             domain = [("id", "=", record.id)]
             return open_list(self.env, "omni_billing_stripe_event_action", domain, {})
+        if self.kind == "report":
+            return record.action_open_detail()
         if self.kind == "parked":
             return record.action_open_transactions()
         return self.move_id.action_billing_open_detail()
@@ -189,6 +191,12 @@ class OmniBillingTodo(models.Model):
     def _again_event(self):
         return self._get_records().action_process_again()
 
+    def _again_report(self):
+        """Answer one; each customer wants to be read."""
+        if len(self) > 1:
+            raise UserError(self.env._("Answer one customer after the other."))
+        return self._get_records().action_open_answer()
+
     # === GIVE UP, BY KIND === #
 
     def _give_up_charge(self):
@@ -220,3 +228,6 @@ class OmniBillingTodo(models.Model):
 
     def _give_up_event(self):
         return self._get_records().action_dismiss()
+
+    def _give_up_report(self):
+        return self._get_records().action_release_reports()

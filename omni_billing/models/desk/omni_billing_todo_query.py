@@ -34,12 +34,17 @@ class OmniBillingTodo(models.Model):
             *("email_state", "invoice_id", "partner_id", "reason", "run_id", "state"),
         ],
         "omni.billing.stripe.event": ["error", "event_type", "provider_id", "state"],
+        "omni.billing.transaction": [
+            *("amount_total", "commercial_partner_id", "company_id", "currency_id"),
+            *("invoice_id", "report_date", "report_state", "report_text"),
+        ],
         "payment.provider": ["company_id"],
         "payment.transaction": [
             *("amount", "billing_decline_code", "billing_is_customer_present"),
             *("billing_needs_action", "billing_refund_invoice_id", "currency_id"),
             *("invoice_ids", "last_state_change", "operation", "state_message"),
         ],
+        "res.partner": ["user_id"],
         "res.users": ["share"],
     }
 
@@ -63,6 +68,7 @@ class OmniBillingTodo(models.Model):
             self._get_dispute_query(),
             self._get_parked_query(),
             self._get_event_query(),
+            self._get_report_query(),
         ]
 
     @api.model
@@ -295,4 +301,20 @@ class OmniBillingTodo(models.Model):
              WHERE event.state = 'failed'
             """,
             id=self._get_id(SQL("event.id"), 8),
+        )
+
+    @api.model
+    def _get_report_query(self):
+        return SQL(
+            """
+            SELECT %(id)s, 'report', t.id, t.report_date, t.report_text, NULL,
+                   t.amount_total, t.currency_id, t.commercial_partner_id,
+                   t.invoice_id, move.name, t.company_id,
+                   COALESCE(move.invoice_user_id, customer.user_id), 'staff'
+              FROM omni_billing_transaction t
+              JOIN res_partner customer ON customer.id = t.commercial_partner_id
+         LEFT JOIN account_move move ON move.id = t.invoice_id
+             WHERE t.report_state = 'open'
+            """,
+            id=self._get_id(SQL("t.id"), 9),
         )

@@ -5,6 +5,7 @@ from . import (
     account_move_swiss,
     ir_actions_report,
     omni_billing_pdf_cache,
+    omni_billing_pdf_due,
     omni_billing_template,
     res_partner,
 )

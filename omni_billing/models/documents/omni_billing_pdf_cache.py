@@ -357,7 +357,7 @@ class OmniBillingPdfCache(models.Model):
         """Return how many files are stored, and their size in kB, of all companies."""
         # sudo: no more than two numbers, for who sets the limits of the store.
         [(count, size)] = self.sudo()._read_group(
-            [], aggregates=["__count", "size:sum"]
+            [("attachment_id", "!=", False)], aggregates=["__count", "size:sum"]
         )
         return count, size or 0
 

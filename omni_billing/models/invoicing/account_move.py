@@ -354,15 +354,17 @@ class AccountMove(models.Model):
             if record in percentages:
                 amounts["tax_percentage"] = percentages[record]
             title, _separator, description = (record.name or "").partition("\n")
+            told = [description] if description else []
+            if participant := record.billing_participant:
+                told.append(self.env._("For: %s", participant))
             if has_references and (reference := record.billing_reference):
-                label = self.env._("Your reference: %s", reference)
-                description = f"{description}\n{label}" if description else label
+                told.append(self.env._("Your reference: %s", reference))
             lines.append(
                 {
                     "record": record,
                     "date": record.billing_date,
                     "title": title,
-                    "description": description,
+                    "description": "\n".join(told),
                     "price": record._billing_describe_price(),
                     **amounts,
                 }

@@ -337,13 +337,15 @@ class AccountMove(models.Model):
             if line["title"] != title:
                 title = f"{title}: {line['title']}"
             origin = canceled.get(record)
+            user = origin._get_participant() if origin else self.partner_id.browse()
             entry = entries.create(
                 {
                     "transaction_type": "credit" if is_credit else "charge",
                     "credit_type_id": correction.id if is_credit else False,
                     "name": title[:MAX_TITLE_LENGTH],
                     "company_id": self.company_id.id,
-                    "partner_id": self.partner_id.id,
+                    "partner_id": (user or self.partner_id).id,
+                    "payer_id": self.partner_id.id if user else False,
                     "currency_id": self.currency_id.id,
                     "date": self.invoice_date,
                     "retail_cost": abs(amount),

@@ -24,7 +24,7 @@ MAX_DECIMALS = 4
 #: Which transaction a line is of, and what that says of it; billing says so.
 LINKS = {
     *("billing_transaction_id", "billing_date", "billing_site_id"),
-    "billing_reference",
+    *("billing_reference", "billing_participant"),
 }
 #: Of which time a line is, in Odoo Enterprise, which defers the rest of it.
 PERIOD = ("deferred_start_date", "deferred_end_date")
@@ -35,6 +35,9 @@ class AccountMoveLine(models.Model):
 
     # The company is checked where the transaction names the invoice: each line would
     # cost as much as an account does.
+    billing_report_state = fields.Selection(
+        related="billing_transaction_id.report_state", string="Reported"
+    )
     billing_transaction_id = fields.Many2one(
         "omni.billing.transaction",
         readonly=True,
@@ -54,6 +57,10 @@ class AccountMoveLine(models.Model):
         string="Customer's Reference",
         readonly=True,
         help="The customer's own number for it, like that of a purchase order.",
+    )
+    # By name: what the customer was told stays.
+    billing_participant = fields.Char(
+        string="Used by", readonly=True, help="Who used what another customer pays."
     )
     billing_tax_label = fields.Char(string="Tax", compute="_compute_billing_amounts")
     billing_total = fields.Monetary(

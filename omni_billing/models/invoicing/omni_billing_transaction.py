@@ -104,6 +104,7 @@ class OmniBillingTransaction(models.Model):
             raise UserError(self.env._("Select at least one transaction."))
         lot = self._join(batches)
         lot._lock_unbilled()
+        lot._check_not_reported()
         if len(lot) != sum(len(transactions) for transactions, *_rest in batches):
             raise UserError(self.env._("A transaction belongs on one invoice only."))
         for transactions, partner, _options in batches:
@@ -210,7 +211,8 @@ class OmniBillingTransaction(models.Model):
 
     def _get_addressee(self, partner):
         """Return whose invoice address it is: a contact's for its own charges alone."""
-        return partner if self.partner_id <= partner else partner.commercial_partner_id
+        contacts = self.payer_id | self.filtered(lambda t: not t.payer_id).partner_id
+        return partner if contacts <= partner else partner.commercial_partner_id
 
     def _prepare_invoice_line_values(self, sign, journal, position):
         """Return the values of one invoice line for each transaction. Hook.
@@ -253,6 +255,7 @@ class OmniBillingTransaction(models.Model):
                     "billing_date": transaction.date,
                     "billing_site_id": transaction.site_id.id,
                     "billing_reference": transaction.customer_reference,
+                    "billing_participant": transaction._get_participant_name(),
                     **self.env["account.move.line"]._billing_prepare_period(
                         account, period.period_start, period.period_end
                     ),
@@ -468,11 +471,11 @@ class OmniBillingTransaction(models.Model):
 
     def action_open_proforma_wizard(self):
         """Open the wizard for the customer of the transactions at hand."""
-        return self.partner_id[:1].action_billing_proforma()
+        return self[:1]._get_billed_contact().action_billing_proforma()
 
     def _open_proforma_of_these(self, title=None):
         """Open the wizard on these transactions; the others are taken out."""
-        partner = self.partner_id[:1].commercial_partner_id
+        partner = self[:1]._get_billed_contact().commercial_partner_id
         others = self.search(self._get_billable_domain(self.company_id, partner)) - self
         action = partner.action_billing_proforma()
         dates = self.mapped("date")

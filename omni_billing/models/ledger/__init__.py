@@ -10,7 +10,9 @@ from . import (
     omni_billing_transaction_amounts,
     omni_billing_transaction_guard,
     omni_billing_transaction_import,
+    omni_billing_transaction_payer,
     omni_billing_transaction_price,
+    omni_billing_transaction_report,
     omni_billing_transaction_state,
     res_partner,
 )

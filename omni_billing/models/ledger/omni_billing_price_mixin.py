@@ -5,7 +5,7 @@ from ...tools.write_guard import trust
 
 
 class OmniBillingPriceMixin(models.AbstractModel):
-    """What a customer is charged for something: currency and taxes."""
+    """What a customer is charged for something: currency, taxes, and who pays."""
 
     _name = "omni.billing.price.mixin"
     _inherit = "omni.billing.distribution.mixin"
@@ -31,10 +31,20 @@ class OmniBillingPriceMixin(models.AbstractModel):
         check_company=True,
         ondelete="restrict",
     )
+    payer_id = fields.Many2one(
+        "res.partner",
+        string="Paid by",
+        index="btree_not_null",
+        check_company=True,
+        ondelete="restrict",
+        help="Who is billed, if it is not the customer who uses it: a parent, an"
+        " employer, an insurer, a bursary. The customer is named on the invoice.",
+    )
     site_id = fields.Many2one(
         "res.partner",
         check_company=True,
-        domain="[('id', 'child_of', commercial_partner_id)]",
+        domain="['|', ('id', 'child_of', commercial_partner_id),"
+        " ('id', 'child_of', partner_id)]",
     )
     customer_reference = fields.Char(
         string="Customer's Reference",
@@ -114,7 +124,7 @@ class OmniBillingPriceMixin(models.AbstractModel):
             if not record.product_id or record._keeps_taxes():
                 record.tax_ids = record.tax_ids
                 continue
-            key = record.company_id, record.partner_id
+            key = record.company_id, record._get_billed_contact()
             if key not in positions:
                 positions[key] = record._get_fiscal_position()
             record.tax_ids = positions[key].map_tax(record._get_product_taxes())
@@ -129,9 +139,8 @@ class OmniBillingPriceMixin(models.AbstractModel):
         self.check_access("write")
         self._before_follow()
         for record in self._find_left_behind():
-            trust(
-                record
-            ).commercial_partner_id = record.partner_id.commercial_partner_id
+            contact = record._get_billed_contact()
+            trust(record).commercial_partner_id = contact.commercial_partner_id
         return True
 
     # === HELPERS === #
@@ -143,9 +152,15 @@ class OmniBillingPriceMixin(models.AbstractModel):
         """Return what others are billed for than the company of the contact now."""
         return self.filtered(
             lambda record: (
-                record.commercial_partner_id != record.partner_id.commercial_partner_id
+                record.commercial_partner_id
+                != record._get_billed_contact().commercial_partner_id
             )
         )
+
+    def _get_billed_contact(self):
+        """Return who is billed: the payer, or else who uses it."""
+        self.ensure_one()
+        return self.payer_id or self.partner_id
 
     def _keeps_taxes(self):
         """Whether the taxes stay, whatever becomes of the product. Hook."""
@@ -161,4 +176,4 @@ class OmniBillingPriceMixin(models.AbstractModel):
     def _get_fiscal_position(self):
         self.ensure_one()
         Position = self.env["account.fiscal.position"].with_company(self.company_id)
-        return Position._get_fiscal_position(self.partner_id)
+        return Position._get_fiscal_position(self._get_billed_contact())

@@ -66,7 +66,8 @@ class OmniBillingTransaction(models.Model):
         check_company=True,
         index="btree_not_null",
         ondelete="restrict",
-        domain="[('commercial_partner_id', '=', commercial_partner_id)]",
+        domain="['|', ('commercial_partner_id', '=', commercial_partner_id),"
+        " ('partner_id', '=', partner_id)]",
     )
     period_start = fields.Date(readonly=True, copy=False)
     period_end = fields.Date(readonly=True, copy=False)
@@ -237,7 +238,7 @@ class OmniBillingTransaction(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends("partner_id", "service_id")
+    @api.depends("partner_id", "payer_id", "service_id")
     def _compute_commercial_partner_id(self):
         """Take who is billed when it is entered, and keep it (promise 4).
 
@@ -248,15 +249,16 @@ class OmniBillingTransaction(models.Model):
             # Of a service, who has it; of a payment or a credit, who was billed.
             source = transaction.invoice_id or transaction.service_id
             customer = source.commercial_partner_id
-            contact = transaction.partner_id
             if not customer or not transaction._is_of(source):
-                customer = contact.commercial_partner_id
+                customer = transaction._get_billed_contact().commercial_partner_id
             transaction.commercial_partner_id = customer
 
     def _is_of(self, source):
-        """Whether an invoice or a service is of the same contact as this."""
+        """Whether an invoice or a service is billed to the same contact as this."""
         self.ensure_one()
-        return self.partner_id in source.partner_id | source.commercial_partner_id
+        is_service = source._name == self.service_id._name
+        owner = source._get_billed_contact() if is_service else source.partner_id
+        return self._get_billed_contact() in owner | source.commercial_partner_id
 
     @api.depends("product_id")
     def _compute_name(self):

@@ -23,9 +23,11 @@ STATE_FIELDS = {
     "tax_amount",
     "amount_total",
     "commercial_partner_id",
+    "participant_id",
     "period_start",
     "period_end",
     "service_part",
+    *("report_state", "report_text", "report_date", "report_user_id", "report_answer"),
 }
 #: What a person may edit while the transaction is unbilled.
 ENTERED_FIELDS = {
@@ -34,6 +36,7 @@ ENTERED_FIELDS = {
     "transaction_type",
     "credit_type_id",
     "partner_id",
+    "payer_id",
     "company_id",
     "currency_id",
     "date",
@@ -53,7 +56,7 @@ ENTERED_FIELDS = {
 #: What stays editable on an unbilled credit: a wrong credit is voided, or balanced by
 #: another one, so that its history can be read (F28).
 CREDIT_EDITABLE_FIELDS = {
-    *("name", "description", "date", "service_id"),
+    *("name", "description", "date", "service_id", "payer_id"),
     *("site_id", "customer_reference", "analytic_distribution"),
 }
 #: What is no matter of money, and may be told after the invoice (F183).

@@ -10,7 +10,9 @@ from ...tools.memo import remembering
 from ...tools.values import is_number, is_text
 
 #: What a row says that is billed: it cannot say something else the second time.
-BILLED_COLUMNS = {"transaction_type", "retail_cost", "currency_id", "partner_id"}
+BILLED_COLUMNS = {
+    *("transaction_type", "retail_cost", "currency_id", "partner_id", "payer_id"),
+}
 #: What says the retail cost in a row without it.
 PRICE_COLUMNS = {"quantity", "price_unit"}
 
@@ -252,6 +254,7 @@ class OmniBillingTransaction(models.Model):
                 "retail_cost": transaction.retail_cost,
                 "currency_id": transaction.currency_id.id,
                 "partner_id": transaction.partner_id.id,
+                "payer_id": transaction.payer_id.id,
             }
             for transaction in stored
         }
@@ -292,7 +295,9 @@ class OmniBillingTransaction(models.Model):
                 currency = self._get_row_currency(old)
                 if currency.compare_amounts(new[name], old[name]):
                     return True
-            elif name == "partner_id":
+            elif name in ("partner_id", "payer_id"):
+                if not old[name]:
+                    return True
                 partners = self.env["res.partner"].browse([new[name], old[name]])
                 # sudo: contacts of other people's; which customer it is, is told.
                 if len(partners.sudo().commercial_partner_id) > 1:
@@ -337,17 +342,26 @@ class OmniBillingTransaction(models.Model):
 
     def _describe_row(self, values):
         kinds = dict(self._fields["transaction_type"]._description_selection(self.env))
-        # By name alone, and only of who may be read: the row may say any id.
-        partner = self.env["res.partner"].browse(values.get("partner_id"))
-        partner = partner.exists()._filtered_access("read")
-        return self.env._(
-            "%(kind)s of %(amount)s for %(customer)s",
-            kind=kinds[values.get("transaction_type") or "charge"],
-            amount=format_amount(
+        told = {
+            "kind": kinds[values.get("transaction_type") or "charge"],
+            "amount": format_amount(
                 self.env, values.get("retail_cost", 0.0), self._get_row_currency(values)
             ),
-            customer=partner.name or partner.commercial_partner_id.name or "?",
-        )
+            "customer": self._get_row_name(values.get("partner_id")),
+        }
+        if payer := values.get("payer_id"):
+            return self.env._(
+                "%(kind)s of %(amount)s for %(customer)s, paid by %(payer)s",
+                payer=self._get_row_name(payer),
+                **told,
+            )
+        return self.env._("%(kind)s of %(amount)s for %(customer)s", **told)
+
+    def _get_row_name(self, partner_id):
+        """Return a name, of who may be read: the row may say any id."""
+        partner = self.env["res.partner"].browse(partner_id)
+        partner = partner.exists()._filtered_access("read")
+        return partner.name or partner.commercial_partner_id.name or "?"
 
     def _get_row_currency(self, values):
         currency = self.env["res.currency"].browse(values.get("currency_id"))

@@ -81,6 +81,8 @@ class OmniBillingTransaction(models.Model):
     ):
         """Return what may go on an invoice. Hook: narrow it to hold charges back.
 
+        What the customer reported is held until somebody answered (F58).
+
         :param company: the company that bills.
         :param partner: the customer; all contacts of its commercial entity count.
         :param date_start: first billing date, included; none means no bound.
@@ -92,6 +94,7 @@ class OmniBillingTransaction(models.Model):
         domain = Domain("state", "=", "unbilled") & Domain(
             "company_id", "=", company.id
         )
+        domain &= Domain("report_state", "!=", "open")
         if partner:
             domain &= Domain(
                 "commercial_partner_id", "=", partner.commercial_partner_id.id

@@ -55,6 +55,19 @@ class ResPartner(models.Model):
             )
         return unbilled
 
+    def _billing_list_payers(self, company):
+        """Return who pays what a customer used and nobody was billed for (W31).
+
+        :param company: the `res.company` that sells.
+        """
+        groups = self.env["omni.billing.transaction"]._read_group(
+            Domain("participant_id", "in", self.commercial_partner_id.ids)
+            & Domain("company_id", "=", company.id)
+            & Domain("state", "=", "unbilled"),
+            ["commercial_partner_id"],
+        )
+        return self.browse(payer.id for (payer,) in groups)
+
     def _billing_tell_left_behind(self):
         """Leave a to-do for each contact that others are billed for."""
         # sudo: who edits contacts need not see what they are billed for.
@@ -84,12 +97,15 @@ class ResPartner(models.Model):
 
         :rtype: dict[res.partner, list[str]]
         """
+        billed = Domain("partner_id", "in", self.ids) | Domain(
+            "payer_id", "in", self.ids
+        )
         transactions = self.env["omni.billing.transaction"].search(
-            [("state", "=", "unbilled"), ("partner_id", "in", self.ids)]
+            Domain("state", "=", "unbilled") & billed
         )
         return {
             contact: [self.env._("%(count)s unbilled transactions", count=len(left))]
             for contact, left in transactions._find_left_behind()
-            .grouped("partner_id")
+            .grouped(lambda transaction: transaction._get_billed_contact())
             .items()
         }

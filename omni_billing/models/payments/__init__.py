@@ -5,6 +5,7 @@ from . import (
     account_move_guard,
     account_move_owed,
     account_move_pay,
+    account_move_together,
     account_partial_reconcile,
     account_payment,
     account_payment_undo,

@@ -38,6 +38,15 @@ class AccountPayment(models.Model):
         help="The number of the receipt, cheque or transfer.",
     )
 
+    billing_payer_id = fields.Many2one(
+        "res.partner",
+        string="Paid by",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="Who paid for the customer, if it was not the customer.",
+    )
+
     # === BUSINESS METHODS === #
 
     @api.model

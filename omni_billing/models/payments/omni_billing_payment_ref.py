@@ -91,10 +91,12 @@ class OmniBillingPaymentRef(models.Model):
         """Keep what is paid; of payments that share a reference only one can be.
 
         :param str external_ref: of the program; without one nothing is kept.
-        :param invoices: `account.move` of one customer, company and currency.
+        :param invoices: `account.move` of one company and currency, and one customer,
+            unless somebody pays for several.
         :param float amount: with taxes, in that currency.
         :param str mode: as in the payment dialog.
-        :param links: ``payment_id`` or ``attempt_id``.
+        :param links: ``payment_id`` or ``attempt_id``; ``partner_id``, if it is not
+            the customer who pays.
         """
         if not external_ref:
             return
@@ -109,7 +111,7 @@ class OmniBillingPaymentRef(models.Model):
             {
                 "external_ref": external_ref,
                 "company_id": company.id,
-                "partner_id": invoices.commercial_partner_id.id,
+                "partner_id": invoices.commercial_partner_id[:1].id,
                 "invoice_ids": [Command.set(invoices.ids)],
                 "currency_id": invoices.currency_id.id,
                 "amount": amount,

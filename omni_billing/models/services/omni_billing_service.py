@@ -215,11 +215,12 @@ class OmniBillingService(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends("partner_id")
+    @api.depends("partner_id", "payer_id")
     def _compute_commercial_partner_id(self):
-        """Take who has it when that is entered, and keep it, as transactions do."""
+        """Take who pays when that is entered, and keep it, as transactions do."""
         for service in self:
-            service.commercial_partner_id = service.partner_id.commercial_partner_id
+            contact = service._get_billed_contact()
+            service.commercial_partner_id = contact.commercial_partner_id
 
     @api.depends("product_id")
     def _compute_name(self):

@@ -308,6 +308,7 @@ class OmniBillingService(models.Model):
             "transaction_type": "charge",
             "credit_type_id": False,
             "partner_id": self.partner_id.id,
+            "payer_id": self.payer_id.id,
             "company_id": self.company_id.id,
             "currency_id": self.currency_id.id,
             "product_id": self.product_id.id,
@@ -389,11 +390,24 @@ class OmniBillingService(models.Model):
             "period_start": period.span.first,
             "period_end": period.span.last,
             "service_part": part,
+            "payer_id": self._find_payer_of(period).id,
         }
         if amount < 0:
             kind = self.env.ref("omni_billing.credit_type_correction")
             values |= {"transaction_type": "credit", "credit_type_id": kind.id}
         return values
+
+    def _find_payer_of(self, period):
+        """Return who was to pay a period that was charged, if not its user (W31)."""
+        charge = self.env["omni.billing.transaction"].search(
+            Domain("service_id", "=", self.id)
+            & Domain("period_start", ">=", period.span.first)
+            & Domain("period_start", "<=", period.span.last)
+            & Domain("service_part", "=", 0),
+            order="id",
+            limit=1,
+        )
+        return charge.payer_id if charge else self.payer_id
 
     def _prepare_adjustment_price(self, amount, pieces):
         """Return quantity, unit price and taxes of an adjustment.

@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.fields import Domain
 
 
 class ResPartner(models.Model):
@@ -9,9 +10,14 @@ class ResPartner(models.Model):
     def _billing_find_left_behind(self):
         """Override: services are charged to who had the contact."""
         found = super()._billing_find_left_behind()
-        domain = [("partner_id", "in", self.ids)]
-        services = self.env["omni.billing.service"].search(domain)
-        for contact, left in services._find_left_behind().grouped("partner_id").items():
+        billed = Domain("partner_id", "in", self.ids) | Domain(
+            "payer_id", "in", self.ids
+        )
+        services = self.env["omni.billing.service"].search(billed)
+        left_behind = services._find_left_behind()
+        for contact, left in left_behind.grouped(
+            lambda service: service._get_billed_contact()
+        ).items():
             found.setdefault(contact, []).append(
                 self.env._("%(count)s services", count=len(left))
             )

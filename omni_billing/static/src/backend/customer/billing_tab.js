@@ -24,7 +24,7 @@ const LIMIT = 10;
 export class BillingTabList extends Component {
     static template = "omni_billing.BillingTabList";
     static components = { View };
-    static props = { ...standardWidgetProps, model: String, listRef: String, kanbanRef: String, searchRef: String };
+    static props = { ...standardWidgetProps, model: String, listRef: String, kanbanRef: String, searchRef: String, ofOthers: Boolean };
 
     setup() {
         // Three lists on a page: none of them takes the focus, nor the page's title.
@@ -58,11 +58,13 @@ export class BillingTabList extends Component {
             type: this.env.isSmall ? "kanban" : "list",
             resModel: this.props.model,
             domain: [
-                ["commercial_partner_id", "=", this.customerId],
+                [this.props.ofOthers ? "participant_id" : "commercial_partner_id", "=", this.customerId],
                 ...(isMove ? [["move_type", "in", ["out_invoice", "out_refund"]]] : []),
             ],
             context: {
                 billing_hide_partner: true,
+                billing_paid_by_others: this.props.ofOthers,
+                billing_pays_for_others: Boolean(this.props.record.data.billing_is_payer),
                 default_partner_id: this.props.record.resId,
                 list_view_ref: this.props.listRef,
                 kanban_view_ref: this.props.kanbanRef,
@@ -92,6 +94,7 @@ registry.category("view_widgets").add("omni_billing_tab_list", {
         listRef: attrs.list_ref,
         kanbanRef: attrs.kanban_ref,
         searchRef: attrs.search_ref,
+        ofOthers: Boolean(attrs.of_others),
     }),
     fieldDependencies: [
         { name: "commercial_partner_id", type: "many2one", relation: "res.partner" },
