@@ -32,6 +32,7 @@
         "reports/omni_billing_swiss_templates.xml",
         "reports/omni_billing_invoice_templates.xml",
         "reports/omni_billing_statement_templates.xml",
+        "views/omni_billing_first_step_views.xml",  # dialogs lead to it
         "wizards/omni_billing_proforma_wizard_views.xml",
         "wizards/omni_billing_promise_wizard_views.xml",
         "wizards/omni_billing_payment_wizard_views.xml",

@@ -187,8 +187,21 @@ class WeasyPrintRenderer:
         :raise TemplateError: if its template is wrong.
         :raise RenderError: if WeasyPrint cannot, or is missing, or it takes too much.
         """
+        return self.try_out(document)[0]
+
+    def try_out(self, document: Document) -> tuple[bytes, list[str]]:
+        """Lay a document out; return what it shows and could not be loaded as well.
+
+        The page is made all the same, without these images and fonts.
+
+        :raise RenderError: as `render` does.
+        """
         if document.variables is not None:
             return self._run(document)
+        with pdf_worker.Lost() as lost:
+            return self._lay_out(document), lost.messages
+
+    def _lay_out(self, document: Document) -> bytes:
         if problem := pdf_worker.find_problem():
             raise RenderError(problem)
         try:
@@ -211,7 +224,9 @@ class WeasyPrintRenderer:
         """
         self._run(Document(source, variables), is_check=True)
 
-    def _run(self, document: Document, is_check: bool = False) -> bytes:
+    def _run(
+        self, document: Document, is_check: bool = False
+    ) -> tuple[bytes, list[str]]:
         job = {
             "source": document.source,
             "variables": document.variables,
@@ -235,7 +250,8 @@ class WeasyPrintRenderer:
         except subprocess.TimeoutExpired as error:
             raise TemplateError("it takes too long") from error
         if result.returncode == 0:
-            return result.stdout
+            told = {} if is_check else json.loads(result.stderr.splitlines()[-1])
+            return result.stdout, told.get("lost", [])
         if result.returncode == pdf_worker.FAULT:
             fault = json.loads(result.stderr.splitlines()[-1])
             raise TemplateError(fault["message"], fault["line"])

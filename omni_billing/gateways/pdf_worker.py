@@ -56,6 +56,8 @@ CONNECT_SECONDS = 5
 IMAGE_SECONDS = 10
 #: Of what a library says of itself.
 MAX_REASON = 300
+#: Images and fonts that are named as lost.
+MAX_LOST = 10
 
 
 class Fault(Exception):
@@ -313,6 +315,30 @@ def _add_metadata(descriptions: bytes, _document, pdf) -> None:
     packet.stream = [part.replace(end, descriptions + end) for part in packet.stream]
 
 
+class Lost(logging.Handler):
+    """What a page shows and could not be loaded: WeasyPrint goes on without it."""
+
+    KINDS = ("Failed to", "Font-face")
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def __enter__(self) -> Lost:
+        logging.getLogger("weasyprint").addHandler(self)
+        return self
+
+    def __exit__(self, *_error) -> None:
+        logging.getLogger("weasyprint").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message, once, of so many."""
+        message = record.getMessage()[:MAX_REASON]
+        is_new = message not in self.messages and len(self.messages) < MAX_LOST
+        if message.startswith(self.KINDS) and is_new:
+            self.messages.append(message)
+
+
 # === PROGRAM === #
 
 
@@ -327,7 +353,9 @@ def main() -> int:
                 return _tell(problem, status=BROKEN)
             _limit_images()
             fetcher = make_fetcher(job["roots"], job["hosts"])
-            sys.stdout.buffer.write(lay_out(html, fetcher, **job["options"]))
+            with Lost() as lost:
+                sys.stdout.buffer.write(lay_out(html, fetcher, **job["options"]))
+            sys.stderr.write(json.dumps({"lost": lost.messages}) + "\n")
     except Fault as fault:
         return _tell(str(fault), fault.line)
     except MemoryError:
@@ -360,7 +388,7 @@ def _tell(message: str, line: int | None = None, status: int = FAULT) -> int:
 
 if __name__ == "__main__":
     # What WeasyPrint does not understand of a stylesheet is not our fault line.
-    logging.disable(logging.CRITICAL)
+    logging.lastResort = None
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

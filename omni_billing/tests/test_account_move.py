@@ -227,6 +227,29 @@ class TestInvoice(BillingCommon):
         ):
             self.assertIn(button, arch)
 
+    def test_our_lists_offer_nothing_that_is_for_drafts(self):
+        """F68: of posted invoices none can be deleted or confirmed."""
+        Move = self.env["account.move"]
+        confirm = self.env.ref("account.action_validate_account_moves")
+
+        def read(name, view_type):
+            view_id = self.env.ref(name).id if name else False
+            found = Move.get_views([(view_id, view_type)], {"toolbar": True})
+            view = found["views"][view_type]
+            actions = view["toolbar"].get("action", [])
+            return view["arch"], {action["id"] for action in actions}
+
+        for view_type in ("list", "kanban"):
+            name = f"omni_billing.account_move_view_{view_type}_billing"
+            arch, actions = read(name, view_type)
+            with self.subTest(view_type):
+                self.assertIn('delete="0"', arch)
+                self.assertNotIn(confirm.id, actions)
+        # Odoo's own list has them still.
+        _arch, actions = read("account.view_out_invoice_tree", "list")
+        self.assertIn(confirm.id, actions)
+        self.assertTrue(actions)
+
     def test_email_of_a_void_invoice_is_refused(self):
         """F162"""
         self._create_transaction(50)

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import file_path, mute_logger
 
 from .common import BillingCommon
 
@@ -110,6 +112,39 @@ class TestImport(BillingCommon):
         self.assertEqual(len(created), 4)
         references = self.env["omni.billing.transaction"].browse(created)
         self.assertEqual(references.mapped("external_ref"), ["L2", "L3", "L4", "L5"])
+
+    def test_sample_file_finds_its_columns_and_can_be_imported(self):
+        """F11: what staff fill in works as it is."""
+        [sample] = self.env["omni.billing.transaction"].get_import_templates()
+        self.assertTrue(sample["label"])
+        file = file_path(sample["template"].lstrip("/"))
+        content = Path(file).read_bytes()
+        wizard = self.env["base_import.import"].create(
+            {
+                "res_model": "omni.billing.transaction",
+                "file": content,
+                "file_type": "text/csv",
+                "file_name": "transactions.csv",
+            }
+        )
+        options = {"quoting": '"', "separator": ",", "has_headers": True}
+        preview = wizard.parse_preview(options)
+        self.assertFalse(preview.get("error"))
+        names = [preview["matches"].get(index) for index in range(11)]
+        self.assertEqual(
+            names,
+            [
+                *(["partner_id"], ["transaction_type"], ["credit_type_id"], ["name"]),
+                *(["description"], ["date"], ["quantity"], ["price_unit"]),
+                *(["retail_cost"], ["customer_reference"], ["external_ref"]),
+            ],
+        )
+        columns = [name[0] for name in names]
+        result = wizard.execute_import(columns, preview["headers"], options)
+        self.assertEqual(result["messages"], [])
+        created = self.env["omni.billing.transaction"].browse(result["ids"])
+        self.assertEqual(created[1].description, "12 minutes, Peru")
+        self.assertEqual(created.mapped("retail_cost"), [59.9, 10.2, 5.0])
 
     def test_rows_without_reference_are_imported_once_in_batches(self):
         """The batches of a file with known rows neither repeat nor lose a row."""

@@ -157,6 +157,47 @@ class TestMailOutbox(MailCommon):
             "acme@example.com", " ".join(self.invoice.message_ids.mapped("body"))
         )
 
+    def test_what_was_sent_is_kept_as_it_was(self):
+        """F117: the page changes later, what was sent does not."""
+        self._press()
+        mail = self.mail.with_user(self.staff)
+        [sent] = mail.sent_file_ids
+        [message] = self.mailjet.sent
+        self.assertEqual(sent.raw, message.files[0].content)
+        self.assertEqual(sent.name, message.files[0].name)
+        self.invoice._billing_pay("cash", 45)
+        self.assertNotEqual(self.invoice._billing_get_pdf(), sent.raw)
+        self.env.invalidate_all()
+        action = mail.action_open_sent()
+        self.assertEqual(action["url"], f"/web/content/{sent.id}?download=false")
+        row = self.env["omni.billing.activity.log"].search(
+            [("move_id", "=", self.invoice.id), ("action", "=", "mailed")]
+        )
+        self.assertEqual(row.with_user(self.staff).action_open_sent(), action)
+        for user in (self.portal, self.outsider):
+            with self.assertRaises(AccessError):
+                sent.with_user(user).read(["raw"])
+
+    def test_same_bytes_are_stored_once(self):
+        before = self.invoice._billing_get_pdf()
+        cached = self.env["omni.billing.pdf.cache"].search(
+            [("move_id", "=", self.invoice.id)]
+        )
+        self._press()
+        self._press()
+        first, second = self.invoice.billing_mail_ids.sent_file_ids
+        self.assertEqual(first.raw, before)
+        # sudo: where files are stored is nobody's to read.
+        names = (first | second | cached.sudo().attachment_id).sudo()
+        self.assertEqual(len(set(names.mapped("store_fname"))), 1)
+
+    def test_what_is_tried_again_is_kept_once(self):
+        self.mailjet.fail_next(GatewayRefused("rate_limit", "busy"))
+        self._press()
+        self._send_outbox()
+        self.assertEqual(self.mail.state, "sent")
+        self.assertEqual(len(self.mail.sent_file_ids), 1)
+
     def test_overdue_invoice_is_sent_too(self):
         """F121: as decided, because reminders need it."""
         trust(self.invoice).invoice_date_due = "2020-01-01"

@@ -1,4 +1,6 @@
+import runpy
 from datetime import date
+from pathlib import Path
 from unittest.mock import patch
 
 import psycopg2
@@ -276,6 +278,71 @@ class TestService(BillingCommon):
         self.assertEqual(
             self._read(service), [("2025-01-01", 31.0), ("2025-02-15", 15.5)]
         )
+
+    def test_suspension_to_come_is_said_and_nothing_is_to_be_charged(self):
+        """F192"""
+        service = self._create_service()
+        self._charge("2025-01-05 12:00:00")
+        self.assertEqual(service.next_date, date(2025, 2, 1))
+        with freeze_time("2025-01-20 12:00:00"):
+            service.action_suspend()
+            service.invalidate_recordset(["suspension"])
+            self.assertIn("01/21/2025 until further notice", service.suspension)
+        self.assertFalse(service.next_date)
+        self.assertIn("<td>–</td>", service.preview)
+        with freeze_time("2025-01-20 12:00:00"):
+            service.action_resume()
+        self.assertFalse(service.suspension)
+        self.assertEqual(service.next_date, date(2025, 2, 1))
+
+    def test_next_charge_is_after_the_suspension(self):
+        """F192"""
+        for timing, day in (("advance", date(2025, 4, 11)), ("arrears", None)):
+            service = self._create_service(
+                timing=timing,
+                charged_until="2025-01-31",
+                suspended_from="2025-02-01",
+                suspended_to="2025-04-10",
+            )
+            with self.subTest(timing):
+                self.assertEqual(service.next_date, day or date(2025, 4, 30))
+            service.suspended_to = "2025-04-30"
+            with self.subTest(timing, until="end of April"):
+                first, last = date(2025, 5, 1), date(2025, 5, 31)
+                self.assertEqual(
+                    service.next_date, first if timing == "advance" else last
+                )
+            service.date_end = "2025-04-30"
+            self.assertFalse(service.next_date)
+        service.write({"date_end": False, "suspended_to": "9999-12-31"})
+        self.assertFalse(service.next_date)
+
+    def test_charges_are_those_of_before_whenever_the_job_comes(self):
+        """F192: what was suspended is passed over with what comes next."""
+        service = self._create_service(
+            suspended_from="2025-02-01", suspended_to="2025-03-31"
+        )
+        self._charge("2025-04-01 12:00:00")
+        self.assertEqual(
+            self._read(service), [("2025-01-01", 31.0), ("2025-04-01", 31.0)]
+        )
+        self.assertEqual(service.charged_until, date(2025, 4, 30))
+
+    def test_upgrade_forgets_charges_that_will_not_come(self):
+        service = self._create_service(
+            charged_until="2025-01-31", suspended_from="2025-02-01"
+        )
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE omni_billing_service SET next_date = '2025-02-28' WHERE id = %s",
+            [service.id],
+        )
+        self.env.invalidate_all()
+        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.8.0"
+        script = runpy.run_path(str(folder / "post-suspended.py"))
+        script["migrate"](self.env.cr, "19.0.1.7.0")
+        service.invalidate_recordset()
+        self.assertFalse(service.next_date)
 
     def test_resume_before_the_suspension_began_undoes_it(self):
         service = self._create_service()

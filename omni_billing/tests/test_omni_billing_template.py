@@ -321,7 +321,9 @@ class TestTemplatePage(TemplateCommon):
 @tagged("post_install", "-at_install")
 class TestTemplateChoice(TemplateCommon):
     def _create(self, **values):
-        return self.Template.create({"name": "T", "sequence": 1} | values)
+        return self.Template.create(
+            {"name": "T", "sequence": 1, "is_automatic": True} | values
+        )
 
     def _select(self):
         return self.Template._select_for(self.invoice)
@@ -367,6 +369,33 @@ class TestTemplateChoice(TemplateCommon):
         chosen.active = False
         self.assertNotEqual(self._select(), chosen)
 
+    def test_new_one_is_nobodys(self):
+        """F64: until somebody says whose it is."""
+        before = self._select()
+        new = self.Template.create({"name": "Draft", "sequence": 1})
+        self.assertEqual(self._select(), before)
+        self.assertTrue(new.is_for_nobody)
+        self.assertIn("Nobody's yet", new.audience)
+
+    def test_it_says_whose_it_is(self):
+        """F64, F93"""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        mine = self._create(company_id=self.company.id, lang="fr_FR")
+        self.assertFalse(mine.is_for_nobody)
+        self.assertIn(self.company.name, mine.audience)
+        self.assertIn("French", mine.audience)
+        later = self._create(company_id=self.company.id, lang="fr_FR", sequence=5)
+        self.assertIn("“T” comes before it", later.audience)
+        later.company_id = False
+        self.assertIn("All customers of all companies", later.audience)
+        mine.active = False
+        later.invalidate_recordset(["audience"])
+        self.assertNotIn("comes before", later.audience)
+        later.is_automatic = False
+        self.customer.billing_template_id = later
+        later.invalidate_recordset(["audience"])
+        self.assertEqual(later.audience, "Chosen for: Acme Rentals.")
+
     def test_without_any(self):
         """The standard page needs no template."""
         self.Template.search([]).unlink()
@@ -388,6 +417,57 @@ class TestTemplateTrying(TemplateCommon, MailCase):
         self.assertIn("nobody", fault["error"])
         new = self.Template.get_preview({"engine": "qweb", "color": "#ff0000"})
         self.assertTrue(new["pdf"])
+
+    def test_page_of_ones_own_starts_from_a_sample(self):
+        """F83"""
+        with Form(self.Template) as form:
+            form.name = "Mine"
+            form.engine = "jinja"
+            self.assertIn("invoice_number", form.body)
+        self.assertFalse(form.record.is_automatic)
+        self.assertEqual(form.record.get_preview({})["lacks"], [])
+
+    def test_what_the_law_wants_and_the_page_lacks(self):
+        """F101"""
+        self.company.write({"vat": False, "country_id": self.env.ref("base.us").id})
+        template = self._use(body="<p>{{ title }}</p>", company_id=self.company.id)
+        lacks = " ".join(template.get_preview({})["lacks"])
+        for name in (
+            "invoice_number",
+            "(date)",
+            "total_tax",
+            "tax_percentage",
+            "status",
+        ):
+            self.assertIn(name, lacks)
+        # Of what the form holds, before it is saved.
+        whole = self.env.ref("omni_billing.omni_billing_template_band").body
+        self.assertEqual(template.get_preview({"body": whole})["lacks"], [])
+        other = self.env.ref("omni_billing.omni_billing_template_compact").body
+        self.assertEqual(template.get_preview({"body": other})["lacks"], [])
+        self.assertEqual(self.Template.get_preview({"engine": "qweb"})["lacks"], [])
+
+    def test_what_is_written_out_is_not_lacking(self):
+        self.company.write({"vat": "US12345", "street": "1 Quay"})
+        template = self._use(body="<p>{{ title }}</p>", company_id=self.company.id)
+        self.assertIn("company.tax_id", " ".join(template.get_preview({})["lacks"]))
+        body = (
+            f"<p>{self.company.name}, 1 Quay. Tax number US12345. {{{{ title }}}}</p>"
+        )
+        lacks = " ".join(template.get_preview({"body": body})["lacks"])
+        self.assertNotIn("company.", lacks)
+
+    def test_image_that_is_lost_is_told(self):
+        """F104"""
+        template = self._use()
+        body = '<p>{{ title }}<img src="https://qr.example.com/code.png"></p>'
+        result = template.get_preview({"body": body})
+        self.assertTrue(result["pdf"])
+        self.assertEqual(result["lost"], ["Image: https://qr.example.com/code.png"])
+        result = template.get_preview({"body": "<p>{{ title }}</p>"})
+        self.assertEqual(result["lost"], [])
+        result = self.Template.get_preview({"engine": "qweb"})
+        self.assertEqual(result["lost"], [])
 
     def test_preview_is_for_managers_and_their_invoices(self):
         template = self._use()

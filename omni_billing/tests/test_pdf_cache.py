@@ -262,7 +262,13 @@ class TestPdfCache(BillingCommon):
         self._assert_shown(
             "#00aa00",
             lambda: self.env["omni.billing.template"].create(
-                {"name": "New", "sequence": 1, "lang": "en_US", "color": "#00aa00"}
+                {
+                    "name": "New",
+                    "sequence": 1,
+                    "lang": "en_US",
+                    "color": "#00aa00",
+                    "is_automatic": True,
+                }
             ),
         )
 

@@ -34,9 +34,9 @@ OPENS = {
     "omni.billing.day.wizard": {"action_show"},
     "omni.billing.dispute": {"action_decide"},
     "omni.billing.statement": {"action_print"},
-    "omni.billing.activity.log": {"action_open_invoice"},
+    "omni.billing.activity.log": {"action_open_invoice", "action_open_sent"},
     "omni.billing.installment": {"action_open_invoice"},
-    "omni.billing.mail": {"action_open_invoice"},
+    "omni.billing.mail": {"action_open_invoice", "action_open_sent"},
     "omni.billing.pdf.cache": {"action_open"},
     "omni.billing.run": {"action_open_invoices", "action_open_lines", "get_progress"},
     "omni.billing.run.line": {
@@ -46,6 +46,7 @@ OPENS = {
         "action_pay_manually",
     },
     "omni.billing.run.schedule": {"action_open_runs"},
+    "omni.billing.first.step": {"action_open"},
     "omni.billing.service": {"action_open_transactions"},
     "omni.billing.todo": {
         "action_open",

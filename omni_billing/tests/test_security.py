@@ -28,6 +28,11 @@ class TestSecurity(BillingCommon):
             records.with_user(user).browse(), method, [records.ids, *args], kwargs
         )
 
+    def test_staff_export_what_they_read(self):
+        """F214"""
+        self.assertTrue(self.staff.has_group("base.group_allow_export"))
+        self.assertFalse(self.outsider.has_group("base.group_allow_export"))
+
     def test_staff_does_the_daily_work(self):
         """F193"""
         staff_env = self.env(user=self.staff)

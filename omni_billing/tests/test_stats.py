@@ -11,6 +11,28 @@ class TestStats(BillingCommon):
         stats = self.env[model].billing_retrieve_stats(domain)
         return {card["name"]: card for card in stats["cards"]}
 
+    def test_cards_above_one_service_are_of_it(self):
+        """F18"""
+        service = self.env["omni.billing.service"].create(
+            {"name": "Fibre", "partner_id": self.customer.id}
+        )
+        self._create_transaction(100)
+        self._create_transaction(30, service_id=service.id)
+        action = service.action_open_transactions()
+        cards = self._get_cards("omni.billing.transaction", action["domain"])
+        self.assertEqual((cards["total"]["amount"], cards["total"]["count"]), (30, 1))
+        cards = self._get_cards(
+            "omni.billing.transaction", [*action["domain"], ("name", "=", "x")]
+        )
+        self.assertEqual(cards["open"]["amount"], 30)
+
+    def test_cards_above_the_invoices_of_a_run_are_of_it(self):
+        """F69"""
+        self._bill(self._create_transaction(70))
+        run = self.env["omni.billing.run"].create({})
+        cards = self._get_cards("account.move", run.action_open_invoices()["domain"])
+        self.assertEqual(cards["total"]["count"], 0)
+
     @freeze_time("2025-03-15")
     def test_transactions(self):
         """F18, F71: amounts, counts and trends; void, free and payments left out."""

@@ -175,7 +175,7 @@ def _cut(span: Span, suspended: date | None, until: date | None) -> Iterator[Spa
         yield span
         return
     parts = [span.meet(None, suspended - DAY)]
-    if until:
+    if until and until < date.max:
         parts.append(span.meet(max(until + DAY, suspended), None))
     yield from filter(None, parts)
 

@@ -32,6 +32,9 @@ class OmniBillingPaymentWizard(models.TransientModel):
         help="The invoices are not one customer's: each is paid for itself, in full.",
     )
     amount_due = fields.Monetary(compute="_compute_from_invoices")
+    setup_problem = fields.Char(
+        compute="_compute_setup_problem", help="What the company lacks to take money."
+    )
     credit_available = fields.Monetary(
         string="Credit on File", compute="_compute_from_invoices"
     )
@@ -121,6 +124,15 @@ class OmniBillingPaymentWizard(models.TransientModel):
             wizard.currency_id = invoices.currency_id[:1]
             wizard.amount_due = sum(invoices.mapped("amount_residual"))
             wizard.credit_available = invoices._billing_get_credit()
+
+    @api.depends("invoice_ids", "mode")
+    def _compute_setup_problem(self):
+        for wizard in self:
+            is_by_hand = wizard.mode in ("cash", "pos", "bank") and wizard.company_id
+            wizard.setup_problem = (
+                is_by_hand
+                and wizard.company_id._billing_explain_no_payment_journal(wizard.mode)
+            )
 
     @api.depends("invoice_ids", "mode", "is_post_dated")
     def _compute_amount(self):

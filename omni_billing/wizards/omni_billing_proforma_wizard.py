@@ -101,6 +101,9 @@ class OmniBillingProformaWizard(models.TransientModel):
         compute="_compute_blocker",
         help="Why nothing can be generated, whatever is excluded.",
     )
+    setup_problem = fields.Char(
+        compute="_compute_setup_problem", help="What the company lacks to bill."
+    )
 
     # === COMPUTE METHODS === #
 
@@ -171,6 +174,11 @@ class OmniBillingProformaWizard(models.TransientModel):
             wizard.amount_untaxed = totals["amount_untaxed"]
             wizard.amount_tax = totals["tax_amount"]
             wizard.amount_total = totals["amount_total"]
+
+    @api.depends("company_id")
+    def _compute_setup_problem(self):
+        for wizard in self:
+            wizard.setup_problem = wizard.company_id._billing_explain_no_journal()
 
     @api.depends("line_ids.included", "blocker")
     def _compute_problem(self):
@@ -288,6 +296,8 @@ class OmniBillingProformaWizard(models.TransientModel):
 
     def _find_blocker(self):
         self.ensure_one()
+        if self.setup_problem:
+            return self.setup_problem
         if not self.partner_id:
             return self.env._("Choose a customer.")
         if not self.partner_id.active:

@@ -1,6 +1,16 @@
+import re
+
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
 from ..const import PURGE_DEFAULTS
+
+#: The name of a host that has a public address.
+HOST = re.compile(
+    r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]+"
+)
+#: More than this of a limit of the store is a slip of the keyboard.
+MAX_PURGE = {"pdf_max_days": 36500, "pdf_max_idle_days": 36500, "pdf_max_mb": 10**7}
 
 
 class ResConfigSettings(models.TransientModel):
@@ -75,6 +85,35 @@ class ResConfigSettings(models.TransientModel):
 
     def _default_billing_pdf_limit(self, name):
         return self.env["omni.billing.pdf.cache"]._get_purge_limits()[name]
+
+    @api.constrains("billing_image_hosts")
+    def _check_billing_image_hosts(self):
+        for settings in self:
+            for host in (settings.billing_image_hosts or "").lower().split():
+                if not HOST.fullmatch(host):
+                    raise ValidationError(
+                        self.env._(
+                            "Hosts of images: “%(host)s” is no name of a host. Enter"
+                            " names alone, like images.example.com, without https://"
+                            " and without a path.",
+                            host=host,
+                        )
+                    )
+
+    @api.constrains(*(f"billing_{name}" for name in PURGE_DEFAULTS))
+    def _check_billing_pdf_limits(self):
+        for settings in self:
+            for name, most in MAX_PURGE.items():
+                value = settings[f"billing_{name}"]
+                if not 0 <= value <= most:
+                    raise ValidationError(
+                        self.env._(
+                            "Stored PDFs: %(value)s is no limit. Enter a number from 1"
+                            " to %(most)s, or 0 for no limit.",
+                            value=value,
+                            most=most,
+                        )
+                    )
 
     @api.onchange("billing_fee_account_id")
     def _onchange_billing_fee_account_id(self):

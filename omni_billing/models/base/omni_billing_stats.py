@@ -6,8 +6,11 @@ from odoo.tools import SQL, format_amount
 
 from ...tools.trends import compute_trend
 
-#: Conditions of a list's search that its cards follow: whose, not which.
-CUSTOMER_FIELDS = {"partner_id", "commercial_partner_id", "participant_id"}
+#: Conditions of a list's search that its cards follow: whose, and of what.
+FOLLOWED_FIELDS = {
+    *("partner_id", "commercial_partner_id", "participant_id"),
+    *("service_id", "billing_run_line_ids"),
+}
 
 #: Name, filter of the search view, and what it is compared with, of each card.
 CARDS = (
@@ -34,10 +37,10 @@ class OmniBillingStats(models.AbstractModel):
     @api.model
     @api.readonly
     def billing_retrieve_stats(self, domain=None):
-        """Return the cards for the customer, if any, that a list is about.
+        """Return the cards for the customer, service or run that a list is about.
 
-        :param list domain: the domain of the list; conditions on the customer count,
-            those on state, date or text do not.
+        :param list domain: the domain of the list; conditions on these count, those on
+            state, date or text do not.
         :return: ``currency_id``, ``note`` and ``cards``; each card has ``name``,
             ``label``, ``filter`` (of the search view, or none), ``amount`` in the
             currency of the company, ``exact`` (the amount, formatted), ``count`` and
@@ -108,7 +111,7 @@ class OmniBillingStats(models.AbstractModel):
             part
             for part in parts
             if (names := {c.field_expr.split(".")[0] for c in part.iter_conditions()})
-            and names <= CUSTOMER_FIELDS
+            and names <= FOLLOWED_FIELDS
         )
 
     @api.model

@@ -22,6 +22,7 @@ from ...tools.database import (
     savepoint,
 )
 from ...tools.insert import insert_once
+from ...tools.retell import KeptSentence
 from .payment_token import DETACHED
 
 _logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class OmniBillingStripeEvent(models.Model):
     )
     tries = fields.Integer(readonly=True)
     next_try = fields.Datetime(readonly=True, help="Empty: at once.")
-    error = fields.Char(readonly=True)
+    error = KeptSentence(readonly=True)
 
     _event_uniq = models.Constraint(
         "UNIQUE(provider_id, event_ref)", "An event is kept once."

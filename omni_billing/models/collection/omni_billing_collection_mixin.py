@@ -14,6 +14,7 @@ from ...tools.database import commit_progress, insist, retry, rollback
 from ...tools.explain import explain
 from ...tools.notice import notice, reload
 from ...tools.recurrence import get_today
+from ...tools.retell import KeptSentence
 
 _logger = logging.getLogger(__name__)
 
@@ -37,15 +38,17 @@ class CollectionMixin(models.AbstractModel):
             ("open", "Outcome Unknown"),
             ("retry", "Tried Again Later"),
             ("paid", "Paid"),
-            ("failed", "Left to Staff"),
+            ("failed", "Needs Attention"),
             ("no_card", "No Card"),
             ("given_up", "Given Up"),
         ],
         string="Card Charge",
         readonly=True,
         copy=False,
+        help="Needs attention: it is not tried again by itself, and is in To Do. Given"
+        " up: a person decided not to charge it; what is owed stays owed.",
     )
-    charge_error = fields.Char(string="Why Not Charged", readonly=True, copy=False)
+    charge_error = KeptSentence(string="Why Not Charged", readonly=True, copy=False)
     charge_tries = fields.Integer(
         string="Tries", readonly=True, copy=False, aggregator=None
     )

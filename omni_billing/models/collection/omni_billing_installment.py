@@ -60,7 +60,7 @@ class OmniBillingInstallment(models.Model):
             ("open", "Outcome Unknown"),
             ("retry", "Tried Again Later"),
             ("paid", "Paid"),
-            ("failed", "Left to Staff"),
+            ("failed", "Needs Attention"),
             # None ever is: Odoo warns where a mixin's values are not all there.
             ("no_card", "No Card"),
             ("given_up", "Canceled"),

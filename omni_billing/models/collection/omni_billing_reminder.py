@@ -4,6 +4,7 @@ from datetime import timedelta
 from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import split_every
 
@@ -49,6 +50,38 @@ class OmniBillingReminderLevel(models.Model):
     _has_recipient = models.Constraint(
         "CHECK(to_customer OR to_salesperson)", "A reminder has to be for somebody."
     )
+
+    @api.constrains("days", "company_id", "active")
+    def _check_days(self):
+        for level in self:
+            if not -365 <= level.days <= 3650:
+                raise ValidationError(
+                    self.env._(
+                        "“%(level)s”: enter from 365 days before the due date (-365) to"
+                        " 3650 days after it.",
+                        level=level.name,
+                    )
+                )
+            if other := level._find_same_day():
+                raise ValidationError(
+                    self.env._(
+                        "“%(level)s” and “%(other)s” are on the same day, %(days)s"
+                        " days after the due date. A customer gets one reminder a day:"
+                        " choose another day, or archive one of them.",
+                        level=level.name,
+                        other=other.name,
+                        days=level.days,
+                    )
+                )
+
+    def _find_same_day(self):
+        """Return another level that reminds the same customers on the same day."""
+        if not self.active:
+            return self.browse()
+        domain = [("id", "!=", self.id), ("days", "=", self.days)]
+        if self.company_id:
+            domain.append(("company_id", "in", (False, self.company_id.id)))
+        return self.search(domain, limit=1)
 
     @api.constrains("mail_template_id")
     def _check_mail_template_id(self):

@@ -34,6 +34,34 @@ class ResCompany(models.Model):
         " AND billing_late_fee_amount >= 0 AND billing_late_fee_grace >= 0)",
         "A late fee is at most 100 %, and neither it nor the days are less than zero.",
     )
+
+    @api.constrains(
+        *("billing_late_fee", "billing_late_fee_percent", "billing_late_fee_amount"),
+        "billing_late_fee_grace",
+    )
+    def _check_billing_late_fee(self):
+        for company in self:
+            percent, kind = company.billing_late_fee_percent, company.billing_late_fee
+            if not 0 <= percent <= 100 or (kind == "percent" and not percent):
+                raise ValidationError(
+                    self.env._(
+                        "Late fee: %(percent)s %% a month is not possible. Enter more"
+                        " than 0 and at most 100, like 1.5, or choose No late fee.",
+                        percent=f"{percent:g}",
+                    )
+                )
+            amount = company.billing_late_fee_amount
+            if amount < 0 or (kind == "fixed" and not amount):
+                raise ValidationError(
+                    self.env._(
+                        "Late fee: enter an amount above zero, or choose No late fee."
+                    )
+                )
+            if not 0 <= company.billing_late_fee_grace <= 365:
+                raise ValidationError(
+                    self.env._("Late fee: the grace days are from 0 to 365.")
+                )
+
     billing_retry_days = fields.Char(
         string="Retry Failed Charges",
         default="1, 3, 7",

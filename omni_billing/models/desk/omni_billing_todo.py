@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ...tools.retell import retell
+
 #: What a row is about. A row's id has the number of its kind (see `_get_queries`).
 KINDS = [
     ("charge", "Failed Charge"),
@@ -73,9 +75,11 @@ class OmniBillingTodo(models.Model):
             row.res_model = self._get_sources().get(row.kind, False)
 
     @api.depends("detail")
+    @api.depends_context("lang")
     def _compute_reason(self):
         for row in self:
-            row.reason = row._explain() if row.kind in SAID_ANEW else row.detail
+            said = row._explain() if row.kind in SAID_ANEW else row.detail
+            row.reason = retell(self.env, said)
 
     @api.depends("kind", "move_name", "partner_id")
     def _compute_display_name(self):

@@ -7,5 +7,6 @@ from . import (
     omni_billing_pdf_cache,
     omni_billing_pdf_due,
     omni_billing_template,
+    omni_billing_template_law,
     res_partner,
 )

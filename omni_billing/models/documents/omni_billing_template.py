@@ -48,7 +48,6 @@ class OmniBillingTemplate(models.Model):
     )
     is_automatic = fields.Boolean(
         string="Automatic",
-        default=True,
         help="For all customers of the language. Otherwise only for customers who have"
         " this template chosen.",
     )
@@ -156,7 +155,7 @@ class OmniBillingTemplate(models.Model):
         move = self._find_sample()
         file = {
             "name": move._billing_get_filename(),
-            "raw": self._render_sample(move),
+            "raw": self._render_sample(move)[0],
             "mimetype": "application/pdf",
         }
         values = {
@@ -269,20 +268,24 @@ class OmniBillingTemplate(models.Model):
 
         :param dict values: of fields in the form.
         :param int invoice_id: the invoice to show; the latest if none.
-        :return: ``pdf`` (base64), or ``error`` and ``line``.
+        :return: ``pdf`` (base64) and ``lost``, images and fonts that could not be
+            loaded, or ``error`` and ``line``; and ``lacks``, what the law wants.
         """
         self.check_access("write")
         values = {
             name: value for name, value in values.items() if name in PREVIEW_FIELDS
         }
         template = self.new(values, origin=self)
+        result = {"lacks": template._find_lacks()}
         try:
             move = self._find_sample(invoice_id)
-            return {"pdf": base64.b64encode(template._render_sample(move)).decode()}
+            pdf, lost = template._render_sample(move)
         except TemplateError as error:
-            return {"error": template._explain(error), "line": error.line}
+            return result | {"error": template._explain(error), "line": error.line}
         except (RenderError, UserError) as error:
-            return {"error": str(error), "line": None}
+            return result | {"error": str(error), "line": None}
+        told = [template._explain_lost(message) for message in lost]
+        return result | {"pdf": base64.b64encode(pdf).decode(), "lost": told}
 
     def _find_sample(self, invoice_id=False):
         """Return an invoice to try a template on: one that the user may read."""
@@ -302,11 +305,16 @@ class OmniBillingTemplate(models.Model):
         return move
 
     def _render_sample(self, move):
+        """Return the PDF, and what it shows and could not be loaded."""
         renderer = self.env["ir.actions.report"]._billing_get_pdf_renderer()
         lang = move.partner_id.lang or self.env.lang
         # sudo: the page shows what the invoice shows, which the user may read.
         template = self.with_company(move.company_id).with_context(lang=lang).sudo()
-        return renderer.render(template._fill(move.with_env(template.env)))
+        document = template._fill(move.with_env(template.env))
+        # Another engine may know of no losses.
+        if not hasattr(renderer, "try_out"):
+            return renderer.render(document), []
+        return renderer.try_out(document)
 
     def _explain(self, error):
         """Return a message about a fault in the template (F101, F104)."""

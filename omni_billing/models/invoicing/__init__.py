@@ -6,6 +6,7 @@ from . import (
     account_move_distribution,
     account_move_guard,
     account_move_line,
+    account_move_menu,
     account_move_number,
     account_move_part,
     account_move_report,

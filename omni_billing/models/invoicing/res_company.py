@@ -51,16 +51,21 @@ class ResCompany(models.Model):
         :raise UserError: if the company has none.
         """
         self.ensure_one()
-        journal = self.billing_journal_id or self._billing_find_journal(["sale"])
-        if not journal:
-            raise UserError(
-                self.env._(
-                    "%(company)s has no sales journal. Create one in Accounting, or"
-                    " install a chart of accounts.",
-                    company=self.name,
-                )
-            )
-        return journal
+        if problem := self._billing_explain_no_journal():
+            raise UserError(problem)
+        return self.billing_journal_id or self._billing_find_journal(["sale"])
+
+    def _billing_explain_no_journal(self):
+        """Return what to do where no invoice can be posted, or nothing."""
+        self.ensure_one()
+        if self.billing_journal_id or self._billing_find_journal(["sale"]):
+            return None
+        return self.env._(
+            "%(company)s has no sales journal, so nothing can be billed. An accountant"
+            " installs a chart of accounts, or adds a sales journal: Billing >"
+            " Configuration > First Steps leads there.",
+            company=self.name,
+        )
 
     def _billing_find_journal(self, types):
         Journal = self.env["account.journal"]

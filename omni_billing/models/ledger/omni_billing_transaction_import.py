@@ -30,6 +30,19 @@ class OmniBillingTransaction(models.Model):
     _inherit = "omni.billing.transaction"
 
     @api.model
+    def get_import_templates(self):
+        """Return the file that Odoo's import offers as a sample.
+
+        :rtype: list[dict]
+        """
+        return [
+            {
+                "label": self.env._("Sample of Charges and Credits"),
+                "template": "/omni_billing/static/csv/transactions.csv",
+            }
+        ]
+
+    @api.model
     def load(self, fields, data):
         """Override of `base` to skip the rows that were imported before.
 

@@ -9,6 +9,7 @@ from . import (
     omni_billing_mail_channel,
     omni_billing_mail_delivery,
     omni_billing_mail_event,
+    omni_billing_mail_kept,
     omni_billing_mail_recipient,
     res_company,
     res_partner,

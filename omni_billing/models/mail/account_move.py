@@ -5,6 +5,7 @@ from odoo.tools import SQL, format_amount, format_date, format_list
 from ...const import BILLING_MOVE_TYPES
 from ...tools.database import commit
 from ...tools.renamed import formerly
+from ...tools.retell import KeptSentence
 from .omni_billing_mail import STATES
 
 PDF_TYPE = "application/pdf"
@@ -41,7 +42,7 @@ class AccountMove(models.Model):
         groups="account.group_account_invoice,account.group_account_readonly",
         help="What became of the latest e-mail with this invoice.",
     )
-    billing_mail_error = fields.Char(
+    billing_mail_error = KeptSentence(
         string="E-mail: Reason",
         compute="_compute_billing_mail_state",
         compute_sudo=True,

@@ -1,15 +1,46 @@
+from datetime import timedelta
+
 from odoo import api, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import email_normalize
 
 from ...tools.database import commit_progress
 
 MAX_NOTICES = 200
+#: Between a message's being sent and its row here, which are written together.
+NEAR = timedelta(minutes=10)
 
 
 class OmniBillingActivityLog(models.Model):
-    """Telling the address for notices what was done (F122, F123)."""
+    """Telling the address for notices what was done (F122, F123); what was sent."""
 
     _inherit = "omni.billing.activity.log"
+
+    def action_open_sent(self):
+        """Open what was sent on that day.
+
+        :raise UserError: if it was not kept.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        mails = self.env["omni.billing.mail"].search(
+            Domain("sent_file_count", ">", 0)
+            & Domain("sent_date", ">=", self.create_date - NEAR)
+            & Domain("sent_date", "<=", self.create_date + NEAR)
+            & (
+                Domain("move_id", "=", self.move_id.id)
+                | Domain("other_move_ids", "in", self.move_id.ids)
+            )
+        )
+        if not mails:
+            raise UserError(
+                self.env._(
+                    "What was sent then was not kept: it was before this version."
+                )
+            )
+        nearest = mails.sorted(lambda mail: abs(mail.sent_date - self.create_date))[:1]
+        return nearest.action_open_sent()
 
     @api.model
     def _cron_tell(self):

@@ -17,6 +17,7 @@ from ...tools.database import (
     rollback,
 )
 from ...tools.lock import wait_for
+from ...tools.retell import KeptSentence
 
 _logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class OmniBillingMail(models.Model):
     needs_action = fields.Boolean(
         string="To Do", readonly=True, help="It did not arrive, and nobody saw to it."
     )
-    error = fields.Char(string="Reason", readonly=True)
+    error = KeptSentence(string="Reason", readonly=True)
     error_code = fields.Char(readonly=True)
     email_to = fields.Char(string="To", readonly=True)
     subject = fields.Char(readonly=True)
@@ -285,6 +286,7 @@ class OmniBillingMail(models.Model):
             self.kind, self.level_id, self.other_move_ids
         )
         self._set_attempted(content)
+        self._keep_files(content["files"])
         if self.transport == "mailjet":
             return partial(self._send_by_mailjet, content)
         self._create_odoo_mail(content)

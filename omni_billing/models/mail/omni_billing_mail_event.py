@@ -35,12 +35,12 @@ class OmniBillingMailEvent(models.Model):
 
     company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
     mail_id = fields.Many2one(
-        "omni.billing.mail", index="btree_not_null", ondelete="cascade"
+        "omni.billing.mail", string="E-mail", index="btree_not_null", ondelete="cascade"
     )
     fingerprint = fields.Char(required=True)
     kind = fields.Char(string="Event", required=True)
     time = fields.Integer(required=True)
-    email = fields.Char()
+    email = fields.Char(string="E-mail")
     key = fields.Char(help="The key of the message, which Mailjet gives back.")
     message_uuid = fields.Char(string="Mailjet's UUID")
     reason = fields.Char()

@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from ...tools.retell import KeptSentence
+
 
 class OmniBillingMailRecipient(models.Model):
     """Whom a billing e-mail went to, and whether it arrived there."""
@@ -10,10 +12,14 @@ class OmniBillingMailRecipient(models.Model):
     _rec_name = "email"
 
     mail_id = fields.Many2one(
-        "omni.billing.mail", required=True, index=True, ondelete="cascade"
+        "omni.billing.mail",
+        string="E-mail",
+        required=True,
+        index=True,
+        ondelete="cascade",
     )
     partner_id = fields.Many2one("res.partner", ondelete="set null")
-    email = fields.Char(required=True)
+    email = fields.Char(string="E-mail", required=True)
     is_copy = fields.Boolean(string="Copy")
     state = fields.Selection(
         [
@@ -25,7 +31,7 @@ class OmniBillingMailRecipient(models.Model):
         ],
         string="Status",
     )
-    error = fields.Char(string="Reason")
+    error = KeptSentence(string="Reason")
     # Longer than an integer of the database.
     message_ref = fields.Char(string="Mailjet's Number")
     message_uuid = fields.Char(string="Mailjet's UUID", index="btree_not_null")

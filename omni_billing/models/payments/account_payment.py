@@ -95,16 +95,10 @@ class AccountPayment(models.Model):
 
     @api.model
     def _billing_get_journal(self, mode):
-        journal = self.env.company._billing_get_payment_journal(mode)
-        if not journal:
-            raise UserError(
-                self.env._(
-                    "%(company)s has no journal for this mode of payment. Choose one"
-                    " in Billing > Configuration > Settings.",
-                    company=self.env.company.name,
-                )
-            )
-        return journal
+        company = self.env.company
+        if problem := company._billing_explain_no_payment_journal(mode):
+            raise UserError(problem)
+        return company._billing_get_payment_journal(mode)
 
     # === HELPERS === #
 

@@ -46,3 +46,16 @@ class ResCompany(models.Model):
             # outstanding receipts of another journal, for the accountant to match.
             or self._billing_find_journal(["bank", "cash", "credit"])
         )
+
+    def _billing_explain_no_payment_journal(self, mode):
+        """Return what to do where no journal takes money by hand, or nothing.
+
+        :param str mode: ``cash``, ``pos`` or ``bank``.
+        """
+        if self._billing_get_payment_journal(mode):
+            return None
+        return self.env._(
+            "%(company)s has no bank or cash journal, so no money can be recorded. An"
+            " accountant adds one: Billing > Configuration > First Steps leads there.",
+            company=self.name,
+        )

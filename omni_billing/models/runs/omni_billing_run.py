@@ -113,10 +113,14 @@ class OmniBillingRun(models.Model):
     )
     line_count = fields.Integer(string="Customers", compute="_compute_counts")
     ready_count = fields.Integer(string="To Bill", compute="_compute_counts")
-    remark_count = fields.Integer(string="With a Remark", compute="_compute_counts")
+    remark_count = fields.Integer(string="With a Note", compute="_compute_counts")
     done_count = fields.Integer(string="Billed", compute="_compute_counts")
     skipped_count = fields.Integer(string="Skipped", compute="_compute_counts")
-    parked_count = fields.Integer(string="Parked", compute="_compute_counts")
+    parked_count = fields.Integer(
+        string="Needs Attention",
+        compute="_compute_counts",
+        help="Customers whom the run could not bill: a person looks at why.",
+    )
     failed_count = fields.Integer(string="Not Charged", compute="_compute_counts")
     amounts = fields.Char(string="Total", compute="_compute_counts")
 
@@ -375,7 +379,9 @@ class OmniBillingRun(models.Model):
         if name := self.env.context.get("billing_filter"):
             context[f"search_default_{name}"] = 1
         domain = [("run_id", "=", self.id)]
-        return open_list(self.env, "omni_billing_run_line_action", domain, context)
+        action = open_list(self.env, "omni_billing_run_line_action", domain, context)
+        action["display_name"] = self.env._("Customers of %(run)s", run=self.name)
+        return action
 
     def action_open_invoices(self):
         self.ensure_one()

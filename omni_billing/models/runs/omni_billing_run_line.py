@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ...tools.action import open_list
+from ...tools.retell import KeptSentence
 
 
 class OmniBillingRunLine(models.Model):
@@ -43,14 +44,16 @@ class OmniBillingRunLine(models.Model):
             ("ready", "To Bill"),
             ("done", "Billed"),
             ("skipped", "Skipped"),
-            ("parked", "Parked"),
+            ("parked", "Needs Attention"),
         ],
         string="Status",
         required=True,
         readonly=True,
         default="pending",
+        help="Skipped: there is nothing to bill, or less than the minimum. Needs"
+        " attention: the customer could not be billed; the note says why.",
     )
-    reason = fields.Char(string="Remark", readonly=True)
+    reason = KeptSentence(string="Note", readonly=True)
     transaction_count = fields.Integer(string="Transactions", readonly=True)
     amount_total = fields.Monetary(string="Total", readonly=True)
     invoice_id = fields.Many2one(

@@ -8,6 +8,7 @@ from odoo.tools import format_amount
 
 from ...tools.database import savepoint
 from ...tools.explain import explain
+from ...tools.retell import KeptSentence
 
 _logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class OmniBillingRunLine(models.Model):
         copy=False,
         help="What the run did. What became of it then is the state of the message.",
     )
-    email_error = fields.Char(readonly=True, copy=False)
+    email_error = KeptSentence(string="E-mail Error", readonly=True, copy=False)
 
     _charge_idx = models.Index(
         "(charge_state, charge_date) WHERE charge_state IN ('due', 'open', 'retry',"

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ...const import NO_CHANNELS
+from ...tools.retell import KeptSentence
 
 #: What the message of a line may be in, beside what the run did with it.
 MAIL_STATES = [
@@ -31,7 +32,7 @@ class OmniBillingRunLine(models.Model):
         compute_sudo=True,
         help="How the latest message with the invoice stands.",
     )
-    mail_error = fields.Char(
+    mail_error = KeptSentence(
         string="Why Not Sent", compute="_compute_mail_state", compute_sudo=True
     )
 

@@ -2,6 +2,7 @@ import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 
 from ...const import PERIOD_UNITS
@@ -70,6 +71,17 @@ class OmniBillingRunSchedule(models.Model):
     _due_days_valid = models.Constraint(
         "CHECK(due_days >= 0)", "An invoice cannot be due before its date."
     )
+
+    @api.constrains("due_days")
+    def _check_due_days(self):
+        for schedule in self:
+            if schedule.due_days > 365:
+                raise ValidationError(
+                    self.env._(
+                        "“%(name)s”: an invoice is due within 365 days.",
+                        name=schedule.name,
+                    )
+                )
 
     @api.model
     def _get_default_first(self):

@@ -1,17 +1,23 @@
 from datetime import timedelta
+from itertools import islice
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
-from odoo.tools import float_round
+from odoo.tools import float_round, format_date
 
 from ...const import PERIOD_UNITS, SERVICE_TIMINGS
 from ...tools.action import open_list
 from ...tools.recurrence import (
+    DAY,
     Recurrence,
     get_today,
     iterate_periods,
     to_price,
 )
+from ...tools.retell import KeptSentence
+
+#: What is suspended until then or later is so until further notice.
+LAST_YEAR = 9000
 
 
 class OmniBillingService(models.Model):
@@ -166,6 +172,10 @@ class OmniBillingService(models.Model):
         string="Status",
         compute="_compute_state",
     )
+    suspension = fields.Char(
+        compute="_compute_suspension",
+        help="When it is, or will be, suspended; nothing once that is over.",
+    )
     charged_until = fields.Date(
         copy=False, help="The last day of the periods that are dealt with."
     )
@@ -174,9 +184,10 @@ class OmniBillingService(models.Model):
         string="Next Charge",
         compute="_compute_next_date",
         store=True,
-        help="The billing date of the next charge.",
+        help="The billing date of the next charge; none while nothing is to come, as of"
+        " a service that is suspended until further notice.",
     )
-    problem = fields.Char(
+    problem = KeptSentence(
         readonly=True,
         copy=False,
         groups="base.group_user",
@@ -317,11 +328,33 @@ class OmniBillingService(models.Model):
     )
     def _compute_next_date(self):
         for service in self:
-            period = next(service._iterate_periods(), None)
+            period = service._find_next_used()
             dates = [period.get_due_date(service.timing == "advance")] if period else []
             if service._has_setup_to_charge():
                 dates.append(service.date_start)
             service.next_date = min(dates, default=False)
+
+    @api.depends("unit", "suspended_from", "suspended_to", "date_end", "partner_id")
+    @api.depends_context("lang")
+    def _compute_suspension(self):
+        now = fields.Datetime.now()
+        for service in self:
+            today, first = service._get_today(now), service.suspended_from
+            last, end = service.suspended_to, service.date_end
+            is_over = not first or (last and last < today) or (end and end < first)
+            service.suspension = (
+                False if is_over or not service.unit else service._describe_suspension()
+            )
+
+    def _describe_suspension(self):
+        first = format_date(self.env, self.suspended_from)
+        if self.suspended_to:
+            return self.env._(
+                "Suspended from %(first)s to %(last)s",
+                first=first,
+                last=format_date(self.env, self.suspended_to),
+            )
+        return self.env._("Suspended from %(first)s until further notice", first=first)
 
     @api.depends(
         "charged_until", "date_end", "suspended_from", "suspended_to", "change_ids"
@@ -405,6 +438,20 @@ class OmniBillingService(models.Model):
             self.date_end or None,
             (self.suspended_from or None, self.suspended_to or None),
         )
+
+    def _find_next_used(self):
+        """Return the next period of which something is used, if there is one.
+
+        What is suspended in whole is passed over with it; until further notice nothing
+        is to come.
+        """
+        self.ensure_one()
+        last = self.suspended_to
+        periods = [next(self._iterate_periods(), None)]
+        if periods[0] and not periods[0].used and last and last.year < LAST_YEAR:
+            # The rest of the period in which the suspension ends, and the next one.
+            periods = islice(self._iterate_periods(after=last - DAY), 2)
+        return next((period for period in periods if period and period.used), None)
 
     def _get_prices(self):
         """Return what a whole period costs, by the day from which on it does."""

@@ -58,7 +58,9 @@ class OmniBillingService(models.Model):
                 "<tr><td>{date}</td><td>{span}</td><td>{days}</td>"
                 '<td class="text-end">{amount}</td></tr>'
             ).format(
-                date=format_date(self.env, period.get_due_date(in_advance)),
+                date=format_date(self.env, period.get_due_date(in_advance))
+                if period.used
+                else "–",
                 span=format_period(
                     period.span.first,
                     period.span.last,

@@ -5,6 +5,7 @@ from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
 
 from ...tools.insert import insert_once
+from ...tools.retell import KeptSentence
 
 #: Money of a customer, and money that goes back: who asks for them books them.
 CHARGES = ("charge", "payment")
@@ -94,7 +95,7 @@ class OmniBillingBalanceTransaction(models.Model):
         index="btree_not_null",
         help="The entry of its own, of what a dispute moved.",
     )
-    problem = fields.Char(readonly=True)
+    problem = KeptSentence(readonly=True)
     is_matched = fields.Boolean(string="Matched", readonly=True)
 
     _reference_uniq = models.Constraint(

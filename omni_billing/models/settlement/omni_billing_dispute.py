@@ -9,6 +9,7 @@ from ...exceptions import GatewayError, GatewayRefused
 from ...tools.database import insist, savepoint, step_alone
 from ...tools.insert import insert_once
 from ...tools.lock import take_turns
+from ...tools.retell import KeptText
 
 _logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class OmniBillingDispute(models.Model):
         default="open",
         index=True,
     )
-    problem = fields.Text(
+    problem = KeptText(
         string="What Is Missing", readonly=True, help="Why it is not booked."
     )
     row_ids = fields.One2many(

@@ -7,6 +7,7 @@ from ...tools.database import check_can_commit, insist, savepoint
 from ...tools.insert import insert_once
 from ...tools.lock import take_turns
 from ...tools.notice import notice, reload
+from ...tools.retell import KeptText
 
 #: Stripe's words (https://docs.stripe.com/api/payouts/object).
 STATUSES = ("pending", "in_transit", "paid", "failed", "canceled")
@@ -82,7 +83,7 @@ class OmniBillingPayout(models.Model):
         default="waiting",
         index=True,
     )
-    reason = fields.Text(string="What Is Missing", readonly=True)
+    reason = KeptText(string="What Is Missing", readonly=True)
     row_ids = fields.One2many(
         "omni.billing.balance.transaction",
         "payout_id",

@@ -30,7 +30,14 @@ export class TemplatePreview extends Component {
 
     setup() {
         this.orm = useService("orm");
-        this.state = useState({ url: "", error: "", isLoading: true, invoiceId: false });
+        this.state = useState({
+            url: "",
+            error: "",
+            lacks: [],
+            lost: [],
+            isLoading: true,
+            invoiceId: false,
+        });
         this.count = 0;
         const refresh = debounce((values) => this.refresh(values), 600);
         useRecordObserver((record) => {
@@ -67,7 +74,7 @@ export class TemplatePreview extends Component {
         const count = ++this.count;
         this.state.isLoading = true;
         const { resId } = this.props.record;
-        const { pdf, error } = await this.orm.call("omni.billing.template", "get_preview", [
+        const { pdf, error, lacks, lost } = await this.orm.call("omni.billing.template", "get_preview", [
             resId ? [resId] : [],
             values,
             this.state.invoiceId,
@@ -77,6 +84,8 @@ export class TemplatePreview extends Component {
         }
         this.state.isLoading = false;
         this.state.error = error || "";
+        this.state.lacks = lacks;
+        this.state.lost = lost || [];
         if (pdf) {
             const bytes = Uint8Array.from(atob(pdf), (char) => char.charCodeAt(0));
             this.release();
