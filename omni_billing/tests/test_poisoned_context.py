@@ -240,7 +240,7 @@ class TestSmallDoors(CardCommon):
         invoices = self.env.ref("account.model_account_move")
         good = template.copy({"model_id": invoices.id})
         level = self.env["omni.billing.reminder.level"].create(
-            level | {"mail_template_id": good.id}
+            level | {"days": 4, "mail_template_id": good.id}
         )
         good.model_id = template.model_id
         invoice = self._bill_amounts(45)

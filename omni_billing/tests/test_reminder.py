@@ -262,8 +262,9 @@ class TestReminder(ReminderCommon):
             self.assertGreaterEqual(told[0][1], 3)
             self.assertEqual(len(told), 2, "its time was over after the first batch")
             told.clear()
-            self.company.billing_late_fee = "fixed"
-            self.company.billing_late_fee_amount = 5
+            self.company.write(
+                {"billing_late_fee": "fixed", "billing_late_fee_amount": 5}
+            )
             self.env["omni.billing.late.fee"].sudo()._cron_charge()  # sudo: a job
             self.assertEqual(told[0], (0, 3))
 

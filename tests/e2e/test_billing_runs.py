@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import books
 import pytest
 from playwright.sync_api import expect
@@ -135,3 +137,36 @@ def test_service_shows_its_next_charges_and_is_charged(server, staff, login):
         ("2025-01-17", 15),
         ("2025-02-01", 31),
     ]
+
+
+def test_suspension_is_said_before_it_begins_and_taken_back(server, staff, login):
+    """F192"""
+    customer = add_customer(server, "Lido Baths")
+    values = {"name": "Pool", "partner_id": customer, "unit": "month", "price_unit": 9}
+    values["date_start"] = f"{date.today():%Y-01-01}"
+    values["charged_until"] = f"{date.today():%Y-12-31}"
+    service = staff.call("omni.billing.service", "create", [values])[0]
+    page = login("staff")
+    page.goto(f"{server.url}/odoo/billing-services/{service}")
+    next_date = page.locator(".o_field_widget[name=next_date]")
+    expect(next_date).to_contain_text("Jan 1")
+    page.get_by_role("button", name="Suspend", exact=True).click()
+    page.locator(".modal").get_by_role("button", name="Suspend").click()
+    notice = page.locator(".o_field_widget[name=suspension]")
+    expect(notice).to_contain_text("Suspended from")
+    expect(next_date).not_to_contain_text("Jan 1")
+    expect(page.get_by_role("button", name="Suspend", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Resume").click()
+    expect(notice).to_have_count(0)
+    expect(next_date).to_contain_text("Jan 1")
+
+
+def test_first_steps_say_how_it_stands_and_lead_there(server, login):
+    """F214"""
+    page = login("manager")
+    page.goto(f"{server.url}/odoo/billing-first-steps")
+    books = page.locator(".o_data_row", has_text="sales journal")
+    expect(books).to_contain_text("Done")
+    service = page.locator(".o_data_row", has_text="First recurring service")
+    service.get_by_role("button", name="Go There").click()
+    expect(page.locator(".o_breadcrumb")).to_contain_text("Services")

@@ -46,6 +46,31 @@ def test_preview_follows_the_form(server, login):
     expect(fault).to_have_count(0)
 
 
+def test_new_page_is_nobodys_and_told_what_it_lacks(server, login):
+    """F64, F83, F101, F104: it starts from a sample; what is lost or lacks is named."""
+    page = login("manager")
+    page.goto(f"{LIST}/new")
+    page.get_by_role("radio", name="HTML with Jinja").check()
+    whose = page.locator(".o_field_widget[name=audience]")
+    expect(whose).to_contain_text("Nobody's yet")
+    preview = page.frame_locator(".o_billing_template_preview iframe")
+    expect(preview.get_by_text("Subtotal").first).to_be_visible()
+    expect(page.locator(".o_billing_lacks")).to_have_count(0)
+    page.get_by_role("checkbox", name="Automatic").check()
+    expect(whose).to_contain_text("comes before it")
+    page.locator(".o_form_button_cancel").click()
+
+    image = "https://qr.example.com/code.png"
+    body = f'<p>{{{{ invoice_number }}}}</p><img src="{image}">'
+    values = {"name": "Bare", "engine": "jinja", "body": body}
+    bare = server.rpc("manager").call("omni.billing.template", "create", [values])
+    page.goto(f"{LIST}/{bare[0]}")
+    expect(page.locator(".o_billing_lost")).to_contain_text(image)
+    lacks = page.locator(".o_billing_lacks")
+    expect(lacks).to_contain_text("date of the invoice")
+    expect(lacks).not_to_contain_text("invoice_number")
+
+
 def test_customer_gets_the_chosen_page(server, login):
     """F93: on the customer, and at once in the PDF."""
     staff = server.rpc("staff")
