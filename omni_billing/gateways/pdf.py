@@ -250,8 +250,9 @@ class WeasyPrintRenderer:
         except subprocess.TimeoutExpired as error:
             raise TemplateError("it takes too long") from error
         if result.returncode == 0:
-            told = {} if is_check else json.loads(result.stderr.splitlines()[-1])
-            return result.stdout, told.get("lost", [])
+            told = result.stderr.splitlines()[-1:]
+            is_lost = told and told[0].startswith(b'{"lost"')
+            return result.stdout, json.loads(told[0])["lost"] if is_lost else []
         if result.returncode == pdf_worker.FAULT:
             fault = json.loads(result.stderr.splitlines()[-1])
             raise TemplateError(fault["message"], fault["line"])

@@ -355,7 +355,8 @@ def main() -> int:
             fetcher = make_fetcher(job["roots"], job["hosts"])
             with Lost() as lost:
                 sys.stdout.buffer.write(lay_out(html, fetcher, **job["options"]))
-            sys.stderr.write(json.dumps({"lost": lost.messages}) + "\n")
+            if lost.messages:
+                sys.stderr.write(json.dumps({"lost": lost.messages}) + "\n")
     except Fault as fault:
         return _tell(str(fault), fault.line)
     except MemoryError:
