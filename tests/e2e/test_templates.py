@@ -57,7 +57,7 @@ def test_new_page_is_nobodys_and_told_what_it_lacks(server, login):
     expect(preview.get_by_text("Subtotal").first).to_be_visible()
     expect(page.locator(".o_billing_lacks")).to_have_count(0)
     page.get_by_role("checkbox", name="Automatic").check()
-    expect(whose).to_contain_text("comes before it")
+    expect(whose).to_contain_text("All customers of")
     page.locator(".o_form_button_cancel").click()
 
     image = "https://qr.example.com/code.png"
