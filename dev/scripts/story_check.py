@@ -72,8 +72,8 @@ print(
         {
             f"41 customers were billed: {len(customers)}": len(customers) == 41,
             f"in 13 months at least: {len(months)}": len(months) >= 13,
-            f"To Do has {sorted(wanted - kinds) or 'all'} left out": wanted <= kinds,
-            f"books and ledger differ for {different}": not different,
+            f"To Do lacks: {sorted(wanted - kinds)}": wanted <= kinds,
+            f"ledger and books differ of: {different}": not different,
             f"taxes have {len(rates)} rates": len(rates) >= 2,
             # One of them needs a person: a refund failed, and nothing of it is booked.
             f"payouts: {payouts.mapped('state')}": payouts.mapped("state").count(
