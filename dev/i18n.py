@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import core, paths, workspace
+from dev import core, customers, paths, workspace
 from dev.console import Step, say
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -19,6 +19,9 @@ TESTS = True
 CORE = True
 
 COMPLETE = ("fr",)
+#: What customers see; of the rest, Odoo shows the source, which is English.
+OF_CUSTOMERS = ("de", "es")
+LANGUAGES = (*COMPLETE, *OF_CUSTOMERS)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -27,7 +30,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--check",
         action="store_true",
-        help=f"change nothing; fail if stale, or if {', '.join(COMPLETE)} lacks terms",
+        help=f"change nothing; fail if stale, or if {', '.join(LANGUAGES)} lacks terms",
     )
     return parser.parse_args(arguments)
 
@@ -65,36 +68,44 @@ def _export(space: Workspace) -> dict[Path, str]:
 
 
 def _check(folder: Path, fresh: POFile) -> int:
-    stale = [file.name for file in _files(folder) if _is_stale(file, fresh)]
+    stale = [
+        file.name for file in _files(folder) if _is_stale(file, _pick(file, fresh))
+    ]
     missing = _missing(folder)
     if stale:
         say(f"✗ Out of date: {', '.join(stale)}; bin/i18n updates them.")
     _tell(folder, missing)
-    return 1 if stale or any(missing.get(language) for language in COMPLETE) else 0
+    return 1 if stale or any(missing.get(language) for language in LANGUAGES) else 0
 
 
 def _update(folder: Path, fresh: POFile) -> int:
     (folder / "i18n").mkdir(exist_ok=True)
-    for language in COMPLETE:
+    for language in LANGUAGES:
         _create(folder / "i18n" / f"{language}.po", fresh)
     template = folder / "i18n" / f"{folder.name}.pot"
     if _is_stale(template, fresh):
         fresh.save(str(template))
     for file in (folder / "i18n").glob("*.po"):
-        if _is_stale(file, fresh):
-            _merge(file, fresh)
+        picked = _pick(file, fresh)
+        if _is_stale(file, picked):
+            _merge(file, picked)
     _tell(folder, _missing(folder))
     return 0
 
 
 def _files(folder: Path) -> list[Path]:
     texts = folder / "i18n"
-    languages = [texts / f"{language}.po" for language in COMPLETE]
+    languages = [texts / f"{language}.po" for language in LANGUAGES]
     return sorted({texts / f"{folder.name}.pot", *languages, *texts.glob("*.po")})
 
 
+def _pick(file: Path, fresh: POFile) -> POFile:
+    """Return the terms that belong into a file."""
+    return customers.keep(fresh) if file.stem in OF_CUSTOMERS else fresh
+
+
 def _is_stale(file: Path, fresh: POFile) -> bool:
-    """Tell whether a file has other terms than the code; its dates do not count."""
+    """Tell whether a file has other terms than it should; its dates do not count."""
     import polib
 
     if not file.exists():
@@ -132,11 +143,11 @@ def _merge(file: Path, fresh: POFile) -> None:
 
 
 def _missing(folder: Path) -> dict[str, int]:
-    """Count per language the terms without a translation."""
+    """Count per language the terms without a translation, or with a guess at one."""
     import polib
 
     return {
-        file.stem: len(polib.pofile(str(file)).untranslated_entries())
+        file.stem: sum(not entry.translated() for entry in polib.pofile(str(file)))
         for file in sorted((folder / "i18n").glob("*.po"))
     }
 

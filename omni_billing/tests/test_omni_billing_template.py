@@ -223,7 +223,7 @@ class TestTemplatePage(TemplateCommon):
         )
 
     def test_examples(self):
-        """Our two samples: unpaid, paid, void, credit note, French."""
+        """Our two samples: unpaid, paid, void, credit note, in each language."""
         self._create_transaction(10)
         void = self._bill()
         void.action_billing_void()
@@ -254,9 +254,16 @@ class TestTemplatePage(TemplateCommon):
                 self.assertIn("VOID", self._read(void))
                 self.assertIn("Credit Note", self._read(note))
                 self.assertNotIn("How to pay", self._read(note))
-                self.env["res.lang"]._activate_lang("fr_FR")
-                self.customer.lang = "fr_FR"
-                self.assertIn("Facturé à", self._read())
+                for lang, words in (
+                    ("fr_FR", "Facturé à"),
+                    ("de_DE", "Rechnung an"),
+                    ("es_ES", "Facturado a"),
+                ):
+                    self.env["res.lang"]._activate_lang(lang)
+                    self.customer.lang = lang
+                    text = self._read()
+                    self.assertIn(words, text)
+                    self.assertIn("1150,00", text)
 
     def test_options_of_the_standard_page(self):
         """F89, F91, F94, F105, F218: the terms warn of late fees."""

@@ -28,6 +28,11 @@ class IrHttp(models.AbstractModel):
                 {"name": name, "old": old, "new": new, "db": self.env.cr.dbname},
             )
 
+    @classmethod
+    def _get_translation_frontend_modules_name(cls):
+        """Override of `http_routing`: customers read what our pages say by script."""
+        return [*super()._get_translation_frontend_modules_name(), "omni_billing"]
+
     def session_info(self):
         """Override of `web`: staff learn why what they open fails."""
         info = super().session_info()
