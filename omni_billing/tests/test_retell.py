@@ -79,6 +79,15 @@ class TestRetell(CardCommon):
         for text in ("Your card was declined.", "100 % wrong", "", "Ünïcode (x)"):
             self.assertEqual(retell(self.french, text), text)
 
+    def test_what_is_very_long_is_not_compared(self):
+        """What Stripe, a customer or a server said may repeat itself for pages."""
+        text = (
+            self.english["omni.billing.run.line"]._explain_no_card()
+            + " "
+            + "x %s. " * 20_000
+        )
+        self.assertEqual(retell(self.french, text), text)
+
     def test_list_of_what_waits_is_in_the_language_of_who_reads(self):
         french = self.french["omni.billing.run.line"]._explain_no_card()
         line = self._create_line(state="parked", reason=french)

@@ -20,6 +20,8 @@ ADDONS = ("omni_billing", "omni_billing_facturx", "omni_billing_peppol")
 SOURCE = "en_US"
 #: Letters that a sentence has beside its values; fewer would fit anything.
 FEWEST = 8
+#: What is longer is told as it is: to compare it takes the longer the more it repeats.
+LONGEST = 2000
 
 PLACE = re.compile(r"%(?:\((\w+)\))?[sd]")
 
@@ -58,6 +60,8 @@ def retell(env: Any, text: str | None) -> str:
     """Return a text in the language of the environment; one not ours as it is."""
     if not text:
         return ""
+    if len(text) > LONGEST:
+        return text
     lang = env.lang or SOURCE
     known = {code for code, _name in env["res.lang"].get_installed()}
     return _retell(text, lang, tuple(sorted(known - {SOURCE})))
