@@ -133,7 +133,9 @@ class BillingCommon(AccountTestInvoicingCommon):
         several = {"invoice_ids": [Command.set(invoice.ids)]}
         customer = {"partner_id": self.customer.id}
         return {
+            "omni.billing.ask.wizard": {"operation": "void", **several},
             "omni.billing.bulk": {"operation": "email", **several},
+            "omni.billing.bounce.wizard": {"cheque_id": self._get_a_cheque(invoice).id},
             "omni.billing.attempt.wizard": one,
             "omni.billing.cancel.wizard": one,
             "omni.billing.card.link.wizard": customer,
@@ -152,6 +154,23 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.undo.wizard": {"payment_id": self._get_a_payment().id},
             "omni.billing.void.wizard": several,
         }
+
+    @classmethod
+    def _get_a_cheque(cls, invoice):
+        """Return a cheque that is kept."""
+        # sudo: only the server writes cheques.
+        cheques = cls.env["omni.billing.cheque"].sudo()
+        return cheques.create(
+            {
+                "number": "0",
+                "date": cls.today,
+                "amount": 1,
+                "currency_id": cls.currency.id,
+                "company_id": cls.company.id,
+                "partner_id": cls.customer.id,
+                "invoice_ids": [Command.set(invoice.ids)],
+            }
+        ).with_env(cls.env)
 
     @classmethod
     def _get_a_dispute(cls):

@@ -52,11 +52,13 @@ class TestDialogs(BillingCommon):
         values["omni.billing.payment.wizard"] |= {
             "is_post_dated": True,
             "plan_line_ids": [Command.create({"date": self.today, "amount": 1})],
+            "cheque_line_ids": [Command.create({"date": self.today, "amount": 1})],
         }
         dialogs = [self.env[model].create(given) for model, given in values.items()]
         for model, lines in (
             ("omni.billing.cancel.wizard", "line_ids"),
             ("omni.billing.payment.wizard", "plan_line_ids"),
+            ("omni.billing.payment.wizard", "cheque_line_ids"),
             ("omni.billing.proforma.wizard", "line_ids"),
         ):
             [dialog] = [dialog for dialog in dialogs if dialog._name == model]

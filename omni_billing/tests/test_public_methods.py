@@ -52,6 +52,7 @@ OPENS = {
         "action_open",
         "action_other_card",
         "action_pay_manually",
+        "action_promise",
         "action_write",
     },
     "omni.billing.payment.wizard": {"action_card_link"},
@@ -90,9 +91,18 @@ ASKS = {
         "action_billing_void_authorized",
     },
     "omni.billing.bulk": {"run_step"},
+    "omni.billing.ask.wizard": {"action_ask"},
+    "omni.billing.request": {"action_approve", "action_decline"},
     "omni.billing.attempt.wizard": {"action_close"},
     "omni.billing.cancel.wizard": {"action_cancel_items"},
     "omni.billing.card.refund.wizard": {"action_refund"},
+    "omni.billing.bounce.wizard": {"action_bounce"},
+    "omni.billing.cheque": {
+        "action_cancel",
+        "action_deposit",
+        "action_dismiss",
+        "action_open_bounce",
+    },
     "omni.billing.day.wizard": {"action_book"},
     "omni.billing.dispute.wizard": {"action_decide"},
     "omni.billing.payout": {"action_fetch", "action_match_again"},
@@ -140,7 +150,13 @@ ASKS = {
     },
     "omni.billing.stripe.event": {"action_dismiss", "action_process_again"},
     "omni.billing.template": {"action_clear_pdf", "action_send_test", "get_preview"},
-    "omni.billing.todo": {"action_again", "action_give_up"},
+    "omni.billing.todo": {
+        "action_again",
+        "action_approve",
+        "action_deposit",
+        "action_give_up",
+        "action_remind",
+    },
     "omni.billing.transaction": {
         "action_follow_contact",
         "action_mark_free",
@@ -255,6 +271,9 @@ class TestPublicMethods(CardCommon):
         records.append(env["omni.billing.run.line"].create(line))
         Installment = env["omni.billing.installment"]
         records.append(Installment.create({"date": self.today, "amount": 1, **one}))
+        records.append(self._get_a_cheque(self.invoice))
+        request = {"operation": "void", "reason": "X", "company_id": self.company.id}
+        records.append(env["omni.billing.request"].create(request))
         payout = {"provider_id": self.provider.id, "company_id": self.company.id}
         records.append(env["omni.billing.payout"].create({"reference": "po", **payout}))
         mail = {"move_id": self.invoice.id, "company_id": self.company.id}

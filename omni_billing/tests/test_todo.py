@@ -28,6 +28,21 @@ class TestTodo(RunCommon, SettlementCommon):
 
     # === ONE OF EACH KIND === #
 
+    def _break_promise(self, amount=45):
+        """Have an invoice whose customer did not pay as it promised."""
+        invoice = self._bill_amounts(amount)
+        invoice._billing_promise(self.today)
+        with freeze_time(self.now + timedelta(days=2)):
+            # sudo: as the job.
+            self.env["account.move"].sudo()._cron_billing_follow_promises()
+        return invoice
+
+    def _fail_payout(self):
+        """Have a payout that waits for a person: it was begun by hand."""
+        self._pay_out(is_automatic=False, is_complete=False, amount=5000)
+        self.Payout._cron_fetch()
+        return self.Payout.search([("state", "=", "person")])
+
     def _decline(self, invoice, **values):
         self.gateway.decline(decline_code="insufficient_funds")
         return invoice._billing_charge(self.card, **values)
@@ -244,7 +259,95 @@ class TestTodo(RunCommon, SettlementCommon):
         self.assertEqual((row.res_id, row.turn), (event.id, "manager"))
         self.assertIn("No payment of that name", row.reason)
 
+    def test_promise_that_was_not_kept(self):
+        """W30: since when, how much is owed still, and by whose word."""
+        invoice = self._break_promise()
+        self._pay(invoice, amount=20, mode="cash")
+        row = self._find("promise", self.staff)
+        self.assertRecordValues(
+            row,
+            [
+                {
+                    "res_id": invoice.id,
+                    "res_model": "account.move",
+                    "move_id": invoice.id,
+                    "partner_id": self.customer.id,
+                    "amount": 25,
+                    "user_id": invoice.invoice_user_id.id,
+                    "turn": "staff",
+                }
+            ],
+        )
+        self.assertEqual(row.date.date(), self.today)
+        self.assertIn("and not paid", row.reason)
+        domain = self.env["account.move"]._billing_get_broken_promises_domain()
+        self.assertEqual(row.move_id, self.env["account.move"].search(domain))
+        self._pay(invoice, mode="cash")
+        self.assertFalse(self._find("promise"))
+
+    def test_payout_that_waits_for_a_person(self):
+        """W46"""
+        payout = self._fail_payout()
+        row = self._find("payout")
+        self.assertRecordValues(
+            row, [{"res_id": payout.id, "amount": 50, "turn": "manager"}]
+        )
+        self.assertIn(payout.reference, row.reason)
+        self.assertIn("by hand", row.reason)
+        action = row.action_open()
+        self.assertEqual(
+            (action["res_model"], action["res_id"]), (payout._name, payout.id)
+        )
+        with self.assertRaisesRegex(UserError, "until it is booked"):
+            row.action_give_up()
+        row.action_again()
+        self.assertTrue(self._find("payout"), "nothing is new: it waits still")
+        payout.state = "booked"
+        self.assertFalse(self._find("payout"))
+
     # === WHAT CAN BE DONE === #
+
+    def test_new_promise(self):
+        invoices = self._break_promise() + self._break_promise(30)
+        rows = self._find("promise", self.staff)
+        for action in (rows.action_promise(), rows.action_again()):
+            self.assertEqual(action["res_model"], "omni.billing.promise.wizard")
+            self.assertEqual(
+                set(action["context"]["default_invoice_ids"]), set(invoices.ids)
+            )
+        wizard = self.env["omni.billing.promise.wizard"].with_user(self.staff)
+        wizard = wizard.with_context(**action["context"])
+        wizard.create({"date": self.today + timedelta(days=9)}).action_promise()
+        self.assertFalse(self._find("promise"))
+
+    def test_promise_of_who_failed_to_pay(self):
+        """A1: who is rung up says when."""
+        self._fail_run()
+        self._decline(self._bill_amounts(45))
+        rows = self._find("charge") + self._find("attempt")
+        action = rows.action_promise()
+        self.assertEqual(
+            set(action["context"]["default_invoice_ids"]), set(rows.move_id.ids)
+        )
+        self._fail_mail()
+        with self.assertRaisesRegex(UserError, "no payment that is owed"):
+            self._find("mail").action_promise()
+
+    def test_remind_who_did_not_keep_its_promise(self):
+        invoice = self._break_promise()
+        self._find("promise", self.staff).action_remind()
+        self.assertEqual(invoice.billing_mail_ids[:1].kind, "reminder")
+
+    def test_promise_is_paid_or_given_up(self):
+        invoice = self._break_promise()
+        row = self._find("promise", self.staff)
+        context = row.action_pay_manually()["context"]
+        self.assertEqual(context["default_invoice_ids"], invoice.ids)
+        self.assertEqual(context["default_mode"], "bank")
+        row.action_give_up()
+        self.assertFalse(self._find("promise"))
+        self.assertFalse(invoice.billing_promise_state)
+        self.assertEqual(invoice.billing_state, "unpaid")
 
     def test_charge_again(self):
         line = self._fail_run()
@@ -367,12 +470,13 @@ class TestTodo(RunCommon, SettlementCommon):
         self._fail_mail()
         self._park()
         self._fail_event()
+        self._break_promise()
         mail = self._bill_amounts(45)._billing_send_mail()
         # sudo: as the outbox does it.
         mail.sudo().write({"error": "No server.", "error_code": "unreachable"})
         self.env.flush_all()
         rows = self.Todo.search([])
-        self.assertEqual(len(set(rows.mapped("kind"))), 9)
+        self.assertEqual(len(set(rows.mapped("kind"))), 10)
         rows.action_give_up()
         self.env.flush_all()
         self.assertFalse(self.Todo.search([]))
@@ -404,6 +508,8 @@ class TestTodo(RunCommon, SettlementCommon):
         self._fail_event()
         self._bill_amounts(45)._billing_charge(self.card)
         self._dispute(list(self.gateway.charges)[-1])
+        self._break_promise()
+        self._fail_payout()
         accountant = new_test_user(
             self.env,
             "todo-accountant",
@@ -419,9 +525,9 @@ class TestTodo(RunCommon, SettlementCommon):
         self.assertEqual(
             list(kinds.values()),
             [
-                {"charge", "refund", "event", "dispute"},
-                {"charge", "refund"},
-                {"charge", "dispute"},
+                {"charge", "refund", "event", "dispute", "promise", "payout"},
+                {"charge", "refund", "promise"},
+                {"charge", "dispute", "promise", "payout"},
             ],
         )
         for user in (self.portal, self.outsider):

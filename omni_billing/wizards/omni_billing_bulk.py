@@ -190,10 +190,13 @@ class OmniBillingBulk(models.TransientModel):
         return failed[:1].error
 
     def _run_pay(self, invoice):
+        if self.mode == "cheque":
+            return self.env._("Take a cheque in the payment dialog of its customer.")
         if self.mode == "credit":
             invoice._billing_use_credit()
         else:
             invoice._billing_pay(self.mode, date=self.date, reference=self.reference)
+        return None
 
     def _run_download(self, invoice):
         self.env["ir.attachment"].create(

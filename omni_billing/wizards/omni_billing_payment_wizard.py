@@ -44,6 +44,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
             ("cash", "Cash"),
             ("pos", "POS Terminal"),
             ("bank", "Bank Transfer"),
+            ("cheque", "Cheque"),
             ("credit", "Credit on File"),
         ],
         required=True,
@@ -194,7 +195,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
         is_default = "default_amount" in self.env.context
         for wizard, values in zip(wizards, vals_list, strict=True):
             known = wizard._find_known()
-            if known and "amount" not in values and not is_default:
+            is_free = wizard.mode != "cheque" and "amount" not in values
+            if known and is_free and not is_default:
                 wizard.amount = known.amount
         return wizards
 
@@ -218,7 +220,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
             return self._start_bulk()
         known = self._find_known()
         if known:
-            known._check_same(self.invoice_ids, self.amount, self.mode)
+            known._check_same(self.invoice_ids, self._get_amount(), self.mode)
             if known.result:
                 return known.result
             # The answer was lost; what became of the charge is asked for.
@@ -232,6 +234,10 @@ class OmniBillingPaymentWizard(models.TransientModel):
         return result
 
     def _start_bulk(self):
+        if self.mode == "cheque":
+            raise UserError(
+                self.env._("Take the cheques of one customer after the other.")
+            )
         if self.external_ref:
             raise UserError(
                 self.env._(
@@ -259,6 +265,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
                 invoices=names,
             )
             return notice(message, "warning", sticky=True, after=close())
+        if self.mode == "cheque":
+            return self._describe_cheques(names)
         message = self.env._(
             "%(amount)s paid on %(invoices)s.",
             amount=format_amount(self.env, self.amount, self.currency_id),
@@ -272,6 +280,10 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
         :raise UserError: if they cannot be planned; the message says why.
         """
+        if self.mode == "cheque":
+            raise UserError(
+                self.env._("The day of a cheque is written on it: enter it there.")
+            )
         if self.mode == "credit":
             raise UserError(
                 self.env._(
@@ -333,6 +345,9 @@ class OmniBillingPaymentWizard(models.TransientModel):
             self._charge()
             return
         self.invoice_ids._billing_settle_attempts()
+        if self.mode == "cheque":
+            self._take_cheques()
+            return
         if self.mode == "credit":
             self.invoice_ids._billing_use_credit(self.amount)
             self._keep_ref()
@@ -392,7 +407,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
     def _keep_ref(self, **links):
         """Keep what this dialog pays under its external reference, if it has one."""
         self.env["omni.billing.payment.ref"]._keep(
-            self.external_ref, self.invoice_ids, self.amount, self.mode, **links
+            self.external_ref, self.invoice_ids, self._get_amount(), self.mode, **links
         )
 
     def _prepare_payment_values(self, direction):
@@ -408,6 +423,10 @@ class OmniBillingPaymentWizard(models.TransientModel):
         )
 
     # === HELPERS === #
+
+    def _get_amount(self):
+        """Return what is paid, with taxes, in the currency of the invoices. Hook."""
+        return self.amount
 
     def _get_planned_amount(self):
         """Return what is planned already of what is owed."""

@@ -34,6 +34,14 @@ class ResConfigSettings(models.TransientModel):
     billing_bank_journal_id = fields.Many2one(
         related="company_id.billing_bank_journal_id", readonly=False
     )
+    billing_cheque_journal_id = fields.Many2one(
+        related="company_id.billing_cheque_journal_id", readonly=False
+    )
+    billing_cheque_fee = fields.Monetary(
+        related="company_id.billing_cheque_fee",
+        readonly=False,
+        currency_field="billing_currency_id",
+    )
     billing_payment_instructions = fields.Text(
         related="company_id.billing_payment_instructions", readonly=False
     )

@@ -415,6 +415,18 @@ class VoidDialog(Dialog):
         return ProformaDialog(self.page)
 
 
+class AskDialog(Dialog):
+    """Where staff ask a manager for what is not theirs to do."""
+
+    mark = "reason"
+
+    def ask(self, reason: str) -> None:
+        """Say why, and leave it to a manager."""
+        self.enter(reason=reason)
+        self.press("Ask a Manager")
+        self.is_gone()
+
+
 class PaymentDialog(Dialog):
     """Where money is taken for invoices."""
 
@@ -742,6 +754,11 @@ class TodoList(SystemList):
         """Have what failed done again."""
         self.rows.select(*numbers)
         self.press("Again")
+
+    def approve(self, number: str) -> None:
+        """Do what staff asked for; a dialog asks first."""
+        self.rows.press(number, "action_approve")
+        press(self.page.get_by_role("dialog"), "Approve")
 
     def give_up(self, *numbers: str) -> None:
         """Take rows off the list; a dialog asks first."""

@@ -8,6 +8,7 @@ from . import (
     account_move_refund,
     account_partial_reconcile,
     account_payment,
+    omni_billing_request,
     omni_billing_stripe_event,
     payment_method,
     payment_provider,

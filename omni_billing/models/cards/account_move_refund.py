@@ -43,8 +43,13 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def action_billing_refund(self):
-        """Open the dialog that gives a card payment back (F171-F177)."""
+        """Open the dialog that gives a card payment back (F171-F177).
+
+        Who may not do that can ask a manager in it.
+        """
         self.ensure_one()
+        if self._billing_has_to_ask():
+            return self._billing_open_ask("refund")
         is_note = self.move_type == "out_refund"
         title = self.env._("Refund Invoice")
         context = {
@@ -53,7 +58,23 @@ class AccountMove(models.Model):
         }
         return open_dialog("omni.billing.card.refund.wizard", title, context)
 
+    def action_billing_open_void(self):
+        """Override: who may not void several can ask a manager."""
+        if len(self) > 1 and self._billing_has_to_ask():
+            return self._billing_open_ask("void")
+        return super().action_billing_open_void()
+
     # === BUSINESS METHODS === #
+
+    def _billing_has_to_ask(self):
+        """Whether what managers decide is not for this user to do (F8)."""
+        group = "omni_billing.omni_billing_group_manager"
+        return not self.env.su and not self.env.user.has_group(group)
+
+    def _billing_open_ask(self, operation):
+        context = {"default_operation": operation, "default_invoice_ids": self.ids}
+        title = self.env._("Ask a Manager")
+        return open_dialog("omni.billing.ask.wizard", title, context)
 
     def _billing_refund(self, amount=None, note=None, note_down=None, payment=None):
         """Give money back to the card it came from, and book it; commits.

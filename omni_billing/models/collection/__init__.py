@@ -5,6 +5,8 @@ from . import (
     account_move_promise,
     account_move_remind,
     account_move_reminder,
+    account_payment,
+    omni_billing_cheque,
     omni_billing_collection_mixin,
     omni_billing_collection_telling,
     omni_billing_installment,

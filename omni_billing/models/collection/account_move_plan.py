@@ -41,6 +41,12 @@ class AccountMove(models.Model):
     )
 
     _billing_planned_idx = models.Index("(id) WHERE billing_is_planned")
+    #: What lists tell of unpaid invoices, without their rows, which are wide and many.
+    _billing_owed_idx = models.Index(
+        "(id) INCLUDE (name, company_id, commercial_partner_id, currency_id,"
+        " invoice_user_id, amount_residual, billing_planned_amount)"
+        " WHERE billing_state IN ('unpaid', 'partial')"
+    )
 
     @api.depends(
         "billing_installment_ids.charge_state",
@@ -86,6 +92,18 @@ class AccountMove(models.Model):
                 and not payment.currency_id.is_zero(payment.amount_now)
             )
         )
+
+    def _billing_list_unplanned(self):
+        """Return what of each invoice is owed and may still be planned.
+
+        :return: the amount, with taxes and in the currency of the invoice, by invoice.
+        :rtype: dict[account.move, float]
+        """
+        return {
+            move: move._billing_get_chargeable_amount()
+            - sum(move._billing_get_coming_payments().mapped("amount_now"))
+            for move in self
+        }
 
     def _billing_has_plan(self):
         """Whether something of what is owed is going to be paid on other days."""
@@ -150,6 +168,7 @@ class AccountMove(models.Model):
                 "day": format_date(self.env, payment.date),
                 "amount": amount,
                 "card": payment.token_id.display_name or "",
+                "cheque": payment.cheque_id.number or "",
                 "is_by_card": payment.is_by_card,
             }
             for payment, amount in shares.items()
@@ -164,4 +183,5 @@ class AccountMove(models.Model):
             *super()._billing_get_pdf_dependencies(),
             payments,
             payments.token_id,
+            payments.cheque_id,
         ]

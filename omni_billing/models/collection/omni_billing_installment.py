@@ -1,3 +1,5 @@
+from itertools import zip_longest
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -7,8 +9,9 @@ from odoo.tools import format_amount, format_date
 class OmniBillingInstallment(models.Model):
     """A payment of an invoice on a later day (F148, F149, F155).
 
-    With a card it is charged on that day, by the job. Without one, money is expected
-    (a post-dated cheque, a transfer): on the day it is left to staff, who record it.
+    With a card it is charged on that day, by the job. Of a post-dated cheque it is what
+    that pays of one invoice, until it is deposited. Without either, money is expected
+    (a transfer): on the day it is left to staff, who record it.
     """
 
     _name = "omni.billing.installment"
@@ -54,6 +57,14 @@ class OmniBillingInstallment(models.Model):
         help="Charged on that day. Without one, staff record the money.",
     )
     is_by_card = fields.Boolean(readonly=True)
+    cheque_id = fields.Many2one(
+        "omni.billing.cheque",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="Kept until that day. It is deposited, canceled, or bounces.",
+    )
     charge_state = fields.Selection(
         [
             ("due", "Planned"),
@@ -95,12 +106,13 @@ class OmniBillingInstallment(models.Model):
     # === BUSINESS METHODS - PLAN === #
 
     @api.model
-    def _plan(self, invoice, payments, token=None):
+    def _plan(self, invoice, payments, token=None, cheques=()):
         """Plan payments of an invoice.
 
         :param payments: (date, amount with taxes in the currency of the invoice).
         :param token: `payment.token`, the card that is charged; none if the money is
             expected otherwise.
+        :param cheques: `omni.billing.cheque` of each payment, if they are kept.
         :raise UserError: if a day is over, or more is planned than is owed.
         """
         invoice._billing_lock()
@@ -123,8 +135,7 @@ class OmniBillingInstallment(models.Model):
                 raise UserError(
                     self.env._("Each scheduled payment has to be more than zero.")
                 )
-        planned = sum(invoice._billing_get_coming_payments().mapped("amount_now"))
-        left = invoice._billing_get_chargeable_amount() - planned
+        left = invoice._billing_list_unplanned()[invoice]
         total = sum(amount for _day, amount in payments)
         if currency.compare_amounts(total, left) > 0:
             raise UserError(
@@ -145,8 +156,9 @@ class OmniBillingInstallment(models.Model):
                     "amount": amount,
                     "token_id": token.id if token else False,
                     "is_by_card": bool(token),
+                    "cheque_id": cheque.id if cheque else False,
                 }
-                for day, amount in payments
+                for (day, amount), cheque in zip_longest(payments, cheques)
             ]
         )
         self.env["omni.billing.activity.log"]._log_moves(
@@ -164,7 +176,7 @@ class OmniBillingInstallment(models.Model):
         parts = [
             format_date(self.env, self.date),
             format_amount(self.env, self.amount, self.currency_id),
-            self.token_id.display_name,
+            self.token_id.display_name or self.cheque_id.number,
         ]
         return " · ".join(filter(None, parts))
 
@@ -173,6 +185,7 @@ class OmniBillingInstallment(models.Model):
     def action_cancel(self):
         """Take planned payments off; nothing that was begun is undone."""
         self._check_staff()
+        self._check_no_cheque()
         # sudo: they are the job's; the right to write on the invoices was checked.
         coming = self.sudo().filtered(
             lambda installment: installment.charge_state in ("due", "retry", "failed")
@@ -191,11 +204,34 @@ class OmniBillingInstallment(models.Model):
     def _open_payment(self, mode):
         """Override: with the amount that was planned."""
         self._check_staff()
+        self._check_no_cheque()
         action = super()._open_payment(mode)
         amount = min(self.amount_now, self.invoice_id.amount_residual)
         context = {"default_amount": amount, "default_installment_id": self.id}
         action["context"] = {**action["context"], **context}
         return action
+
+    # === BUSINESS METHODS - CHEQUES === #
+
+    def _check_no_cheque(self):
+        for payment in self.filtered("cheque_id"):
+            raise UserError(
+                self.env._(
+                    "This payment is cheque %(cheque)s: deposit or cancel the cheque,"
+                    " in Billing > Billing Runs > Cheques.",
+                    cheque=payment.cheque_id.display_name,
+                )
+            )
+
+    def _note_deposited(self):
+        """Write that their cheque is at the bank; what nothing was left of is over."""
+        for payment in self.filtered(lambda one: one.charge_state == "due"):
+            payment.write({"charge_state": "paid", "paid_amount": payment.amount})
+
+    def _end(self, reason):
+        """Write that their cheque was given back, or bounced."""
+        ended = self.filtered(lambda one: one.charge_state in ("due", "paid"))
+        ended._give_up(reason)
 
     # === BUSINESS METHODS - CHARGE === #
 
@@ -216,8 +252,10 @@ class OmniBillingInstallment(models.Model):
     @api.model
     def _get_due_domain(self):
         today = self._get_latest_day()
+        # A cheque is kept until somebody deposits it.
+        due = Domain("charge_state", "=", "due") & Domain("cheque_id", "=", False)
         return (
-            (Domain("charge_state", "=", "due") & Domain("date", "<=", today))
+            (due & Domain("date", "<=", today))
             | Domain("charge_state", "=", "open")
             | (
                 Domain("charge_state", "=", "retry")

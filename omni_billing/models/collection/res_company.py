@@ -69,6 +69,16 @@ class ResCompany(models.Model):
         " charged again. Empty: it is left to staff at once.",
     )
 
+    billing_cheque_fee = fields.Monetary(
+        string="Fee for a Returned Cheque",
+        currency_field="currency_id",
+        help="What is proposed when a cheque bounces: a charge on the customer's next"
+        " invoice. Zero proposes none.",
+    )
+    _billing_cheque_fee_positive = models.Constraint(
+        "CHECK(billing_cheque_fee >= 0)",
+        "The fee for a returned cheque is not less than zero.",
+    )
     billing_tell_declines = fields.Boolean(
         string="Tell Customers of Failed Charges",
         default=True,

@@ -1,24 +1,30 @@
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 from ...tools.retell import retell
 
-#: What a row is about. A row's id has the number of its kind (see `_get_queries`).
-KINDS = [
-    ("charge", "Failed Charge"),
-    ("installment", "Failed Scheduled Payment"),
-    ("attempt", "Failed Card Payment"),
-    ("refund", "Failed Refund"),
-    ("expected", "Expected Payment"),
-    ("mail", "E-mail Did Not Arrive"),
-    ("stuck", "E-mail Waiting"),
-    ("unsent", "Invoice Not Sent"),
-    ("dispute", "Dispute"),
-    ("parked", "Not Billed by a Run"),
-    ("event", "Event of Stripe"),
-    ("report", "Charge Reported"),
+#: What a row is about: the kind, its name, and the model of its records.
+SOURCES = [
+    ("charge", "Failed Charge", "omni.billing.run.line"),
+    ("installment", "Failed Scheduled Payment", "omni.billing.installment"),
+    ("attempt", "Failed Card Payment", "payment.transaction"),
+    ("refund", "Failed Refund", "payment.transaction"),
+    ("expected", "Expected Payment", "omni.billing.installment"),
+    ("promise", "Promise Not Kept", "account.move"),
+    ("cheque", "Cheque to Deposit", "omni.billing.cheque"),
+    ("bounced", "Cheque Bounced", "omni.billing.cheque"),
+    ("mail", "E-mail Did Not Arrive", "omni.billing.mail"),
+    ("stuck", "E-mail Waiting", "omni.billing.mail"),
+    ("unsent", "Invoice Not Sent", "omni.billing.run.line"),
+    ("request", "Asked of a Manager", "omni.billing.request"),
+    ("dispute", "Dispute", "omni.billing.dispute"),
+    ("payout", "Payout of Stripe", "omni.billing.payout"),
+    ("parked", "Not Billed by a Run", "omni.billing.run.line"),
+    ("event", "Event of Stripe", "omni.billing.stripe.event"),
+    ("report", "Charge Reported", "omni.billing.transaction"),
 ]
 #: Sentences of ours are kept in the language of who was there: these are said anew.
-SAID_ANEW = ("attempt", "dispute")
+SAID_ANEW = ("attempt", "dispute", "promise", "cheque", "bounced", "request")
 
 
 class OmniBillingTodo(models.Model):
@@ -34,7 +40,9 @@ class OmniBillingTodo(models.Model):
     _auto = False
     _order = "date desc, id desc"
 
-    kind = fields.Selection(KINDS, string="What", readonly=True)
+    kind = fields.Selection(
+        [(kind, name) for kind, name, _model in SOURCES], string="What", readonly=True
+    )
     res_id = fields.Many2oneReference(
         string="Record", model_field="res_model", readonly=True
     )
@@ -90,10 +98,41 @@ class OmniBillingTodo(models.Model):
 
     def _explain(self):
         """Say why, in the language of who reads it."""
-        if self.kind == "dispute":
-            return self._explain_dispute()
+        return getattr(self, f"_explain_{self.kind}")()
+
+    def _explain_attempt(self):
         payments = self.env["payment.transaction"]
         return payments._billing_explain_code(self.code) or self.detail
+
+    def _explain_promise(self):
+        return self.env._(
+            "Promised by %(date)s, and not paid.",
+            date=format_date(self.env, self.date.date()),
+        )
+
+    def _explain_bounced(self):
+        return self.env._(
+            "Cheque %(number)s: %(reason)s", number=self.code, reason=self.detail
+        )
+
+    def _explain_cheque(self):
+        """Say what is to be done with a cheque whose day has come."""
+        if self.code == "not_owed":
+            sentence = self.env._(
+                "Cheque %s. Nothing is owed any more: cancel it and give it back, or"
+                " deposit it as credit on file."
+            )
+        else:
+            sentence = self.env._("Cheque %s: bring it to the bank.")
+        return sentence % self.detail
+
+    def _explain_request(self):
+        """Say what is asked for, and why."""
+        if self.code == "refund":
+            sentence = self.env._("Refund to the card: %s")
+        else:
+            sentence = self.env._("Void the invoices: %s")
+        return sentence % self.detail
 
     def _explain_dispute(self):
         """Say what is to be done about a dispute."""
@@ -105,24 +144,21 @@ class OmniBillingTodo(models.Model):
             sentence = self.env._("Disputed (%s): answer in Stripe's dashboard.")
         return sentence % (self.detail or "?")
 
+    # === OVERRIDES OF THE ORM === #
+
+    @api.model
+    @api.private
+    @api.readonly
+    def search_fetch(self, domain, field_names=None, offset=0, limit=None, order=None):
+        """Override of the ORM: a row comes whole, since it has no table.
+
+        What is asked for later would be found by looking at all of them again.
+        """
+        return super().search_fetch(domain, None, offset, limit, order)
+
     # === HOOKS === #
 
     @api.model
     def _get_sources(self):
         """Return the model that the rows of each kind are of. Hook."""
-        line, payment = "omni.billing.run.line", "payment.transaction"
-        installment, mail = "omni.billing.installment", "omni.billing.mail"
-        return {
-            "charge": line,
-            "installment": installment,
-            "attempt": payment,
-            "refund": payment,
-            "expected": installment,
-            "mail": mail,
-            "stuck": mail,
-            "unsent": line,
-            "dispute": "omni.billing.dispute",
-            "parked": line,
-            "event": "omni.billing.stripe.event",
-            "report": "omni.billing.transaction",
-        }
+        return {kind: model for kind, _name, model in SOURCES}

@@ -5,7 +5,11 @@ from ...tools.action import open_list
 from ...tools.notice import notice, reload
 
 #: The kinds of rows about money that is owed for an invoice.
-OWED = ("charge", "installment", "attempt", "expected")
+OWED = ("charge", "installment", "attempt", "expected", "promise", "bounced")
+#: Rows that are of one scheduled payment, or customer of a run: the dialog knows it.
+OF_ONE_PAYMENT = ("charge", "installment", "expected")
+#: What opens a dialog about one row alone.
+ONE_BY_ONE = {("again", "refund"), ("again", "request")}
 
 
 class OmniBillingTodo(models.Model):
@@ -40,11 +44,40 @@ class OmniBillingTodo(models.Model):
         """Open the payment dialog for money that came, or comes, otherwise."""
         return self._open_payment("bank")
 
+    def action_deposit(self):
+        """Note that cheques were brought to the bank."""
+        self.env["omni.billing.payment.wizard"].check_access("create")
+        if any(row.kind != "cheque" for row in self):
+            raise UserError(self.env._("Only cheques are deposited."))
+        return self._do_each("again")
+
+    def action_approve(self):
+        """Do what staff asked a manager for, as that manager.
+
+        :raise AccessError: if the user is no manager.
+        """
+        self.env["omni.billing.request"]._check_manager()
+        self.ensure_one()
+        if self.kind != "request":
+            raise UserError(
+                self.env._("Nobody asked for it: there is nothing to approve.")
+            )
+        return self._get_records().action_approve()
+
+    def action_promise(self):
+        """Open the dialog that notes when the customers will pay."""
+        return self._get_owed_moves().action_billing_promise()
+
+    def action_remind(self):
+        """Remind the customers of what they owe; several in steps."""
+        self.move_id.check_access("write")
+        return self._get_owed_moves().action_billing_remind()
+
     def action_open(self):
         """Open what the row is about: the invoice, or else the record itself."""
         self.ensure_one()
         record = self._get_records()
-        if self.kind == "dispute":
+        if self.kind in ("dispute", "payout", "cheque", "bounced"):
             return record.get_formview_action()
         if self.kind == "event":
             domain = [("id", "=", record.id)]
@@ -108,8 +141,13 @@ class OmniBillingTodo(models.Model):
             method = getattr(rows, f"_{what}_{kind}", None)
             if not method:
                 raise UserError(self._explain_impossible(kind))
-            if method.__name__ == "_again_refund" and len(rows) > 1:
-                raise UserError(self.env._("Refund one after the other."))
+            if (what, kind) in ONE_BY_ONE and len(rows) > 1:
+                raise UserError(
+                    self.env._(
+                        "%(row)s: this is done for one after the other.",
+                        row=rows[0].display_name,
+                    )
+                )
             methods.append(method)
         # Nothing is done before all of it can be: a charge is not undone.
         answers = [method() for method in methods]
@@ -122,6 +160,13 @@ class OmniBillingTodo(models.Model):
             return self.env._(
                 "A dispute is answered in Stripe's dashboard, and decided by a manager"
                 " once it is lost: open it."
+            )
+        if kind == "cheque":
+            return self.env._("A cheque is deposited, or canceled: open it.")
+        if kind == "payout":
+            return self.env._(
+                "A payout stays here until it is booked: open it, and read what is"
+                " missing."
             )
         return self.env._("Record the payment when the money is here.")
 
@@ -136,8 +181,12 @@ class OmniBillingTodo(models.Model):
         message = " ".join(told) or self.env._("Done: %s", len(self))
         return notice(message, "info", after=opened or reload())
 
-    def _open_payment(self, mode):
-        """Open the payment dialog on the invoices of rows, as their records do."""
+    def _get_owed_moves(self):
+        """Return the invoices that rows are about, which their customers owe.
+
+        :raise UserError: if a row is about something else.
+        """
+        self.check_access("read")
         if wrong := self.filtered(lambda row: row.kind not in OWED):
             raise UserError(
                 self.env._(
@@ -145,13 +194,22 @@ class OmniBillingTodo(models.Model):
                     row=wrong[0].display_name,
                 )
             )
-        if len(self) == 1 and self.kind != "attempt":
+        if bounced := self.filtered(lambda row: row.kind == "bounced"):
+            # A cheque may have been for several.
+            paid = bounced._get_records().invoice_ids
+            return self.move_id | paid.filtered(lambda move: move._billing_is_unpaid())
+        return self.move_id
+
+    def _open_payment(self, mode):
+        """Open the payment dialog on the invoices of rows, as their records do."""
+        moves = self._get_owed_moves()
+        if len(self) == 1 and self.kind in OF_ONE_PAYMENT:
             record = self._get_records()
             is_card = mode == "stripe"
             return (
                 record.action_other_card() if is_card else record.action_pay_manually()
             )
-        action = self.move_id.action_billing_pay()
+        action = moves.action_billing_pay()
         action["context"] = {**action["context"], "default_mode": mode}
         return action
 
@@ -172,6 +230,18 @@ class OmniBillingTodo(models.Model):
 
     def _again_refund(self):
         return self.move_id.action_billing_refund()
+
+    def _again_promise(self):
+        return self.action_promise()
+
+    def _again_cheque(self):
+        return self._get_records().action_deposit()
+
+    def _again_request(self):
+        return self.action_approve()
+
+    def _again_payout(self):
+        return self._get_records().action_match_again()
 
     def _again_mail(self):
         return self._get_records().action_send_again()
@@ -213,6 +283,15 @@ class OmniBillingTodo(models.Model):
 
     def _give_up_refund(self):
         return self._get_records().action_billing_dismiss()
+
+    def _give_up_promise(self):
+        return self._get_records().action_billing_take_back_promise()
+
+    def _give_up_bounced(self):
+        return self._get_records().action_dismiss()
+
+    def _give_up_request(self):
+        return self._get_records().action_decline()
 
     def _give_up_mail(self):
         return self._get_records().action_dismiss()

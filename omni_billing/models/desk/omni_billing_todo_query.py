@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 #: Where an id of a row has the id of its record; the number of the kind is below it.
@@ -12,8 +12,13 @@ class OmniBillingTodo(models.Model):
     _depends = {
         "account.move": [
             *("amount_residual", "amount_total", "billing_planned_amount"),
-            *("billing_state", "currency_id"),
+            *("billing_promise_date", "billing_promise_state", "billing_state"),
+            *("currency_id", "move_type"),
             *("commercial_partner_id", "company_id", "invoice_user_id", "name"),
+        ],
+        "omni.billing.cheque": [
+            *("amount", "company_id", "currency_id", "date", "deposit_date"),
+            *("invoice_ids", "needs_action", "number", "partner_id", "reason", "state"),
         ],
         "omni.billing.dispute": [
             *("amount", "company_id", "currency_id", "date", "partner_id", "reason"),
@@ -26,6 +31,14 @@ class OmniBillingTodo(models.Model):
         "omni.billing.mail": [
             *("commercial_partner_id", "company_id", "error", "error_code", "kind"),
             *("move_id", "needs_action", "sent_date", "state", "tries", "user_id"),
+        ],
+        "omni.billing.payout": [
+            *("amount", "company_id", "currency_id", "date", "reason", "reference"),
+            "state",
+        ],
+        "omni.billing.request": [
+            *("amount", "company_id", "currency_id", "invoice_ids", "operation"),
+            *("partner_id", "reason", "state"),
         ],
         "omni.billing.run": ["state", "user_id"],
         "omni.billing.run.line": [
@@ -56,7 +69,7 @@ class OmniBillingTodo(models.Model):
     def _get_queries(self):
         """Return the SQL of each source, all with the same columns. Hook.
 
-        Another addon adds its own, with numbers above ten in the ids.
+        Another addon adds its own, with numbers above fifteen in the ids.
         """
         return [
             self._get_charge_query(),
@@ -69,6 +82,11 @@ class OmniBillingTodo(models.Model):
             self._get_parked_query(),
             self._get_event_query(),
             self._get_report_query(),
+            self._get_promise_query(),
+            self._get_payout_query(),
+            self._get_cheque_query(),
+            self._get_bounced_query(),
+            self._get_request_query(),
         ]
 
     @api.model
@@ -208,14 +226,10 @@ class OmniBillingTodo(models.Model):
                              ('bad_credentials', 'bad_sender', 'no_sdk', 'unreachable',
                               'not_configured', 'template_missing')
                         THEN 'admin' ELSE 'staff' END
-              FROM (
-                   SELECT * FROM omni_billing_mail WHERE needs_action
-                    UNION ALL
-                   SELECT * FROM omni_billing_mail
-                    WHERE state = 'queued' AND needs_action IS NOT TRUE
-                      AND error IS NOT NULL
-                   ) mail
+              FROM omni_billing_mail mail
          LEFT JOIN account_move move ON move.id = mail.move_id
+             WHERE mail.needs_action
+                OR mail.state = 'queued' AND mail.error IS NOT NULL
             """,
             id=self._get_id(SQL("mail.id"), 4),
         )
@@ -317,4 +331,116 @@ class OmniBillingTodo(models.Model):
              WHERE t.report_state = 'open'
             """,
             id=self._get_id(SQL("t.id"), 9),
+        )
+
+    @api.model
+    def _get_promise_query(self):
+        """Return the SQL of invoices whose customers did not pay as they promised.
+
+        As `account.move._billing_get_broken_promises_domain` says.
+        """
+        return SQL(
+            """
+            SELECT %(id)s, 'promise', move.id, move.billing_promise_date::timestamp,
+                   NULL, NULL, move.amount_residual, move.currency_id,
+                   move.commercial_partner_id, move.id, move.name, move.company_id,
+                   move.invoice_user_id, 'staff'
+              FROM account_move move
+             WHERE move.billing_promise_state = 'broken'
+               AND move.move_type = 'out_invoice'
+               AND move.billing_state IN ('unpaid', 'partial')
+            """,
+            id=self._get_id(SQL("move.id"), 14),
+        )
+
+    @api.model
+    def _get_payout_query(self):
+        return SQL(
+            """
+            SELECT %(id)s, 'payout', payout.id,
+                   COALESCE(payout.date::timestamp, payout.create_date),
+                   payout.reference || ': ' || payout.reason, NULL, payout.amount,
+                   payout.currency_id, NULL, payout.move_id, NULL,
+                   payout.company_id, NULL, 'manager'
+              FROM omni_billing_payout payout
+             WHERE payout.state = 'person'
+            """,
+            id=self._get_id(SQL("payout.id"), 10),
+        )
+
+    @api.model
+    def _get_cheque_query(self):
+        """Return the SQL of cheques that can be brought to the bank.
+
+        One that is booked is paid; of one that is kept something may be owed.
+        """
+        return SQL(
+            """
+            SELECT %(id)s, 'cheque', cheque.id, cheque.date::timestamp, cheque.number,
+                   CASE WHEN cheque.state = 'kept' AND NOT EXISTS (
+                        SELECT FROM omni_billing_cheque_invoice_rel rel
+                          JOIN account_move owed ON owed.id = rel.invoice_id
+                         WHERE rel.cheque_id = cheque.id
+                           AND owed.billing_state IN ('unpaid', 'partial'))
+                        THEN 'not_owed' END,
+                   cheque.amount, cheque.currency_id, cheque.partner_id, move.id,
+                   move.name, cheque.company_id, cheque.create_uid, 'staff'
+              FROM omni_billing_cheque cheque
+         LEFT JOIN LATERAL (
+                   SELECT paid.id, paid.name
+                     FROM omni_billing_cheque_invoice_rel rel
+                     JOIN account_move paid ON paid.id = rel.invoice_id
+                    WHERE rel.cheque_id = cheque.id
+                 ORDER BY rel.invoice_id LIMIT 1
+                   ) move ON TRUE
+             WHERE cheque.state IN ('kept', 'received') AND cheque.date <= %(today)s
+            """,
+            id=self._get_id(SQL("cheque.id"), 11),
+            today=fields.Date.context_today(self),
+        )
+
+    @api.model
+    def _get_bounced_query(self):
+        """Return the SQL of cheques that the bank sent back, while something is owed"""
+        return SQL(
+            """
+            SELECT %(id)s, 'bounced', cheque.id, cheque.write_date,
+                   cheque.reason, cheque.number,
+                   LEAST(cheque.amount, move.amount_residual), cheque.currency_id,
+                   cheque.partner_id, move.id, move.name, cheque.company_id,
+                   cheque.create_uid, 'staff'
+              FROM omni_billing_cheque cheque
+              JOIN LATERAL (
+                   SELECT MIN(owed.id) AS id, MIN(owed.name) AS name,
+                          SUM(owed.amount_residual) AS amount_residual
+                     FROM omni_billing_cheque_invoice_rel rel
+                     JOIN account_move owed ON owed.id = rel.invoice_id
+                    WHERE rel.cheque_id = cheque.id
+                      AND owed.billing_state IN ('unpaid', 'partial')
+                   HAVING COUNT(*) > 0
+                   ) move ON TRUE
+             WHERE cheque.needs_action
+            """,
+            id=self._get_id(SQL("cheque.id"), 12),
+        )
+
+    @api.model
+    def _get_request_query(self):
+        return SQL(
+            """
+            SELECT %(id)s, 'request', request.id, request.create_date, request.reason,
+                   request.operation, request.amount, request.currency_id,
+                   request.partner_id, move.id, move.name, request.company_id,
+                   request.create_uid, 'manager'
+              FROM omni_billing_request request
+         LEFT JOIN LATERAL (
+                   SELECT asked.id, asked.name
+                     FROM omni_billing_request_invoice_rel rel
+                     JOIN account_move asked ON asked.id = rel.account_move_id
+                    WHERE rel.omni_billing_request_id = request.id
+                 ORDER BY asked.id LIMIT 1
+                   ) move ON TRUE
+             WHERE request.state = 'asked'
+            """,
+            id=self._get_id(SQL("request.id"), 13),
         )

@@ -31,7 +31,7 @@ class AccountMove(models.Model):
 
         It makes one `account.payment` for all of these invoices (F139-F141, F205).
 
-        :param str mode: ``cash``, ``pos`` or ``bank``.
+        :param str mode: ``cash``, ``pos``, ``bank`` or ``cheque``.
         :param float amount: with taxes, in the currency of the invoices; all that is
             owed if none is given.
         :param date: the day it was received; today if none is given.

@@ -25,6 +25,7 @@ class AccountPayment(models.Model):
             ("cash", "Cash"),
             ("pos", "POS Terminal"),
             ("bank", "Bank Transfer"),
+            ("cheque", "Cheque"),
         ],
         string="Payment Mode",
         readonly=True,
@@ -70,7 +71,8 @@ class AccountPayment(models.Model):
         """Return the values of a payment that was made outside of Odoo. Hook.
 
         :param dict values: the direction (``payment_type``), partner, amount, currency,
-            date and memo, ``billing_mode`` (cash, pos, bank) and ``billing_reference``.
+            date and memo, ``billing_mode`` (cash, pos, bank, cheque) and
+            ``billing_reference``.
         :return: these, with a journal of the current company, and a payment method.
         :raise UserError: if there is none.
         """
@@ -167,7 +169,7 @@ class AccountPayment(models.Model):
                 self._billing_raise_taken()
 
     def _billing_is_taken(self):
-        """Whether Stripe confirmed that this money moved."""
+        """Whether Stripe confirmed that this money moved. Hook: or something else."""
         self.ensure_one()
         # sudo: who keeps the books need not read attempts.
         attempt = self.sudo().payment_transaction_id
@@ -176,6 +178,7 @@ class AccountPayment(models.Model):
         return is_done and not is_again
 
     def _billing_raise_taken(self):
+        """Say why it stays booked, and what to do instead. Hook."""
         raise UserError(
             self.env._(
                 "%(payment)s was moved by Stripe, and stays booked. To give money back,"

@@ -136,7 +136,7 @@ class AccountPayment(models.Model):
         invoices = self._billing_find_paid()
         if invoices:
             invoices._billing_lock()
-        if self.date == today and not self.move_id.inalterable_hash:
+        if self._billing_can_cancel(today):
             reversal = self._billing_cancel(reason)
         else:
             reversal = self._billing_reverse(reason, today)
@@ -164,9 +164,14 @@ class AccountPayment(models.Model):
         values = [receipt._prepare_undo_values(today, reason) for receipt in receipts]
         trust(receipts).create(values)
         self._billing_unreconcile()
+        # Odoo would take it off the bank statement, too.
+        is_matched = self._billing_is_matched()
         reversal = self.move_id._reverse_moves(
-            [{"date": today, "ref": f"{self.name}: {reason}"}], cancel=True
+            [{"date": today, "ref": f"{self.name}: {reason}"}], cancel=not is_matched
         )
+        if is_matched:
+            # What is open of both is set against each other by that.
+            reversal.action_post()
         trust(self).state = "canceled"
         return reversal
 
@@ -217,8 +222,11 @@ class AccountPayment(models.Model):
                     payment=self.display_name,
                 )
             )
-        money = self.move_id.line_ids - self.move_id._billing_get_receivable_lines()
-        if money.matched_debit_ids or money.matched_credit_ids:
+        self._billing_check_not_matched()
+
+    def _billing_check_not_matched(self):
+        """Check that no bank statement has it. Hook: the bank may have taken it back"""
+        if self._billing_is_matched():
             raise UserError(
                 self.env._(
                     "%(payment)s is matched with a bank statement: the money moved."
@@ -240,6 +248,16 @@ class AccountPayment(models.Model):
         )
 
     # === HELPERS === #
+
+    def _billing_can_cancel(self, today):
+        """Whether it can be as if it had never been: nobody was told of it yet."""
+        is_told = self.move_id.inalterable_hash or self._billing_is_matched()
+        return self.date == today and not is_told
+
+    def _billing_is_matched(self):
+        """Whether something is set against it on the side of the bank."""
+        money = self.move_id.line_ids - self.move_id._billing_get_receivable_lines()
+        return bool(money.matched_debit_ids or money.matched_credit_ids)
 
     def _billing_find_receipts(self):
         """Return what the ledger says of this money."""

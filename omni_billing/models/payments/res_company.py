@@ -24,6 +24,12 @@ class ResCompany(models.Model):
         check_company=True,
         domain="[('type', '=', 'bank')]",
     )
+    billing_cheque_journal_id = fields.Many2one(
+        "account.journal",
+        string="Cheque Journal",
+        check_company=True,
+        domain="[('type', '=', 'bank')]",
+    )
     billing_payment_instructions = fields.Text(
         string="Payment Instructions",
         translate=True,
@@ -35,10 +41,10 @@ class ResCompany(models.Model):
     def _billing_get_payment_journal(self, mode):
         """Return the journal that takes the money of a manual payment.
 
-        :param str mode: ``cash``, ``pos`` or ``bank``.
+        :param str mode: ``cash``, ``pos``, ``bank`` or ``cheque``.
         """
         self.ensure_one()
-        types = {"cash": ["cash"], "pos": ["bank", "credit"], "bank": ["bank"]}[mode]
+        types = {"cash": ["cash"], "pos": ["bank", "credit"]}.get(mode, ["bank"])
         return (
             self[f"billing_{mode}_journal_id"]
             or self._billing_find_journal(types)
