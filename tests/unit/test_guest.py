@@ -10,7 +10,7 @@ import pytest
 from dev import paths
 
 #: Odoo itself does not start without them.
-ODOO_NEEDS = {"dateutil", "lxml", "odoo", "psycopg2", "requests", "werkzeug"}
+ODOO_NEEDS = {"dateutil", "lxml", "odoo", "polib", "psycopg2", "requests", "werkzeug"}
 BLOCKED = ("aiosmtpd", "facturx", "freezegun", "hypothesis", "pypdf", "saxonche")
 FOLDERS = [folder / "tests" for folder in paths.ADDONS]
 
