@@ -118,6 +118,7 @@ KEPT = {
         "amount_residual_currency",
         "balance",
         "billing_date",
+        "billing_participant",
         "billing_reference",
         "billing_site_id",
         "billing_transaction_id",
