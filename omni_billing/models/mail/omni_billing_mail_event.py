@@ -35,7 +35,10 @@ class OmniBillingMailEvent(models.Model):
 
     company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
     mail_id = fields.Many2one(
-        "omni.billing.mail", string="E-mail", index="btree_not_null", ondelete="cascade"
+        "omni.billing.mail",
+        string="Message",
+        index="btree_not_null",
+        ondelete="cascade",
     )
     fingerprint = fields.Char(required=True)
     kind = fields.Char(string="Event", required=True)

@@ -13,7 +13,7 @@ class OmniBillingMailRecipient(models.Model):
 
     mail_id = fields.Many2one(
         "omni.billing.mail",
-        string="E-mail",
+        string="Message",
         required=True,
         index=True,
         ondelete="cascade",
