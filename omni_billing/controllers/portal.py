@@ -282,9 +282,10 @@ class BillingPortal(PortalAccount, PaymentPortal):
         customer = request.env.user._billing_get_account().sudo()
         if not self._billing_sees_account():
             customer = customer.browse()
+        unbilled = customer._billing_read_unbilled(request.env.company, is_shown=True)
         return {
             "currency": customer.billing_currency_id or request.env.company.currency_id,
-            "unbilled": customer.billing_unbilled_amount,
+            "unbilled": unbilled.get(customer, 0.0),
             "due": customer.billing_due_amount,
             "credit": customer.billing_credit_amount,
             "credit_elsewhere": customer.billing_credit_elsewhere_amount,

@@ -119,6 +119,7 @@ else:
         test_run_without_key,
         test_security,
         test_stats,
+        test_status,
         test_todo,
         test_undo_payment,
         test_void,

@@ -48,6 +48,7 @@ KEPT = {
         "billing_is_planned",
         "billing_is_void",
         "billing_released_ids",
+        "billing_log_ids",
         "billing_mail_ids",
         "billing_other_mail_ids",
         "billing_payment_reference",

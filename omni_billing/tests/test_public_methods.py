@@ -57,6 +57,7 @@ OPENS = {
     },
     "omni.billing.payment.wizard": {"action_card_link"},
     "omni.billing.transaction": {
+        "action_add_another",
         "action_open_answer",
         "action_open_detail",
         "action_open_invoice",
@@ -83,7 +84,10 @@ ASKS = {
         "action_billing_clear_pdf",
         "action_billing_download",
         "action_billing_duplicate",
+        "action_billing_confirm",
         "action_billing_email",
+        "action_billing_mark_paid",
+        "action_billing_mark_sent",
         "action_billing_pause_reminders",
         "action_billing_remind",
         "action_billing_take_back_promise",
@@ -117,6 +121,7 @@ ASKS = {
     "omni.billing.mail": {"action_cancel", "action_dismiss", "action_send_again"},
     "omni.billing.payment.wizard": {"action_pay", "action_plan"},
     "omni.billing.proforma.wizard": {
+        "action_add_charge",
         "action_clear_all",
         "action_generate",
         "action_select_all",

@@ -15,6 +15,7 @@ from . import (
     omni_billing_payment_for_others,
     omni_billing_payment_cheques,
     omni_billing_proforma_wizard,
+    omni_billing_proforma_charge,
     omni_billing_promise_wizard,
     omni_billing_refund_wizard,
     omni_billing_report_wizard,

@@ -188,6 +188,31 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
     # === CRUD METHODS === #
 
+    @api.model
+    def default_get(self, fields_list):
+        """Override: the dialog starts with the default card, if there is one (F133).
+
+        A program that names no mode pays in cash as ever: nothing is charged that
+        nobody asked for.
+        """
+        values = super().default_get(fields_list)
+        proposes = self.env.context.get("billing_propose_mode")
+        is_plain = "default_mode" not in self.env.context
+        if proposes and is_plain and values.get("mode") == "cash":
+            invoices = self.new({"invoice_ids": values.get("invoice_ids")}).invoice_ids
+            if self._has_default_card(invoices._origin):
+                values["mode"] = "stripe"
+        return values
+
+    @api.model
+    def _has_default_card(self, invoices):
+        """Whether a saved card is what the customer of all of these pays with."""
+        if len(invoices._billing_group_together()) != 1:
+            return False
+        customer = invoices.commercial_partner_id
+        card = customer._billing_get_cards(invoices.company_id)[:1]
+        return card.billing_is_default and not card.billing_is_expired
+
     @api.model_create_multi
     def create(self, vals_list):
         """Override: one that is sent again asks for what was paid, not for the rest."""

@@ -232,6 +232,7 @@ class OmniBillingProformaWizard(models.TransientModel):
             payment_term=self._get_payment_term(),
             template=self.template_id,
             customer_reference=self.customer_reference,
+            history=self._describe_choice(),
         )
         self.env["omni.billing.pdf.cache"]._ask_for(invoice)
         return invoice.action_billing_open_detail()
@@ -356,6 +357,7 @@ class OmniBillingProformaWizard(models.TransientModel):
                 "currency_id": self._prepare_preview_currency(company.currency_id),
             },
             "currency": self._prepare_preview_currency(currency),
+            "balance": self._get_balance(),
             "taxes": self._prepare_preview_taxes(taxes),
             "lines": [
                 {
@@ -377,6 +379,14 @@ class OmniBillingProformaWizard(models.TransientModel):
                 )
             ],
         }
+
+    def _get_balance(self):
+        """Return what the customer owes on invoices, less credit; nothing if that is
+        not in the currency of this invoice."""
+        customer = self.partner_id.commercial_partner_id.with_company(self.company_id)
+        if not customer or self.currency_id != self.company_id.currency_id:
+            return None
+        return customer.billing_balance
 
     @api.model
     def _prepare_preview_currency(self, currency):

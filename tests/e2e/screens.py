@@ -327,8 +327,9 @@ class InvoiceDialog(Dialog):
 
     def total(self, total: str, due: str) -> None:
         """Wait for what was billed, and for what is left to pay of it."""
-        expect(self.field("tax_totals")).to_contain_text(re.compile(_loose(total)))
-        expect(self.field("amount_residual")).to_have_text(due)
+        sums = self.box.locator(".oe_subtotal_footer")
+        expect(sums).to_contain_text(re.compile(_loose(total)))
+        expect(find_field(sums, "amount_residual")).to_have_text(due)
 
     def is_marked(self, word: str) -> None:
         """Wait for the state, in words."""
@@ -539,7 +540,7 @@ class CustomerPage:
         expect(page.locator(".o-mail-Chatter").first).to_be_attached()
         page.get_by_role("tab", name=say("Customer Billing"), exact=True).click()
         self.transactions = self._list("date")
-        self.invoices = self._list("billing_state")
+        self.invoices = self._list("billing_status")
 
     @classmethod
     def open(cls, page: Page, customer: int) -> CustomerPage:
@@ -630,7 +631,7 @@ class CustomerPhonePage(CustomerPage):
     """The same on a phone: cards, and no room for lists."""
 
     def _list(self, column: str) -> Cards:
-        number = ("date", "billing_state").index(column)
+        number = ("date", "billing_status").index(column)
         return Cards(self.page.locator(".o_billing_tab_list").nth(number))
 
 
@@ -812,8 +813,9 @@ def start_invoice(page: Page, customer: str) -> ProformaDialog:
 
 
 def find_field(scope: Page | Locator, name: str) -> Locator:
-    """Find a field of a form; those in the cells of a list are not meant."""
-    return scope.locator(f".o_field_widget[name={name}]:not(td *)")
+    """Find a field of a form; those in the rows of a list are not meant."""
+    rows = "td *, .o_kanban_record *"
+    return scope.locator(f".o_field_widget[name={name}]:not({rows})")
 
 
 def press(scope: Page | Locator, name: str) -> None:

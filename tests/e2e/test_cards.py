@@ -164,7 +164,7 @@ def test_card_expires_and_another_one_pays(server, stripe, login):
     )
     payment.press("Pay Invoice")
     payment.is_gone()
-    InvoiceList(page).rows.show(number, billing_state="Paid")
+    InvoiceList(page).rows.show(number, billing_status="Paid")
     customer_page = CustomerPage.open(page, customer)
     customer_page.owes(due="$ 0.00")
     assert money(stripe, "charged") == before + 4500
@@ -238,7 +238,7 @@ def test_refund_goes_back_to_the_card(server, stripe, login):
     invoice.choose_more("Refund Invoice")
     page.get_by_role("button", name="Confirm Refund").click()
     is_told(page, "refunded to the card")
-    InvoiceList(page).rows.show(number, billing_state="Refunded")
+    InvoiceList(page).rows.show(number, billing_status="Refunded")
     assert money(stripe) == net
     assert InvoiceList(page).open(number).buttons.count("Refund Invoice") == 0
     books.agree(server)
@@ -272,7 +272,7 @@ def test_canceled_item_goes_back_to_the_card_less_a_penalty(server, stripe, logi
     assert "Swimming" not in document
     assert money(stripe) == net + 8175 - 4140
 
-    InvoiceList(page).rows.show(number, billing_state="Paid")
+    InvoiceList(page).rows.show(number, billing_status="Paid")
     dialog = InvoiceList(page).open(number).cancel_items()
     dialog.items.show_only("Swimming")
     books.agree(server)

@@ -34,12 +34,12 @@ def test_300_in_cash_pay_three_invoices(server, login):
     invoices.rows.show_only()
     invoices.unfilter()
     for number in numbers:
-        invoices.rows.show(number, billing_state="Paid")
+        invoices.rows.show(number, billing_status="Paid")
     customer = CustomerPage.open(page, cafe)
     customer.owes(unbilled="$ 100.00", due="$ 0.00")
     for number in numbers:
         title = f"Payment for invoice {number}"
-        customer.transactions.show(title, amount_total="$ -100.00")
+        customer.transactions.show(title, amount_total="-$100.00")
     entries = staff.call(
         "omni.billing.transaction",
         "search_read",
@@ -62,7 +62,7 @@ def test_cash_comes_in_parts(server, login):
     invoices.open(number).pay().pay(
         "Cash", amount="20", reference="Cash paid 2025-01-15"
     )
-    invoices.rows.show(number, billing_state="Partially Paid")
+    invoices.rows.show(number, billing_status="Partially Paid")
 
     payment = invoices.open(number).pay()
     payment.holds(amount="25.00")
@@ -71,7 +71,7 @@ def test_cash_comes_in_parts(server, login):
     assert "$ 25.01 is more than the $ 25.00 owed" in payment.is_refused()
     payment.pay("Cash", amount="25", reference="Cash paid 2025-01-22")
 
-    invoices.rows.show(number, billing_state="Paid")
+    invoices.rows.show(number, billing_status="Paid")
     document = invoices.open(number).pdf()
     assert "Cash paid 2025-01-15, Cash paid 2025-01-22" in document
     assert "PAID" in document

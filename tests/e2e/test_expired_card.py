@@ -20,7 +20,7 @@ def test_customer_without_a_card_pays_otherwise(server, login):
     payment.lacks_a_card()
     payment.close()
     customer.owes(due="$ 45.00")
-    customer.invoices.show(number, billing_state="Unpaid")
+    customer.invoices.show(number, billing_status="Unpaid")
     assert not _find_payments(staff, cafe)
 
     invoice = InvoiceList(page).open(number)
@@ -29,7 +29,7 @@ def test_customer_without_a_card_pays_otherwise(server, login):
     payment.pay("POS Terminal", reference="Slip 12")
 
     invoices = InvoiceList(page)
-    invoices.rows.show(number, billing_state="Paid")
+    invoices.rows.show(number, billing_status="Paid")
     [payment] = _find_payments(staff, cafe)
     assert (payment["amount"], payment["billing_reference"]) == (45.0, "Slip 12")
     books.agree(server)

@@ -95,7 +95,7 @@ def test_month_is_billed_in_french(server, page, login, french, speaks_french):
     entry.enter(name="Dépannage", retail_cost="12,50")
     entry.save()
     customer.transactions.show(
-        "Dépannage", amount_total=amount(12.5), state="Non facturé"
+        "Dépannage", amount_total=amount(12.5), status="Non facturé"
     )
 
     proforma = customer.bill()
@@ -127,7 +127,7 @@ def test_month_is_billed_in_french(server, page, login, french, speaks_french):
     speaks_french()
     payment.pay("Cash", reference="Reçu 12")
     is_told(page, f"Paiement de {amount(45)} enregistré sur {number}.")
-    customer.invoices.show(number, billing_state="Payé")
+    customer.invoices.show(number, billing_status="Payé")
     customer.owes(unbilled=amount(12.5), due=amount(0), paid=amount(45))
 
     proforma = customer.bill()
@@ -138,7 +138,7 @@ def test_month_is_billed_in_french(server, page, login, french, speaks_french):
     void = VoidDialog(page)
     speaks_french()
     void.void("Mauvais mois")
-    customer.invoices.show(wrong, billing_state="Annulé")
+    customer.invoices.show(wrong, billing_status="Annulé")
     speaks_french()
     document = customer.open_invoice(wrong).pdf()
     assert "ANNULÉE" in document
@@ -164,13 +164,13 @@ def test_lists_and_menus_speak_french(page, login, server, speaks_french):
 
     customer.see("Non facturé")
     transactions = TransactionList(page, is_open=True)
-    transactions.rows.show("Forfait", state="Non facturé")
+    transactions.rows.show("Forfait", status="Non facturé")
     expect(page.locator(".o_billing_card")).to_have_count(4)
     speaks_french()
 
     CustomerPage.open(page, atelier).see("Facturé, impayé")
     invoices = InvoiceList(page, is_open=True)
-    invoices.rows.show(number, billing_state="Impayé")
+    invoices.rows.show(number, billing_status="Impayé")
     menu = invoices.rows.menu(number)
     assert menu.actions == [
         "Télécharger PDF",

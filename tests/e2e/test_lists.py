@@ -149,12 +149,13 @@ def test_row_menu_is_behind_the_button_and_the_right_click(page, login, gym):
     VoidDialog(page).close()
 
 
-def test_rows_of_a_customer_have_the_menu_alone(page, login, gym):
-    """F4, F7: there is no room for icons on the tab of a customer."""
+def test_rows_of_a_customer_have_icons_and_the_menu(page, login, gym):
+    """F4, F7, F68: the tab of a customer has the width of the page."""
     gym, number = gym
     login("staff")
     tab = CustomerPage.open(page, gym)
-    expect(tab.invoices.row(number).get_by_role("button")).to_have_count(1)
+    # PDF, e-mail, pay, void, and the menu.
+    expect(tab.invoices.row(number).get_by_role("button")).to_have_count(5)
     tab.invoices.menu(number).choose("Pay")
     PaymentDialog(page).close()
     menu = tab.transactions.menu("Router")

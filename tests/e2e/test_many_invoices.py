@@ -91,7 +91,7 @@ def test_two_customers_pay_at_once(server, staff, have, login):
     BulkDialog(page, "Pay 2 Invoices").is_done("2 of 2")
 
     for number in names(invoices):
-        screen.rows.show(number, billing_state="Paid")
+        screen.rows.show(number, billing_status="Paid")
     screen.card("open", "$ 0.00")
     paid = read_payments(staff, invoices)
     assert paid == {(invoice["customer"], 45): 1 for invoice in invoices}
@@ -116,9 +116,9 @@ def test_paid_one_among_those_to_void(server, staff, have, login):
     bulk.tells({paid: "cannot be voided, because money was received"})
     bulk.finish()
 
-    screen.rows.show(paid, billing_state="Paid")
+    screen.rows.show(paid, billing_status="Paid")
     for number in (wrong, wrong_too):
-        screen.rows.show(number, billing_state="Void")
+        screen.rows.show(number, billing_status="Void")
     screen.card("open", "$ 0.00")
     screen.card("total", "$ 45.00")
     books.agree(server)

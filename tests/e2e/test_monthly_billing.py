@@ -29,7 +29,7 @@ def test_month_is_billed_customer_by_customer(server, staff, login):
     transactions = TransactionList(page)
     transactions.search("Metro Cafe", by="Customer")
     transactions.rows.count(20)
-    transactions.rows.show("Line 07", state="Unbilled", amount_total="$ 28.75")
+    transactions.rows.show("Line 07", status="Unbilled", amount_total="$ 28.75")
 
     proforma = start_invoice(page, "Metro Cafe")
     # Before the due date, which the date of the invoice proposes.
@@ -71,10 +71,10 @@ def test_month_is_billed_customer_by_customer(server, staff, login):
     # They are of January, and other invoices are on the first page.
     invoices = InvoiceList(page)
     invoices.search("Bistro Soleil", by="Customer")
-    invoices.rows.show(bistro_number, billing_state="Paid")
+    invoices.rows.show(bistro_number, billing_status="Paid")
     invoices = InvoiceList(page)
     invoices.search("Metro Cafe", by="Customer")
-    invoices.rows.show(cafe_number, billing_state="Unpaid")
+    invoices.rows.show(cafe_number, billing_status="Unpaid")
     assert _read_payment(server, "Slip 4711") == ("pos", 90.0)
     books.agree(server)
 
@@ -145,8 +145,8 @@ def test_installation_of_today_is_billed_alone(server, staff, login):
     assert document.count(today) >= 2
     invoice.send()
 
-    customer.transactions.show("Fibre", state="Unbilled")
-    customer.transactions.show("Fibre, December", state="Unbilled")
+    customer.transactions.show("Fibre", status="Unbilled")
+    customer.transactions.show("Fibre, December", status="Unbilled")
     customer.owes(unbilled="$ 70.00", due="$ 120.00")
     books.agree(server)
 

@@ -24,8 +24,8 @@ def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, mailbox, page):
     customer.has_nothing_yet()
     customer.add_charge("Setup", "50")
     customer.add_charge("Month", "45")
-    customer.transactions.show("Setup", amount_total="$ 50.00", state="Unbilled")
-    customer.transactions.show("Month", amount_total="$ 45.00", state="Unbilled")
+    customer.transactions.show("Setup", amount_total="$ 50.00", status="Unbilled")
+    customer.transactions.show("Month", amount_total="$ 45.00", status="Unbilled")
     customer.owes(unbilled="$ 95.00", due="$ 0.00")
 
     proforma = customer.bill()
@@ -48,13 +48,13 @@ def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, mailbox, page):
     assert read_pdf(pdf.get_content()) == document
 
     customer.owes(unbilled="$ 0.00", due="$ 95.00")
-    customer.invoices.show(number, billing_state="Unpaid")
+    customer.invoices.show(number, billing_status="Unpaid")
     customer.pay_all().pay("Cash", reference="Receipt #001")
 
-    customer.invoices.show(number, billing_state="Paid")
+    customer.invoices.show(number, billing_status="Paid")
     customer.owes(unbilled="$ 0.00", due="$ 0.00")
     customer.transactions.show(
-        f"Payment for invoice {number}", amount_total="$ -95.00", state="Invoiced"
+        f"Payment for invoice {number}", amount_total="-$95.00", status="Payment"
     )
     invoice = InvoiceList(page).open(number)
     invoice.is_marked("Paid")

@@ -35,8 +35,8 @@ def test_paying_from_a_row_is_seen_on_the_whole_page(server, staff, login):
     invoice = customer.open_invoice(number)
     invoice.pay().pay("Cash", reference="Receipt #3")
     customer.owes(due="$ 0.00", paid="$ 45.00")
-    customer.transactions.show(f"Payment for invoice {number}", state="Invoiced")
-    customer.invoices.show(number, billing_state="Paid")
+    customer.transactions.show(f"Payment for invoice {number}", status="Payment")
+    customer.invoices.show(number, billing_status="Paid")
 
 
 def test_each_operation_once(server, staff, login):
@@ -64,7 +64,7 @@ def test_each_operation_once(server, staff, login):
     customer.owes(due="$ 0.00", paid="$ 35.00", credit="$ 0.00")
 
     credit(page, customer, "Outage, again", "20")
-    customer.owes(unbilled="$ -20.00", credit="$ 0.00")
+    customer.owes(unbilled="-$20.00", credit="$ 0.00")
     customer.operations().choose("Create an Invoice")
     ProformaDialog(page).generate_note().close()
     customer.owes(unbilled="$ 0.00", due="$ 0.00", credit="$ 20.00")
@@ -116,8 +116,8 @@ def test_amounts_open_what_they_sum_up(server, staff, login):
     customer.see("Unbilled")
     transactions = TransactionList(page, is_open=True)
     transactions.is_searched("Unbilled")
-    transactions.rows.show("Court", state="Unbilled")
-    transactions.rows.show("Light", state="Unbilled")
+    transactions.rows.show("Court", status="Unbilled")
+    transactions.rows.show("Light", status="Unbilled")
     transactions.rows.count(2)
 
     CustomerPage.open(page, club).see("Billed, unpaid")

@@ -27,8 +27,8 @@ def test_credit_lowers_the_next_invoice_and_no_other(server, login):
     )
     customer.transactions.show(
         "Outage of the 20th",
-        amount_total="$ -10.00",
-        state="Unbilled",
+        amount_total="-$10.00",
+        status="Unbilled",
     )
     customer.owes(unbilled="$ 35.00", due="$ 45.00")
     customer.invoices.show(december, amount_total_in_currency_signed="$ 45.00")
@@ -46,8 +46,8 @@ def test_credit_lowers_the_next_invoice_and_no_other(server, login):
     invoice.pay().pay("Bank Transfer", reference="TRF-35")
 
     customer.owes(unbilled="$ 0.00", due="$ 45.00")
-    customer.invoices.show(january, billing_state="Paid")
-    customer.invoices.show(december, billing_state="Unpaid")
+    customer.invoices.show(january, billing_status="Paid")
+    customer.invoices.show(december, billing_status="Unpaid")
     invoice = InvoiceList(page).open(january)
     invoice.total("$ 35.00", due="$ 0.00")
     books.agree(server)

@@ -2,12 +2,17 @@ import logging
 
 from werkzeug.exceptions import BadRequest
 
-from odoo import models
+from odoo import api, models
 from odoo.http import Response, request
 
 from ...tools.outdated import find_outdated
 from .omni_billing_limit import TooManyRequestsError
 
+#: Whose menus are beside ours, whatever somebody works on.
+COMMON_APPS = {
+    *("omni_billing", "account", "mail", "contacts", "calendar"),
+    *("board", "spreadsheet_dashboard"),
+}
 _logger = logging.getLogger(__name__)
 
 
@@ -42,7 +47,22 @@ class IrHttp(models.AbstractModel):
                 " been upgraded to it. Invoices and customers may fail to open until"
                 " an administrator upgrades the app."
             )
+        is_staff = self.env.user.has_group("omni_billing.omni_billing_group_user")
+        if is_staff and not info.get("home_action_id"):
+            info["home_action_id"] = self._billing_find_home_action()
         return info
+
+    @api.model
+    def _billing_find_home_action(self):
+        """Return the id of what waits for a person, if billing is what this user comes
+        for: there is no other app but those that everybody has."""
+        menus = self.env["ir.ui.menu"].load_menus(False)
+        apps = {menus[root]["xmlid"] for root in menus["root"]["children"]}
+        modules = {name.partition(".")[0] for name in apps - {"base.menu_management"}}
+        if "omni_billing" not in modules or not modules <= COMMON_APPS:
+            return False
+        action = self.env.ref("omni_billing.omni_billing_todo_action", False)
+        return action and action.id
 
     @classmethod
     def _handle_error(cls, exception):

@@ -11,6 +11,7 @@ ACTIONS = [
     ("transaction_reported", "Charge Reported"),
     ("report_answered", "Report Answered"),
     ("invoice_generated", "Invoice Generated"),
+    ("invoice_confirmed", "Invoice Confirmed"),
     ("invoice_voided", "Invoice Voided"),
     ("items_canceled", "Items Canceled"),
     ("payment_planned", "Payments Planned"),
@@ -23,6 +24,7 @@ ACTIONS = [
     ("card_refunded", "Refunded to the Card"),
     ("refund_failed", "Card Refund Failed"),
     ("refund_closed", "Card Refund Closed by Hand"),
+    ("handed", "Given in Person"),
     ("mailed", "Invoice Sent by E-mail"),
     ("reminded", "Reminder Sent"),
     ("failure_told", "Told of a Failed Charge"),
@@ -73,7 +75,7 @@ class OmniBillingActivityLog(models.Model):
 
     create_date = fields.Datetime(string="Date", readonly=True)
     create_uid = fields.Many2one(
-        "res.users", string="By", readonly=True, groups="base.group_user"
+        "res.users", string="Who", readonly=True, groups="base.group_user"
     )
     company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
     commercial_partner_id = fields.Many2one(

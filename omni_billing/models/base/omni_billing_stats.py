@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_amount
 
+from ...const import MAX_ID
 from ...tools.trends import compute_trend
 
 #: Conditions of a list's search that its cards follow: whose, and of what.
@@ -33,6 +34,29 @@ class OmniBillingStats(models.AbstractModel):
 
     #: The filter of the search view that a click on the second card applies.
     _billing_open_filter = None
+
+    billing_find_id = fields.Char(
+        string="ID as Text",
+        compute="_compute_billing_find_id",
+        search="_search_billing_find_id",
+        help="What is typed into the search finds the record with this id, too.",
+    )
+
+    def _compute_billing_find_id(self):
+        for record in self:
+            record.billing_find_id = str(record._origin.id or "")
+
+    @api.model
+    def _search_billing_find_id(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        # What is no id, or none that the database could hold, is nobody's.
+        ids = [
+            int(text)
+            for text in map(str, value)
+            if text.strip().isdecimal() and int(text) <= MAX_ID
+        ]
+        return Domain("id", "in", ids)
 
     @api.model
     @api.readonly

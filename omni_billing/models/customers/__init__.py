@@ -1,4 +1,5 @@
 from . import (
+    account_move,
     res_partner,
     res_partner_balance,
     res_partner_payer,

@@ -201,15 +201,7 @@ class ResPartner(models.Model):
         """Open the dialog that adds a charge or a credit (F13)."""
         self.ensure_one()
         kind = self.env.context.get("billing_transaction_type", "charge")
-        title = self.env._("Add a Transaction")
-        context = {"default_partner_id": self.id, "default_transaction_type": kind}
-        if kind == "credit":
-            title = self.env._("Create a Credit")
-            # The first one is proposed: managers have their usual one there.
-            mine = [("company_id", "in", (False, self.env.company.id))]
-            types = self.env["omni.billing.credit.type"].search(mine, limit=1)
-            context["default_credit_type_id"] = types.id
-        return open_dialog("omni.billing.transaction", title, context)
+        return self.env["omni.billing.transaction"]._open_entry(self, kind)
 
     def action_billing_pay_all(self):
         """Open the payment dialog on all unpaid invoices of the customer (F152)."""

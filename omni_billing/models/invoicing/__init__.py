@@ -10,6 +10,7 @@ from . import (
     account_move_number,
     account_move_part,
     account_move_report,
+    account_move_status,
     account_move_void,
     omni_billing_activity_log,
     omni_billing_transaction,

@@ -46,7 +46,8 @@ class OmniBillingTransaction(models.Model):
         :param partner: whom the invoice is for.
         :param options: ``title``, ``date_start``, ``date_end``, ``date_due``,
             ``invoice_date``, ``payment_term``, ``template``, ``customer_reference``:
-            see :meth:`_prepare_invoice_values`.
+            see :meth:`_prepare_invoice_values`; ``history``: what its history says of
+            how it was made.
         :return: the posted `account.move`.
         :raise UserError: if a transaction was billed or voided meanwhile, belongs
             to another customer, company or currency, or lacks an analytic account that
@@ -69,10 +70,12 @@ class OmniBillingTransaction(models.Model):
         """
         self._check_billable(batches)
         quiet = QUIET if len(batches) > 1 else {}
-        values_by_company, amounts, created = {}, {}, {}
+        values_by_company, amounts, created, histories = {}, {}, {}, {}
         with remembering(self._join(batches)) as lot:
             for index, (transactions, partner, options) in enumerate(batches):
                 batch = lot.browse(transactions.ids).with_prefetch(lot._ids)
+                options = dict(options)
+                histories[index] = options.pop("history", "")
                 values, computed = batch._prepare_hinted_values(partner, **options)
                 values_by_company.setdefault(batch.company_id, {})[index] = values
                 amounts.update(computed.amounts)
@@ -86,14 +89,12 @@ class OmniBillingTransaction(models.Model):
         self.browse(lot.ids)._set_invoiced(invoices, amounts)
         lot._take_distributions(invoices)
         invoices.with_context(**quiet).action_post()
-        counts = {
-            invoice: len(transactions)
-            for invoice, (transactions, *_rest) in zip(invoices, batches, strict=True)
-        }
+        notes = {}
+        for index, (transactions, *_rest) in enumerate(batches):
+            count = self.env._("Transactions: %(count)s", count=len(transactions))
+            notes[invoices[index]] = f"{count}\n{histories[index]}".strip()
         self.env["omni.billing.activity.log"]._log_moves(
-            "invoice_generated",
-            invoices,
-            lambda move: self.env._("Transactions: %(count)s", count=counts[move]),
+            "invoice_generated", invoices, notes.get
         )
         return invoices
 

@@ -61,6 +61,18 @@ class OmniBillingTransaction(models.Model):
     date = fields.Date(
         string="Billing Date", required=True, default=fields.Date.context_today
     )
+    time_of_day = fields.Float(
+        string="Time",
+        aggregator=None,
+        help="When it was on that day, if it matters; 0:00 tells nothing.",
+    )
+    is_hidden = fields.Boolean(
+        string="Hidden from the Customer",
+        help="Not shown in the portal, nor counted there, before it is on an invoice.",
+    )
+    internal_note = fields.Text(
+        groups="base.group_user", help="For staff alone: no customer reads it."
+    )
     service_id = fields.Many2one(
         "omni.billing.service",
         check_company=True,
@@ -300,6 +312,17 @@ class OmniBillingTransaction(models.Model):
                         start=transaction.name[:40],
                         length=len(transaction.name),
                         maximum=MAX_TITLE_LENGTH,
+                    )
+                )
+
+    @api.constrains("time_of_day")
+    def _check_time_of_day(self):
+        for transaction in self:
+            if not 0 <= transaction.time_of_day < 24:
+                raise ValidationError(
+                    self.env._(
+                        "“%(title)s”: a time of day is from 0:00 to 23:59.",
+                        title=transaction.name,
                     )
                 )
 

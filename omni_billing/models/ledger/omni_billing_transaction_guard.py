@@ -40,6 +40,9 @@ ENTERED_FIELDS = {
     "company_id",
     "currency_id",
     "date",
+    "time_of_day",
+    "is_hidden",
+    "internal_note",
     "retail_cost",
     "quantity",
     "uom_id",
@@ -57,6 +60,7 @@ ENTERED_FIELDS = {
 #: another one, so that its history can be read (F28).
 CREDIT_EDITABLE_FIELDS = {
     *("name", "description", "date", "service_id", "payer_id"),
+    *("time_of_day", "is_hidden", "internal_note"),
     *("site_id", "customer_reference", "analytic_distribution"),
 }
 #: What is no matter of money, and may be told after the invoice (F183).

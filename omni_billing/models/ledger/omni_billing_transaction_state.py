@@ -3,6 +3,7 @@ from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
+from ...const import BILLED_TYPES
 from ...tools.action import open_dialog
 from ...tools.values import check_text
 from ...tools.write_guard import trust
@@ -12,6 +13,33 @@ class OmniBillingTransaction(models.Model):
     """Where a transaction stands: unbilled, invoiced, void, and what leads there."""
 
     _inherit = "omni.billing.transaction"
+
+    status = fields.Selection(
+        [
+            ("unbilled", "Unbilled"),
+            ("invoiced", "Invoiced"),
+            ("void", "Void"),
+            ("payment", "Payment"),
+            ("refund", "Paid Back"),
+            ("adjustment", "Adjustment"),
+        ],
+        compute="_compute_status",
+        help="What was booked was not invoiced.",
+    )
+
+    @api.depends("state", "transaction_type", "is_refund")
+    def _compute_status(self):
+        for transaction in self:
+            kind = transaction.transaction_type
+            if kind in BILLED_TYPES or transaction.state == "void":
+                kind = transaction.state
+            is_refund = kind == "payment" and transaction.is_refund
+            transaction.status = "refund" if is_refund else kind
+
+    def _order_field_to_sql(self, alias, field_name, direction, nulls, query):
+        """Override of the ORM: a list is sorted by where transactions stand."""
+        name = "state" if field_name == "status" else field_name
+        return super()._order_field_to_sql(alias, name, direction, nulls, query)
 
     # === ACTION METHODS === #
 
@@ -42,6 +70,35 @@ class OmniBillingTransaction(models.Model):
         self._lock_unbilled()
         self._set_void(reason=self.env._("Free of charge"), is_free=True)
         return True
+
+    def action_add_another(self):
+        """Keep what was entered, and enter another one for the same customer.
+
+        :return: the action that opens the dialog anew.
+        """
+        self.ensure_one()
+        return self._open_entry(self.partner_id, self.transaction_type, self.date)
+
+    @api.model
+    def _open_entry(self, partner, kind, date=None):
+        """Return the action that opens the dialog for a charge or a credit (F13).
+
+        :param partner: the customer.
+        :param str kind: ``charge`` or ``credit``.
+        :param date: its day; today if none is given.
+        """
+        title = self.env._("Add a Transaction")
+        context = {"default_partner_id": partner.id, "default_transaction_type": kind}
+        if kind == "credit":
+            title = self.env._("Create a Credit")
+            # The first one is proposed: managers have their usual one there.
+            mine = [("company_id", "in", (False, self.env.company.id))]
+            types = self.env["omni.billing.credit.type"].search(mine, limit=1)
+            context["default_credit_type_id"] = types.id
+        if date:
+            context["default_date"] = fields.Date.to_string(date)
+        view = self.env.ref("omni_billing.omni_billing_transaction_view_form_entry")
+        return open_dialog(self._name, title, context, view_id=view.id)
 
     def action_open_void_wizard(self):
         title = self.env._("Void Transactions")

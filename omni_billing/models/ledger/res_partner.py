@@ -32,19 +32,22 @@ class ResPartner(models.Model):
                 customer.credit_to_invoice += unbilled[customer]
         return result
 
-    def _billing_read_unbilled(self, company):
+    def _billing_read_unbilled(self, company, is_shown=False):
         """Return charges less credits of customers that are on no invoice yet.
 
         :param company: the `res.company` that sells; its currency counts, at the rate
             of today.
+        :param bool is_shown: without what is hidden from the customer (F36).
         :return: by customer, taxes included.
         :rtype: dict[res.partner, float]
         """
         unbilled = dict.fromkeys(self, 0.0)
+        shown = Domain("is_hidden", "=", False) if is_shown else Domain.TRUE
         for customer, currency, amount in self.env[
             "omni.billing.transaction"
         ]._read_group(
             Domain("state", "=", "unbilled")
+            & shown
             & Domain("company_id", "=", company.id)
             & Domain("commercial_partner_id", "in", self.ids),
             ["commercial_partner_id", "currency_id"],

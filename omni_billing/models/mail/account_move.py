@@ -4,6 +4,7 @@ from odoo.tools import SQL, format_amount, format_date, format_list
 
 from ...const import BILLING_MOVE_TYPES
 from ...tools.database import commit
+from ...tools.notice import notice
 from ...tools.renamed import formerly
 from ...tools.retell import KeptSentence
 from .omni_billing_mail import STATES
@@ -97,6 +98,21 @@ class AccountMove(models.Model):
         self._billing_check_sendable()
         # Our page has its own layout: there is none of Odoo's to choose first.
         return self.with_context(discard_logo_check=True).action_invoice_sent()
+
+    def action_billing_mark_sent(self):
+        """Keep that the customer has the invoice: it was given in person (F180).
+
+        :return: a notice of what was kept.
+        :raise UserError: if it is a draft, or void.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        self._billing_check_sendable()
+        if not self.is_move_sent:
+            self.is_move_sent = True
+            self.env["omni.billing.activity.log"]._log_moves("handed", self)
+        message = self.env._("%(invoice)s counts as sent.", invoice=self.display_name)
+        return notice(message, after=self.action_billing_open_detail())
 
     def _billing_send_at_once(self, kind):
         """Send one message now, and tell what came of it; commits.

@@ -115,7 +115,7 @@ class OmniBillingMail(models.Model):
     recipient_ids = fields.One2many(
         "omni.billing.mail.recipient", "mail_id", string="Recipients", readonly=True
     )
-    user_id = fields.Many2one("res.users", string="By", readonly=True)
+    user_id = fields.Many2one("res.users", string="Who", readonly=True)
     sent_date = fields.Datetime(string="Sent on", readonly=True)
 
     # === Outbox === #

@@ -1,10 +1,14 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_list
+from odoo.tools import format_amount, format_list
 
 from ...const import UNPAID_STATES
 from ...tools.action import open_dialog
+from ...tools.notice import notice
 from ...tools.write_guard import trust
+
+#: How money comes that no card moves.
+MANUAL_MODES = ("cash", "pos", "bank")
 
 
 class AccountMove(models.Model):
@@ -43,8 +47,36 @@ class AccountMove(models.Model):
         title = self.env._("Pay %(count)s Invoices", count=len(payable))
         if len(payable) == 1:
             title = self.env._("Pay Invoice")
-        context = {"default_invoice_ids": payable.ids}
+        context = {"default_invoice_ids": payable.ids, "billing_propose_mode": True}
         return open_dialog("omni.billing.payment.wizard", title, context)
+
+    def action_billing_mark_paid(self):
+        """Record in one click that all that is owed was received (F166); commits.
+
+        In cash, or as who asks has set as the default of the payment dialog. It is
+        undone as every payment is.
+
+        :return: a notice of what was recorded.
+        :raise UserError: if the invoice cannot be paid.
+        """
+        self.ensure_one()
+        # Who may open the payment dialog may do this, too.
+        Dialog = self.env["omni.billing.payment.wizard"]
+        Dialog.check_access("create")
+        mode = Dialog.default_get(["mode"]).get("mode")
+        mode = mode if mode in MANUAL_MODES else "cash"
+        self._billing_settle_attempts()
+        amount = self.amount_residual
+        self._billing_pay(mode)
+        modes = dict(Dialog._fields["mode"]._description_selection(self.env))
+        message = self.env._(
+            "%(invoice)s is paid: %(amount)s (%(mode)s). Undo it on the payment, if it"
+            " was a mistake.",
+            invoice=self.name,
+            amount=format_amount(self.env, amount, self.currency_id),
+            mode=modes[mode],
+        )
+        return notice(message, after=self.action_billing_open_detail())
 
     # === BUSINESS METHODS === #
 

@@ -4,10 +4,12 @@ import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { user } from "@web/core/user";
 import { roundPrecision } from "@web/core/utils/numbers";
-import { formatMonetary, formatPercentage } from "@web/views/fields/formatters";
+import { formatPercentage } from "@web/views/fields/formatters";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
 
 import { Component, useRef } from "@odoo/owl";
+
+import { formatAmount } from "../amounts/amounts";
 
 /**
  * What the preview knows, as the server wrote it (see `_compute_preview`), and the
@@ -74,7 +76,7 @@ export class ProformaRow extends Component {
     }
 
     format(amount) {
-        return formatMonetary(amount, { currencyId: this.props.currencyId });
+        return formatAmount(amount, { currencyId: this.props.currencyId });
     }
 
     get tax() {
@@ -108,7 +110,12 @@ export class ProformaPreview extends Component {
     }
 
     format(amount) {
-        return formatMonetary(amount, { currencyId: this.props.record.data.currency_id.id });
+        return formatAmount(amount, { currencyId: this.props.record.data.currency_id.id });
+    }
+
+    /** What is owed in the currency of the invoice; other currencies are not added up. */
+    get hasBalance() {
+        return typeof this.selection.preview.balance === "number";
     }
 
     exclude(ids) {

@@ -5,10 +5,11 @@ import { pick } from "@web/core/utils/objects";
 import { KanbanRenderer } from "@web/views/kanban/kanban_renderer";
 import { kanbanView } from "@web/views/kanban/kanban_view";
 import { ListController } from "@web/views/list/list_controller";
-import { ListRenderer } from "@web/views/list/list_renderer";
 import { listView } from "@web/views/list/list_view";
 
 import { Component, useEffect, useRef } from "@odoo/owl";
+
+import { SumsRenderer } from "../amounts/amounts";
 
 import { StatCards } from "./stat_cards";
 
@@ -49,10 +50,10 @@ export class RowMenu extends Component {
 }
 
 /** A list with cards above, and the actions of a row in a menu on right click (F7). */
-export class BillingListRenderer extends ListRenderer {
+export class BillingListRenderer extends SumsRenderer {
     static template = "omni_billing.ListRenderer";
     static recordRowTemplate = "omni_billing.ListRenderer.RecordRow";
-    static components = { ...ListRenderer.components, StatCards };
+    static components = { ...SumsRenderer.components, StatCards };
 
     setup() {
         super.setup();

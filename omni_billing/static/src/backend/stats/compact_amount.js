@@ -21,8 +21,10 @@ export function formatCompactAmount(amount, currencyId) {
             break;
         }
     }
-    number = (amount < 0 ? "-" : "") + number.replace(".", localization.decimalPoint);
-    return currency.position === "before"
-        ? `${currency.symbol}\u00A0${number}`
-        : `${number}\u00A0${currency.symbol}`;
+    number = number.replace(".", localization.decimalPoint);
+    const isNegative = amount < 0;
+    if (currency.position === "before") {
+        return isNegative ? `-${currency.symbol}${number}` : `${currency.symbol}\u00A0${number}`;
+    }
+    return `${isNegative ? "-" : ""}${number}\u00A0${currency.symbol}`;
 }

@@ -1,0 +1,98 @@
+import { _t } from "@web/core/l10n/translation";
+import { registry } from "@web/core/registry";
+import { formatMonetary } from "@web/views/fields/formatters";
+import { MonetaryField, monetaryField } from "@web/views/fields/monetary/monetary_field";
+import { ListRenderer } from "@web/views/list/list_renderer";
+import { listView } from "@web/views/list/list_view";
+
+/** What Odoo writes "$ -10.00", as people do: "-$10.00". */
+export function putSignFirst(text) {
+    return typeof text === "string" ? text.replace(/^([^\d\s-]+)\s*-\s*(?=\d)/, "-$1") : text;
+}
+
+export function formatAmount(amount, options) {
+    return putSignFirst(formatMonetary(amount, options));
+}
+
+/** An amount whose sign, if it has one, comes first. */
+export class AmountField extends MonetaryField {
+    get formattedValue() {
+        return putSignFirst(super.formattedValue);
+    }
+}
+
+registry.category("fields").add("omni_billing_amount", {
+    ...monetaryField,
+    component: AmountField,
+});
+
+/** Whether a row is void, in lists that show where rows stand. */
+function isVoid({ data }) {
+    return [data.billing_state, data.state].includes("void");
+}
+
+/**
+ * A list whose foot says what it sums up: the rows that are ticked, or those of the
+ * page, without void ones, unless all are void. Groups are summed up by the server.
+ */
+export class SumsRenderer extends ListRenderer {
+    static template = "omni_billing.SumsRenderer";
+
+    /** The rows that the foot is about. */
+    get summedRows() {
+        const { isGrouped, records, selection } = this.props.list;
+        const rows = selection.length || isGrouped ? selection : records;
+        const valid = rows.filter((row) => !isVoid(row));
+        return { rows: valid.length ? valid : rows, apart: valid.length ? rows.length - valid.length : 0 };
+    }
+
+    computeAggregates() {
+        const { rows, apart } = this.summedRows;
+        if (!apart) {
+            return super.computeAggregates();
+        }
+        // Odoo's own sum, of these rows.
+        const list = Object.create(this.props.list, {
+            records: { value: rows },
+            selection: { value: [] },
+            isGrouped: { value: false },
+        });
+        const renderer = Object.create(this, { props: { value: { ...this.props, list } } });
+        return super.computeAggregates.call(renderer);
+    }
+
+    get sumNote() {
+        const { list } = this.props;
+        if (!Object.values(this.aggregates).some((sum) => sum.value)) {
+            return "";
+        }
+        if (list.isGrouped && !list.selection.length) {
+            return _t("All groups, void rows too");
+        }
+        const { rows, apart } = this.summedRows;
+        const count = rows.length;
+        let note = _t("All %(count)s", { count });
+        if (list.selection.length) {
+            note = _t("%(count)s selected", { count });
+        } else if (list.count > list.records.length) {
+            note = _t("%(count)s on this page, of %(all)s", { count, all: list.count });
+        }
+        const leftOut = _t("(%(count)s void left out)", { count: apart });
+        return apart ? `${note} ${leftOut}` : note;
+    }
+
+    getFormattedValue(column, record) {
+        return putSignFirst(super.getFormattedValue(column, record));
+    }
+
+    formatGroupAggregate(group, column) {
+        const aggregate = super.formatGroupAggregate(group, column);
+        return { ...aggregate, value: putSignFirst(aggregate.value) };
+    }
+
+    putSignFirst(text) {
+        return putSignFirst(text);
+    }
+}
+
+registry.category("views").add("omni_billing_sums", { ...listView, Renderer: SumsRenderer });
