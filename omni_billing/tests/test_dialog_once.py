@@ -48,6 +48,8 @@ class TestDialogOnce(OnceCommon):
         # They show something, or open Odoo's dialog for it.
         harmless |= {"action_show", "action_print", "action_email"}
         harmless |= {"action_card_link"}
+        # What was entered is taken out of its fields: there is nothing to add again.
+        harmless |= {"action_add_charge"}
         mixin = self.registry["omni.billing.dialog.mixin"]
         found = {
             (name, action): getattr(getattr(model, action), "_billing_once", False)

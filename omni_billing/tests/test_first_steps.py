@@ -170,13 +170,22 @@ class TestSettings(CardCommon):
         company = self.company.sudo()
         fee = "billing_late_fee"
         self._refuse(company, {fee: "percent", f"{fee}_percent": 500}, "at most 100")
-        self._refuse(company, {fee: "percent", f"{fee}_percent": 0}, "more than 0")
         self._refuse(company, {f"{fee}_percent": -1}, "at most 100")
-        self._refuse(company, {fee: "fixed", f"{fee}_amount": 0}, "above zero")
         self._refuse(company, {f"{fee}_amount": -3}, "above zero")
         self._refuse(company, {f"{fee}_grace": -3}, "from 0 to 365")
         self._refuse(company, {f"{fee}_grace": 5000}, "from 0 to 365")
         company.write({fee: "percent", f"{fee}_percent": 1.5, f"{fee}_grace": 10})
+        # The kind is written before its amount: they are compared once all is entered.
+        for values, words in (
+            ({fee: "percent", f"{fee}_percent": 0}, "more than 0"),
+            ({fee: "fixed", f"{fee}_amount": 0}, "above zero"),
+        ):
+            settings = self.env["res.config.settings"].sudo().create(values)
+            with self.assertRaisesRegex(ValidationError, words):
+                settings.set_values()
+        values = {fee: "fixed", f"{fee}_amount": 9}
+        self.env["res.config.settings"].sudo().create(values).set_values()
+        self.assertEqual(company.billing_late_fee_amount, 9)
 
     def test_two_reminders_on_one_day(self):
         Level = self.env["omni.billing.reminder.level"]

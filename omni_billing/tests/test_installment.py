@@ -124,7 +124,7 @@ class TestInstallment(CardCommon):
             ("more than the", {"amount": 100.01}),
             ("more than zero", {"amount": 0}),
             ("at least one", {"date_first": False}),
-            ("Add a card", {"token_id": False}),
+            ("No payment method found", {"token_id": False}),
             (
                 "one invoice after the other",
                 {"invoice_ids": [Command.set((self.invoice + second).ids)]},

@@ -33,9 +33,10 @@ class TestMultiCompany(BillingCommon):
             .sudo()
             .search([("model", "=like", "omni.billing.%"), ("transient", "=", False)])
         ):
-            # What is counted of logins and addresses is of no company.
-            is_counter = model.model == "omni.billing.limit"
-            if not self.env[model.model]._abstract and not is_counter:
+            # What is counted of logins and addresses is of no company; first steps are
+            # looked up in the company of who looks.
+            is_free = model.model in ("omni.billing.limit", "omni.billing.first.step")
+            if not self.env[model.model]._abstract and not is_free:
                 self.assertIn(model.model, with_rule)
 
     def test_balance_and_preview_are_of_the_current_company(self):

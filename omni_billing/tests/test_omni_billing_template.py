@@ -218,7 +218,7 @@ class TestTemplatePage(TemplateCommon):
             self.invoice._billing_get_pdf()
         self.assertFalse(
             self.env["omni.billing.pdf.cache"].search(
-                [("move_id", "=", self.invoice.id)]
+                [("move_id", "=", self.invoice.id), ("attachment_id", "!=", False)]
             )
         )
 

@@ -556,5 +556,7 @@ class TestLateFee(ReminderCommon):
             self.assertRaises(psycopg2.IntegrityError),
             self.env.cr.savepoint(),
         ):
-            self.company.billing_late_fee_percent = 101
-            self.env.flush_all()
+            self.env.cr.execute(
+                "UPDATE res_company SET billing_late_fee_percent = 101 WHERE id = %s",
+                [self.company.id],
+            )

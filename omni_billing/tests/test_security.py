@@ -248,7 +248,12 @@ class TestSecurity(BillingCommon):
             }
         ).set_values()
         template = env["omni.billing.template"].create(
-            {"name": "Brand", "sequence": 1, "company_id": self.company.id}
+            {
+                "name": "Brand",
+                "sequence": 1,
+                "company_id": self.company.id,
+                "is_automatic": True,
+            }
         )
         # sudo: the one to copy is another company's.
         stripe = env.ref("payment.payment_provider_stripe").sudo()

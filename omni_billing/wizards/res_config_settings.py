@@ -138,6 +138,7 @@ class ResConfigSettings(models.TransientModel):
         self.check_access("write")
         self.ensure_one()
         result = super().set_values()
+        self.company_id._billing_check_late_fee()
         # sudo: as Odoo does for the parameters of settings; only administrators save.
         parameters = self.env["ir.config_parameter"].sudo()
         for name in PURGE_DEFAULTS:

@@ -100,7 +100,7 @@ def test_typing_an_id_finds_it(staff, login, marina):
 
 def test_state_is_clicked_and_the_dialog_stays(server, staff, login):
     """F166, F180, F217: given in person, then paid; the history is in the dialog."""
-    cafe = add_customer(server, "Quay Cafe")
+    cafe = add_customer(server, "Dune Cafe")
     charge(staff, cafe, "Fibre", cost=45)
     number = bill(staff, cafe)["name"]
     page = login("staff")
@@ -117,7 +117,7 @@ def test_state_is_clicked_and_the_dialog_stays(server, staff, login):
 
 def test_charges_one_after_the_other_then_the_invoice(server, login):
     """F13, F26, F30, F193: from the first page to the invoice, in two dialogs."""
-    kiosk = add_customer(server, "Pier Kiosk")
+    kiosk = add_customer(server, "Dune Kiosk")
     page = login("staff")
     page.goto("/odoo")
     page.wait_for_url("**/billing-to-do*")

@@ -41,26 +41,42 @@ class ResCompany(models.Model):
     )
     def _check_billing_late_fee(self):
         for company in self:
-            percent, kind = company.billing_late_fee_percent, company.billing_late_fee
-            if not 0 <= percent <= 100 or (kind == "percent" and not percent):
-                raise ValidationError(
-                    self.env._(
-                        "Late fee: %(percent)s %% a month is not possible. Enter more"
-                        " than 0 and at most 100, like 1.5, or choose No late fee.",
-                        percent=f"{percent:g}",
-                    )
-                )
-            amount = company.billing_late_fee_amount
-            if amount < 0 or (kind == "fixed" and not amount):
-                raise ValidationError(
-                    self.env._(
-                        "Late fee: enter an amount above zero, or choose No late fee."
-                    )
-                )
+            if not 0 <= company.billing_late_fee_percent <= 100:
+                company._billing_raise_percent()
+            if company.billing_late_fee_amount < 0:
+                company._billing_raise_amount()
             if not 0 <= company.billing_late_fee_grace <= 365:
                 raise ValidationError(
                     self.env._("Late fee: the grace days are from 0 to 365.")
                 )
+
+    def _billing_check_late_fee(self):
+        """Check that a late fee is more than nothing, once all of it is entered.
+
+        Settings are written field by field, the kind of fee before its amount.
+
+        :raise ValidationError: if it is not.
+        """
+        for company in self:
+            kind = company.billing_late_fee
+            if kind == "percent" and not company.billing_late_fee_percent:
+                company._billing_raise_percent()
+            if kind == "fixed" and not company.billing_late_fee_amount:
+                company._billing_raise_amount()
+
+    def _billing_raise_percent(self):
+        raise ValidationError(
+            self.env._(
+                "Late fee: %(percent)s %% a month is not possible. Enter more"
+                " than 0 and at most 100, like 1.5, or choose No late fee.",
+                percent=f"{self.billing_late_fee_percent:g}",
+            )
+        )
+
+    def _billing_raise_amount(self):
+        raise ValidationError(
+            self.env._("Late fee: enter an amount above zero, or choose No late fee.")
+        )
 
     billing_retry_days = fields.Char(
         string="Retry Failed Charges",
