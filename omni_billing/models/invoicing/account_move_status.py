@@ -19,7 +19,7 @@ class AccountMove(models.Model):
             ("open", "Open"),
             ("used", "Used"),
         ],
-        string="Status",
+        string="Shown As",
         compute="_compute_billing_status",
         help="Nobody owes a credit note: it is open until it was used, or given back.",
     )

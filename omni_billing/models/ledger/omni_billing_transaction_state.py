@@ -23,6 +23,7 @@ class OmniBillingTransaction(models.Model):
             ("refund", "Paid Back"),
             ("adjustment", "Adjustment"),
         ],
+        string="Shown As",
         compute="_compute_status",
         help="What was booked was not invoiced.",
     )
