@@ -78,9 +78,14 @@ class Firm:
             (False, "Service provider tax", 6.0),
             (True, "Sales tax", 5.5),
         ):
+            # The page and the dialog name the group, and that of the chart is of 15 %.
+            group = self.root["account.tax.group"].create(
+                {"name": name, "company_id": self.company.id}
+            )
             values = {
                 "name": f"{name} {rate:g}%",
                 "amount": rate,
+                "tax_group_id": group.id,
                 "invoice_label": f"{name} {rate:g}%",
                 "description": False,
             }

@@ -88,6 +88,21 @@ class TestRequest(CardCommon):
         action = invoices.with_user(self.manager).action_billing_open_void()
         self.assertEqual(action["res_model"], "omni.billing.void.wizard")
 
+    def test_what_is_committed_on_the_way_is_no_decision(self):
+        """A void of one asks Stripe first, which commits; it may be refused then."""
+        invoice = self._bill_amounts(45)
+        Request = self.Request.with_user(self.staff)
+        request = Request._ask("void", invoice, "Wrong tariff")
+        seen = []
+        self.patch(
+            self.registry["account.move"],
+            "_billing_settle_attempts",
+            lambda moves: seen.append(request.sudo().state),
+        )
+        request.with_user(self.manager).action_approve()
+        self.assertEqual(seen[0], "asked")
+        self.assertEqual(invoice.billing_state, "void")
+
     def test_once(self):
         """Who comes second is told who decided, and nothing is done again."""
         request = self._ask_void(self._bill_amounts(45, 30))

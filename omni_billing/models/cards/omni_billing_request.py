@@ -60,6 +60,10 @@ class OmniBillingRequest(models.Model):
         """
         self.ensure_one()
         self._check_manager()
+        if self.operation == "void" and len(self.invoice_ids) == 1:
+            # It commits what Stripe says of what the customer began: before the
+            # decision is written, or a void that is refused would count as done.
+            self.invoice_ids._billing_settle_attempts()
         self._decide("approved")
         answer = getattr(self, f"_approve_{self.operation}")()
         self._tell_asker(self.env._("approved"))
@@ -156,8 +160,6 @@ class OmniBillingRequest(models.Model):
     def _approve_void(self):
         """Void them step by step, as many invoices are voided."""
         if len(self.invoice_ids) == 1:
-            # It commits what Stripe says of what the customer began.
-            self.invoice_ids._billing_settle_attempts()
             self.invoice_ids.action_billing_void(self.reason, self.by_credit_note)
             return notice(self.env._("The invoice is void."), after=reload())
         return self.env["omni.billing.bulk"]._start(

@@ -359,7 +359,7 @@ class OmniBillingTodo(models.Model):
             """
             SELECT %(id)s, 'payout', payout.id,
                    COALESCE(payout.date::timestamp, payout.create_date),
-                   payout.reference || ': ' || payout.reason, NULL, payout.amount,
+                   payout.reason, NULL, payout.amount,
                    payout.currency_id, NULL, payout.move_id, NULL,
                    payout.company_id, NULL, 'manager'
               FROM omni_billing_payout payout
