@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
@@ -589,6 +590,34 @@ class TestTodo(RunCommon, SettlementCommon):
         self.env.invalidate_all()
         with self.assertQueryCount(12):
             self.Todo.web_search_read([], specification, limit=80)
+
+    def test_a_page_is_counted_by_the_look_that_reads_it(self):
+        for number in range(3):
+            self._decline(self._bill_amounts(45 + number))
+            self._fail_mail()
+        self.env.flush_all()
+        ids = self.Todo.search([]).ids
+        self.assertEqual(len(ids), 6)
+
+        def look(offset, limit, count_limit):
+            self.env.invalidate_all()
+            page = self.Todo.web_search_read(
+                *([], {"kind": {}}, offset, limit), count_limit=count_limit
+            )
+            return [row["id"] for row in page["records"]], page["length"]
+
+        table, looks = type(self.Todo)._get_queries, []
+        with patch.object(
+            type(self.Todo), "_get_queries", lambda m: looks.append(1) or table(m)
+        ):
+            self.assertEqual(look(0, 2, 201), (ids[:2], 6))
+        self.assertEqual(len(looks), 1)
+        self.assertEqual(look(4, 2, 201), (ids[4:], 6))
+        self.assertEqual(look(0, 2, 4), (ids[:2], 4), "no further is counted")
+        self.assertEqual(look(2, 2, 4), (ids[2:4], 4))
+        self.assertEqual(look(4, 2, 4), (ids[4:], 6), "a page is read whole")
+        self.assertEqual(look(6, 2, 201), ([], 0), "as Odoo's: the page is gone")
+        self.assertEqual(look(0, 2, None), (ids[:2], 6))
 
     # === STAYS TRUE === #
 

@@ -156,6 +156,26 @@ class OmniBillingTodo(models.Model):
         """
         return super().search_fetch(domain, None, offset, limit, order)
 
+    @api.model
+    @api.readonly
+    def web_search_read(
+        self, domain, specification, offset=0, limit=None, order=None, count_limit=None
+    ):
+        """Override of `web`: a page and how many there are come of one look.
+
+        To count them is as dear as to read them: the first page reads as many as are
+        counted, and shows its own.
+        """
+        if not (limit and count_limit) or self.env.context.get("force_search_count"):
+            return super().web_search_read(
+                domain, specification, offset, limit, order, count_limit
+            )
+        most = max(limit, count_limit - offset)
+        found = self.search_fetch(domain, specification, offset, most, order)
+        # Not of a slice, which would read the names of all.
+        records = self.browse(found.ids[:limit]).web_read(specification)
+        return {"length": offset + len(found) if found else 0, "records": records}
+
     # === HOOKS === #
 
     @api.model
