@@ -49,6 +49,7 @@ else:
         test_dialog_once,
         test_dialogs,
         test_doors,
+        test_foreign_keys,
         test_guest,
         test_failed_payments,
         test_first_steps,

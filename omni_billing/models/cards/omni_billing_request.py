@@ -28,7 +28,12 @@ class OmniBillingRequest(models.Model):
         "account.move", "omni_billing_request_invoice_rel", readonly=True
     )
     company_id = fields.Many2one("res.company", required=True, readonly=True)
-    partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        readonly=True,
+        index="btree_not_null",
+    )
     currency_id = fields.Many2one("res.currency", readonly=True)
     amount = fields.Monetary(readonly=True)
     reason = fields.Char(required=True, readonly=True)

@@ -55,6 +55,7 @@ class OmniBillingInstallment(models.Model):
         readonly=True,
         ondelete="set null",
         help="Charged on that day. Without one, staff record the money.",
+        index="btree_not_null",
     )
     is_by_card = fields.Boolean(readonly=True)
     cheque_id = fields.Many2one(

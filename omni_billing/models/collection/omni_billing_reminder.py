@@ -100,7 +100,10 @@ class OmniBillingReminder(models.Model):
         "account.move", string="Invoice", required=True, index=True, ondelete="cascade"
     )
     level_id = fields.Many2one(
-        "omni.billing.reminder.level", required=True, ondelete="cascade"
+        "omni.billing.reminder.level",
+        required=True,
+        ondelete="cascade",
+        index=True,
     )
     days = fields.Integer(required=True, help="Of the level, when it was reached.")
     date = fields.Date(required=True, default=fields.Date.context_today)
@@ -110,7 +113,12 @@ class OmniBillingReminder(models.Model):
         required=True,
         help="Passed over: a later level was due as well, and one mail is enough.",
     )
-    mail_id = fields.Many2one("omni.billing.mail", string="E-mail", ondelete="set null")
+    mail_id = fields.Many2one(
+        "omni.billing.mail",
+        string="E-mail",
+        ondelete="set null",
+        index="btree_not_null",
+    )
 
     _level_uniq = models.Constraint(
         "UNIQUE(move_id, level_id)", "An invoice comes to each level once."

@@ -45,7 +45,11 @@ class OmniBillingPdfCache(models.Model):
         related="move_id.company_id", store=True, precompute=True
     )
     partner_id = fields.Many2one(related="move_id.partner_id", string="Customer")
-    attachment_id = fields.Many2one("ir.attachment", readonly=True)
+    attachment_id = fields.Many2one(
+        "ir.attachment",
+        readonly=True,
+        index="btree_not_null",
+    )
     size = fields.Integer(string="Size (kB)", readonly=True, aggregator="sum")
     checksum = fields.Char(string="SHA-256", readonly=True)
     key = fields.Char(readonly=True, help="SHA-256 of all that shows on the page.")

@@ -16,6 +16,7 @@ class ResPartner(models.Model):
         copy=False,
         groups="omni_billing.omni_billing_group_user",
         help="Empty: the template of the customer's language.",
+        index="btree_not_null",
     )
 
     def write(self, vals):

@@ -42,6 +42,7 @@ class OmniBillingPriceMixin(models.AbstractModel):
     )
     site_id = fields.Many2one(
         "res.partner",
+        index="btree_not_null",
         check_company=True,
         domain="['|', ('id', 'child_of', commercial_partner_id),"
         " ('id', 'child_of', partner_id)]",
@@ -53,6 +54,7 @@ class OmniBillingPriceMixin(models.AbstractModel):
     )
     product_id = fields.Many2one(
         "product.product",
+        index="btree_not_null",
         check_company=True,
         ondelete="restrict",
         domain="[('sale_ok', '=', True)]",

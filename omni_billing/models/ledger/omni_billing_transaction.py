@@ -49,6 +49,7 @@ class OmniBillingTransaction(models.Model):
         ondelete="restrict",
         help="Why it is given. A credit lowers what is billed, and income with it;"
         " money that was received is recorded as a payment.",
+        index="btree_not_null",
     )
     commercial_partner_id = fields.Many2one(
         "res.partner",
@@ -162,6 +163,7 @@ class OmniBillingTransaction(models.Model):
         ondelete="restrict",
         groups="base.group_user",
         help="The item of an invoice that this credit takes back.",
+        index="btree_not_null",
     )
     canceled_by_ids = fields.One2many(
         "omni.billing.transaction",

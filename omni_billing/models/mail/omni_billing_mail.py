@@ -91,7 +91,10 @@ class OmniBillingMail(models.Model):
         readonly=True, help="The way of sending, as Odoo calls it, of an e-invoice."
     )
     level_id = fields.Many2one(
-        "omni.billing.reminder.level", readonly=True, ondelete="set null"
+        "omni.billing.reminder.level",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
     )
     is_scheduled = fields.Boolean(
         readonly=True, help="A reminder that the job sends, and nobody asked for."

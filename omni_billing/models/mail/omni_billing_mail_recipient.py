@@ -18,7 +18,11 @@ class OmniBillingMailRecipient(models.Model):
         index=True,
         ondelete="cascade",
     )
-    partner_id = fields.Many2one("res.partner", ondelete="set null")
+    partner_id = fields.Many2one(
+        "res.partner",
+        ondelete="set null",
+        index="btree_not_null",
+    )
     email = fields.Char(string="E-mail", required=True)
     is_copy = fields.Boolean(string="Copy")
     state = fields.Selection(

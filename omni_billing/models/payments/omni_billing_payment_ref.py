@@ -21,7 +21,11 @@ class OmniBillingPaymentRef(models.Model):
     external_ref = fields.Char(string="External Reference", required=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True)
     partner_id = fields.Many2one(
-        "res.partner", string="Customer", required=True, readonly=True
+        "res.partner",
+        string="Customer",
+        required=True,
+        readonly=True,
+        index=True,
     )
     invoice_ids = fields.Many2many(
         "account.move",

@@ -72,7 +72,10 @@ class OmniBillingRunSelection(models.AbstractModel):
         default="date",
     )
     payment_term_id = fields.Many2one(
-        "account.payment.term", check_company=True, string="Payment Terms"
+        "account.payment.term",
+        check_company=True,
+        string="Payment Terms",
+        index="btree_not_null",
     )
 
     # === What comes next === #

@@ -66,7 +66,11 @@ class OmniBillingBalanceTransaction(models.Model):
         help="The reference of a payment that was made from this database.",
     )
     transaction_id = fields.Many2one(
-        "payment.transaction", string="Payment", readonly=True, ondelete="restrict"
+        "payment.transaction",
+        string="Payment",
+        readonly=True,
+        ondelete="restrict",
+        index="btree_not_null",
     )
     dispute_id = fields.Many2one(
         "omni.billing.dispute", readonly=True, index="btree_not_null"
