@@ -50,6 +50,7 @@ else:
         test_dialogs,
         test_doors,
         test_foreign_keys,
+        test_growth,
         test_guest,
         test_failed_payments,
         test_first_steps,

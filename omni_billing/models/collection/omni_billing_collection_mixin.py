@@ -182,7 +182,8 @@ class CollectionMixin(models.AbstractModel):
                 closed |= provider
             # Only records with a higher id are left: one whose outcome stays unknown is
             # for the next run of the job, or this one would not end.
-            if not commit_progress(self.env, 1, self.search_count(rest)):
+            # Whether there are more: to count them each time would be quadratic.
+            if not commit_progress(self.env, 1, self.search_count(rest, limit=1)):
                 return
 
     def _collect_or_hand_over(self):

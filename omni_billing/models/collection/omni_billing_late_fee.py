@@ -1,3 +1,4 @@
+from collections import defaultdict
 from datetime import timedelta
 
 from dateutil.relativedelta import relativedelta
@@ -81,11 +82,13 @@ class OmniBillingLateFee(models.Model):
             (fee.move_id, fee.month)
             for fee in self.search([("move_id", "in", moves.ids)])
         }
+        own = self._get_amounts_of_fees(moves)
         due = [
             (move, month, amount)
             for move in moves
             if (move, month := self._get_month(move, company)) not in known
-            and (amount := self._get_amount(move, owed.get(move.id, 0.0), company)) > 0
+            and (amount := self._get_amount(move, owed.get(move.id, 0.0), own, company))
+            > 0
         ]
         transactions = self.env["omni.billing.transaction"].create(
             [
@@ -112,18 +115,33 @@ class OmniBillingLateFee(models.Model):
         return 12 * late.years + late.months
 
     @api.model
-    def _get_amount(self, move, owed, company):
-        """Return the fee, in the currency of the invoice. There is none on fees."""
+    def _get_amounts_of_fees(self, moves):
+        """Return what earlier fees on these invoices come to, by invoice.
+
+        :rtype: dict[account.move, float]
+        """
+        fees = self.search(
+            [("transaction_id", "in", moves.billing_transaction_ids.ids)]
+        ).transaction_id
+        amounts = defaultdict(float)
+        for fee in fees:
+            amounts[fee.invoice_id] += fee.amount_total
+        return amounts
+
+    @api.model
+    def _get_amount(self, move, owed, own, company):
+        """Return the fee, in the currency of the invoice. There is none on fees.
+
+        :param float owed: what is late of the invoice.
+        :param own: what fees on the invoices come to, by invoice.
+        """
         currency = move.currency_id
         if company.billing_late_fee == "fixed":
             amount = company.currency_id._convert(
                 company.billing_late_fee_amount, currency, company
             )
             return amount if owed > 0 else 0.0
-        own = self.search(
-            [("transaction_id", "in", move.billing_transaction_ids.ids)]
-        ).transaction_id
-        base = max(0.0, owed - sum(own.mapped("amount_total")))
+        base = max(0.0, owed - own[move])
         return currency.round(base * company.billing_late_fee_percent / 100)
 
     @api.model

@@ -178,9 +178,8 @@ class AccountMove(models.Model):
                 ("state", "=", "queued"),
             ]
         )
-        mails = waiting
-        for move in self - waiting.move_id:
-            mail = Mail.create(
+        mails = Mail.create(
+            [
                 {
                     "company_id": move.company_id.id,
                     "move_id": move.id,
@@ -189,20 +188,20 @@ class AccountMove(models.Model):
                     **values,
                     **(prepare(move) if prepare else {}),
                 }
-            )
-            # This one is about what earlier ones did not achieve.
-            about = mail._get_moves()
-            (about.billing_mail_ids + about.billing_other_mail_ids).filtered(
-                lambda other, mail=mail: (
-                    other != mail and other.kind == kind and other.needs_action
-                )
-            ).needs_action = False
+                for move in self - waiting.move_id
+            ]
+        )
+        # These are about what earlier ones did not achieve.
+        about = mails._get_moves()
+        (about.billing_mail_ids + about.billing_other_mail_ids - mails).filtered(
+            lambda other: other.kind == kind and other.needs_action
+        ).needs_action = False
+        for mail in mails:
             if problem := mail._find_problem():
                 mail._set_failed(*problem)
-            mails += mail
         # sudo: anyone who sends wants it sent now.
         self.env.ref("omni_billing.ir_cron_send_mails").sudo()._trigger()
-        return mails.sudo(False)
+        return (waiting + mails).sudo(False)
 
     def _billing_check_mailable(self, kind):
         """Check one invoice before a person sends it.

@@ -364,10 +364,7 @@ class OmniBillingRun(models.Model):
         for run in self:
             if run.state not in ("running", "collecting", "paused", "done"):
                 continue
-            # sudo: lines are the job's.
-            run.sudo().line_ids.filtered(
-                lambda line: line.state == "parked"
-            )._set_pending()
+            run._find_lines(Domain("state", "=", "parked"))._set_pending()
             if run.state != "paused":
                 run._go_on("running")
         return True
@@ -488,9 +485,12 @@ class OmniBillingRun(models.Model):
         )
 
     def _cancel_lines(self):
+        pending = self._find_lines(Domain("state", "=", "pending"))
+        pending._set_skipped(self.env._("The run was cancelled."))
+        pending._stop_collecting(self)
+
+    def _find_lines(self, domain):
+        """Return lines of these runs; what is not asked for is not in memory."""
         # sudo: lines are the job's.
-        lines = self.sudo().line_ids
-        lines.filtered(lambda line: line.state == "pending")._set_skipped(
-            self.env._("The run was cancelled.")
-        )
-        lines._stop_collecting()
+        Line = self.env["omni.billing.run.line"].sudo()
+        return Line.search(Domain("run_id", "in", self.ids) & domain)

@@ -129,6 +129,8 @@ class OmniBillingRunLine(models.Model):
         )
 
     def _set_skipped(self, reason, amount=0.0):
+        # Odoo rounds an amount by its currency, and would read that for each alone.
+        self.fetch(["currency_id"])
         self.write({"state": "skipped", "reason": reason, "amount_total": amount})
 
     def _park(self, reason):

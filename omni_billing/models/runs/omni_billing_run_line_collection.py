@@ -56,14 +56,13 @@ class OmniBillingRunLine(models.Model):
             "email_state": "todo" if run.is_email else False,
         }
 
-    def _stop_collecting(self):
-        """Leave what was not charged or sent yet as it is."""
-        self.filtered(lambda line: line.charge_state in ("due", "retry")).write(
-            {"charge_state": False}
-        )
-        self.filtered(lambda line: line.email_state == "todo").write(
-            {"email_state": False}
-        )
+    @api.model
+    def _stop_collecting(self, runs):
+        """Leave what runs did not charge or send yet as it is."""
+        charges = Domain("charge_state", "in", ("due", "retry"))
+        runs._find_lines(charges).write({"charge_state": False})
+        emails = Domain("email_state", "=", "todo")
+        runs._find_lines(emails).write({"email_state": False})
 
     def _find_warning(self, amount):
         """Return what would go wrong after billing, for a check, and what is charged.
