@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from .account import Account, Call, endpoint
+from .currencies import unit_of
 from .errors import StripeError
 from .parameters import CREATED, LIST, choice, currency, identifier, string
 from .resources import Listing, Resource, Version
@@ -42,15 +43,16 @@ class Rules:
     #: By the currency of charges: the one of the balance, and how much of it they are.
     settled: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def fees_of(self, amount: int) -> list[tuple[str, int]]:
+    def fees_of(self, amount: int, currency: str) -> list[tuple[str, int]]:
         """Compute the fees of a charge, by their type."""
-        fee = _round(Decimal(amount) * Decimal(self.percent) / 100) + self.fixed
-        tax = _round(Decimal(fee) * Decimal(self.tax) / 100)
+        unit = unit_of(currency)
+        fee = _round(Decimal(amount) * Decimal(self.percent) / 100, unit) + self.fixed
+        tax = _round(Decimal(fee) * Decimal(self.tax) / 100, unit)
         return [(type, each) for type, each in (("stripe_fee", fee), ("tax", tax))]
 
 
-def _round(amount: Decimal) -> int:
-    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
+def _round(amount: Decimal, unit: int = 1) -> int:
+    return int((amount / unit).quantize(Decimal(1), ROUND_HALF_UP)) * unit
 
 
 class BalanceTransaction(Resource):
@@ -82,7 +84,7 @@ class BalanceTransaction(Resource):
         self.exchange_rate = float(rate) if rate else None
         self.fee_details: list[dict] = []
         if type == "charge":
-            self._take(rules.fees_of(self.amount))
+            self._take(rules.fees_of(self.amount, self.currency))
         elif category == "dispute":
             self._take([("stripe_fee", rules.dispute)])
         self.reporting_category = category or type

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
+from .currencies import NOT_TAKEN
 from .errors import RefusedError
 
 Reader = Callable[[Any, str], Any]
@@ -157,9 +158,9 @@ def email(value: Any, name: str) -> str:
 
 
 def currency(value: Any, name: str) -> str:
-    """Read a currency: three letters."""
+    """Read a currency: three letters, of one that Stripe takes."""
     value = _filled(value, name).lower()
-    if not re.fullmatch("[a-z]{3}", value):
+    if not re.fullmatch("[a-z]{3}", value) or value in NOT_TAKEN:
         raise RefusedError(400, f"Invalid currency: {value}.", param=name)
     return value
 

@@ -25,6 +25,7 @@ from .confirmation import (
     check_client_secret,
     last_error,
 )
+from .currencies import step_of
 from .customers import Customer
 from .errors import RefusedError, StripeError
 from .parameters import (
@@ -151,7 +152,16 @@ class PaymentIntent(Intent):
 
 
 def _check_amount(amount: int, code: str) -> None:
-    """Refuse too little or too much. Source: ``amount_too_small``, ``…_large``."""
+    """Refuse too little or too much, and decimals that a currency has no place for.
+
+    Source: ``amount_too_small``, ``amount_too_large``, "Supported currencies".
+    """
+    if amount % step_of(code):
+        raise StripeError(
+            400,
+            f"Invalid amount: {amount} must be a multiple of {step_of(code)} in {code}",
+            param="amount",
+        )
     if amount < MINIMUM.get(code, 1):
         raise StripeError(
             400,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from .account import Call, endpoint
 from .balance import BalanceTransaction
 from .charges import Charge
+from .currencies import step_of
 from .errors import RefusedError, StripeError
 from .parameters import (
     CREATED,
@@ -102,6 +103,13 @@ def create_refund(call: Call) -> Refund:
             400,
             f"Refund amount ({_money(charge, amount)}) is greater than unrefunded "
             f"amount on charge ({_money(charge, charge._left)})",
+            param="amount",
+        )
+    if amount % (step := step_of(charge.currency)):
+        raise StripeError(
+            400,
+            f"Invalid amount: {amount} must be a multiple of {step}"
+            f" in {charge.currency}",
             param="amount",
         )
     scripted = call.account.next_refunds

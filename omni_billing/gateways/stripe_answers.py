@@ -13,8 +13,12 @@ from ..exceptions import GatewayRefused
 #: Statuses in which nothing is to be confirmed any more, or not yet.
 DECIDED = ("succeeded", "canceled", "processing", "requires_capture")
 
-#: Of three decimals Stripe takes two (https://docs.stripe.com/currencies#three-decimal).
-STEPS = dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10)
+#: Of three decimals Stripe takes two (https://docs.stripe.com/currencies#three-decimal),
+#: and none of those that had cents once (https://docs.stripe.com/currencies#special-cases).
+STEPS = {
+    **dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10),
+    **dict.fromkeys(("isk", "ugx"), 100),
+}
 
 #: Of the metadata: the attempt, and the database that it is of.
 REFERENCE = "odoo_reference"

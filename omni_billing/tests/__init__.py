@@ -98,6 +98,7 @@ else:
         test_payments,
         test_payouts,
         test_payouts_apart,
+        test_payouts_coarse,
         test_payouts_reversed,
         test_payouts_since,
         test_disputes,

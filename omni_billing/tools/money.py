@@ -13,6 +13,12 @@ def has_excess_decimals(amount: float, decimals: int) -> bool:
     return abs(amount - round(amount, decimals)) > noise
 
 
+def round_to(amount: int, unit: int) -> int:
+    """Round to a multiple of a unit; halves away from zero, as Odoo does."""
+    size = (2 * abs(amount) + unit) // (2 * unit) * unit
+    return size if amount >= 0 else -size
+
+
 def split(
     amount: float, weights: Iterable[float], round_: Callable[[float], float]
 ) -> list[float]:

@@ -25,6 +25,28 @@ def test_fee_is_taken_of_what_is_charged(server, client):
     assert (back.type, back.amount, back.fee, back.net) == ("refund", -400, 0, -400)
 
 
+@pytest.mark.parametrize(
+    ("currency", "fee", "tax"), [("ugx", 3200, 600), ("kwd", 3183, 637)]
+)
+def test_fee_has_no_cents_where_there_are_none(server, client, currency, fee, tax):
+    server.take_fees(percent="2.9", fixed=300, tax="20")
+    card = saved_card(client)
+    intent = charge(client, card, 99400, currency=currency)
+    row = client.charges.retrieve(
+        intent.latest_charge, {"expand": ["balance_transaction"]}
+    ).balance_transaction
+    taken = {detail.type: detail.amount for detail in row.fee_details}
+    assert taken == {"stripe_fee": fee, "tax": tax}
+
+
+@pytest.mark.parametrize("currency", ["ugx", "kwd"])
+def test_refund_has_no_more_decimals_than_its_charge(client, currency):
+    intent = charge(client, saved_card(client), 99400, currency=currency)
+    with pytest.raises(stripe.InvalidRequestError) as error:
+        client.refunds.create({"payment_intent": intent.id, "amount": 1234})
+    assert error.value.param == "amount"
+
+
 def test_payout_is_what_its_rows_come_to(server, client):
     server.take_fees(percent="1", dispute=1500)
     first = charge(client, saved_card(client), 10000)

@@ -165,6 +165,11 @@ def test_three_decimals_end_in_zero():
     assert stripe_answers.round_down(1234, "EUR") == 1234
 
 
+def test_what_had_cents_once_has_none():
+    assert stripe_answers.round_down(1250, "UGX") == 1200
+    assert stripe_answers.round_down(1200, "isk") == 1200
+
+
 def test_card_tells_brand_and_expiry(gateway, customer):
     """F128: whatever brand Stripe takes."""
     for name, brand in (("mastercard", "mastercard"), ("amex", "amex")):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo.addons.omni_billing.tools.money import has_excess_decimals, split
+from odoo.addons.omni_billing.tools.money import has_excess_decimals, round_to, split
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,15 @@ from odoo.addons.omni_billing.tools.money import has_excess_decimals, split
 )
 def test_excess_decimals(amount, decimals, excess):
     assert has_excess_decimals(amount, decimals) is excess
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "rounded"),
+    [(449, 100, 400), (450, 100, 500), (-450, 100, -500), (-449, 100, -400)]
+    + [(7, 1, 7), (-7, 1, -7), (0, 100, 0), (7, 5, 5), (8, 5, 10)],
+)
+def test_round_to(amount, unit, rounded):
+    assert round_to(amount, unit) == rounded
 
 
 @given(st.integers(-(10**13), 10**13), st.integers(0, 3))

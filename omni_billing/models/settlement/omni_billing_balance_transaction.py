@@ -1,3 +1,6 @@
+from collections import Counter
+from dataclasses import replace
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 
@@ -5,6 +8,7 @@ from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment_stripe import const as stripe_const
 
 from ...tools.insert import insert_once
+from ...tools.money import round_to
 from ...tools.retell import KeptSentence
 
 #: Money of a customer, and money that goes back: who asks for them books them.
@@ -117,13 +121,54 @@ class OmniBillingBalanceTransaction(models.Model):
         """
         # One of its providers, always the same, has them all.
         provider = provider._billing_find_same_account()[:1] or provider
-        known = self._find(provider, movements)
-        new = [each for each in movements if each.id not in known.mapped("reference")]
-        values = [self._prepare_values(provider, each) for each in new]
+        known = self._find(provider, movements).grouped("reference")
+        values = [
+            self._prepare_values(provider, each)
+            for each in self._round(movements, known)
+            if each.id not in known
+        ]
         insert_once(self, ("provider_id", "reference"), values)
         rows = self._find(provider, movements)
         rows.write(links)
         return rows
+
+    @api.model
+    def _round(self, movements, known):
+        """Return movements with amounts that the books can hold.
+
+        Stripe counts cents of some currencies that have none here. What rounding leaves
+        is in the fee of the next, so that all of them still come to the payout.
+
+        :param dict known: the rows of movements that are known already.
+        """
+        left, rounded = Counter(), []
+        codes = {each.currency for each in movements}
+        currencies = {code: self._find_currency(code) for code in codes}
+        for each in movements:
+            code, currency = each.currency, currencies[each.currency]
+            unit = currency and self._to_minor(currency.rounding, currency)
+            row = known.get(each.id)
+            after = each
+            if unit and unit > 1:
+                after = self._round_one(each, unit, left[code])
+                net = self._to_minor(row.net, currency) if row else after.net
+                left[code] += each.net - net
+            rounded.append(after)
+        return rounded
+
+    @api.model
+    def _round_one(self, movement, unit, left):
+        is_fee = movement.type in FEES
+        if movement.fee or is_fee:
+            net = round_to(movement.net + left, unit)
+        else:
+            # Nothing is taken of what a customer gets back.
+            net = round_to(movement.net, unit)
+        amount = net if is_fee else round_to(movement.amount, unit)
+        fee, tax = amount - net, round_to(movement.tax, unit)
+        if not is_fee and abs(tax) > abs(fee):
+            tax = fee
+        return replace(movement, amount=amount, net=net, fee=fee, tax=tax)
 
     @api.model
     def _find_disputed(self, provider, movements, rows):
@@ -196,6 +241,14 @@ class OmniBillingBalanceTransaction(models.Model):
             return 0
         decimals = stripe_const.CURRENCY_DECIMALS.get(currency.name)
         return payment_utils.to_major_currency_units(
+            amount, currency, arbitrary_decimal_number=decimals
+        )
+
+    @api.model
+    def _to_minor(self, amount, currency):
+        """Return an amount as Stripe writes it."""
+        decimals = stripe_const.CURRENCY_DECIMALS.get(currency.name)
+        return payment_utils.to_minor_currency_units(
             amount, currency, arbitrary_decimal_number=decimals
         )
 
