@@ -1,1 +1,1 @@
-from . import account_move, omni_billing_mail, omni_billing_run
+from . import account_move, omni_billing_mail, omni_billing_run, queue_job

@@ -14,9 +14,11 @@ class OmniBillingMail(models.Model):
     @api.model
     def _cron_send(self, limit=None):
         """Override: have a job for each e-mail that is due."""
-        mails = self.search(self._get_due_domain(), order="next_try, id", limit=limit)
         # sudo: which jobs there are is not for everyone to read.
         jobs = self.env["queue.job"].sudo()
+        if jobs._billing_is_without_runner():
+            return super()._cron_send(limit or BATCH)
+        mails = self.search(self._get_due_domain(), order="next_try, id", limit=limit)
         jobs = jobs.search(
             [("model_name", "=", self._name), ("state", "in", OPEN_STATES)]
         )
@@ -27,6 +29,7 @@ class OmniBillingMail(models.Model):
             if number % BATCH == 0:
                 commit_progress(self.env)
         commit_progress(self.env)
+        return None
 
     def _get_job_key(self):
         return f"omni.billing.mail {self.id} {self.tries}"

@@ -1,8 +1,9 @@
-from odoo import models
+from odoo import api, fields, models
 from odoo.tools import split_every
 
 from odoo.addons.omni_billing.models.runs.omni_billing_run_billing import CHUNK
 from odoo.addons.omni_billing.tools.database import commit_progress
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 #: Customers whose cards are charged in one job.
 CHARGES = 20
@@ -20,12 +21,25 @@ class OmniBillingRun(models.Model):
 
     _inherit = "omni.billing.run"
 
+    is_without_runner = fields.Boolean(
+        string="Job Queue Does Not Run",
+        readonly=True,
+        copy=False,
+        help="The scheduled action does the work itself.",
+    )
+
+    @api.model
+    def _billing_get_state_fields(self):
+        """Override: whether the queue runs is found out."""
+        return super()._billing_get_state_fields() | {"is_without_runner"}
+
     # === BUSINESS METHODS - SPREADING === #
 
     def _bill_pending(self):
         """Override: leave the chunks to jobs."""
         pending = self._count_pending()
-        if self.state in ("checking", "running") and pending:
+        is_at_it = self.state in ("checking", "running")
+        if is_at_it and pending and self._has_runner():
             self._spread("_job_bill", pending, CHUNK)
             return True
         return super()._bill_pending()
@@ -34,10 +48,28 @@ class OmniBillingRun(models.Model):
         """Override: leave charges and e-mails to jobs."""
         Line = self.env["omni.billing.run.line"]
         todo = Line.search_count(self._get_collecting_domain())
-        if self.state == "collecting" and todo:
+        if self.state == "collecting" and todo and self._has_runner():
             self._spread("_job_collect", todo, CHARGES)
             return True
         return super()._collect()
+
+    def _has_runner(self):
+        """Whether somebody begins the jobs; where nobody does, it is said once."""
+        # sudo: which jobs there are is not for everyone to read.
+        is_without = self.env["queue.job"].sudo()._billing_is_without_runner()
+        if is_without and not self.is_without_runner:
+            self._tell(
+                self.env._(
+                    "The job queue does not run: its jobs have waited for a quarter of"
+                    " an hour. The scheduled action goes on with this run by itself,"
+                    " with one process. An administrator starts the queue (“queue_job”"
+                    " among server_wide_modules, and workers), or uninstalls Omni"
+                    " Billing: Job Queue."
+                )
+            )
+        if is_without != self.is_without_runner:
+            trust(self).is_without_runner = is_without
+        return not is_without
 
     def _spread(self, method, count, size):
         """Have as many jobs as it takes; those that are there already count."""
@@ -50,7 +82,7 @@ class OmniBillingRun(models.Model):
     def _post_process(self, moves):
         """Override: make the PDFs that will be sent, once the invoices are safe."""
         result = super()._post_process(moves)
-        if self.is_email:
+        if self.is_email and not self.is_without_runner:
             for part in split_every(PDFS, moves.ids, moves.browse):
                 part.with_delay()._job_billing_render_pdf()
         return result

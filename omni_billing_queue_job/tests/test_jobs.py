@@ -1,11 +1,15 @@
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.modules.migration import load_script
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
 from odoo.addons.omni_billing.tests.common import BillingCommon
+from odoo.addons.omni_billing_queue_job.hooks import uninstall_hook
 from odoo.addons.omni_billing_queue_job.models import omni_billing_run
 
 #: Customers of a run; how many of them are billed in one job, charged, and printed.
@@ -131,6 +135,74 @@ class TestJobs(BillingCommon):
         for _time in range(2):
             self.env["omni.billing.mail"]._cron_send()
         self.assertEqual(len(self._jobs("_job_deliver")), CUSTOMERS)
+
+    # === NOBODY BEGINS THE JOBS === #
+
+    def _let_jobs_wait(self, minutes=20):
+        since = fields.Datetime.now() - timedelta(minutes=minutes)
+        self._write_jobs("date_created", since, "state = 'pending'")
+
+    def _write_jobs(self, name, value, which):
+        """Write what nobody may write but the queue."""
+        self.env.flush_all()
+        query = f"UPDATE queue_job SET {name} = %s WHERE {which}"
+        self.env.cr.execute(query, [value])
+        self.env.invalidate_all()
+
+    def test_scheduled_action_does_what_nobody_begins(self):
+        run = self._start(is_email=True)
+        self._let_jobs_wait(10)
+        self._run_cron()
+        self.assertEqual((run.state, run.done_count), ("running", 0), "not yet")
+        self._let_jobs_wait()
+        self._run_cron()
+        self.assertEqual((run.state, run.done_count), ("done", CUSTOMERS))
+        self.assertTrue(run.is_without_runner)
+        told = run.message_ids.filtered(lambda each: "does not run" in each.body)
+        self.assertEqual(len(told), 1)
+        self.assertFalse(self._jobs("_job_billing_render_pdf"))
+        self.assertFalse(self._jobs("_job_collect"))
+        # E-mails, too.
+        mails = self.env["omni.billing.mail"].search(
+            [("move_id", "in", run.line_ids.invoice_id.ids)]
+        )
+        with mute_logger(
+            "odoo.addons.omni_billing.models.mail.omni_billing_mail",
+            "odoo.addons.mail.models.mail_mail",
+        ):
+            self.env["omni.billing.mail"]._cron_send()
+        self.assertFalse(self._jobs("_job_deliver"))
+        self.assertEqual(set(mails.mapped("tries")), {1})
+
+    def test_one_that_comes_late_does_nothing_twice(self):
+        run = self._start()
+        self._let_jobs_wait()
+        self._run_cron()
+        run._job_bill()
+        self.assertEqual((run.state, len(run.line_ids.invoice_id)), ("done", CUSTOMERS))
+
+    def test_runner_that_comes_back_has_the_jobs(self):
+        run = self._start()
+        jobs = self._jobs("_job_bill")
+        self._let_jobs_wait()
+        # Of whatever addon: somebody begins jobs.
+        self._write_jobs("date_started", fields.Datetime.now(), f"id = {jobs[0].id}")
+        self._run_cron()
+        self.assertEqual(run.state, "running")
+        self.assertFalse(run.is_without_runner)
+        self.assertFalse(run.line_ids.invoice_id)
+
+    def test_no_job_stays_when_the_addon_goes(self):
+        run = self._start()
+        waits, failed = self._jobs("_job_bill")
+        self._write_jobs("state", "failed", f"id = {failed.id}")
+        other = self._start()
+        of_others = self._jobs("_job_bill")[2]
+        self._write_jobs("method_name", "of_others", f"id = {of_others.id}")
+        uninstall_hook(self.env(su=True))
+        self.assertEqual((waits + failed).mapped("state"), ["cancelled"] * 2)
+        self.assertEqual(of_others.state, "pending")
+        self.assertEqual((run + other).mapped("state"), ["running"] * 2)
 
     def test_pdf_job_fills_the_store(self):
         run = self._start(is_email=True)
