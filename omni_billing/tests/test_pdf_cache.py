@@ -1,12 +1,14 @@
 import base64
 import hashlib
 import os
+from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Date, Datetime
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.omni_billing.models.documents import omni_billing_pdf_cache
 from odoo.addons.omni_billing.models.documents.omni_billing_pdf_cache import (
     OmniBillingPdfCache,
 )
@@ -426,6 +428,18 @@ class TestPdfCache(BillingCommon):
         self.assertEqual(
             kept & (self.invoice + others[0] + others[1]), self.invoice + others[0]
         )
+
+    def test_purge_goes_on_where_much_is_old(self):
+        self._create_transaction(20)
+        for move in (self.invoice, self._bill()):
+            move._billing_get_pdf()
+        entries = self.cache.search([]).sudo()
+        entries.rendered_at = Datetime.subtract(Datetime.now(), days=91)
+        with patch.object(omni_billing_pdf_cache, "PURGED", len(entries) - 1):
+            purge = entries._gc_pdf_cache
+            self.assertEqual(purge(), (len(entries) - 1, True))
+            self.assertEqual(purge()[0], 1)
+        self.assertFalse(entries.exists())
 
     def test_settings_keep_a_zero(self):
         settings = self.env["res.config.settings"].create({"billing_pdf_max_days": 0})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ...const import PURGE_DEFAULTS
@@ -18,6 +19,10 @@ _logger = logging.getLogger(__name__)
 
 #: Reading notes that a file is in use at most so often.
 ACCESS_SECONDS = 3600
+#: The limits on the age of files: by the name of the setting, what is compared.
+AGES = (("pdf_max_days", "rendered_at"), ("pdf_max_idle_days", "last_access"))
+#: Files that are removed at a time.
+PURGED = 1000
 
 
 class OmniBillingPdfCache(models.Model):
@@ -318,34 +323,45 @@ class OmniBillingPdfCache(models.Model):
 
     @api.autovacuum
     def _gc_pdf_cache(self):
-        """Remove what is old, unused, or too much (F110)."""
-        limits = self._get_purge_limits()
-        now = fields.Datetime.now()
-        for name, field in (
-            ("pdf_max_days", "rendered_at"),
-            ("pdf_max_idle_days", "last_access"),
-        ):
-            if days := limits[name]:
-                limit = fields.Datetime.subtract(now, days=days)
-                self.search([(field, "<", limit)]).unlink()
-        if limits["pdf_max_mb"]:
-            self._purge_to(limits["pdf_max_mb"] * 1024)
+        """Remove what is old, unused, or too much (F110); so many at a time.
 
-    def _purge_to(self, kilobytes):
-        """Remove the files that were used longest ago, down to a size in all."""
+        :return: how many they were, and whether Odoo is to go on with others.
+        """
+        old = self.search(self._get_old_domain(), limit=PURGED)
+        old.unlink()
+        surplus = self.browse()
+        if size := self._get_purge_limits()["pdf_max_mb"]:
+            surplus = self._find_surplus(size * 1024)
+            surplus.unlink()
+        return len(old) + len(surplus), PURGED in (len(old), len(surplus))
+
+    @api.model
+    def _get_old_domain(self):
+        """Return what is too old, or was not used for too long."""
+        limits, now = self._get_purge_limits(), fields.Datetime.now()
+        return Domain.OR(
+            Domain(field, "<", fields.Datetime.subtract(now, days=days))
+            for name, field in AGES
+            if (days := limits[name])
+        )
+
+    @api.model
+    def _find_surplus(self, kilobytes):
+        """Return files that were used longest ago, beyond a size in all."""
         self.flush_model()
-        self.env.cr.execute(
+        rows = self.env.execute_query(
             SQL(
                 """
                 SELECT id FROM (
                     SELECT id, sum(size) OVER (ORDER BY last_access DESC, id DESC) kept
                       FROM omni_billing_pdf_cache
-                ) sizes WHERE kept > %s
+                ) sizes WHERE kept > %s LIMIT %s
                 """,
                 kilobytes,
+                PURGED,
             )
         )
-        self.browse(row[0] for row in self.env.cr.fetchall()).unlink()
+        return self.browse(row[0] for row in rows)
 
     @api.model
     def _get_purge_limits(self):
