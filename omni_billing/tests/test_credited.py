@@ -365,7 +365,10 @@ class TestCredited(BillingCommon):
         if item and item.amount_total > kept:
             note = invoice._billing_cancel_items(item, penalty=kept)
             self._assert_note(note, item.amount_total - kept)
-            self.assertEqual(item.canceled_by_ids.amount_total, -item.amount_total)
+            # Rounded over the whole note, a unit of one line may be on another.
+            unit = currency.rounding * 1.01 if method == "round_globally" else 0
+            credit = item.canceled_by_ids.amount_total
+            self.assertAlmostEqual(credit, -item.amount_total, delta=unit)
 
     def _assert_note(self, note, amount, booked=None, share=None):
         currency = note.currency_id
