@@ -1,5 +1,7 @@
 """What staff may not do, a manager does when they ask (F8, WF9)."""
 
+from contextlib import suppress
+
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -102,6 +104,33 @@ class TestRequest(CardCommon):
         request.with_user(self.manager).action_approve()
         self.assertEqual(seen[0], "asked")
         self.assertEqual(invoice.billing_state, "void")
+
+    def test_refund_waits_for_what_is_under_way(self):
+        """Stripe is asked before it is decided: what it says is committed."""
+        invoice, request = self._ask_refund()
+        seen = []
+        self.patch(
+            self.registry["account.move"],
+            "_billing_settle_attempts",
+            lambda moves: seen.append((moves, request.sudo().state)),
+        )
+        request.with_user(self.manager).action_approve()
+        self.assertEqual(seen[0], (invoice, "asked"))
+        self.assertEqual(request.state, "approved")
+
+    def test_who_asked_is_told_before_money_moves(self):
+        """Stripe may decline: that it was approved is in the history all the same."""
+        invoice, request = self._ask_refund()
+        self.gateway.refuse("charge_disputed")
+        # What is committed on the way lasts, as it would outside of a test.
+        with suppress(UserError):
+            request.with_user(self.manager).action_approve()
+        self.assertFalse(self.gateway.refunds)
+        self.assertEqual(request.state, "approved")
+        self.assertIn("approved", self._read_notes(invoice))
+        self.env.flush_all()
+        todo = self.env["omni.billing.todo"].with_user(self.manager)
+        self.assertTrue(todo.search([("kind", "=", "refund")]))
 
     def test_once(self):
         """Who comes second is told who decided, and nothing is done again."""

@@ -1,7 +1,9 @@
+import time
+
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from odoo.addons.omni_billing.tools.retell import retell
+from odoo.addons.omni_billing.tools.retell import LONGEST, retell
 from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .card_common import CardCommon
@@ -87,6 +89,28 @@ class TestRetell(CardCommon):
             + "x %s. " * 20_000
         )
         self.assertEqual(retell(self.french, text), text)
+
+    def test_what_repeats_itself_takes_no_longer(self):
+        """Who writes to us cannot have a page wait: a value ends at the first fit."""
+        crafted = (
+            "“" + "”:  ×  is , not " * 200,
+            "Billed: " + " (), skipped: , parked: , not charged: , not sent: " * 50,
+            "Refund of " * 300,
+            "x. " * 700,
+        )
+        begun = time.process_time()
+        for text in crafted:
+            text = text[: LONGEST - 1] + "\x01"
+            self.assertEqual(retell(self.french, text)[-1], "\x01")
+        self.assertLess(time.process_time() - begun, 2)
+
+    def test_what_a_customer_says_stays(self):
+        """A report is the customer's own, also if it quotes us."""
+        text = self.french["omni.billing.run.line"]._explain_no_card()
+        self._create_transaction(30)._report(text)
+        self.env.flush_all()
+        row = self.english["omni.billing.todo"].search([("kind", "=", "report")])
+        self.assertEqual(row.reason, text)
 
     def test_list_of_what_waits_is_in_the_language_of_who_reads(self):
         french = self.french["omni.billing.run.line"]._explain_no_card()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from odoo.fields import Char, Text
@@ -22,8 +23,17 @@ SOURCE = "en_US"
 FEWEST = 8
 #: What is longer is told as it is: to compare it takes the longer the more it repeats.
 LONGEST = 2000
+#: Remarks of a text that are looked at one by one; ours are a few.
+MOST_REMARKS = 20
+#: Sentences in the values of sentences; whoever quotes more made it up.
+DEEPEST = 3
 
-PLACE = re.compile(r"%(?:\((\w+)\))?[sd]")
+#: Not a percent sign of the words, which is written twice.
+PLACE = re.compile(r"(?<!%)%(?:\((\w+)\))?[sd]")
+REMARK = re.compile(r"(?<=[.!?]) ")
+
+#: By name, or by number where the places have none.
+Values = dict[str | int, str]
 
 
 class Sentence(NamedTuple):
@@ -32,7 +42,8 @@ class Sentence(NamedTuple):
     source: str
     head: str
     letters: int
-    pattern: re.Pattern[str]
+    #: Which value comes next, and the words behind it.
+    places: tuple[tuple[str | int, str], ...]
 
 
 class Kept:
@@ -68,42 +79,70 @@ def retell(env: Any, text: str | None) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _retell(text: str, lang: str, known: tuple[str, ...]) -> str:
+def _retell(text: str, lang: str, known: tuple[str, ...], depth: int = 0) -> str:
     if found := _find(text, known):
-        return _say(*found, lang, known)
+        return _say(*found, lang, known, depth)
     if "\n" in text:
         lines = text.split("\n")
-        return "\n".join(_retell(line, lang, known) for line in lines)
+        return "\n".join(_retell(line, lang, known, depth) for line in lines)
+    said, start = [], 0
     # Remarks are put one behind the other.
-    for cut in re.finditer(r"(?<=[.!?]) ", text):
-        if found := _find(text[: cut.start()], known):
-            rest = _retell(text[cut.end() :], lang, known)
-            return f"{_say(*found, lang, known)} {rest}"
-    return text
+    for cut in islice(REMARK.finditer(text), MOST_REMARKS):
+        if found := _find(text[start : cut.start()], known):
+            said.append(_say(*found, lang, known, depth))
+            start = cut.end()
+            if found := _find(text[start:], known):
+                return " ".join((*said, _say(*found, lang, known, depth)))
+    return " ".join((*said, text[start:]))
 
 
-def _say(source: str, values: Any, lang: str, known: tuple[str, ...]) -> str:
+def _say(
+    source: str, values: Values, lang: str, known: tuple[str, ...], depth: int
+) -> str:
     words = source if lang == SOURCE else _get_words(lang).get(source, source)
-    if isinstance(values, dict):
-        return words % {key: _retell(one, lang, known) for key, one in values.items()}
-    return (
-        words % tuple(_retell(one, lang, known) for one in values) if values else words
-    )
+    if not values:
+        return words
+    if depth < DEEPEST:
+        values = {
+            key: _retell(one, lang, known, depth + 1) for key, one in values.items()
+        }
+    return words % (tuple(values.values()) if 0 in values else values)
 
 
-def _find(text: str, known: tuple[str, ...]) -> tuple[str, Any] | None:
+def _find(text: str, known: tuple[str, ...]) -> tuple[str, Values] | None:
     """Return the source of a text, and the values that are in it."""
     best, found = 0, None
     for lang in (SOURCE, *known):
-        exact, patterns = _get_sentences(lang, known)
+        exact, sentences = _get_sentences(lang, known)
         if text in exact:
-            return exact[text], ()
-        for sentence in patterns:
+            return exact[text], {}
+        for sentence in sentences if len(text) >= FEWEST else ():
             if sentence.letters > best and text.startswith(sentence.head):
-                if match := sentence.pattern.fullmatch(text):
-                    best = sentence.letters
-                    found = sentence.source, match.groupdict() or match.groups()
+                if values := _fit(sentence, text):
+                    best, found = sentence.letters, (sentence.source, values)
     return found
+
+
+def _fit(sentence: Sentence, text: str) -> Values | None:
+    """Return the values that a text has in the places of a sentence, if it is that one.
+
+    A value ends where the words behind it come first. So a text is gone through once,
+    whatever it repeats: customers, banks and servers say what they like.
+    """
+    values: Values = {}
+    at, last = len(sentence.head), len(sentence.places) - 1
+    for number, (name, words) in enumerate(sentence.places):
+        if name in values:
+            end = at + len(values[name])
+            if text[at:end] != values[name] or not text.startswith(words, end):
+                return None
+        else:
+            end = text.find(words, at) if number < last else len(text) - len(words)
+            if end < at or not text.startswith(words, end):
+                return None
+            values[name] = text[at:end]
+        at = end + len(words)
+    return values if at == len(text) else None
 
 
 @lru_cache(maxsize=16)
@@ -115,34 +154,27 @@ def _get_sentences(
         pairs = [(source, source) for one in known for source in _get_words(one)]
     else:
         pairs = [(words, source) for source, words in _get_words(lang).items()]
-    exact, patterns = {}, []
+    exact, sentences = {}, []
     for words, source in dict.fromkeys(pairs):
         if not PLACE.search(words):
             exact[words] = source
         elif sentence := _compile(words, source):
-            patterns.append(sentence)
-    return exact, patterns
+            sentences.append(sentence)
+    return exact, sentences
 
 
 def _compile(words: str, source: str) -> Sentence | None:
-    parts, seen, end = [], set(), 0
-    for place in PLACE.finditer(words):
-        name = place[1]
-        parts.append(re.escape(words[end : place.start()].replace("%%", "%")))
-        if not name:
-            parts.append("(.*?)")
-        elif name in seen:
-            parts.append(f"(?P={name})")
-        else:
-            parts.append(f"(?P<{name}>.*?)")
-        seen.add(name)
-        end = place.end()
-    parts.append(re.escape(words[end:].replace("%%", "%")))
     letters = len(re.findall(r"\w", PLACE.sub("", words)))
     if letters < FEWEST:
         return None
-    head = words[: PLACE.search(words).start()].replace("%%", "%")
-    return Sentence(source, head, letters, re.compile("".join(parts), re.DOTALL))
+    found = list(PLACE.finditer(words))
+    ends = [*(place.start() for place in found[1:]), len(words)]
+    places = tuple(
+        (place[1] or number, words[place.end() : end].replace("%%", "%"))
+        for number, (place, end) in enumerate(zip(found, ends, strict=True))
+    )
+    head = words[: found[0].start()].replace("%%", "%")
+    return Sentence(source, head, letters, places)
 
 
 @lru_cache(maxsize=16)

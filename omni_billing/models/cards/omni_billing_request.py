@@ -65,14 +65,14 @@ class OmniBillingRequest(models.Model):
         """
         self.ensure_one()
         self._check_manager()
-        if self.operation == "void" and len(self.invoice_ids) == 1:
-            # It commits what Stripe says of what the customer began: before the
-            # decision is written, or a void that is refused would count as done.
-            self.invoice_ids._billing_settle_attempts()
+        if len(self.invoice_ids) == 1:
+            # It commits what Stripe says of what is under way: before the decision is
+            # written, or what is refused then would count as done.
+            self._get_settled()._billing_settle_attempts()
         self._decide("approved")
-        answer = getattr(self, f"_approve_{self.operation}")()
+        # Before money moves: what is written after may be written again, or never.
         self._tell_asker(self.env._("approved"))
-        return answer
+        return getattr(self, f"_approve_{self.operation}")()
 
     def action_decline(self):
         """Leave all as it is: a manager says no, or who asked takes it back."""
@@ -176,18 +176,24 @@ class OmniBillingRequest(models.Model):
 
     def _approve_refund(self):
         """Give the money back, as the dialog does; commits."""
-        invoice = self.invoice_ids
-        is_note = invoice.move_type == "out_refund"
+        invoice = self._get_settled()
         wizard = self.env["omni.billing.card.refund.wizard"].create(
             {
-                "invoice_id": (invoice.reversed_entry_id if is_note else invoice).id,
-                "note_id": is_note and invoice.id,
+                "invoice_id": invoice.id,
+                "note_id": invoice != self.invoice_ids and self.invoice_ids.id,
                 "amount": self.amount,
             }
         )
         return wizard.action_refund()
 
     # === HELPERS === #
+
+    def _get_settled(self):
+        """Return the invoice of which money moves: of a credit note, what it credits."""
+        is_note = self.operation == "refund" and (
+            self.invoice_ids.move_type == "out_refund"
+        )
+        return self.invoice_ids.reversed_entry_id if is_note else self.invoice_ids
 
     def _check_manager(self):
         self.check_access("read")

@@ -25,6 +25,8 @@ SOURCES = [
 ]
 #: Sentences of ours are kept in the language of who was there: these are said anew.
 SAID_ANEW = ("attempt", "dispute", "promise", "cheque", "bounced", "request")
+#: What a customer says is nobody else's to say in other words.
+OWN_WORDS = ("report",)
 
 
 class OmniBillingTodo(models.Model):
@@ -86,8 +88,12 @@ class OmniBillingTodo(models.Model):
     @api.depends_context("lang")
     def _compute_reason(self):
         for row in self:
-            said = row._explain() if row.kind in SAID_ANEW else row.detail
-            row.reason = retell(self.env, said)
+            if row.kind in SAID_ANEW:
+                row.reason = row._explain()
+            elif row.kind in OWN_WORDS:
+                row.reason = row.detail
+            else:
+                row.reason = retell(self.env, row.detail)
 
     @api.depends("kind", "move_name", "partner_id")
     def _compute_display_name(self):
@@ -102,7 +108,8 @@ class OmniBillingTodo(models.Model):
 
     def _explain_attempt(self):
         payments = self.env["payment.transaction"]
-        return payments._billing_explain_code(self.code) or self.detail
+        reason = payments._billing_explain_code(self.code)
+        return reason or retell(self.env, self.detail)
 
     def _explain_promise(self):
         return self.env._(
