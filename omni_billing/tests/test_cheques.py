@@ -497,6 +497,28 @@ class TestCheque(ChequeCommon):
         cheque.action_cancel()
         self.assertEqual(cheque.state, "canceled")
 
+    def test_reversed_in_accounting_meanwhile(self):
+        """Odoo's own button reverses any entry: what it paid is owed again, once."""
+        bounced, in_hand = self._take(("1", self.today, 60), ("2", self.today, 40))
+        bounced.action_deposit()
+        for cheque in (bounced, in_hand):
+            entry = cheque.payment_id.move_id
+            dialog = self.env["account.move.reversal"].with_context(
+                active_model="account.move", active_ids=entry.ids
+            )
+            dialog.create({"journal_id": entry.journal_id.id}).reverse_moves()
+        self._check_balances(100)
+        with self.assertRaisesRegex(UserError, "undone already"):
+            in_hand.payment_id.with_user(self.staff).action_billing_undo()
+        with self.assertRaisesRegex(UserError, "reversed in Accounting"):
+            in_hand.with_user(self.staff).action_deposit()
+        in_hand.with_user(self.staff).action_cancel()
+        self._bounce(bounced)
+        self.assertEqual((bounced.state, in_hand.state), ("bounced", "canceled"))
+        self._check_balances(100)
+        self.assertTrue(self._take_one(40, number="2"))
+        self._check_balances(60)
+
     def test_planned_payment_of_a_cheque_is_the_cheque_s(self):
         cheque = self._take_one(later=10)
         planned = self.invoice.billing_installment_ids.with_user(self.staff)

@@ -69,6 +69,11 @@ class TestRequest(CardCommon):
             ],
         )
         self.assertIn("Wrong tariff", row.reason)
+        # Who approves sees all that it is about.
+        for invoice in invoices:
+            self.assertIn(invoice.name, row.reason)
+        [(_name, _in, ids)] = row.action_open()["domain"]
+        self.assertEqual(sorted(ids), invoices.ids)
         action = row.action_approve()
         self.assertEqual(action["tag"], "omni_billing_bulk")
         bulk = self.env["omni.billing.bulk"].with_user(self.manager)
@@ -81,6 +86,16 @@ class TestRequest(CardCommon):
         )
         self.assertFalse(self._find_row())
         self.assertIn("approved", self._read_notes(invoices[0]))
+
+    def test_void_in_several_currencies(self):
+        """There is no sum of them."""
+        self.env.ref("base.EUR").active = True
+        other = self._create_transaction(30, currency_id=self.env.ref("base.EUR").id)
+        invoices = self._bill_amounts(45) + self._bill(other)
+        request = self._ask_void(invoices)
+        self.assertRecordValues(request, [{"amount": 0, "currency_id": False}])
+        request.with_user(self.manager).action_decline()
+        self.assertEqual(request.state, "declined")
 
     def test_void_of_one_is_staff_s_own(self):
         invoice = self._bill_amounts(45)
@@ -181,6 +196,23 @@ class TestRequest(CardCommon):
         self.assertEqual(len(self.gateway.refunds), 1)
         request.with_user(self.manager).action_decline()
         self.assertEqual(request.state, "declined")
+
+    def test_refund_that_somebody_made_meanwhile(self):
+        """Maybe it is the same wish: what is left does not go back by itself."""
+        invoice, request = self._ask_refund(20)
+        invoice._billing_refund(20)
+        self.env.flush_all()
+        # In a test all is created at one moment.
+        self.env.cr.execute(
+            "UPDATE omni_billing_request SET create_date = create_date"
+            " - interval '1 minute' WHERE id = %s",
+            [request.id],
+        )
+        self.env.invalidate_all()
+        with self.assertRaisesRegex(UserError, "since this was asked"):
+            request.with_user(self.manager).action_approve()
+        self.assertEqual(len(self.gateway.refunds), 1)
+        self.assertEqual(request.state, "asked")
 
     # === NO === #
 

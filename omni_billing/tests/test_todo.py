@@ -376,6 +376,24 @@ class TestTodo(RunCommon, SettlementCommon):
         self.assertEqual([one["error"] for one in done], [False, False])
         self.assertFalse(self._find("attempt"))
 
+    def test_failed_payments_of_many_take_no_more_than_failed(self):
+        """A part was tried: a part is tried again, and once, whoever asks twice."""
+        invoices = self._bill_amounts(45, 30)
+        for invoice, amount in zip(invoices, (20, 30), strict=True):
+            self.gateway.decline()
+            invoice._billing_charge(self.card, amount)
+        rows = self._find("attempt", self.staff)
+        self.assertEqual(set(rows.mapped("amount")), {20, 30})
+        steps = [rows.action_again()["params"] for _person in range(2)]
+        errors = []
+        for step in steps:
+            bulk = self.env["omni.billing.bulk"].with_user(self.staff)
+            done = bulk.browse(step["bulkId"]).run_step(step["invoiceIds"])
+            errors.append([bool(one["error"]) for one in done])
+        self.assertEqual(errors, [[False, False], [True, True]])
+        self.assertEqual(self.gateway.taken, 5000)
+        self.assertEqual(invoices.mapped("amount_residual"), [25, 0])
+
     def test_failed_payment_of_one_opens_the_dialog(self):
         invoice = self._bill_amounts(45)
         self._decline(invoice)

@@ -3,7 +3,7 @@
 **Which one.** Odoo's own never wait, and are right wherever it may be done later:
 
 - ``records.lock_for_update(allow_referencing=True)``, for a person: who comes second is
-  told so (`LockError`), and nothing was done.
+  told so (`LockError`), and nothing was done; `lock_or_tell` says it in words.
 - ``records.try_lock_for_update(allow_referencing=True)``, for a job: what others are
   at is left to them, or to its next run.
 
@@ -44,7 +44,8 @@ from contextlib import contextmanager
 from psycopg2.errors import LockNotAvailable
 
 from odoo import modules
-from odoo.tools import SQL
+from odoo.exceptions import LockError, UserError
+from odoo.tools import SQL, format_list
 
 #: Space of the names that are held; the second half of each lock is a hash of the name.
 HOLD_SPACE = 0x0B112
@@ -56,6 +57,25 @@ MAX_SECONDS = 90
 
 class HeldError(Exception):
     """Somebody else works on it, for longer than one may wait."""
+
+
+def lock_or_tell(records):
+    """Lock records for a person; what is read of them after is what is true.
+
+    :raise UserError: if somebody else is working on one of them.
+    """
+    try:
+        records.lock_for_update(allow_referencing=True)
+    except LockError as error:
+        env = records.env
+        raise UserError(
+            env._(
+                "Someone else is working on %(records)s right now. Nothing was changed:"
+                " try again in a moment.",
+                records=format_list(env, records[:5].mapped("display_name")),
+            )
+        ) from error
+    records.invalidate_recordset()
 
 
 def wait_for(records):

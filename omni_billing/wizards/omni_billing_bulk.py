@@ -18,7 +18,7 @@ class OmniBillingBulk(models.TransientModel):
     _inherit = "omni.billing.dialog.mixin"
     _description = "Do with Many Invoices"
 
-    _server_fields = frozenset({"done_ids"})
+    _server_fields = frozenset({"done_ids", "attempt_ids"})
 
     operation = fields.Selection(
         [
@@ -34,6 +34,12 @@ class OmniBillingBulk(models.TransientModel):
         "account.move", "omni_billing_bulk_invoice_rel", string="Invoices"
     )
     done_ids = fields.Many2many("account.move", "omni_billing_bulk_done_rel")
+    attempt_ids = fields.Many2many(
+        "payment.transaction",
+        "omni_billing_bulk_attempt_rel",
+        groups="base.group_system",
+        help="The card payments that failed and are tried again, if that is it.",
+    )
     reason = fields.Char()
     by_credit_note = fields.Boolean()
     mode = fields.Selection(
@@ -43,8 +49,12 @@ class OmniBillingBulk(models.TransientModel):
     date = fields.Date()
 
     @api.model
-    def _start(self, operation, invoices, **values):
-        """Return the action that shows the progress dialog of the web client."""
+    def _start(self, operation, invoices, attempts=None, **values):
+        """Return the action that shows the progress dialog of the web client.
+
+        :param attempts: `payment.transaction` that failed; no more than they asked for
+            is charged.
+        """
         bulk = self.create(
             {
                 "operation": operation,
@@ -52,6 +62,9 @@ class OmniBillingBulk(models.TransientModel):
                 **values,
             }
         )
+        if attempts:
+            # sudo: attempts are internal.
+            bulk.sudo().attempt_ids = attempts
         count = len(invoices)
         titles = {
             "void": self.env._("Void %(count)s Invoices", count=count),
@@ -141,11 +154,12 @@ class OmniBillingBulk(models.TransientModel):
         try:
             invoice._billing_settle_attempts()
             invoice._billing_check_payable()
+            limit = self._get_charge_limit(invoice)
             invoice._billing_spend_credit()
             if invoice.billing_state in UNPAID_STATES:
                 customer = invoice.commercial_partner_id
                 card = customer._billing_get_cards(invoice.company_id)[:1]
-                attempt = invoice._billing_charge(card)
+                attempt = invoice._billing_charge(card, at_most=limit)
                 attempt._billing_check_not_declined()
                 if attempt.billing_is_open:
                     return attempt.state_message
@@ -155,6 +169,26 @@ class OmniBillingBulk(models.TransientModel):
             return str(refusal)
         commit(self.env)
         return False
+
+    def _get_charge_limit(self, invoice):
+        """Return how much is charged at most, with taxes; None is all that is owed.
+
+        :raise UserError: if somebody else saw to what failed.
+        """
+        # sudo: attempts are internal.
+        attempts = self.sudo().attempt_ids
+        failed = attempts.filtered(lambda attempt: invoice in attempt.invoice_ids)
+        if not failed:
+            return None
+        if not any(failed.mapped("billing_needs_action")):
+            raise UserError(
+                self.env._(
+                    "What failed for %(invoice)s was tried again, paid or given up"
+                    " meanwhile. Nothing was charged.",
+                    invoice=invoice.display_name,
+                )
+            )
+        return max(failed.mapped("amount"))
 
     def _note_done(self, invoice):
         # sudo: what is done is for the server to say.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from odoo import fields
 from odoo.fields import Command
 
 from tests.faults import shared
@@ -35,7 +38,9 @@ def stop_at(registry, step, stop):
     if step not in ("looked", "locked"):
         raise ValueError(step)
     moves, transactions = registry["account.move"], registry["omni.billing.transaction"]
+    cheques = registry["omni.billing.cheque"]
     when = {"before" if step == "looked" else "after": pause}
+    wrap(cheques, "_lock", **when)
     wrap(moves, "_billing_lock", **when)
     wrap(transactions, "_lock_unbilled", **when)
     if step == "looked":
@@ -47,13 +52,16 @@ def stop_at(registry, step, stop):
 # === WHAT IS THERE BEFORE === #
 
 
-def add_case(env, users, name, titles, cost, is_billed=False, credit=0):
+def add_case(
+    env, users, name, titles, cost, is_billed=False, credit=0, has_cheque=False
+):
     """Add a customer with charges, and open each dialog for each who may use it.
 
     :param dict users: ids by name.
     :param is_billed: whether the charges are on an invoice already; the previews were
         made before that.
     :param credit: what the customer has on file.
+    :param has_cheque: whether a post-dated cheque is kept, whose day has come.
     """
     partner = env["res.partner"].create({"name": name})
     case = {"partner": partner.id}
@@ -77,6 +85,8 @@ def add_case(env, users, name, titles, cost, is_billed=False, credit=0):
         payments=[_open_payments(people, invoice) for invoice in invoices],
         cancellations=_open_cancellations(people, invoices[:1]),
     )
+    if has_cheque:
+        case["cheque"] = _keep_cheque(env, invoices, cost).id
     if credit:
         case["refunds"] = _open_refunds(people, partner)
     return case
@@ -140,6 +150,14 @@ def _open_payments(people, invoice):
     }
 
 
+def _keep_cheque(env, invoices, amount):
+    today = fields.Date.context_today(invoices)
+    cheques = env["omni.billing.cheque"]
+    cheque = cheques._take(invoices, [("101", today + timedelta(days=1), amount)])
+    cheque.sudo().date = today
+    return cheque
+
+
 def _open_cancellations(people, invoice):
     dialogs = {}
     for name, env in people.items():
@@ -198,6 +216,16 @@ def cancel_items(env, case):
     """Cancel all items of an invoice: a credit note."""
     dialog = case["cancellations"][env.user.login]
     return env["omni.billing.cancel.wizard"].browse(dialog).action_cancel_items()
+
+
+def deposit(env, case):
+    """Note that the cheque was brought to the bank."""
+    return env["omni.billing.cheque"].browse(case["cheque"]).action_deposit()
+
+
+def give_back(env, case):
+    """Give the cheque back."""
+    env["omni.billing.cheque"].browse(case["cheque"]).action_cancel()
 
 
 def refund(env, case):

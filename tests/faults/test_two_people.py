@@ -61,12 +61,14 @@ CREDIT = {
     "is_billed": True,
     "credit": COST,
 }
+CHEQUE = {**BILL, "has_cheque": True}
 
 ALL_BILLED = {"charges": ["invoiced"] * 3, "invoices": [["unpaid", 90, 90]]}
 PAID = {"invoices": [["paid", COST, 0]], "payments": [["inbound", COST]]}
 VOID = {"invoices": [["void", COST, COST]], "payments": [], "charges": ["unbilled"]}
 CANCELED = {"invoices": [["refunded", COST, 0]], "notes": 1}
 OUT = {"payments": [["outbound", COST]], "invoices": [["unpaid", COST, COST]] * 2}
+OWED = {"invoices": [["unpaid", COST, COST]], "payments": []}
 NO_CREDIT = "no credit on file"
 MORE = "more than the credit on file"
 
@@ -154,6 +156,14 @@ STORIES = [
             Act("refund", "maud", OUT, NO_CREDIT),
         ),
         CREDIT,
+    ),
+    Story(
+        "one deposits the cheque that the other gives back",
+        (
+            Act("deposit", "sam", PAID, "was deposited"),
+            Act("give_back", "maud", OWED, "is canceled"),
+        ),
+        CHEQUE,
     ),
 ]
 
@@ -258,6 +268,22 @@ def test_who_dies_on_the_way_has_done_nothing(open_desk, story, held):
     desk.press(second).expect()
     desk.check(second)
     refused(desk.press(first), told(desk, second))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_two_deposit_the_same_cheque(open_desk, moment):
+    """It is booked once, and both are answered the same."""
+    desk = open_desk(CHEQUE)
+    sam, maud = (Act("deposit", name, PAID) for name in ("sam", "maud"))
+    task = desk.start(sam, stop=moment).wait_until_stopped()
+    outcome = desk.press(maud)
+    if moment in ("locked", "written"):
+        refused(outcome, WORKING)
+    else:
+        outcome.expect()
+    task.go_on().result().expect()
+    desk.press(maud).expect()
+    desk.check(sam)
 
 
 # === BOTH ARE DONE, IF THEY COME ONE AFTER THE OTHER === #

@@ -1,7 +1,9 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 from odoo.tools import format_amount, format_list
 
+from ...tools.lock import lock_or_tell
 from ...tools.notice import notice, reload
 
 MANAGER = "omni_billing.omni_billing_group_manager"
@@ -125,14 +127,17 @@ class OmniBillingRequest(models.Model):
                 )
             )
         customers = invoices.commercial_partner_id
+        # Of several currencies there is no sum.
+        currency = invoices.currency_id if len(invoices.currency_id) == 1 else None
+        total = sum(invoices.mapped("amount_total")) if currency else 0.0
         request = requests.create(
             {
                 "operation": operation,
                 "invoice_ids": [Command.set(invoices.ids)],
                 "company_id": invoices.company_id.id,
                 "partner_id": customers.id if len(customers) == 1 else False,
-                "currency_id": invoices.currency_id[:1].id,
-                "amount": amount or sum(invoices.mapped("amount_total")),
+                "currency_id": currency.id if currency else False,
+                "amount": amount or total,
                 "reason": reason,
                 "by_credit_note": by_credit_note,
             }
@@ -148,8 +153,7 @@ class OmniBillingRequest(models.Model):
         self.check_access("read")
         # sudo: it is the server's; the rights were checked.
         request = self.sudo()
-        request.lock_for_update(allow_referencing=True)
-        request.invalidate_recordset()
+        lock_or_tell(request)
         if request.state != "asked":
             labels = dict(self._fields["state"]._description_selection(self.env))
             raise UserError(
@@ -177,6 +181,7 @@ class OmniBillingRequest(models.Model):
     def _approve_refund(self):
         """Give the money back, as the dialog does; commits."""
         invoice = self._get_settled()
+        self._check_nothing_given_back(invoice)
         wizard = self.env["omni.billing.card.refund.wizard"].create(
             {
                 "invoice_id": invoice.id,
@@ -189,11 +194,38 @@ class OmniBillingRequest(models.Model):
     # === HELPERS === #
 
     def _get_settled(self):
-        """Return the invoice of which money moves: of a credit note, what it credits."""
+        """Return the invoice of which money moves: what a credit note credits."""
         is_note = self.operation == "refund" and (
             self.invoice_ids.move_type == "out_refund"
         )
         return self.invoice_ids.reversed_entry_id if is_note else self.invoice_ids
+
+    def _check_nothing_given_back(self, invoice):
+        """Check that nobody gave money back since it was asked for: maybe the same.
+
+        :raise UserError: if somebody did; it can be asked for anew.
+        """
+        # sudo: attempts are internal.
+        refunds = self.env["payment.transaction"].sudo()
+        is_newer = Domain("create_date", ">", self.create_date)
+        is_refunded = refunds.search_count(
+            is_newer
+            & Domain("billing_refund_invoice_id", "=", invoice.id)
+            & Domain("state", "not in", ("error", "cancel")),
+            limit=1,
+        )
+        notes = invoice.reversal_move_ids.filtered_domain(
+            is_newer & Domain("state", "=", "posted")
+        )
+        if is_refunded or notes:
+            raise UserError(
+                self.env._(
+                    "%(invoice)s was refunded, or credited, since this was asked for."
+                    " Nothing was refunded now: decline it, and refund what is still"
+                    " meant.",
+                    invoice=invoice.display_name,
+                )
+            )
 
     def _check_manager(self):
         self.check_access("read")
@@ -204,12 +236,11 @@ class OmniBillingRequest(models.Model):
 
     def _tell_asker(self, decision):
         """Tell who asked, in the history of the invoices."""
+        currency, labels = self.currency_id, self._fields["operation"]
         message = self.env._(
             "%(operation)s of %(amount)s: %(decision)s. Asked by %(user)s: %(reason)s",
-            operation=dict(self._fields["operation"]._description_selection(self.env))[
-                self.operation
-            ],
-            amount=format_amount(self.env, self.amount, self.currency_id),
+            operation=dict(labels._description_selection(self.env))[self.operation],
+            amount=format_amount(self.env, self.amount, currency) if currency else "–",
             decision=decision,
             user=self.create_uid.name,
             reason=self.reason,

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_date
 
 from ...tools.action import open_dialog
+from ...tools.lock import lock_or_tell
 from ...tools.notice import notice, reload
 
 #: The customer's, and not at the bank yet.
@@ -157,11 +158,9 @@ class OmniBillingCheque(models.Model):
         """
         self._check_staff()
         for cheque in self._lock().filtered(lambda one: one.state != "canceled"):
-            payment = cheque._give_back()
-            if payment:
-                payment.with_env(self.env)._billing_undo(
-                    self.env._("Cheque %s was canceled.", cheque.number)
-                )
+            cheque._give_back()
+            reason = self.env._("Cheque %s was canceled.", cheque.number)
+            cheque.with_env(self.env)._undo_payment(reason)
         return True
 
     def action_open_bounce(self):
@@ -306,6 +305,18 @@ class OmniBillingCheque(models.Model):
                     date=format_date(self.env, self.date),
                 )
             )
+        if self.state == "received" and (
+            reversal := self.payment_id._billing_find_reversal()
+        ):
+            raise UserError(
+                self.env._(
+                    "What cheque %(cheque)s paid was reversed in Accounting"
+                    " (%(entry)s). Cancel it here, and take it anew if it is deposited"
+                    " after all.",
+                    cheque=self.display_name,
+                    entry=reversal.display_name,
+                )
+            )
 
     def _deposit(self):
         """Note that the bank has it, for who holds the lock."""
@@ -342,7 +353,6 @@ class OmniBillingCheque(models.Model):
     def _give_back(self):
         """Note that it is not here any more, for who holds the lock.
 
-        :return: the `account.payment` that is to be undone, if there is one.
         :raise UserError: if it was deposited.
         """
         self.ensure_one()
@@ -351,7 +361,6 @@ class OmniBillingCheque(models.Model):
         self.state = "canceled"
         self.installment_ids._end(self.env._("Cheque %s was canceled.", self.number))
         self._tell(self.env._("Cheque canceled: %s.", self._describe()))
-        return self.payment_id
 
     def _bounce(self, reason, fee=0.0):
         """Undo what a cheque paid that the bank sent back, and charge a fee for it.
@@ -381,11 +390,16 @@ class OmniBillingCheque(models.Model):
         text = self.env._(
             "Cheque %(number)s: %(reason)s", number=self.number, reason=reason
         )
-        self.payment_id._billing_undo(text)
+        self._undo_payment(text)
         if fee:
             values = self._prepare_fee_values(fee)
             cheque.fee_id = self.env["omni.billing.transaction"].create(values)
         cheque._tell(self.env._("Cheque bounced: %s.", cheque._describe()))
+
+    def _undo_payment(self, reason):
+        """Undo what it paid, unless accounting has reversed that already."""
+        if self.payment_id and not self.payment_id._billing_find_reversal():
+            self.payment_id._billing_undo(reason)
 
     def _prepare_fee_values(self, fee):
         """Return the values of the charge for a cheque that bounced. Hook."""
@@ -413,8 +427,7 @@ class OmniBillingCheque(models.Model):
         """Return these, locked, as the server sees them."""
         # sudo: they are the server's; the rights were checked.
         cheques = self.sudo()
-        cheques.lock_for_update(allow_referencing=True)
-        cheques.invalidate_recordset()
+        lock_or_tell(cheques)
         return cheques
 
     def _raise_state(self):

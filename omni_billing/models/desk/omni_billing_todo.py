@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.tools import format_date
+from odoo.tools import format_date, format_list
 
 from ...tools.retell import retell
 
@@ -27,6 +27,8 @@ SOURCES = [
 SAID_ANEW = ("attempt", "dispute", "promise", "cheque", "bounced", "request")
 #: What a customer says is nobody else's to say in other words.
 OWN_WORDS = ("report",)
+#: So many invoices of a request are named; all of them open from the row.
+MOST_NAMES = 5
 
 
 class OmniBillingTodo(models.Model):
@@ -134,12 +136,17 @@ class OmniBillingTodo(models.Model):
         return sentence % self.detail
 
     def _explain_request(self):
-        """Say what is asked for, and why."""
+        """Say what is asked for, of which invoices, and why."""
+        names = self._get_records().invoice_ids.mapped("display_name")
+        told = format_list(self.env, names[:MOST_NAMES])
+        if more := len(names[MOST_NAMES:]):
+            told = f"{told} (+ {more})"
+        values = {"invoices": told, "reason": self.detail}
         if self.code == "refund":
-            sentence = self.env._("Refund to the card: %s")
-        else:
-            sentence = self.env._("Void the invoices: %s")
-        return sentence % self.detail
+            return self.env._(
+                "Refund of %(invoices)s to the card: %(reason)s", **values
+            )
+        return self.env._("Void %(invoices)s: %(reason)s", **values)
 
     def _explain_dispute(self):
         """Say what is to be done about a dispute."""

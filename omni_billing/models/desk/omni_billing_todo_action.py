@@ -86,6 +86,9 @@ class OmniBillingTodo(models.Model):
             return record.action_open_detail()
         if self.kind == "parked":
             return record.action_open_transactions()
+        if self.kind == "request" and len(record.invoice_ids) > 1:
+            domain = [("id", "in", record.invoice_ids.ids)]
+            return open_list(self.env, "account_move_action_billing", domain, {})
         return self.move_id.action_billing_open_detail()
 
     def action_write(self):
@@ -222,11 +225,15 @@ class OmniBillingTodo(models.Model):
         return self._get_records().action_charge_again()
 
     def _again_attempt(self):
-        """One in the payment dialog; of several the default cards, step by step."""
+        """One in the payment dialog; of several the default cards, step by step.
+
+        Nobody names an amount: no more is charged than what failed.
+        """
         if len(self.move_id) == 1:
             return self._open_payment("stripe")
         bulk = self.env["omni.billing.bulk"]
-        return bulk._start("pay", self.move_id, mode="stripe")
+        attempts = self._get_records()
+        return bulk._start("pay", self.move_id, attempts, mode="stripe")
 
     def _again_refund(self):
         return self.move_id.action_billing_refund()

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 
 from ...const import BILLED_TYPES
 from ...tools.action import open_dialog
+from ...tools.lock import lock_or_tell
 from ...tools.values import check_text
 from ...tools.write_guard import trust
 
@@ -114,8 +115,7 @@ class OmniBillingTransaction(models.Model):
             template.sudo().send_mail(self.id)  # sudo: as above
 
     def _close_reports(self, answer):
-        self.lock_for_update(allow_referencing=True)
-        self.invalidate_recordset(["report_state"])
+        lock_or_tell(self)
         if any(transaction.report_state != "open" for transaction in self):
             raise UserError(self.env._("This was answered already. Reload the page."))
         trust(self).write({"report_state": "answered", "report_answer": answer})

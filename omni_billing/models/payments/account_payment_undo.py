@@ -4,6 +4,7 @@ from odoo.fields import Domain
 from odoo.tools import format_amount, format_date
 
 from ...tools.action import open_dialog
+from ...tools.lock import lock_or_tell
 from ...tools.write_guard import is_trusted, trust
 
 #: That a payment is undone is for `_billing_undo` to say.
@@ -129,7 +130,7 @@ class AccountPayment(models.Model):
         reason = (reason or "").strip()
         if not reason:
             raise UserError(self.env._("Say why it is undone."))
-        self.lock_for_update(allow_referencing=True)
+        lock_or_tell(self)
         self._billing_check_undoable()
         today = fields.Date.context_today(self)
         self.company_id._billing_check_open(today, self.journal_id)
@@ -212,7 +213,8 @@ class AccountPayment(models.Model):
         online = self.sudo().payment_transaction_id
         if online.provider_code == "stripe":
             self._billing_raise_taken()
-        if self.billing_undo_move_id or self.state in ("canceled", "rejected"):
+        is_over = self.billing_undo_move_id or self.state in ("canceled", "rejected")
+        if is_over or self._billing_find_reversal():
             self._billing_raise_undone()
         if self.partner_type != "customer" or self.move_id.state != "posted":
             raise UserError(
@@ -237,13 +239,14 @@ class AccountPayment(models.Model):
             )
 
     def _billing_raise_undone(self):
+        reversal = self.billing_undo_move_id or self._billing_find_reversal()
         raise UserError(
             self.env._(
                 "%(payment)s of %(amount)s is undone already, since %(date)s. Enter the"
                 " right one anew.",
                 payment=self.display_name,
                 amount=format_amount(self.env, self.amount, self.currency_id),
-                date=format_date(self.env, self.billing_undo_move_id.date or self.date),
+                date=format_date(self.env, reversal.date or self.date),
             )
         )
 
@@ -253,6 +256,15 @@ class AccountPayment(models.Model):
         """Whether it can be as if it had never been: nobody was told of it yet."""
         is_told = self.move_id.inalterable_hash or self._billing_is_matched()
         return self.date == today and not is_told
+
+    def _billing_find_reversal(self):
+        """Return the entry by which accounting took it back, if one did."""
+        return self.move_id.reversal_move_ids.filtered(
+            lambda move: (
+                move.state == "posted"
+                and not move.reversal_move_ids.filtered(lambda m: m.state == "posted")
+            )
+        )[:1]
 
     def _billing_is_matched(self):
         """Whether something is set against it on the side of the bank."""

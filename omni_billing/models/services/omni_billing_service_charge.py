@@ -9,6 +9,7 @@ from odoo.tools import format_date
 from ...const import MAX_TITLE_LENGTH
 from ...tools.database import commit_progress, retry, savepoint
 from ...tools.distribution import keep_existing
+from ...tools.lock import lock_or_tell
 from ...tools.money import has_excess_decimals
 from ...tools.numbers import format_number, format_price
 from ...tools.periods import format_period
@@ -36,7 +37,7 @@ class OmniBillingService(models.Model):
         """Write the charges that are due now, without waiting for the job."""
         self.check_access("write")
         now = fields.Datetime.now()
-        self.lock_for_update(allow_referencing=True)
+        lock_or_tell(self)
         left = self
         while left:
             left = left._write_due(now)
@@ -46,7 +47,7 @@ class OmniBillingService(models.Model):
         """Charge or credit what charged periods cost differently by now (W10)."""
         self.ensure_one()
         self.check_access("write")
-        self.lock_for_update(allow_referencing=True)
+        lock_or_tell(self)
         Transaction = self.env["omni.billing.transaction"]
         parts = dict(
             Transaction._read_group(
