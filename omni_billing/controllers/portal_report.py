@@ -40,6 +40,7 @@ class BillingPortalReport(BillingPortal):
                 )
         values = self._billing_prepare_values("billing_report") | {
             "transaction": transaction_sudo,
+            "is_own_report": transaction_sudo._is_report_of(request.env.user),
             "error": error,
             "text": text,
         }

@@ -75,6 +75,26 @@ class TestPayerInPortal(PortalCommon):
         path = f"/my/billing/transactions/{self.own.id}/report"
         self.assertEqual(self.url_open(path).status_code, 404)
 
+    def test_what_one_reports_is_not_the_others_to_read(self):
+        """F195: that it is reported, and held, both may know; not what was said."""
+        path = f"/my/billing/transactions/{self.use.id}/report"
+        self.authenticate("foreign-test", "foreign-test")
+        self._post(path, text="I pay for no more swimming of theirs.")
+        self.env.invalidate_all()
+        self.assertEqual(self.use.report_state, "open")
+        self.assertIn("no more swimming", self._open(path).text_content())
+        self.use.with_user(self.staff)._answer_report("Agreed with the secret payer.")
+        self.authenticate("portal-test", "portal-test")
+        tree = self._open(path)
+        for secret in ("no more swimming", "secret payer"):
+            self.assertNotIn(secret, tree.text_content())
+        self.assertTrue(tree.xpath("//textarea[@name='text']"))
+        use = self.use.with_user(self.portal)
+        self.assertEqual(use.report_state, "answered")
+        for name in ("report_text", "report_answer"):
+            with self.assertRaises(AccessError):
+                use.read([name])
+
     def test_narrow_scope(self):
         """Where the seller wants so, a contact sees nothing of the account."""
         self.company.billing_portal_scope = "invoice"

@@ -209,7 +209,10 @@ class TestRequest(CardCommon):
             [request.id],
         )
         self.env.invalidate_all()
-        with self.assertRaisesRegex(UserError, "since this was asked"):
+        with (
+            self.assertRaisesRegex(UserError, "since this was asked"),
+            self.env.cr.savepoint(),
+        ):
             request.with_user(self.manager).action_approve()
         self.assertEqual(len(self.gateway.refunds), 1)
         self.assertEqual(request.state, "asked")

@@ -28,7 +28,12 @@ class OmniBillingTransaction(models.Model):
         help="The customer said that something is wrong with it. It is billed once"
         " somebody answered.",
     )
-    report_text = fields.Text(string="The Customer Says", readonly=True, copy=False)
+    report_text = fields.Text(
+        string="The Customer Says",
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+    )
     report_date = fields.Datetime(string="Reported on", readonly=True, copy=False)
     report_user_id = fields.Many2one(
         "res.users",
@@ -37,7 +42,9 @@ class OmniBillingTransaction(models.Model):
         copy=False,
         groups="base.group_user",
     )
-    report_answer = fields.Text(string="Our Answer", readonly=True, copy=False)
+    report_answer = fields.Text(
+        string="Our Answer", readonly=True, copy=False, groups="base.group_user"
+    )
 
     _report_idx = models.Index("(id) WHERE report_state = 'open'")
 
@@ -66,6 +73,19 @@ class OmniBillingTransaction(models.Model):
             self.transaction_type in BILLED_TYPES
             and self.state in ("unbilled", "invoiced")
             and self.report_state != "open"
+        )
+
+    def _is_report_of(self, user):
+        """Whether the account that a user sees reported it: of others it is no business
+
+        What one uses and another pays both may report.
+        """
+        self.ensure_one()
+        # sudo: customers do not read who it was; this is about themselves.
+        author = self.sudo().report_user_id
+        company = self.company_id
+        return bool(author) and (
+            author._billing_get_account(company) == user._billing_get_account(company)
         )
 
     def _report(self, text):
