@@ -100,6 +100,7 @@ class TestWebClient(BillingCommon, PatientHttpCase):
                     currency.round(chance.uniform(1, 3000)),
                     partner_id=customer.id,
                     currency_id=currency.id,
+                    quantity=chance.choice([1, 1, 2, 69, 0.5]),
                     tax_included=chance.random() < 0.3,
                     tax_ids=taxes.browse(
                         chance.sample(taxes.ids, chance.randint(0, 2))

@@ -63,11 +63,15 @@ class TestProformaPreview(BillingCommon):
 
     def test_web_client_sends_what_is_excluded(self):
         """The preview of the web client needs no line to be saved."""
-        kept, excluded = self._create_transaction(10), self._create_transaction(20)
+        kept = self._create_transaction(10, quantity=4)
+        excluded = self._create_transaction(20)
         with Form(self.env["omni.billing.proforma.wizard"]) as form:
             form.partner_id = self.customer
-            shown = [line["id"] for line in form.preview["lines"]]
-        self.assertEqual(shown, (kept + excluded).ids)
+            lines = form.preview["lines"]
+        self.assertEqual([line["id"] for line in lines], (kept + excluded).ids)
+        # What its totals are computed with.
+        counted = [(line["quantity"], line["price_unit"]) for line in lines]
+        self.assertEqual(counted, [(4, 2.5), (1, 20)])
         self._open_proforma(excluded_ids=excluded.ids).action_generate()
         self.assertEqual(kept.invoice_id.amount_total, 10)
         self.assertEqual(excluded.state, "unbilled")

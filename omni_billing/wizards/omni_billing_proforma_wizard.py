@@ -371,6 +371,7 @@ class OmniBillingProformaWizard(models.TransientModel):
                     "tax_percentage": transaction.tax_percentage,
                     "amount_total": transaction.amount_total,
                     "price_unit": base_line["price_unit"],
+                    "quantity": base_line["quantity"],
                     "tax_ids": transaction.tax_ids.ids,
                     "extra_tax_data": base_line.get("extra_tax_data"),
                 }

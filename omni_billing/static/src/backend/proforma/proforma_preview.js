@@ -42,7 +42,7 @@ export class ProformaSelection {
                 {},
                 {
                     price_unit: line.price_unit,
-                    quantity: 1,
+                    quantity: line.quantity,
                     tax_ids: line.tax_ids.map((id) => this.preview.taxes[id]),
                     extra_tax_data: line.extra_tax_data,
                     currency_id: currency,
