@@ -127,6 +127,7 @@ METHODS = {
         "_check_dates",
         "_compute_display_name",
         "_get_subject",
+        "_get_body",
     ),
     "omni_billing_facturx/models/res_company.py": (
         "_billing_get_no_discount",

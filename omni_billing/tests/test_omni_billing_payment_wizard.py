@@ -94,7 +94,10 @@ class TestManualPayment(BillingCommon):
     def test_oldest_first_with_the_right_remainder(self):
         """F152, W16"""
         oldest, middle, newest = self._bill_amounts(100, 120, 80)
-        self._pay(newest + oldest + middle, amount=150)
+        told = self._pay(newest + oldest + middle, amount=150)
+        # Whom it did not reach is not named.
+        message = told["params"]["message"]
+        self.assertIn(f"paid on {oldest.name} and {middle.name}.", message)
         self.assertEqual(
             (oldest + middle + newest).mapped("billing_state"),
             ["paid", "partial", "unpaid"],

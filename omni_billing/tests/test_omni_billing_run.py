@@ -1,7 +1,9 @@
+import ast
 from datetime import date
 from unittest.mock import patch
 
 import psycopg2
+from lxml import etree
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command, Domain
@@ -128,6 +130,12 @@ class TestRun(RunCommon):
         self.assertEqual(run.amounts, "$\xa090.00")
         remark = run.line_ids.filtered(lambda line: line.state == "ready")[0].reason
         self.assertEqual(remark, "There is no e-mail address. No card is saved.")
+        # Those that are counted are those that the count opens.
+        arch = self.env.ref("omni_billing.omni_billing_run_line_view_search").arch
+        [filtered] = etree.fromstring(arch).xpath("//filter[@name='remarks']")
+        domain = ast.literal_eval(filtered.get("domain"))
+        noted = run.line_ids.filtered_domain(domain)
+        self.assertEqual((len(noted), run.remark_count), (2, 2))
         self.assertEqual(set(charges.mapped("state")), {"unbilled"})
         self.assertFalse(run.line_ids.invoice_id)
         self._do(run)

@@ -557,6 +557,8 @@ class TestStatement(ReportCommon):
         composer._action_send_mail()
         message = self.customer.message_ids[:1]
         self.assertIn("statement of account", message.subject)
+        # Who writes nothing sends no empty message.
+        self.assertIn("your statement of account", message.body)
         self.assertTrue(message.attachment_ids.raw.startswith(b"%PDF"))
         self.assertEqual(message.partner_ids, self.customer)
 

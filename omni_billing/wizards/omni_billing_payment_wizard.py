@@ -251,8 +251,11 @@ class OmniBillingPaymentWizard(models.TransientModel):
             # The answer was lost; what became of the charge is asked for.
             # sudo: attempts are internal.
             self.sudo().attempt_id = known.attempt_id
+        owed = [(move, move.amount_residual) for move in self.invoice_ids]
         self._pay()
-        result = self._describe()
+        paid = [move.id for move, amount in owed if move.amount_residual != amount]
+        # What was paid the first time has not changed at the second.
+        result = self._describe(self.invoice_ids.browse(paid) or self.invoice_ids)
         if not self._is_under_way():
             # sudo: it is written by payments alone.
             self._find_known().sudo().result = result
@@ -279,9 +282,12 @@ class OmniBillingPaymentWizard(models.TransientModel):
             date=self.date,
         )
 
-    def _describe(self):
-        """Return the action that tells what was paid."""
-        invoices = self.invoice_ids._billing_sort_by_due()
+    def _describe(self, paid):
+        """Return the action that tells what was paid.
+
+        :param paid: `account.move`, of the invoices those that money went to.
+        """
+        invoices = paid._billing_sort_by_due()
         names = format_list(self.env, invoices.mapped("name"))
         if self._is_under_way():
             message = self.env._(

@@ -1,3 +1,5 @@
+from markupsafe import Markup
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
@@ -75,6 +77,7 @@ class OmniBillingStatement(models.TransientModel):
             "default_composition_mode": "comment",
             "default_partner_ids": contacts.ids,
             "default_subject": words._get_subject(),
+            "default_body": words._get_body(),
             "default_attachment_ids": self.env["ir.attachment"].create(file).ids,
         }
         title = self.env._("Send a Statement of Account")
@@ -86,6 +89,14 @@ class OmniBillingStatement(models.TransientModel):
         return self.env._(
             "%(company)s: statement of account, %(first)s to %(last)s",
             company=self.company_id.name,
+            first=format_date(self.env, self.date_from),
+            last=format_date(self.env, self.date_to),
+        )
+
+    def _get_body(self):
+        """Return what the message says before anybody writes more."""
+        return Markup("<p>%s</p>") % self.env._(
+            "Here is your statement of account, %(first)s to %(last)s.",
             first=format_date(self.env, self.date_from),
             last=format_date(self.env, self.date_to),
         )

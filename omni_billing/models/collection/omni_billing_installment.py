@@ -280,7 +280,8 @@ class OmniBillingInstallment(models.Model):
     def _explain_no_card(self):
         if self.is_by_card:
             return self.env._("The card is deleted. Choose another one.")
-        return self.env._("Expected today: record it when the money is here.")
+        # It is read on later days, too.
+        return self.env._("Expected by now: record it when the money is here.")
 
     def _note_no_card(self):
         """Override: a card, or money, was agreed for this day, and is not there."""

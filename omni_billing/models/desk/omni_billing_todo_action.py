@@ -236,7 +236,10 @@ class OmniBillingTodo(models.Model):
         return bulk._start("pay", self.move_id, attempts, mode="stripe")
 
     def _again_refund(self):
-        return self.move_id.action_billing_refund()
+        action = self.move_id.action_billing_refund()
+        # What failed, not all that could be given back.
+        action["context"]["default_amount"] = self.amount
+        return action
 
     def _again_promise(self):
         return self.action_promise()
