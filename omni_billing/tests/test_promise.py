@@ -141,6 +141,8 @@ class TestPromise(ReminderCommon):
         self._pay(paid, mode="cash")
         with self.assertRaisesRegex(UserError, "is over"):
             self._promise(date=self.today - timedelta(days=1))
+        with self.assertRaisesRegex(UserError, "more than a year"):
+            self._promise(date=self.today + timedelta(days=3660))
         with self.assertRaisesRegex(UserError, "not waiting to be paid"):
             self._promise(paid)
         with self.assertRaises(UserError):

@@ -97,6 +97,16 @@ class TestRequest(CardCommon):
         request.with_user(self.manager).action_decline()
         self.assertEqual(request.state, "declined")
 
+    def test_only_numbered_invoices_of_customers(self):
+        """A draft may be another one, or none, before a manager looks."""
+        values = {"partner_id": self.customer.id, "move_type": "out_invoice"}
+        bill = {**values, "move_type": "in_invoice"}
+        moves = self.env["account.move"].create([values, bill])
+        for move in moves:
+            with self.assertRaisesRegex(UserError, "no numbered invoice"):
+                self._ask_void(move + self._bill_amounts(5))
+        self.assertFalse(self.Request.search([]))
+
     def test_void_of_one_is_staff_s_own(self):
         invoice = self._bill_amounts(45)
         action = invoice.with_user(self.staff).action_billing_open_void()

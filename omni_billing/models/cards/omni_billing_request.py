@@ -3,6 +3,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_list
 
+from ...const import BILLING_MOVE_TYPES
 from ...tools.lock import lock_or_tell
 from ...tools.notice import notice, reload
 
@@ -107,6 +108,16 @@ class OmniBillingRequest(models.Model):
             raise UserError(self.env._("Say why, for the manager who decides."))
         if len(invoices.company_id) != 1:
             raise UserError(self.env._("Select invoices of one company."))
+        for move in invoices:
+            # A draft may be deleted or changed before a manager looks.
+            if move.move_type not in BILLING_MOVE_TYPES or move.state == "draft":
+                raise UserError(
+                    self.env._(
+                        "%(document)s is no numbered invoice of a customer: no manager"
+                        " has to be asked about it.",
+                        document=move.display_name,
+                    )
+                )
         # Two who ask at once: the second sees what the first has asked.
         invoices._billing_lock()
         # sudo: they are the server's; who may write the invoices may ask.

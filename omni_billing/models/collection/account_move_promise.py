@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -10,6 +12,8 @@ from ...tools.write_guard import trust
 
 #: Promises that are followed up in one database transaction.
 BATCH = 100
+#: A promise of a later day is a slip of the keyboard, or none.
+MAX_DAYS = 366
 
 
 class AccountMove(models.Model):
@@ -90,6 +94,14 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._(
                     "%(date)s is over. Choose today or a later day.",
+                    date=format_date(self.env, date),
+                )
+            )
+        if date > fields.Date.context_today(self) + timedelta(days=MAX_DAYS):
+            raise UserError(
+                self.env._(
+                    "%(date)s is more than a year away, and nobody would be reminded"
+                    " until then. Choose an earlier day.",
                     date=format_date(self.env, date),
                 )
             )
