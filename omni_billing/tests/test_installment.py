@@ -2,11 +2,13 @@
 
 from contextlib import suppress
 from datetime import date
+from pathlib import Path
 
 from freezegun import freeze_time
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
+from odoo.modules.migration import load_script
 from odoo.tests import Form, tagged
 
 from .card_common import CardCommon
@@ -247,6 +249,21 @@ class TestInstallment(CardCommon):
         self.assertEqual(first.charge_state, "paid")
         self.assertEqual(self.invoice.amount_residual, 50)
         self.assertEqual(second.charge_state, "due")
+
+    def test_what_said_today_on_later_days_is_put_right(self):
+        first, second = self._plan(
+            mode="bank", frequency="week", date_last="2025-01-17"
+        )
+        # sudo: jobs write it.
+        first.sudo().charge_error = "Attendu aujourd'hui : enregistrez-le."
+        second.sudo().charge_error = "Card declined."
+        self.env.flush_all()
+        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.9.0"
+        script = load_script(str(folder / "post-expected.py"), "expected")
+        script.migrate(self.env.cr, "19.0.1.8.0")
+        (first + second).invalidate_recordset()
+        self.assertEqual(first.charge_error, first._explain_no_card())
+        self.assertEqual(second.charge_error, "Card declined.")
 
     def test_payment_of_another_invoice_is_not_marked(self):
         """A client may send any."""
