@@ -31,6 +31,12 @@ COMMITS = {"commit", "rollback", "savepoint", "_commit_progress"}
 LOCK = paths.ADDON / "tools" / "lock.py"
 #: What waits for others; with SKIP LOCKED nobody does.
 LOCKS = re.compile(r"FOR (NO KEY )?UPDATE(?! SKIP LOCKED)|advisory_.*lock|LOCK TABLE")
+NUMBERS = paths.ADDON / "tools" / "numbers.py"
+#: Amounts as Odoo writes them: its function, its currencies' method, its widget.
+AMOUNTS = re.compile(
+    r"odoo\.tools import .*\bformat_amount\b|currency\w*\.format\b"
+    r"|widget['\"]?[=:] ?['\"]monetary"
+)
 SUDO_COMMENT = "sudo:"
 SUDO_COMMENT_LINES = 3
 
@@ -184,6 +190,16 @@ def _scattered_locks() -> Iterator[str]:
                     yield f"{_name(file)}:{node.end_lineno}: a lock: {use}"
 
 
+def _scattered_amounts() -> Iterator[str]:
+    """Find amounts that people would read with the sign after the symbol."""
+    views = [file for folder in paths.ADDONS for file in folder.rglob("*.xml")]
+    for file in {*_addon_code(), *views} - {NUMBERS}:
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if AMOUNTS.search(line):
+                use = "use tools/numbers.py, or the widget omni_billing_amount"
+                yield f"{_name(file)}:{number}: an amount: {use}"
+
+
 def _copied_for_few() -> Iterator[str]:
     """Find what others could not duplicate, or create, a record of Odoo's for."""
     for file in _addon_code():
@@ -276,5 +292,6 @@ RULES: dict[str, Callable[[], bool]] = {
     "each test is in its package": _has_no(_unlisted_tests),
     "commits and savepoints in one place": _has_no(_scattered_commits),
     "locks in one place": _has_no(_scattered_locks),
+    "amounts are written in one place": _has_no(_scattered_amounts),
     "what few may read is not copied": _has_no(_copied_for_few),
 }

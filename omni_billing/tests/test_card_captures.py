@@ -138,7 +138,7 @@ class TestCaptures(CapturesCommon):
         )
         self.assertEqual(event.state, "done")
         self.assertEqual(self.invoice.billing_dispute, "open")
-        self.assertIn("fraudulent", self._get_todos(self.invoice))
+        self.assertIn("cardholder", self._get_todos(self.invoice))
 
     def test_what_cannot_be_booked_is_told(self):
         self._capture()

@@ -237,7 +237,7 @@ class TestDisputes(DoorsCommon):
         event = self._dispute("evt_1", "dp_1", "pi_0", "needs_response")
         self.assertEqual(event.state, "done")
         self.assertEqual(invoice.billing_state, "paid")
-        self.assertIn("fraudulent", self._get_todos(invoice))
+        self.assertIn("cardholder", self._get_todos(invoice))
 
 
 @tagged("post_install", "-at_install")

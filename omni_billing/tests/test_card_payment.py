@@ -750,7 +750,7 @@ class TestStripeEvents(CardCommon):
             reason="fraudulent",
         )
         self.assertEqual(invoice.billing_dispute, "open")
-        self.assertIn("fraudulent", invoice.activity_ids.note)
+        self.assertIn("cardholder", invoice.activity_ids.note)
         self._tell(
             "charge.dispute.closed",
             event_ref="evt_2",

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from odoo.exceptions import UserError
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from .settlement_common import SettlementCommon
@@ -158,3 +159,43 @@ class TestPayoutsBack(SettlementCommon):
         (problem,) = [problem for problem in problems if problem]
         self.assertIn("came back", problem)
         self.assertIn(refund.reference, problem)
+
+    def test_payout_with_a_refund_that_came_back_is_done_once_that_is_settled(self):
+        """Given back in another way, and reconciled: nobody has to press anything."""
+        invoice, intent = self._charge(100)
+        invoice._billing_refund(40)
+        (refund,) = self.gateway.refunds.values()
+        back = self._move(
+            "refund_failure",
+            4000,
+            kind="refund",
+            source=refund.id,
+            source_amount=4000,
+            source_currency="usd",
+            intent=intent,
+        )
+        self._pay_out(self._move_charge(intent), self._move_refund(refund), back)
+        self.Payout._cron_fetch()
+        payout = self._find_payout()
+        self.assertEqual(payout.state, "person")
+        row = payout.row_ids.filtered(lambda row: row.kind == "refund_failure")
+        item = row.line_id
+        entry = self.env["account.move"].create(
+            {
+                "line_ids": [
+                    Command.create({"account_id": account.id, "balance": balance})
+                    for account, balance in (
+                        (item.account_id, -item.balance),
+                        (self.company_data["default_account_assets"], item.balance),
+                    )
+                ]
+            }
+        )
+        entry.action_post()
+        (item + entry.line_ids[:1]).sudo().reconcile()
+        self.assertEqual((payout.state, payout.reason), ("booked", False))
+        self.assertFalse(row.problem)
+        self.Payout._cron_fetch()
+        self.assertEqual((payout.state, row.problem), ("booked", False))
+        entry.line_ids.remove_move_reconcile()
+        self.assertEqual(payout.state, "person")

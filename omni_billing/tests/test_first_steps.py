@@ -36,7 +36,12 @@ class TestFirstSteps(CardCommon):
     def test_each_step_says_when_it_is_done(self):
         """F214"""
         self.company.write({"street": "1 Quay", "city": "Bristol", "vat": False})
-        self.assertIn("tax number", self._look(self.company)["company"].detail)
+        for code, state in (("US", "done"), ("FR", "todo"), ("CH", "todo")):
+            with self.subTest(country=code):
+                self.company.country_id = self.env.ref(f"base.{code.lower()}")
+                step = self._look(self.company)["company"]
+                self.assertEqual(step.state, state)
+                self.assertEqual("tax number" in step.detail, state == "todo")
         self._create_transaction(5)
         self.env["omni.billing.service"].create(
             {

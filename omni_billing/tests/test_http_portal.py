@@ -756,7 +756,7 @@ class TestPortalPayment(PortalCommon):
         self._bill(self._create_credit(25))
         tree = self._open(f"/my/billing/invoices/{invoice.id}/pay")
         self.assertEqual(
-            self._read_sums(tree), [["$ 60.00"], ["$ -\ufeff25.00"], ["$ 35.00"]]
+            self._read_sums(tree), [["$ 60.00"], ["-\ufeff$ 25.00"], ["$ 35.00"]]
         )
         tree = self._open(f"/my/billing/invoices/{invoice.id}")
         self.assertEqual(self._read(tree, "//*[@data-fact='due']"), ["$ 35.00"])

@@ -148,6 +148,9 @@ class TestWebClient(BillingCommon, PatientHttpCase):
             for (const [amount, text] of amounts) {
                 expect(String(amount), formatCompactAmount(amount, currency), text);
             }
+            const { formatAmount } = load("amounts/amounts");
+            const written = formatAmount(-1234.5, { currencyId: currency });
+            expect("sign", written, "-$\\u00a01,234.50");
             """,
             currency=self.currency.id,
             amounts=[
@@ -157,7 +160,7 @@ class TestWebClient(BillingCommon, PatientHttpCase):
                     (12.5, "$ 12.50"),
                     (1000, "$ 1000.00"),
                     (1500, "$ 1.5k"),
-                    (-1500, "-$1.5k"),
+                    (-1500, "-$ 1.5k"),
                     (2000, "$ 2k"),
                     (999_960, "$ 1M"),
                     (2_300_000, "$ 2.3M"),
@@ -288,5 +291,35 @@ class TestWebClient(BillingCommon, PatientHttpCase):
             expect("begun again", pause(), 2000);
             widget.__owl__.app.destroy();
             expect("left", pause(), undefined);
+
+            // The list of its customers follows the job after Try Again.
+            const { RunLinesController } = load("run/run_lines");
+            const rows = [{ data: { state: "pending" } }];
+            widget = Object.create(RunLinesController.prototype);
+            const root = { records: rows, selection: [] };
+            widget.model = { root, loads: 0, load: async () => widget.model.loads++ };
+            await widget.afterExecuteActionButton({ name: "action_open_invoice" });
+            expect("nothing to follow", pause(), undefined);
+            await widget.afterExecuteActionButton({ name: "action_retry" });
+            expect("soon", pause(), 1500);
+            for (let times = 0; times < 8; times++) {
+                await tick();
+            }
+            expect("as long as it waits", [widget.model.loads, pause()], [8, 34000]);
+            root.selection = rows;
+            rows[0].data.state = "done";
+            await tick();
+            expect("ticked rows stay", [widget.model.loads, pause()], [8, undefined]);
+
+            // What a button says is followed by the list, and the dialog over it.
+            const { reload } = load("reload/reload");
+            const shown = [];
+            const action = {
+                currentController: { jsId: "list" },
+                restore: async (name) => shown.push(name),
+            };
+            const onClose = () => shown.push("dialog");
+            await reload({ services: { action } }, {}, { onClose });
+            expect("shown anew", shown, ["list", "dialog"]);
             """
         )

@@ -77,6 +77,51 @@ class TestStats(BillingCommon):
             cards["this_month"]["trend"], {"direction": "up", "percent": None}
         )
 
+    def test_void_rows_are_in_no_sum_of_groups(self):
+        """F12: as under a list without groups; where all are void, they are."""
+        self._create_transaction(100)
+        self._create_transaction(30, partner_id=self.partner_a.id).action_void()
+        self._create_transaction(7).action_void()
+        Transaction = self.env["omni.billing.transaction"]
+        void = [("state", "=", "void")]
+        both = [*self.customer.ids, *self.partner_a.ids]
+        mine = [("partner_id", "in", both)]
+
+        def read(domain, groupby, **context):
+            Model = Transaction.with_context(**context)
+            return Model.web_read_group(
+                domain,
+                groupby,
+                ["amount_total:sum", "amount_total:sum_currency"],
+                auto_unfold=True,
+                unfold_read_specification={"name": {}},
+            )
+
+        def get_sums(result, count):
+            groups = result["groups"]
+            self.assertEqual(result.get("billing_void"), count)
+            return {
+                group["partner_id"][0]: group["amount_total:sum"] for group in groups
+            }
+
+        customer, other = both
+        self.assertEqual(
+            get_sums(read(mine, ["partner_id"]), None), {customer: 107, other: 30}
+        )
+        result = read(mine, ["partner_id", "state"], billing_sums=True)
+        self.assertEqual(get_sums(result, 2), {customer: 100, other: False})
+        (group,) = (g for g in result["groups"] if g["partner_id"][0] == customer)
+        inner = {g["state"]: g["amount_total:sum"] for g in group["__groups"]["groups"]}
+        self.assertEqual(inner, {"unbilled": 100, "void": False})
+        result = read(mine + void, ["partner_id"], billing_sums=True)
+        self.assertEqual(get_sums(result, 0), {customer: 7, other: 30})
+        self._bill()
+        Move = self.env["account.move"]
+        result = Move.with_context(billing_sums=True).web_read_group(
+            mine, ["partner_id"], ["amount_total:sum"]
+        )
+        self.assertEqual(result["billing_void"], 0)
+
     def test_cards_follow_the_customer_but_not_the_filters(self):
         self._create_transaction(100)
         self._create_transaction(30, partner_id=self.partner_a.id)

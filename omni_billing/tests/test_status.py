@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -49,6 +50,59 @@ class TestStatus(CardCommon):
             Model = self.env[model].with_user(self.staff)
             self.assertTrue(Model.fields_get([name])[name]["sortable"])
             Model.search([], order=f"{name} desc, id", limit=2)
+
+    def test_a_sign_comes_first(self):
+        """Before the symbol, wherever that stands, and not before nothing (F12)."""
+        dollar, euro = self.env.ref("base.USD"), self.env.ref("base.EUR")
+        (dollar | euro).active = True
+        dollar.position, euro.position = "before", "after"
+        widget = self.env["ir.qweb.field.omni_billing_amount"]
+        for currency, amount, text in (
+            (dollar, 1234.5, "$ 1,234.50"),
+            (dollar, -10, "-$ 10.00"),
+            (dollar, -0.001, "$ 0.00"),
+            (euro, -10, "-10.00 €"),
+        ):
+            with self.subTest(amount=amount, currency=currency.name):
+                html = widget.value_to_html(amount, {"display_currency": currency})
+                page = re.sub("<.*?>", "", html)
+                for written in (currency._billing_format(amount), page):
+                    plain = written.replace("\ufeff", "").replace("\xa0", " ")
+                    self.assertEqual(plain, text)
+
+    def test_amounts_of_our_screens_are_written_one_way(self):
+        """Each has our widget, or is in a list that writes them so."""
+        found = []
+
+        def look(node, model, view, is_list):
+            for child in node:
+                field = self.env[model]._fields.get(child.get("name", ""))
+                if child.tag != "field" or field is None:
+                    nested = child.tag in ("list", "form", "kanban")
+                    inner = (child.get("js_class") or "").startswith("omni_")
+                    look(child, model, view, inner if nested else is_list)
+                elif field.type == "monetary" and node.tag != "kanban":
+                    hidden = {child.get("invisible"), child.get("column_invisible")}
+                    shown = not hidden & {"1", "True"}
+                    name = child.get("widget") or "omni_" * is_list
+                    is_ours = not view.inherit_id or "billing" in field.name
+                    if shown and is_ours and not name.startswith("omni_"):
+                        found.append(f"{view.xml_id}: {field.name}")
+                elif field.relational:
+                    look(child, field.comodel_name, view, False)
+
+        views = self.env["ir.ui.view"].search(
+            [
+                ("model_data_id.module", "=", "omni_billing"),
+                ("mode", "=", "primary"),
+                ("type", "in", ("form", "list", "kanban")),
+            ]
+        )
+        for view in views:
+            arch = view._get_combined_arch()
+            sums = (arch.get("js_class") or "").startswith("omni_")
+            look(arch, view.model, view, arch.tag == "list" and sums)
+        self.assertEqual(found, [])
 
     def test_typing_an_id_finds_it(self):
         """F9: in the search of a list, beside what its texts say."""

@@ -209,6 +209,14 @@ class TestTodo(RunCommon, SettlementCommon):
         row = self._find("dispute")
         self.assertEqual((row.res_id, row.turn, row.amount), (dispute.id, "staff", 45))
         self.assertIn("answer in Stripe", row.reason)
+        # In words, and what nobody knows as it is.
+        self.assertIn("Not made by the cardholder", row.reason)
+        self.assertEqual(dispute.reason_name, "Not made by the cardholder")
+        self.assertEqual(dispute.status_name, "Waits for your answer")
+        dispute.reason = "something_new"
+        row.invalidate_recordset()
+        self.assertIn("something_new", row.reason)
+        self.assertEqual(dispute.reason_name, "something_new")
         for status, state, turn, words in (
             ("under_review", "open", "bank", "The bank looks at it"),
             ("lost", "lost", "manager", "decide who bears it"),

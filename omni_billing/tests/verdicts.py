@@ -16,8 +16,8 @@ MODELS = """
     base.partner.merge.automatic.wizard ir.actions.report mail.compose.message
     payment.capture.wizard payment.link.wizard payment.method payment.provider
     payment.refund.wizard payment.token payment.transaction portal.wizard
-    portal.wizard.user product.template res.company res.config.settings res.partner
-    res.users validate.account.move
+    portal.wizard.user product.template res.company res.config.settings res.currency
+    res.partner res.users validate.account.move
 """
 
 #: By verdict and by who may come (Odoo's ``auth``); ``*`` is any value.
@@ -446,6 +446,12 @@ METHODS = {
             redirect_to_buy_autocomplete_credit
         """,
         ADMIN: "execute reload_template set_values",
+    },
+    "res.currency": {
+        READS: """
+            amount_to_text compare_amounts format get_all_currencies
+            get_company_currency_for_spreadsheet is_zero round
+        """,
     },
     "res.partner": {
         READS: """

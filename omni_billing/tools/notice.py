@@ -35,5 +35,5 @@ def close() -> Action:
 
 
 def reload() -> Action:
-    """Return the action that shows the same screen with what is true now."""
-    return {"type": "ir.actions.client", "tag": "soft_reload"}
+    """Return the action that shows the same screen, and its dialog, as they are now."""
+    return {"type": "ir.actions.client", "tag": "omni_billing_reload"}

@@ -2,7 +2,23 @@
 
 from decimal import Decimal
 
-from odoo.tools import format_amount, formatLang
+from odoo.tools import format_amount as format_as_odoo
+from odoo.tools import formatLang
+
+#: Of what is below zero, before all else; as Odoo's, it does not part from the number.
+SIGN = "-\N{ZERO WIDTH NO-BREAK SPACE}"
+
+
+def format_amount(env, amount, currency):
+    """Write an amount as Odoo does, its sign first: $ 10.00, -$ 10.00, -10,00 €.
+
+    Everything that people read has its amounts from here, or from the widget
+    `omni_billing_amount` of pages and screens, which writes the same.
+
+    :param currency: a `res.currency`, to whose cents it is rounded.
+    """
+    written = format_as_odoo(env, abs(amount), currency)
+    return SIGN + written if currency.compare_amounts(amount, 0) < 0 else written
 
 
 def count_decimals(value):
@@ -32,7 +48,7 @@ def format_price(env, price, currency):
     """Write a price, which may have more decimals than the currency: $ 0.0375."""
     if count_decimals(price) <= currency.decimal_places:
         return format_amount(env, price, currency)
-    parts = [currency.symbol or currency.name, format_number(env, price)]
+    parts = [currency.symbol or currency.name, format_number(env, abs(price))]
     if currency.position == "after":
         parts.reverse()
-    return "\N{NO-BREAK SPACE}".join(parts)
+    return SIGN * (price < 0) + "\N{NO-BREAK SPACE}".join(parts)

@@ -1,9 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount
 
 from ..tools.money import has_excess_decimals
 from ..tools.notice import close, notice
+from ..tools.numbers import format_amount
 from .omni_billing_dialog_mixin import once
 
 

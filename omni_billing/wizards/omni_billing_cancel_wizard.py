@@ -1,7 +1,7 @@
 from odoo import Command, api, fields, models
-from odoo.tools import format_amount
 
 from ..tools.notice import notice
+from ..tools.numbers import format_amount
 from .omni_billing_dialog_mixin import once
 
 

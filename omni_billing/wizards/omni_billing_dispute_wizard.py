@@ -16,7 +16,7 @@ class OmniBillingDisputeWizard(models.TransientModel):
     company_id = fields.Many2one(related="dispute_id.company_id")
     currency_id = fields.Many2one(related="dispute_id.currency_id")
     amount = fields.Monetary(related="dispute_id.amount")
-    reason = fields.Char(related="dispute_id.reason")
+    reason = fields.Char(related="dispute_id.reason_name")
     decision = fields.Selection(
         [
             ("owed", "The customer owes it again"),

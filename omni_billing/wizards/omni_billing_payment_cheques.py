@@ -2,9 +2,10 @@ import re
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import float_round, format_amount
+from odoo.tools import float_round
 
 from ..tools.notice import close, notice
+from ..tools.numbers import format_amount
 from ..tools.recurrence import Recurrence
 
 #: So many cheques are proposed at most.

@@ -4,9 +4,10 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import float_round, format_amount, format_list
+from odoo.tools import float_round, format_list
 
 from ..tools.notice import close, notice
+from ..tools.numbers import format_amount
 from ..tools.recurrence import Recurrence
 from .omni_billing_dialog_mixin import once
 

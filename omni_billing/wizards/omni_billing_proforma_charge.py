@@ -1,8 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount, format_date
+from odoo.tools import format_date
 
 from ..tools.action import open_dialog
+from ..tools.numbers import format_amount
 from ..tools.periods import format_period
 
 #: So many transactions that were left out are named in the history.

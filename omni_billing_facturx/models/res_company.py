@@ -44,7 +44,7 @@ class ResCompany(models.Model):
         if self.billing_late_fee == "fixed":
             return self.env._(
                 "Late payment penalty: %(amount)s for each month.",
-                amount=self.currency_id.format(self.billing_late_fee_amount),
+                amount=self.currency_id._billing_format(self.billing_late_fee_amount),
             )
         return self.env._(
             "Late penalty: the rate of the European Central Bank plus 10 points."

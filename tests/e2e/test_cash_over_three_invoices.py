@@ -39,7 +39,7 @@ def test_300_in_cash_pay_three_invoices(server, login):
     customer.owes(unbilled="$ 100.00", due="$ 0.00")
     for number in numbers:
         title = f"Payment for invoice {number}"
-        customer.transactions.show(title, amount_total="-$100.00")
+        customer.transactions.show(title, amount_total="-$ 100.00")
     entries = staff.call(
         "omni.billing.transaction",
         "search_read",

@@ -54,7 +54,7 @@ def test_new_customer_is_billed_by_mail_and_pays_in_cash(server, mailbox, page):
     customer.invoices.show(number, billing_status="Paid")
     customer.owes(unbilled="$ 0.00", due="$ 0.00")
     customer.transactions.show(
-        f"Payment for invoice {number}", amount_total="-$95.00", status="Payment"
+        f"Payment for invoice {number}", amount_total="-$ 95.00", status="Payment"
     )
     invoice = InvoiceList(page).open(number)
     invoice.is_marked("Paid")

@@ -64,7 +64,7 @@ def test_each_operation_once(server, staff, login):
     customer.owes(due="$ 0.00", paid="$ 35.00", credit="$ 0.00")
 
     credit(page, customer, "Outage, again", "20")
-    customer.owes(unbilled="-$20.00", credit="$ 0.00")
+    customer.owes(unbilled="-$ 20.00", credit="$ 0.00")
     customer.operations().choose("Create an Invoice")
     ProformaDialog(page).generate_note().close()
     customer.owes(unbilled="$ 0.00", due="$ 0.00", credit="$ 20.00")

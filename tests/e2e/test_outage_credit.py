@@ -27,7 +27,7 @@ def test_credit_lowers_the_next_invoice_and_no_other(server, login):
     )
     customer.transactions.show(
         "Outage of the 20th",
-        amount_total="-$10.00",
+        amount_total="-$ 10.00",
         status="Unbilled",
     )
     customer.owes(unbilled="$ 35.00", due="$ 45.00")
@@ -41,7 +41,7 @@ def test_credit_lowers_the_next_invoice_and_no_other(server, login):
     january = invoice.number
     invoice.total("$ 35.00", due="$ 35.00")
     document = invoice.pdf()
-    for words in ("Outage of the 20th Down for nine hours $ -10.00", "Total $ 35.00"):
+    for words in ("Outage of the 20th Down for nine hours -$ 10.00", "Total $ 35.00"):
         assert words in document
     invoice.pay().pay("Bank Transfer", reference="TRF-35")
 

@@ -2,9 +2,10 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import SQL, format_amount
+from odoo.tools import SQL
 
 from ...const import MAX_ID
+from ...tools.numbers import format_amount
 from ...tools.trends import compute_trend
 
 #: Conditions of a list's search that its cards follow: whose, and of what.
@@ -34,6 +35,8 @@ class OmniBillingStats(models.AbstractModel):
 
     #: The filter of the search view that a click on the second card applies.
     _billing_open_filter = None
+    #: The field that says "void" of what counts for nothing.
+    _billing_void_field = "state"
 
     billing_find_id = fields.Char(
         string="ID as Text",
@@ -104,6 +107,25 @@ class OmniBillingStats(models.AbstractModel):
         )
         return {"currency_id": company.currency_id.id, "note": note, "cards": cards}
 
+    @api.model
+    @api.readonly
+    def web_read_group(self, domain, groupby, aggregates=(), *args, **kwargs):
+        """Override: void records are in no sum of a billing list, unless all are void.
+
+        :return: as Odoo's, and ``billing_void``: how many were left out.
+        """
+        result = super().web_read_group(domain, groupby, aggregates, *args, **kwargs)
+        if not self.env.context.get("billing_sums"):
+            return result
+        domain = Domain(domain)
+        valid = domain & Domain(self._billing_void_field, "!=", "void")
+        void = domain & Domain(self._billing_void_field, "=", "void")
+        count = self.search_count(void) if self.search_count(valid, limit=1) else 0
+        if count:
+            sums = [name for name in aggregates if ":sum" in name]
+            self._billing_sum_valid(result["groups"], valid, groupby, sums)
+        return {**result, "billing_void": count}
+
     # === HOOKS === #
 
     def _billing_get_stats_domain(self):
@@ -124,6 +146,20 @@ class OmniBillingStats(models.AbstractModel):
         }
 
     # === HELPERS === #
+
+    @api.model
+    def _billing_sum_valid(self, groups, valid, groupby, sums):
+        """Put the sums of valid records in place of those of all, in groups too."""
+        rows = {
+            str(row[groupby[0]]): row
+            for row in self.formatted_read_group(valid, groupby[:1], sums)
+        }
+        for group in groups:
+            row = rows.get(str(group[groupby[0]]), {})
+            group.update({name: row.get(name, False) for name in sums})
+            if inner := group.get("__groups"):
+                within = valid & Domain(group["__extra_domain"])
+                self._billing_sum_valid(inner["groups"], within, groupby[1:], sums)
 
     @api.model
     def _billing_keep_customer(self, domain):

@@ -1,11 +1,11 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import format_amount
 
 from ...const import UNPAID_STATES
 from ...tools.action import open_dialog
 from ...tools.database import check_can_commit, rollback
+from ...tools.numbers import format_amount
 from ...tools.write_guard import trust
 
 
@@ -233,7 +233,7 @@ class AccountMove(models.Model):
                     "%(amount)s of the refund %(reference)s went back to the card, but"
                     " %(note)s was used for something else meanwhile: the customer owes"
                     " them now. Make a credit note, or ask the customer.",
-                    amount=refund.currency_id.format(left),
+                    amount=refund.currency_id._billing_format(left),
                     reference=refund.reference,
                     note=note.display_name,
                 )

@@ -1,11 +1,12 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.tools import format_amount, format_list
+from odoo.tools import format_list
 
 from ...const import BILLING_MOVE_TYPES
 from ...tools.lock import lock_or_tell
 from ...tools.notice import notice, reload
+from ...tools.numbers import format_amount
 
 MANAGER = "omni_billing.omni_billing_group_manager"
 

@@ -76,7 +76,7 @@ class PaymentTransaction(models.Model):
                     "%(amount)s of the payment %(reference)s paid none of its invoices:"
                     " the customer has them on file. Use them for another invoice, or"
                     " give them back.",
-                    amount=self.currency_id.format(unused),
+                    amount=self.currency_id._billing_format(unused),
                     reference=self.reference,
                 )
             )

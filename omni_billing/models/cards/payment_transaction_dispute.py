@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ...const import DISPUTE_STATES, DISPUTE_STEPS
 from ...tools.write_guard import trust
@@ -25,15 +25,17 @@ class PaymentTransaction(models.Model):
         """Write down how a dispute stands, and tell staff if that is news.
 
         :param str status: Stripe's word.
-        :param str reason: the bank's, in Stripe's word.
+        :param str reason: the bank's, in Stripe's word; staff read it in words.
         """
         self.ensure_one()
         state = DISPUTE_STATES.get(status, "open")
         if not self._billing_note_dispute(reference, state):
             return
+        words = self._billing_get_dispute_reasons()
+        reason = words.get(reason, reason or "?")
         for paid in self.invoice_ids or self:
             paid._billing_tell_staff(
-                self._billing_explain_dispute(paid, state, status, reason or "?")
+                self._billing_explain_dispute(paid, state, status, reason)
             )
 
     def _billing_explain_dispute(self, paid, state, status, reason):
@@ -51,8 +53,48 @@ class PaymentTransaction(models.Model):
             " (%(reason)s; now: %(status)s). Answer in Stripe's dashboard.",
             invoice=paid.display_name,
             reason=reason,
-            status=status,
+            status=self._billing_get_dispute_statuses().get(status, status),
         )
+
+    @api.model
+    def _billing_get_dispute_reasons(self):
+        """Return why banks want money back, in words, by Stripe's word for it.
+
+        https://docs.stripe.com/api/disputes/object
+        """
+        return {
+            "bank_cannot_process": self.env._("The bank could not process it"),
+            "check_returned": self.env._("Cheque returned"),
+            "credit_not_processed": self.env._("Refund not received"),
+            "customer_initiated": self.env._("Asked for by the customer"),
+            "debit_not_authorized": self.env._("Debit not authorized"),
+            "duplicate": self.env._("Charged twice"),
+            "fraudulent": self.env._("Not made by the cardholder"),
+            "general": self.env._("No reason given"),
+            "incorrect_account_details": self.env._("Wrong account number"),
+            "insufficient_funds": self.env._("Insufficient funds"),
+            "noncompliant": self.env._("Against the rules of the card network"),
+            "product_not_received": self.env._("Product or service not received"),
+            "product_unacceptable": self.env._("Not as described, or defective"),
+            "subscription_canceled": self.env._("Subscription was canceled"),
+            "unrecognized": self.env._("Not recognized by the customer"),
+        }
+
+    @api.model
+    def _billing_get_dispute_statuses(self):
+        """Return how a dispute stands at Stripe, in words, by Stripe's word for it."""
+        answer = self.env._("Waits for your answer")
+        review = self.env._("The bank looks at it")
+        return {
+            "lost": self.env._("Lost"),
+            "needs_response": answer,
+            "prevented": self.env._("Prevented"),
+            "under_review": review,
+            "warning_closed": self.env._("Inquiry closed"),
+            "warning_needs_response": answer,
+            "warning_under_review": review,
+            "won": self.env._("Won"),
+        }
 
     def _billing_note_dispute(self, reference, state):
         """Write down how a dispute stands, and flag the invoices.

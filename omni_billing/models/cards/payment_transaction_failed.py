@@ -95,7 +95,7 @@ class PaymentTransaction(models.Model):
                 " back: %(reason)s Refund again, or give the money back in another"
                 " way.",
                 reference=self.reference,
-                amount=self.currency_id.format(-self.amount),
+                amount=self.currency_id._billing_format(-self.amount),
                 reason=reason,
             )
         )

@@ -1,10 +1,11 @@
 from odoo import api, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import format_amount, format_list
+from odoo.tools import format_list
 
 from odoo.addons.payment import utils as payment_utils
 
 from ...const import BILLING_MOVE_TYPES
+from ...tools.numbers import format_amount
 from ...tools.write_guard import without_any_default
 
 

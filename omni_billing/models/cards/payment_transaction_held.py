@@ -77,7 +77,7 @@ class PaymentTransaction(models.Model):
     def _billing_explain_held(self):
         """Return why nothing else is paid or void, and what can be done."""
         self.ensure_one()
-        amount = self.currency_id.format(self.amount)
+        amount = self.currency_id._billing_format(self.amount)
         if not self.env.user._is_internal():
             return self.env._(
                 "Your bank holds %(amount)s for this since %(date)s. Nothing else was"
@@ -122,7 +122,7 @@ class PaymentTransaction(models.Model):
                 " wait for it any more. Look in the dashboard of %(provider)s whether"
                 " it was captured. If so, record it by hand, or refund it there.",
                 date=format_date(self.env, self.last_state_change),
-                amount=self.currency_id.format(self.amount),
+                amount=self.currency_id._billing_format(self.amount),
                 reference=self.reference,
                 intent=self.provider_reference or "",
                 days=self._billing_get_hold_days(),

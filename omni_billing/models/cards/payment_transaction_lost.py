@@ -392,7 +392,7 @@ class PaymentTransaction(models.Model):
             " was unknown: no money moved.\nWhy: %(reason)s\nStripe said: %(said)s",
             user=self.env.user.name,
             reference=attempt.reference,
-            amount=attempt.currency_id.format(attempt.amount),
+            amount=attempt.currency_id._billing_format(attempt.amount),
             reason=reason.strip(),
             said=said,
         )

@@ -164,7 +164,9 @@ class PaymentTransaction(models.Model):
                     " Stripe's dashboard. What Stripe took is not booked, so this is"
                     " not booked either: if you recorded that money by hand, record"
                     " the refund by hand as well.",
-                    amount=self.currency_id.format(self._billing_to_major(back)),
+                    amount=self.currency_id._billing_format(
+                        self._billing_to_major(back)
+                    ),
                     reference=self.reference,
                 )
             )
@@ -183,7 +185,7 @@ class PaymentTransaction(models.Model):
                     "%(amount)s were refunded in Stripe's dashboard that no invoice of"
                     " the payment %(reference)s can give back: the customer owes them"
                     " now. Make a credit note, or ask the customer.",
-                    amount=self.currency_id.format(-self.amount),
+                    amount=self.currency_id._billing_format(-self.amount),
                     reference=self.source_transaction_id.reference,
                 )
             )

@@ -39,8 +39,8 @@ class PaymentTransaction(models.Model):
                         "Of this currency Stripe does not take all decimals: not"
                         " %(amount)s, but %(possible)s. Nothing was moved. Choose that"
                         " amount, and settle the rest in another way.",
-                        amount=currency.format(amount),
-                        possible=currency.format(possible),
+                        amount=currency._billing_format(amount),
+                        possible=currency._billing_format(possible),
                     )
                 )
 
@@ -170,7 +170,7 @@ class PaymentTransaction(models.Model):
                         "Stripe has refunded %(amount)s of this payment already, and"
                         " the answer was lost. Nothing was refunded now: enter that"
                         " amount, so that it is booked.",
-                        amount=self.currency_id.format(
+                        amount=self.currency_id._billing_format(
                             self._billing_to_major(refund.amount)
                         ),
                     )

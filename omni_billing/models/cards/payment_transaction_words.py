@@ -185,7 +185,7 @@ class PaymentTransaction(models.Model):
             "%(amount)s of %(reference)s were paid by %(method)s on %(date)s, and the"
             " bank has not decided yet: a card takes minutes, a bank debit up to two"
             " weeks. Nothing else is taken meanwhile. The outcome is booked by itself.",
-            amount=self.currency_id.format(self.amount),
+            amount=self.currency_id._billing_format(self.amount),
             reference=self.reference,
             method=self.payment_method_id.name,
             date=format_date(self.env, self.create_date),
@@ -235,7 +235,7 @@ class PaymentTransaction(models.Model):
                 " (%(reason)s). The money is back with Stripe: give it back in"
                 " another way, and cancel the payment in Accounting.",
                 reference=self.reference,
-                amount=self.currency_id.format(-self.amount),
+                amount=self.currency_id._billing_format(-self.amount),
                 reason=reason,
             )
         )
@@ -248,7 +248,7 @@ class PaymentTransaction(models.Model):
                 " %(amount)s moved all the same. It is booked: look whether it was"
                 " paid in another way, too.",
                 reference=self.reference,
-                amount=self.currency_id.format(abs(self.amount)),
+                amount=self.currency_id._billing_format(abs(self.amount)),
             )
         )
 
@@ -262,7 +262,7 @@ class PaymentTransaction(models.Model):
                 " changed or paid without it. Stripe says now that the %(amount)s"
                 " moved all the same. It is booked: look whether it was paid twice.",
                 reference=self.reference,
-                amount=self.currency_id.format(self.amount),
+                amount=self.currency_id._billing_format(self.amount),
             )
         )
 
@@ -275,7 +275,7 @@ class PaymentTransaction(models.Model):
                 " disabled here, or its key is gone or of another account. What was"
                 " asked for here was done all the same. Look in the dashboard of the"
                 " account of that time whether it was paid; cancel it there if not.",
-                amount=self.currency_id.format(self.amount),
+                amount=self.currency_id._billing_format(self.amount),
                 date=format_date(self.env, self.create_date),
                 reference=self.reference,
                 intent=self.provider_reference,
@@ -293,7 +293,7 @@ class PaymentTransaction(models.Model):
                 " the database that you work with, look in Stripe's dashboard whether"
                 " it was paid: then record it by hand, or refund it there.",
                 reference=self.reference,
-                amount=self.currency_id.format(self.amount),
+                amount=self.currency_id._billing_format(self.amount),
                 intent=self.provider_reference,
             ),
             is_deleted,
@@ -307,7 +307,7 @@ class PaymentTransaction(models.Model):
                 " still not booked, and the invoice was changed by Accounting. Look"
                 " whether it is in the books, and record it by hand if not.",
                 reference=self.reference,
-                amount=self.currency_id.format(self.amount),
+                amount=self.currency_id._billing_format(self.amount),
                 date=format_date(self.env, self.last_state_change),
             ),
             is_deleted,
@@ -318,7 +318,7 @@ class PaymentTransaction(models.Model):
         self._billing_tell_staff(
             self.env._(
                 "%(amount)s moved by card, but could not be booked: %(error)s",
-                amount=self.currency_id.format(abs(self.amount)),
+                amount=self.currency_id._billing_format(abs(self.amount)),
                 error=error if isinstance(error, UserError) else repr(error),
             )
         )

@@ -3,11 +3,12 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import format_amount, format_date, split_every
+from odoo.tools import format_date, split_every
 
 from ...const import UNPAID_STATES
 from ...tools.action import open_dialog
 from ...tools.database import commit_progress
+from ...tools.numbers import format_amount
 from ...tools.write_guard import trust
 
 #: Promises that are followed up in one database transaction.

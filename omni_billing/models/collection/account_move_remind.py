@@ -236,7 +236,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         values = {
             "reminder": self._billing_prepare_reminder(),
-            "write": self.currency_id.format,
+            "write": self.currency_id._billing_format,
             "write_date": lambda day: format_date(self.env, day),
         }
         return self.env["ir.qweb"]._render("omni_billing.reminder_rows", values)
@@ -332,7 +332,10 @@ class AccountMove(models.Model):
         values = super()._billing_prepare_mailjet_variables()
         if "billing_reminded_ids" not in self.env.context:
             return values
-        reminder, write = self._billing_prepare_reminder(), self.currency_id.format
+        reminder, write = (
+            self._billing_prepare_reminder(),
+            self.currency_id._billing_format,
+        )
         rows = reminder["rows"]
         return values | {
             "invoice_number": ", ".join(row["name"] for row in rows),

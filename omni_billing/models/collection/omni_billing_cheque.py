@@ -1,10 +1,11 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount, format_date
+from odoo.tools import format_date
 
 from ...tools.action import open_dialog
 from ...tools.lock import lock_or_tell
 from ...tools.notice import notice, reload
+from ...tools.numbers import format_amount
 
 #: The customer's, and not at the bank yet.
 IN_HAND = ("kept", "received")

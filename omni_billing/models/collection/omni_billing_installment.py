@@ -3,7 +3,9 @@ from itertools import zip_longest
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import format_amount, format_date
+from odoo.tools import format_date
+
+from ...tools.numbers import format_amount
 
 
 class OmniBillingInstallment(models.Model):

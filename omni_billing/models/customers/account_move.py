@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount
+
+from ...tools.numbers import format_amount
 
 
 class AccountMove(models.Model):

@@ -3,11 +3,12 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import format_amount, format_list
+from odoo.tools import format_list
 
 from ...const import BILLING_MOVE_TYPES
 from ...tools.action import open_dialog, open_list
 from ...tools.notice import notice, reload
+from ...tools.numbers import format_amount
 
 
 class ResPartner(models.Model):

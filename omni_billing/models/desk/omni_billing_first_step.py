@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL, format_list
 
+from odoo.addons.base_vat.models.res_partner import _ref_vat
+
 #: Who can do a step: whom Odoo lets write there.
 GROUPS = {
     "admin": "base.group_system",
@@ -130,13 +132,14 @@ class OmniBillingFirstStep(models.Model):
     # === HOW IT STANDS: each returns a state, and a sentence === #
 
     def _look_at_company(self, company):
+        has_number = company.vat or not self._has_tax_numbers(company.country_id)
         missing = [
             label
             for label, value in (
                 (self.env._("street"), company.street),
                 (self.env._("city"), company.city),
                 (self.env._("country"), company.country_id),
-                (self.env._("tax number"), company.vat),
+                (self.env._("tax number"), has_number),
             )
             if not value
         ]
@@ -145,9 +148,22 @@ class OmniBillingFirstStep(models.Model):
                 "Not on the page of an invoice yet: %(missing)s.",
                 missing=format_list(self.env, missing),
             )
+        if not company.vat:
+            return "done", self.env._(
+                "Printed with its address: %(company)s.", company=company.name
+            )
         return "done", self.env._(
             "Printed with address and tax number: %(company)s.", company=company.name
         )
+
+    @api.model
+    def _has_tax_numbers(self, country):
+        """Whether sellers of a country print a number for VAT, as far as Odoo knows.
+
+        Where there is no such tax, as in the United States, none is asked for.
+        """
+        code = (country.code or "").lower()
+        return bool(country.vat_label) or code in _ref_vat
 
     def _look_at_books(self, company):
         if company._billing_explain_no_journal():

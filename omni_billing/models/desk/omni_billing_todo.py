@@ -156,7 +156,8 @@ class OmniBillingTodo(models.Model):
             sentence = self.env._("The bank looks at it (%s). Wait for its decision.")
         else:
             sentence = self.env._("Disputed (%s): answer in Stripe's dashboard.")
-        return sentence % (self.detail or "?")
+        words = self.env["payment.transaction"]._billing_get_dispute_reasons()
+        return sentence % words.get(self.detail, self.detail or "?")
 
     # === OVERRIDES OF THE ORM === #
 

@@ -199,7 +199,7 @@ class AccountMove(models.Model):
             "rounding": self._billing_get_cash_rounding(),
             "mark": self._billing_get_mark(),
             # Each is called for each line, with few different values.
-            "format_amount": cache(self.currency_id.format),
+            "format_amount": cache(self.currency_id._billing_format),
             "format_date": cache(lambda date: format_date(self.env, date)),
             "format_percentage": cache(self._billing_format_percentage),
             "instructions": company.billing_payment_instructions,
@@ -227,7 +227,7 @@ class AccountMove(models.Model):
             for group in subtotal["tax_groups"]:
                 name, base = group["group_name"], group["display_base_amount_currency"]
                 if not totals["same_tax_base"] and base is not False:
-                    base = self.currency_id.format(base)
+                    base = self.currency_id._billing_format(base)
                     name = self.env._("%(tax)s on %(amount)s", tax=name, amount=base)
                 labels[group["id"]] = name
         return labels
@@ -239,7 +239,7 @@ class AccountMove(models.Model):
             company.display_invoice_tax_company_currency and totals["has_tax_groups"]
         ):
             return []
-        name, write = company.currency_id.name, company.currency_id.format
+        name, write = company.currency_id.name, company.currency_id._billing_format
         return [
             (f"{group['group_name']} ({name})", write(group["tax_amount"]))
             for subtotal in totals["subtotals"]

@@ -142,7 +142,9 @@ MENTIONS = (
     Added(
         "l10n_it_stamp_duty",
         _lt("Stamp duty: %s"),
-        lambda m: m.l10n_it_stamp_duty and m.currency_id.format(m.l10n_it_stamp_duty),
+        lambda m: (
+            m.l10n_it_stamp_duty and m.currency_id._billing_format(m.l10n_it_stamp_duty)
+        ),
     ),
 )
 #: Codes by which a tax office knows the invoice: their text, or an address of Odoo's
@@ -452,7 +454,7 @@ class AccountMove(models.Model):
             texts.append(
                 self.env._(
                     "%(amount)s due if paid before %(date)s",
-                    amount=self.currency_id.format(amount),
+                    amount=self.currency_id._billing_format(amount),
                     date=term._get_last_discount_date_formatted(self.invoice_date),
                 )
             )
@@ -461,7 +463,7 @@ class AccountMove(models.Model):
                 self.env._(
                     "%(number)s - Installment of %(amount)s due on %(date)s",
                     number=number,
-                    amount=self.currency_id.format(part["amount"]),
+                    amount=self.currency_id._billing_format(part["amount"]),
                     date=part["date"],
                 )
                 for number, part in enumerate(parts, start=1)

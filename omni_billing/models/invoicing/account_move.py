@@ -30,6 +30,7 @@ class AccountMove(models.Model):
     _name = "account.move"
     _inherit = ["account.move", "omni.billing.guard.mixin", "omni.billing.stats"]
     _billing_open_filter = "not_yet_paid"
+    _billing_void_field = "billing_state"
 
     billing_title = fields.Char(copy=False)
     billing_date_start = fields.Date(string="Period Start", copy=False)

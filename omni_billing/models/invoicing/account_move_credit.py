@@ -1,9 +1,10 @@
 from odoo import Command, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount, format_list
+from odoo.tools import format_list
 
 from ...const import MAX_TITLE_LENGTH
 from ...tools.action import open_dialog
+from ...tools.numbers import format_amount
 from ...tools.write_guard import trust, trusting
 
 

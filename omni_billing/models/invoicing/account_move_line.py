@@ -1,9 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount, format_date
+from odoo.tools import format_date
 
 from ...tools.notice import notice
-from ...tools.numbers import format_quantity
+from ...tools.numbers import format_amount, format_quantity
 from ...tools.write_guard import is_trusted, trust, without_defaults
 from .account_move_guard import is_judged, will_change
 

@@ -4,9 +4,10 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.exceptions import ValidationError
 from odoo.models import fix_import_export_id_paths
-from odoo.tools import SQL, format_amount
+from odoo.tools import SQL
 
 from ...tools.memo import remembering
+from ...tools.numbers import format_amount
 from ...tools.values import is_number, is_text
 
 #: What a row says that is billed: it cannot say something else the second time.

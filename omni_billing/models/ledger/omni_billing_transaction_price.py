@@ -1,10 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
-from odoo.tools import format_amount
 
 from ...const import BILLED_TYPES, MAX_AMOUNT
 from ...tools.money import has_excess_decimals
-from ...tools.numbers import format_number, format_price, format_quantity
+from ...tools.numbers import format_amount, format_number, format_price, format_quantity
 
 #: Quantity and unit price come to the retail cost.
 PRICE_FIELDS = ("quantity", "price_unit", "retail_cost")

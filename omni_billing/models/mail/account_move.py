@@ -1,10 +1,11 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL, format_amount, format_date, format_list
+from odoo.tools import SQL, format_date, format_list
 
 from ...const import BILLING_MOVE_TYPES
 from ...tools.database import commit
 from ...tools.notice import notice
+from ...tools.numbers import format_amount
 from ...tools.renamed import formerly
 from ...tools.retell import KeptSentence
 from .omni_billing_mail import STATES

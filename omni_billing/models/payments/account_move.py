@@ -1,10 +1,11 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount, format_list
+from odoo.tools import format_list
 
 from ...const import UNPAID_STATES
 from ...tools.action import open_dialog
 from ...tools.notice import notice
+from ...tools.numbers import format_amount
 from ...tools.write_guard import trust
 
 #: How money comes that no card moves.

@@ -1,6 +1,8 @@
 from odoo import models
 from odoo.exceptions import LockError, UserError
-from odoo.tools import format_amount, format_list
+from odoo.tools import format_list
+
+from ...tools.numbers import format_amount
 
 
 class AccountMove(models.Model):

@@ -1,9 +1,9 @@
 from odoo import models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount
 
 from ...const import MAX_TITLE_LENGTH
 from ...tools.money import has_excess_decimals
+from ...tools.numbers import format_amount
 
 
 class AccountMove(models.Model):

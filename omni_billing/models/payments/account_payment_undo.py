@@ -1,10 +1,11 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.tools import format_amount, format_date
+from odoo.tools import format_date
 
 from ...tools.action import open_dialog
 from ...tools.lock import lock_or_tell
+from ...tools.numbers import format_amount
 from ...tools.write_guard import is_trusted, trust
 
 #: That a payment is undone is for `_billing_undo` to say.

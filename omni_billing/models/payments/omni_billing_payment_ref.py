@@ -1,7 +1,9 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import format_amount, format_list
+from odoo.tools import format_list
+
+from ...tools.numbers import format_amount
 
 
 class OmniBillingPaymentRef(models.Model):

@@ -3,7 +3,8 @@ from collections import defaultdict
 from odoo import models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import format_amount
+
+from ...tools.numbers import format_amount
 
 
 class ResPartner(models.Model):

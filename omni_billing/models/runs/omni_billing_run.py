@@ -1,11 +1,12 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import format_amount, format_date, format_list
+from odoo.tools import format_date, format_list
 
 from ...const import MAX_TITLE_LENGTH
 from ...tools.action import open_list
 from ...tools.lock import wait_for
+from ...tools.numbers import format_amount
 from ...tools.pace import estimate_pace
 from ...tools.write_guard import is_trusted, trust
 

@@ -2,10 +2,11 @@ from datetime import datetime, time
 
 from odoo import fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import format_amount, format_date
+from odoo.tools import format_date
 
 from ...tools.database import savepoint
 from ...tools.explain import explain
+from ...tools.numbers import format_amount
 
 
 class OmniBillingRun(models.Model):

@@ -4,10 +4,10 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import format_amount
 
 from ...tools.database import savepoint
 from ...tools.explain import explain
+from ...tools.numbers import format_amount
 from ...tools.retell import KeptSentence
 
 _logger = logging.getLogger(__name__)

@@ -3,8 +3,9 @@ from itertools import islice
 from markupsafe import Markup
 
 from odoo import api, fields, models
-from odoo.tools import format_amount, format_date
+from odoo.tools import format_date
 
+from ...tools.numbers import format_amount
 from ...tools.periods import format_period
 from ...tools.recurrence import (
     compute_amount,

@@ -1,5 +1,6 @@
 from . import (
     account_move,
+    account_partial_reconcile,
     omni_billing_balance_transaction,
     omni_billing_dispute,
     omni_billing_dispute_decide,

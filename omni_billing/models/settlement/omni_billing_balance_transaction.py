@@ -422,9 +422,8 @@ class OmniBillingBalanceTransaction(models.Model):
     def _update_matched(self):
         """Write down which are matched, whoever matched them: a person may, too."""
         matched = self.filtered(lambda row: row._look_matched())
-        (matched & self.filtered(lambda row: not row.is_matched)).write(
-            {"is_matched": True, "problem": False}
-        )
+        news = self.filtered(lambda row: not row.is_matched or row.problem)
+        (matched & news).write({"is_matched": True, "problem": False})
         (self - matched).filtered("is_matched").is_matched = False
 
     def _look_matched(self):

@@ -62,8 +62,14 @@ class OmniBillingDispute(models.Model):
     date = fields.Date(readonly=True)
     currency_id = fields.Many2one("res.currency", readonly=True)
     amount = fields.Monetary(readonly=True)
-    reason = fields.Char(readonly=True, help="The bank's, in Stripe's word.")
-    status = fields.Char(string="At Stripe", readonly=True)
+    reason = fields.Char(string="Reason at Stripe", readonly=True)
+    reason_name = fields.Char(
+        string="Reason",
+        compute="_compute_words",
+        help="What the customer, or its bank, says.",
+    )
+    status = fields.Char(string="Status at Stripe", readonly=True)
+    status_name = fields.Char(string="At Stripe", compute="_compute_words")
     state = fields.Selection(
         [
             ("inquiry", "The Bank Asks"),
@@ -105,6 +111,17 @@ class OmniBillingDispute(models.Model):
     def _compute_invoice_ids(self):
         for dispute in self:
             dispute.invoice_ids = dispute.transaction_id.invoice_ids
+
+    @api.depends("reason", "status")
+    @api.depends_context("lang")
+    def _compute_words(self):
+        payments = self.env["payment.transaction"]
+        reasons = payments._billing_get_dispute_reasons()
+        statuses = payments._billing_get_dispute_statuses()
+        for dispute in self:
+            # What Stripe has added since is shown as it is.
+            dispute.reason_name = reasons.get(dispute.reason, dispute.reason)
+            dispute.status_name = statuses.get(dispute.status, dispute.status)
 
     # === WHAT STRIPE TELLS === #
 

@@ -227,8 +227,8 @@ class OmniBillingDispute(models.Model):
                         " %(amount)s: book it by a journal entry, and reconcile it with"
                         " the payment. Then decide that it was booked by hand.",
                         dispute=self.reference,
-                        held=self.currency_id.format(self._get_held_amount()),
-                        amount=self.currency_id.format(self.amount),
+                        held=self.currency_id._billing_format(self._get_held_amount()),
+                        amount=self.currency_id._billing_format(self.amount),
                     )
                 )
         return values

@@ -295,13 +295,19 @@ class OmniBillingPayout(models.Model):
                 state, reason = self._judge()
         self._set_state(state, reason)
 
+    def _review(self):
+        """Say anew what is missing, once a person settled something, or undid that."""
+        for payout in self:
+            payout.row_ids._update_matched()
+            payout._set_state(*payout._judge())
+
     def _set_state(self, state, reason):
         is_back = self.status in ENDED and not self.return_move_id
         if state and state != "booked" and is_back:
             # Nobody else would tell.
             state = "person"
             reason = self.env._(
-                "%(reason)s It came back from the bank, or was canceled: %(failure)s.",
+                "It came back from the bank, or was canceled (%(failure)s). %(reason)s",
                 reason=reason,
                 failure=self.failure or self.status,
             )
@@ -339,8 +345,8 @@ class OmniBillingPayout(models.Model):
                 "Stripe does not tell yet what it is made of. It is asked each day."
             )
         return "person", self.env._(
-            "It was begun by hand in Stripe's dashboard: Stripe tells of no payments"
-            " that it is made of. Book it by a journal entry, from the clearing account"
+            "To book by hand: it was begun in Stripe's dashboard, and Stripe does not"
+            " tell what it is made of. Make a journal entry from the clearing account"
             " to the bank."
         )
 
@@ -372,8 +378,7 @@ class OmniBillingPayout(models.Model):
                 names=names,
             )
         return "person", self.env._(
-            "Movements of nothing that is booked here: %(names)s. Book each by a"
-            " journal entry on the clearing account, and reconcile it with the payout's"
-            " item of that ID.",
+            "Not booked here: %(names)s. Book each movement by a journal entry on the"
+            " clearing account, and reconcile it with the payout's item of that ID.",
             names=names,
         )

@@ -51,10 +51,10 @@ class OmniBillingPayout(models.Model):
         if self.currency_id.compare_amounts(total, self.amount):
             raise UserError(
                 self.env._(
-                    "What Stripe says it is made of comes to %(total)s, and it is"
-                    " %(amount)s. Nothing was booked.",
-                    total=self.currency_id.format(total),
-                    amount=self.currency_id.format(self.amount),
+                    "Nothing was booked: what Stripe says it is made of comes to"
+                    " %(total)s, and it is %(amount)s.",
+                    total=self.currency_id._billing_format(total),
+                    amount=self.currency_id._billing_format(self.amount),
                 )
             )
 
@@ -89,9 +89,8 @@ class OmniBillingPayout(models.Model):
                 original=self.original_ref,
             )
         return "person", self.env._(
-            "It takes back %(original)s, and that is not booked here as it is: book"
-            " what goes back by a journal entry, from the bank to the clearing"
-            " account.",
+            "To book by hand: it takes back %(original)s, which is not booked here as"
+            " it is. Make a journal entry from the bank to the clearing account.",
             original=self.original_ref,
         )
 

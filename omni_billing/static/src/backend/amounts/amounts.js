@@ -2,17 +2,22 @@ import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { formatMonetary } from "@web/views/fields/formatters";
 import { MonetaryField, monetaryField } from "@web/views/fields/monetary/monetary_field";
+import { RelationalModel } from "@web/model/relational_model/relational_model";
 import { ListRenderer } from "@web/views/list/list_renderer";
 import { listView } from "@web/views/list/list_view";
 
-/** What Odoo writes "$ -10.00", as people do: "-$10.00". */
+/** What Odoo writes "$ -10.00": "-$ 10.00", as the server does (tools/numbers.py). */
 export function putSignFirst(text) {
-    return typeof text === "string" ? text.replace(/^([^\d\s-]+)\s*-\s*(?=\d)/, "-$1") : text;
+    return typeof text === "string" ? text.replace(/^([^\d\s-]+\s*)-(?=\d)/, "-$1") : text;
 }
 
 export function formatAmount(amount, options) {
     return putSignFirst(formatMonetary(amount, options));
 }
+
+formatAmount.extractOptions = formatMonetary.extractOptions;
+// Sums of columns that have the widget.
+registry.category("formatters").add("omni_billing_amount", formatAmount);
 
 /** An amount whose sign, if it has one, comes first. */
 export class AmountField extends MonetaryField {
@@ -31,9 +36,24 @@ function isVoid({ data }) {
     return [data.billing_state, data.state].includes("void");
 }
 
+/** Has the server leave void rows out of the sums of groups, and say how many. */
+export class SumsModel extends RelationalModel {
+    voidLeftOut = 0;
+
+    _webReadGroup(config, cache) {
+        const context = { ...config.context, billing_sums: true };
+        return super._webReadGroup({ ...config, context }, cache);
+    }
+
+    async _postprocessReadGroup(config, response) {
+        this.voidLeftOut = response.billing_void || 0;
+        return super._postprocessReadGroup(config, response);
+    }
+}
+
 /**
- * A list whose foot says what it sums up: the rows that are ticked, or those of the
- * page, without void ones, unless all are void. Groups are summed up by the server.
+ * A list whose foot says what it sums up: the rows that are ticked, those of the page, or
+ * of all groups, without void ones, unless all are void.
  */
 export class SumsRenderer extends ListRenderer {
     static template = "omni_billing.SumsRenderer";
@@ -66,13 +86,14 @@ export class SumsRenderer extends ListRenderer {
         if (!Object.values(this.aggregates).some((sum) => sum.value)) {
             return "";
         }
-        if (list.isGrouped && !list.selection.length) {
-            return _t("All groups, void rows too");
-        }
-        const { rows, apart } = this.summedRows;
+        const { rows, apart: ofPage } = this.summedRows;
         const count = rows.length;
+        const isOfGroups = list.isGrouped && !list.selection.length;
+        const apart = isOfGroups ? list.model.voidLeftOut : ofPage;
         let note = _t("All %(count)s", { count });
-        if (list.selection.length) {
+        if (isOfGroups) {
+            note = _t("All groups");
+        } else if (list.selection.length) {
             note = _t("%(count)s selected", { count });
         } else if (list.count > list.records.length) {
             note = _t("%(count)s on this page, of %(all)s", { count, all: list.count });
@@ -95,4 +116,8 @@ export class SumsRenderer extends ListRenderer {
     }
 }
 
-registry.category("views").add("omni_billing_sums", { ...listView, Renderer: SumsRenderer });
+registry.category("views").add("omni_billing_sums", {
+    ...listView,
+    Model: SumsModel,
+    Renderer: SumsRenderer,
+});

@@ -9,7 +9,7 @@ import { listView } from "@web/views/list/list_view";
 
 import { Component, useEffect, useRef } from "@odoo/owl";
 
-import { SumsRenderer } from "../amounts/amounts";
+import { SumsModel, SumsRenderer } from "../amounts/amounts";
 
 import { StatCards } from "./stat_cards";
 
@@ -128,6 +128,7 @@ export class BillingKanbanRenderer extends KanbanRenderer {
 registry.category("views").add("omni_billing_list", {
     ...listView,
     Controller: BillingListController,
+    Model: SumsModel,
     Renderer: BillingListRenderer,
 });
 

@@ -22,9 +22,9 @@ export function formatCompactAmount(amount, currencyId) {
         }
     }
     number = number.replace(".", localization.decimalPoint);
-    const isNegative = amount < 0;
-    if (currency.position === "before") {
-        return isNegative ? `-${currency.symbol}${number}` : `${currency.symbol}\u00A0${number}`;
+    const parts = [currency.symbol, number];
+    if (currency.position !== "before") {
+        parts.reverse();
     }
-    return `${isNegative ? "-" : ""}${number}\u00A0${currency.symbol}`;
+    return (amount < 0 ? "-" : "") + parts.join("\u00A0");
 }
