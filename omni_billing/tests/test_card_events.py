@@ -203,14 +203,14 @@ class TestDisputes(DoorsCommon):
         self.assertEqual(invoice.billing_dispute, "won")
         invoice.activity_ids.unlink()
         self._dispute("evt_3", "dp_2", "pi_1", "needs_response", "duplicate")
-        self.assertIn("duplicate", self._get_todos(invoice))
+        self.assertIn("Charged twice", self._get_todos(invoice))
         self.assertEqual(invoice.billing_dispute, "open")
 
     def test_two_at_once(self):
         invoice = self._pay_twice()
         self._dispute("evt_1", "dp_1", "pi_0", "needs_response")
         self._dispute("evt_2", "dp_2", "pi_1", "needs_response", "duplicate")
-        self.assertIn("duplicate", self._get_todos(invoice))
+        self.assertIn("Charged twice", self._get_todos(invoice))
         self._dispute("evt_3", "dp_1", "pi_0", "lost")
         self.assertEqual(invoice.billing_dispute, "open")
         self._dispute("evt_4", "dp_2", "pi_1", "won")
@@ -222,7 +222,7 @@ class TestDisputes(DoorsCommon):
         self._dispute("evt_1", "dp_1", "pi_0", "won")
         self._dispute("evt_2", "dp_2", "pi_0", "needs_response", "duplicate")
         self.assertEqual(invoice.billing_dispute, "open")
-        self.assertIn("duplicate", self._get_todos(invoice))
+        self.assertIn("Charged twice", self._get_todos(invoice))
 
     def test_what_is_told_twice_is_one_to_do(self):
         invoice = self._bill_amounts(45)

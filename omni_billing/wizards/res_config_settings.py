@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..const import PURGE_DEFAULTS
+from ..tools.numbers import format_number
 
 #: The name of a host that has a public address.
 HOST = re.compile(
@@ -149,7 +150,9 @@ class ResConfigSettings(models.TransientModel):
         count, size = self.env["omni.billing.pdf.cache"]._get_usage()
         for settings in self:
             settings.billing_pdf_usage = self.env._(
-                "%(count)s PDFs, %(size)s MB", count=count, size=round(size / 1024, 1)
+                "%(count)s PDFs, %(size)s MB",
+                count=count,
+                size=format_number(self.env, round(size / 1024, 1)),
             )
 
     def action_billing_clear_pdfs(self):

@@ -54,7 +54,7 @@ class OmniBillingTodo(models.Model):
     date = fields.Datetime(string="Since", readonly=True)
     detail = fields.Char(string="As It Was Told", readonly=True)
     code = fields.Char(readonly=True)
-    reason = fields.Text(string="Why", compute="_compute_reason")
+    reason = fields.Char(string="Why", compute="_compute_reason")
     amount = fields.Monetary(readonly=True, aggregator=None)
     currency_id = fields.Many2one("res.currency", readonly=True)
     partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)

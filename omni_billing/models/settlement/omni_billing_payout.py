@@ -378,7 +378,8 @@ class OmniBillingPayout(models.Model):
                 names=names,
             )
         return "person", self.env._(
-            "Not booked here: %(names)s. Book each movement by a journal entry on the"
-            " clearing account, and reconcile it with the payout's item of that ID.",
+            "To book by hand: movements that are not known here. Book each by a journal"
+            " entry on the clearing account, and reconcile it with the payout's item of"
+            " that ID: %(names)s.",
             names=names,
         )
