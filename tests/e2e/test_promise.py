@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from playwright.sync_api import expect
 from screens import Dialog, InvoiceList, is_told
 from stories import add_customer, bill, charge
@@ -24,7 +26,8 @@ def test_promise_is_noted_seen_and_taken_back(server, login):
     invoices = InvoiceList(page)
     invoices.open(number).choose_more("Promise to Pay")
     promise = PromiseDialog(page)
-    promise.enter(date="12/30/2099", note="Ms. Rivera, by phone")
+    day = date.today() + timedelta(days=30)
+    promise.enter(date=f"{day:%m/%d/%Y}", note="Ms. Rivera, by phone")
     promise.press("Note the Promise")
     is_told(page, "Promised by")
 
