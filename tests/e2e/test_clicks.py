@@ -167,6 +167,8 @@ def test_month_end_with_five_failures(server, hands):
     server.run_job("process_runs")
     expect(state).to_have_text("Checked")
     hands.press("Bill")
+    # The button behind has the name of the one that confirms.
+    expect(page.get_by_role("dialog")).to_be_visible()
     hands.press("Bill")
     expect(progress).to_contain_text("Collecting customers")
     server.run_job("process_runs")
