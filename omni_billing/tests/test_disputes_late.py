@@ -140,7 +140,8 @@ class TestPayoutsBack(SettlementCommon):
         self.assertTrue(self._find_payout().return_move_id)
         self.assertEqual(self._find_payout().state, "booked")
 
-    def test_refund_that_came_back_is_named(self):
+    def _pay_out_with_a_refund_that_came_back(self):
+        """Return the refund; its payout was asked for."""
         invoice, intent = self._charge(100)
         invoice._billing_refund(40)
         (refund,) = self.gateway.refunds.values()
@@ -155,6 +156,10 @@ class TestPayoutsBack(SettlementCommon):
         )
         self._pay_out(self._move_charge(intent), self._move_refund(refund), back)
         self.Payout._cron_fetch()
+        return refund
+
+    def test_refund_that_came_back_is_named(self):
+        refund = self._pay_out_with_a_refund_that_came_back()
         problems = self._find_payout().row_ids.mapped("problem")
         (problem,) = [problem for problem in problems if problem]
         self.assertIn("came back", problem)
@@ -162,20 +167,7 @@ class TestPayoutsBack(SettlementCommon):
 
     def test_payout_with_a_refund_that_came_back_is_done_once_that_is_settled(self):
         """Given back in another way, and reconciled: nobody has to press anything."""
-        invoice, intent = self._charge(100)
-        invoice._billing_refund(40)
-        (refund,) = self.gateway.refunds.values()
-        back = self._move(
-            "refund_failure",
-            4000,
-            kind="refund",
-            source=refund.id,
-            source_amount=4000,
-            source_currency="usd",
-            intent=intent,
-        )
-        self._pay_out(self._move_charge(intent), self._move_refund(refund), back)
-        self.Payout._cron_fetch()
+        self._pay_out_with_a_refund_that_came_back()
         payout = self._find_payout()
         self.assertEqual(payout.state, "person")
         row = payout.row_ids.filtered(lambda row: row.kind == "refund_failure")

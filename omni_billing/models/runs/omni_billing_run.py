@@ -488,7 +488,7 @@ class OmniBillingRun(models.Model):
     def _cancel_lines(self):
         pending = self._find_lines(Domain("state", "=", "pending"))
         pending._set_skipped(self.env._("The run was cancelled."))
-        pending._stop_collecting(self)
+        self.env["omni.billing.run.line"]._stop_collecting(self)
 
     def _find_lines(self, domain):
         """Return lines of these runs; what is not asked for is not in memory."""
