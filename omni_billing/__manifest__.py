@@ -2,7 +2,7 @@
     "name": "Omni Billing",
     "summary": "Bill all month, invoice in a click: a pool of charges and credits"
     " per customer, grouped into invoices with a preview",
-    "version": "19.0.1.9.0",
+    "version": "19.0.1.10.0",
     "category": "Accounting/Accounting",
     "author": "Omni Billing",
     "license": "LGPL-3",
@@ -14,7 +14,12 @@
         "portal",  # the customer's own pages
     ],
     "external_dependencies": {
-        "python": ["mailjet-rest>=1.9", "stripe>=16", "weasyprint>=70"]
+        "python": [
+            "mailjet-rest>=1.9",
+            "prometheus-client>=0.20",
+            "stripe>=16",
+            "weasyprint>=70",
+        ]
     },
     "data": [
         "security/omni_billing_groups.xml",
