@@ -45,6 +45,13 @@ class TestPromise(ReminderCommon):
             [("move_id", "=", self.invoice.id)]
         )
 
+    def _read_history(self):
+        rows = self.env["omni.billing.activity.log"].search(
+            [("move_id", "=", self.invoice.id), ("action", "=like", "promise%")],
+            order="id",
+        )
+        return rows.mapped("action")
+
     def _read_notes(self):
         self.invoice.invalidate_recordset()
         return " ".join(self.invoice.message_ids.mapped("body"))
@@ -88,6 +95,7 @@ class TestPromise(ReminderCommon):
         self.assertEqual(todo.user_id, self.staff)
         self.assertIn("30.00", todo.note)
         self.assertIn("still owed", self._read_notes())
+        self.assertEqual(self._read_history(), ["promised", "promise_broken"])
         domain = self.env["account.move"]._billing_get_broken_promises_domain()
         self.assertIn(self.invoice, self.env["account.move"].search(domain))
         self._pay(self.invoice, mode="cash")
@@ -99,6 +107,7 @@ class TestPromise(ReminderCommon):
         self._follow()
         self.assertEqual(self.invoice.billing_promise_state, "kept")
         self.assertIn("was kept", self._read_notes())
+        self.assertEqual(self._read_history(), ["promised", "promise_kept"])
         self._follow(9)
         self.assertFalse(self.invoice.activity_ids)
 

@@ -70,11 +70,12 @@ class AccountMove(models.Model):
         """Forget a promise: reminders go on at once."""
         self.check_access("write")
         for move in self.filtered("billing_promise_state"):
-            move._message_log(
-                body=self.env._(
+            move._billing_tell_promise(
+                "promise_withdrawn",
+                self.env._(
                     "The promise to pay by %(date)s was taken back.",
                     date=format_date(self.env, move.billing_promise_date),
-                )
+                ),
             )
             trust(move).write(
                 {"billing_promise_date": False, "billing_promise_state": False}
@@ -121,8 +122,13 @@ class AccountMove(models.Model):
             "The customer promised to pay by %(date)s.",
             date=format_date(self.env, date),
         )
+        self._billing_tell_promise("promised", " ".join(filter(None, [said, note])))
+
+    def _billing_tell_promise(self, action, text):
+        """Keep what became of a promise: in the chatter, and in the history."""
         for move in self:
-            move._message_log(body=" ".join(filter(None, [said, note])))
+            move._message_log(body=text)
+        self.env["omni.billing.activity.log"]._log_moves(action, self, text)
 
     @api.model
     def _billing_get_broken_promises_domain(self):
@@ -163,8 +169,9 @@ class AccountMove(models.Model):
         day = format_date(self.env, self.billing_promise_date)
         if self.billing_state == "paid":
             trust(self).billing_promise_state = "kept"
-            self._message_log(
-                body=self.env._("The promise to pay by %(date)s was kept.", date=day)
+            self._billing_tell_promise(
+                "promise_kept",
+                self.env._("The promise to pay by %(date)s was kept.", date=day),
             )
         elif not self._billing_is_unpaid():
             # It is void, or refunded: nobody has to pay any more.
@@ -181,5 +188,5 @@ class AccountMove(models.Model):
                     self.env, self._billing_get_amount_owed(), self.currency_id
                 ),
             )
-            self._message_log(body=message)
+            self._billing_tell_promise("promise_broken", message)
             self._billing_tell_staff(message)
