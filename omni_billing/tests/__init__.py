@@ -51,6 +51,7 @@ else:
         test_doors,
         test_foreign_keys,
         test_growth,
+        test_growth_lists,
         test_guest,
         test_failed_payments,
         test_first_steps,

@@ -71,6 +71,64 @@ class TestGrowth(RunCommon, MailCommon):
 
         self.assertLessEqual(self._find_growth(prepare), 0.1)
 
+    def test_charges_of_services(self):
+        def prepare(number):
+            customers = self.env["res.partner"].create(
+                [{"name": f"Served {n}"} for n in range(number)]
+            )
+            values = {"name": "Fibre", "price_unit": 31, "unit": "month"}
+            services = self.env["omni.billing.service"].create(
+                [
+                    values | {"partner_id": one.id, "date_start": self.today}
+                    for one in customers
+                ]
+            )
+            self.env.flush_all()
+            self.env.invalidate_all()
+
+            def charge():
+                # sudo: the job is nobody's.
+                with freeze_time(self.today + timedelta(days=1)):
+                    services.sudo()._cron_write_due()
+                self.assertTrue(all(one.transaction_ids for one in services))
+
+            return charge
+
+        self.assertLessEqual(self._find_growth(prepare), 0.1)
+
+    def test_promises(self):
+        """Each is told in the chatter of its invoice, and followed under its lock."""
+
+        def prepare(number):
+            moves = self._bill_many(number)
+            moves._billing_promise(self.today)
+
+            def follow():
+                with freeze_time(self.today + timedelta(days=2)):
+                    moves.sudo()._cron_billing_follow_promises()
+                self.assertEqual(set(moves.mapped("billing_promise_state")), {"broken"})
+
+            return follow
+
+        self.assertLessEqual(self._find_growth(prepare), 10.1)
+
+    def test_reminders(self):
+        """Each customer is told in a message of its own, of what is still owed."""
+        self.env["res.company"].sudo().search([]).billing_reminders = False
+        self.company.billing_reminders = True
+
+        def prepare(number):
+            moves = self._bill_many(number)
+
+            def remind():
+                with freeze_time(self.today + timedelta(days=40)):
+                    self.env["omni.billing.reminder"].sudo()._cron_remind()
+                self.assertEqual(moves.filtered("billing_reminder_ids"), moves)
+
+            return remind
+
+        self.assertLessEqual(self._find_growth(prepare), 1.1)
+
     def test_parked_customers_are_tried_again_together(self):
         def prepare(number):
             run = self._park(number)
