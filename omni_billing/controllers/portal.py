@@ -12,6 +12,17 @@ from odoo.addons.account_payment.controllers.portal import PortalAccount
 
 from ..const import BILLING_MOVE_TYPES, MAX_ID
 from ..tools.database import savepoint
+from .portal_rows import (
+    ACTIVITY_FIELDS,
+    MOVE_FIELDS,
+    TRANSACTION_FIELDS,
+    Written,
+    describe_state,
+    find_late,
+    write_activities,
+    write_moves,
+    write_transactions,
+)
 
 #: No id has more digits; Python refuses to read thousands of them.
 MAX_DIGITS = 10
@@ -19,6 +30,12 @@ MAX_DIGITS = 10
 ADDRESS_ARGUMENTS = {"address_type", "use_delivery_as_billing", "callback"}
 #: Rows of each list on the overview.
 OVERVIEW_ROWS = 5
+#: What is asked of all invoices that are due, which may be many.
+DUE_FIELDS = (
+    *("name", "state", "move_type", "billing_state", "amount_residual"),
+    *("commercial_partner_id", "company_id", "currency_id"),
+    *("invoice_date_due", "date"),
+)
 
 
 class BillingPortal(PortalAccount, PaymentPortal):
@@ -39,13 +56,14 @@ class BillingPortal(PortalAccount, PaymentPortal):
     def billing_overview(self, **_kwargs):
         """Show the balance, and the latest of each of the three sections (F3, F32)."""
         cards = self._billing_find_cards()
-        activities = self._billing_search(
-            "omni.billing.activity.log", limit=OVERVIEW_ROWS
-        )
-        transactions = self._billing_search(
-            "omni.billing.transaction", limit=OVERVIEW_ROWS
-        )
         due = self._billing_find_due()
+        latest = self._billing_search(
+            "account.move", limit=OVERVIEW_ROWS, fields=MOVE_FIELDS
+        )
+        known = due | latest
+        credit = known._billing_read_credit(
+            known.commercial_partner_id, known.company_id
+        )
         values = self._billing_prepare_values("billing") | {
             "balance": self._billing_get_balance(),
             "sees_account": self._billing_sees_account(),
@@ -55,21 +73,19 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "needs_card": bool(due)
             and not cards.filtered(lambda card: not card.billing_is_expired),
             "due": due,
-            "to_pay": self._billing_list_to_pay(due),
+            "to_pay": self._billing_list_to_pay(due, credit),
             "coming_payments": due._billing_get_coming_payments().sorted("date"),
-            "transactions": transactions,
-            "transaction_invoices": self._billing_get_readable(transactions.invoice_id),
+            "failed": due._billing_find_failed(),
             "paid_by_others": self._billing_search(
                 "omni.billing.transaction",
                 count=1,
                 own=self._billing_get_participant_domain(),
             ),
             "transaction_stats": self._billing_get_stats("omni.billing.transaction"),
-            "moves": self._billing_search("account.move", limit=OVERVIEW_ROWS),
             "move_stats": self._billing_get_stats("account.move"),
-            "activities": activities,
-            "activity_invoices": self._billing_get_readable(activities.move_id),
         }
+        values |= self._billing_prepare_latest(values)
+        values["move_rows"] = write_moves(latest, values["today"], credit)
         return request.render("omni_billing.portal_billing", values)
 
     @http.route(
@@ -85,8 +101,11 @@ class BillingPortal(PortalAccount, PaymentPortal):
             move_sudo, is_guest = self._billing_open_invoice(invoice_id, access_token)
         except (AccessError, MissingError):
             return request.redirect("/my")
-        values = self._billing_prepare_values("billing_invoice") | {
+        values = self._billing_prepare_values("billing_invoice")
+        is_late = bool(find_late(move_sudo, values["today"]))
+        values |= {
             "move": move_sudo,
+            "state": describe_state(Written(request.env), move_sudo, is_late),
             "lines": move_sudo._billing_get_lines(),
             "receipts": (
                 move_sudo.billing_receipt_ids
@@ -250,11 +269,12 @@ class BillingPortal(PortalAccount, PaymentPortal):
         return Domain("participant_id", "=", customer.id)
 
     def _billing_search(
-        self, model, domain=Domain.TRUE, count=False, own=None, **kwargs
+        self, model, domain=Domain.TRUE, count=False, own=None, fields=None, **kwargs
     ):
         """Search among the customer's own, under the user's rights.
 
         :param count: count instead; a number counts no further.
+        :param fields: what is read with it, if that is known.
         :param own: the domain of what is the customer's, if it is not what it pays.
         """
         Model = request.env[model]
@@ -264,7 +284,25 @@ class BillingPortal(PortalAccount, PaymentPortal):
         if count:
             limit = None if count is True else count
             return Model.search_count(domain, limit=limit)
+        if fields:
+            return Model.search_fetch(domain, fields, **kwargs)
         return Model.search(domain, **kwargs)
+
+    def _billing_prepare_latest(self, values):
+        """Return the rows of the overview: the latest of each list."""
+        transactions, activities = (
+            self._billing_search(model, limit=OVERVIEW_ROWS, fields=fields)
+            for model, fields in (
+                ("omni.billing.transaction", TRANSACTION_FIELDS),
+                ("omni.billing.activity.log", ACTIVITY_FIELDS),
+            )
+        )
+        return {
+            "transaction_rows": write_transactions(
+                transactions, values["user_account"]
+            ),
+            "activity_rows": write_activities(activities),
+        }
 
     def _billing_get_stats(self, model):
         Model = request.env[model]
@@ -291,10 +329,6 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "credit_elsewhere": customer.billing_credit_elsewhere_amount,
         }
 
-    def _billing_get_readable(self, moves):
-        """Return the invoices that the user may open: not those being prepared."""
-        return moves._filtered_access("read")
-
     def _billing_open_invoice(self, invoice_id, access_token=None):
         """Return the invoice, in sudo, and whether it is a link that opens it.
 
@@ -318,14 +352,17 @@ class BillingPortal(PortalAccount, PaymentPortal):
 
     # === HELPERS: MONEY === #
 
-    def _billing_find_due(self):
+    def _billing_find_due(self, limit=None):
         """Return the customer's invoices that can be paid, the oldest first."""
-        unpaid = self._billing_search(
+        return self._billing_search(
             "account.move",
-            request.env["account.move"]._billing_get_unpaid_domain(),
+            request.env["account.move"]._billing_get_unpaid_domain()
+            & Domain("state", "=", "posted")
+            & Domain("amount_residual", ">", 0),
             order="invoice_date_due, id",
+            limit=limit,
+            fields=DUE_FIELDS,
         )
-        return self._billing_filter_payable(unpaid)
 
     def _billing_filter_payable(self, moves):
         return moves.filtered(
@@ -336,9 +373,11 @@ class BillingPortal(PortalAccount, PaymentPortal):
             )
         )
 
-    def _billing_list_to_pay(self, due):
+    def _billing_list_to_pay(self, due, credit):
         """Return what is left to pay in each currency where credit lowers it (W15)."""
-        owed = due._billing_get_amounts_owed()
+        if not credit:
+            return []
+        owed = due._billing_get_amounts_owed(credit)
         sums = []
         for currency, moves in due.grouped("currency_id").items():
             amount = currency.round(sum(owed[move.id] for move in moves))

@@ -10,6 +10,14 @@ from odoo.addons.portal.controllers.portal import pager as portal_pager
 
 from ..const import MAX_ID, UNPAID_STATES
 from .portal import MAX_DIGITS, BillingPortal
+from .portal_rows import (
+    ACTIVITY_FIELDS,
+    MOVE_FIELDS,
+    TRANSACTION_FIELDS,
+    write_activities,
+    write_moves,
+    write_transactions,
+)
 
 
 class BillingPortalLists(BillingPortal):
@@ -38,13 +46,13 @@ class BillingPortalLists(BillingPortal):
             ["name", "description", "invoice_id.name", "payment_reference"],
             page,
             own=own,
+            fields=TRANSACTION_FIELDS,
             **kwargs,
         )
         values |= {
             "page_name": "billing_transactions",
-            "transactions": values["records"],
-            "transaction_invoices": self._billing_get_readable(
-                values["records"].invoice_id
+            "transaction_rows": write_transactions(
+                values["records"], values["user_account"]
             ),
         }
         return request.render("omni_billing.portal_billing_transactions", values)
@@ -66,12 +74,13 @@ class BillingPortalLists(BillingPortal):
             self._get_billing_invoice_filters(),
             ["name", "billing_title", "billing_payment_reference"],
             page,
+            fields=MOVE_FIELDS,
             **kwargs,
         )
         values |= {
             "page_name": "billing_invoices",
-            "moves": values["records"],
-            "due": self._billing_find_due(),
+            "move_rows": write_moves(values["records"], values["today"]),
+            "has_many_due": len(self._billing_find_due(limit=2)) > 1,
         }
         return request.render("omni_billing.portal_billing_invoices", values)
 
@@ -92,12 +101,11 @@ class BillingPortalLists(BillingPortal):
             {"all": {"label": request.env._("All"), "domain": Domain.TRUE}},
             ["name"],
             page,
+            fields=ACTIVITY_FIELDS,
         )
-        activities = values["records"]
         values |= {
             "page_name": "billing_activity",
-            "activities": activities,
-            "activity_invoices": self._billing_get_readable(activities.move_id),
+            "activity_rows": write_activities(values["records"]),
         }
         return request.render("omni_billing.portal_billing_activity", values)
 
@@ -247,11 +255,13 @@ class BillingPortalLists(BillingPortal):
         filterby=None,
         search="",
         own=None,
+        fields=None,
         **_kwargs,
     ):
         """Return one page of a list; what the address asks wrongly counts as none.
 
         :param own: whose it is, if it is not what the customer pays.
+        :param fields: what its rows show.
         """
         sortby = sortby if sortby in sortings else next(iter(sortings))
         filterby = filterby if filterby in filters else next(iter(filters))
@@ -270,6 +280,7 @@ class BillingPortalLists(BillingPortal):
                 model,
                 domain,
                 own=own,
+                fields=fields,
                 order=sortings[sortby]["order"],
                 limit=self._items_per_page,
                 offset=pager["offset"],

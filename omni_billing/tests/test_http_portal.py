@@ -10,10 +10,12 @@ from odoo import http
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command, Domain
 from odoo.tests import new_test_user, tagged
+from odoo.tools import format_date
 
 from odoo.addons.omni_billing.const import LIMITS
 from odoo.addons.omni_billing.controllers.portal import BillingPortal
 from odoo.addons.omni_billing.controllers.portal_lists import BillingPortalLists
+from odoo.addons.omni_billing.controllers.portal_rows import write_moves
 from odoo.addons.omni_billing.tools.write_guard import trust
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
@@ -411,22 +413,52 @@ class TestPortalLists(PortalCommon):
             self._open(path)
             return self.cr.sql_log_count - before
 
-        paths = ["/my/billing/transactions", "/my/billing/invoices", "/my/billing"]
-        self._pay(self._bill_amounts(1, 2), mode="cash")
-        self._bill_one(4)
-        for cost in range(1, 6):
-            self._create_transaction(cost)
-        for path in paths:
+        most = {
+            "/my/billing/transactions": 25,
+            "/my/billing/invoices": 25,
+            "/my/billing/activity": 20,
+            "/my/billing": 60,
+        }
+        self._pay(self._bill_amounts(1, 2, 3), mode="cash")
+        self._bill_amounts(*range(4, 11))
+        for path in most:
             self._open(path)
-        few = {path: count(path) for path in paths}
+        few = {path: count(path) for path in most}
+        self.assertEqual(len(self._list("", "invoices")), 10)
         self._pay(self._bill_amounts(*range(1, 9)), mode="cash")
-        self._bill_amounts(5, 6)
-        for cost in range(1, 6):
-            self._create_transaction(cost)
-        many = {path: count(path) for path in paths}
-        self.assertEqual(len(self._list()), 33)
-        for path in paths:
+        self._bill_amounts(*range(1, 33))
+        many = {path: count(path) for path in most}
+        self.assertEqual(len(self._list("", "invoices")), 50)
+        for path, limit in most.items():
             self.assertLessEqual(many[path], few[path], path)
+            self.assertLessEqual(many[path], limit, path)
+
+    def test_rows_say_what_the_widgets_of_odoo_say(self):
+        """They are written once a page, in the language of the reader."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        invoice, paid = self._bill_amounts(12345.6, 7)
+        self._pay(paid, mode="cash")
+        trust(invoice).invoice_date_due = self.today - timedelta(days=3)
+        self._create_credit(5)
+        note = self._bill()
+        for lang, late in (("en_US", "Overdue"), ("fr_FR", "En retard")):
+            env = self.env(context={"lang": lang})
+            moves = (invoice + paid + note).with_env(env)
+            amount = env["ir.qweb.field.omni_billing_amount"].value_to_html
+            currency = {"display_currency": invoice.currency_id}
+            rows = write_moves(moves, self.today)
+            for move, row in zip(moves, rows, strict=True):
+                sign = -1 if move.move_type == "out_refund" else 1
+                owed = sign * move._billing_get_amount_owed()
+                self.assertEqual(
+                    row["total"], amount(sign * move.amount_total, currency)
+                )
+                self.assertEqual(row["left"], amount(owed, currency))
+                self.assertEqual(row["date"], format_date(env, move.invoice_date))
+            self.assertEqual([row["is_payable"] for row in rows], [True, False, False])
+            self.assertEqual(rows[0]["state"], late)
+            label = dict(moves._fields["billing_state"]._description_selection(env))
+            self.assertEqual(rows[1]["state"], label["paid"])
 
 
 @tagged("post_install", "-at_install")

@@ -512,6 +512,11 @@ class TestLateFee(ReminderCommon):
         self.assertEqual(self._read_levels(invoice)[self.first], "sent")
         with freeze_time(self.today + timedelta(days=7)):
             self.assertTrue(invoice._billing_is_overdue())
+        # Asked of many at once, it is the same.
+        together = invoice + self._bill_due(3)
+        days = together._billing_list_due_since()
+        for move in together:
+            self.assertEqual(days[move.id], move._billing_get_due_since())
         paid = self._bill_in_parts()
         self._pay(paid, mode="cash", amount=50)
         self._remind(later=7)

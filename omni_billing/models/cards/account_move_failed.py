@@ -29,6 +29,18 @@ class AccountMove(models.Model):
             "next_date": self._billing_get_next_try(),
         }
 
+    def _billing_find_failed(self):
+        """Return the invoices of which the last card payment failed: see above."""
+        # sudo: as above.
+        attempts = self.env["payment.transaction"].sudo()
+        failed = attempts.search(
+            [("invoice_ids", "in", self.ids), ("state", "=", "error")]
+        )
+        tried = set(failed.invoice_ids.ids)
+        return self.filtered(
+            lambda move: move.id in tried and move._billing_get_failure()
+        )
+
     def _billing_get_next_try(self):
         """Return the day on which a card is charged again by itself, if any. Hook."""
         self.ensure_one()

@@ -75,6 +75,15 @@ class OmniBillingTransaction(models.Model):
             and self.report_state != "open"
         )
 
+    def _get_report_kind(self):
+        """Return what a customer sees of reporting it: the report, its answer, a link.
+
+        :return: ``open``, ``answered``, ``possible`` or nothing.
+        """
+        if self.report_state in ("open", "answered"):
+            return self.report_state
+        return "possible" if self and self._is_reportable() else ""
+
     def _is_report_of(self, user):
         """Whether the account that a user sees reported it: of others it is no business
 

@@ -23,16 +23,18 @@ class AccountMove(models.Model):
         self.ensure_one()
         return self._billing_get_amounts_owed().get(self.id, self.amount_residual)
 
-    def _billing_get_amounts_owed(self):
+    def _billing_get_amounts_owed(self, credit=None):
         """Return what is left of unpaid invoices when credit on file is used (W15).
 
+        :param credit: of these customers, as `_billing_read_credit` returns it, where
+            it is known already.
         :return: the amount, with taxes and in the currency of the invoice, by the id of
             the invoice, for those that are unpaid.
         :rtype: dict[int, float]
         """
         # sudo: whoever may see the invoice may know what is owed.
         unpaid = self.sudo().filtered_domain(self._billing_get_unpaid_domain())
-        credited = unpaid._billing_share_credit()
+        credited = unpaid._billing_share_credit(credit)
         return {
             move.id: move.currency_id.round(
                 move.amount_residual - credited.get(move, 0.0)
@@ -65,6 +67,25 @@ class AccountMove(models.Model):
         self.ensure_one()
         days = self._billing_find_open_parts().mapped("date_maturity")
         return min(filter(None, days), default=self.invoice_date_due)
+
+    def _billing_list_due_since(self):
+        """Return since when, or from when, the oldest part of each that is open is due.
+
+        As `_billing_get_due_since`, and asked for together.
+
+        :rtype: dict[int, date]
+        """
+        # sudo: as in `_billing_get_amounts_owed`.
+        lines = self.env["account.move.line"].sudo()
+        days = lines._read_group(
+            Domain("move_id", "in", self.ids)
+            & Domain("account_type", "=", "asset_receivable")
+            & Domain("reconciled", "=", False),
+            ["move_id"],
+            ["date_maturity:min"],
+        )
+        first = {move.id: day for move, day in days}
+        return {move.id: first.get(move.id) or move.invoice_date_due for move in self}
 
     @api.model
     def _billing_get_due_domain(self, day):
@@ -145,17 +166,19 @@ class AccountMove(models.Model):
         last = max(place[move] for move in self)
         return alike.filtered(lambda move: place[move] <= last)
 
-    def _billing_share_credit(self):
+    def _billing_share_credit(self, credit=None):
         """Return how much unused credit each invoice of these customers takes.
 
         As where it is used: by account, and the invoice that is due first comes first.
 
+        :param credit: see `_billing_get_amounts_owed`.
         :return: the amount by invoice, for those that take any.
         :rtype: dict[account.move, float]
         """
-        return self._billing_take_credit(
-            self._billing_read_credit(self.commercial_partner_id, self.company_id)
-        )
+        if credit is None:
+            customers, companies = self.commercial_partner_id, self.company_id
+            credit = self._billing_read_credit(customers, companies)
+        return self._billing_take_credit(credit.copy())
 
     @api.model
     def _billing_take_credit(self, credit, domain=Domain.TRUE):
