@@ -56,6 +56,8 @@
         "wizards/omni_billing_statement_views.xml",
         "views/omni_billing_pdf_cache_views.xml",
         "views/omni_billing_reminder_views.xml",  # settings link to it
+        "views/res_users_apikeys_views.xml",
+        "views/omni_billing_watch_views.xml",  # settings link to it
         "wizards/res_config_settings_views.xml",
         "views/omni_billing_transaction_views.xml",
         "views/omni_billing_credit_type_views.xml",

@@ -158,3 +158,6 @@ DISPUTE_STEPS = {
     "owed": 3,
     "written_off": 3,
 }
+
+#: Of the API keys that open the counters for operators, and nothing else.
+METRICS_SCOPE = "omni_billing.metrics"

@@ -2,6 +2,7 @@ from . import (
     bulk_download,
     invoice_pdf,
     mailjet_webhook,
+    metrics,
     portal,
     portal_cards,
     portal_lists,

@@ -6,6 +6,10 @@ UPDATE res_company
        billing_mailjet_hook_token = NULL,
        billing_mailjet_hook_password = NULL;
 
+-- who watches the first database is not told of the copy
+DELETE FROM res_users_apikeys
+ WHERE scope = 'omni_billing.metrics';
+
 DELETE FROM ir_config_parameter
  WHERE key = 'omni_billing.mailjet_api_base';
 

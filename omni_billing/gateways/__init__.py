@@ -3,7 +3,8 @@
 `stripe` and `mailjet` import the SDK of their service, and are loaded when they are
 first used: with an SDK that is missing, broken or too old Odoo starts all the same, and
 who wants to charge or to send reads what is wrong. What models need before that is in
-files of its own, which import no SDK: `stripe_answers`, `mailjet_messages`.
+files of its own, which import no SDK: `stripe_answers`, `mailjet_messages`,
+`metric_families`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ from types import ModuleType
 from ..exceptions import GatewayDenied
 
 #: The SDK of each gateway, and the oldest that will do, as the manifest has them.
-SDKS = {"mailjet": ("mailjet-rest", "1.9"), "stripe": ("stripe", "16")}
+SDKS = {
+    "mailjet": ("mailjet-rest", "1.9"),
+    "metrics": ("prometheus-client", "0.20"),
+    "stripe": ("stripe", "16"),
+}
 
 
 @cache
 def load(name: str) -> ModuleType:
     """Return a gateway, which loads its SDK; what fails is tried again the next time.
 
-    :param name: ``stripe`` or ``mailjet``.
+    :param name: ``stripe``, ``mailjet`` or ``metrics``.
     :raise GatewayDenied: if the SDK does not work; the text is for who runs the server.
     """
     package, oldest = SDKS[name]

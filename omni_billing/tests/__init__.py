@@ -62,6 +62,7 @@ else:
         test_http_languages,
         test_http_limits,
         test_http_mailjet_webhook,
+        test_http_metrics,
         test_http_payer,
         test_http_payment_doors,
         test_http_portal,
@@ -127,6 +128,7 @@ else:
         test_todo,
         test_undo_payment,
         test_void,
+        test_watch,
         test_void_credit_note,
         test_write_guard,
     )

@@ -48,6 +48,7 @@ OPENS = {
     "omni.billing.run.schedule": {"action_open_runs"},
     "omni.billing.first.step": {"action_open"},
     "omni.billing.service": {"action_open_transactions"},
+    "omni.billing.watch": {"action_open"},
     "omni.billing.todo": {
         "action_open",
         "action_other_card",
@@ -179,6 +180,7 @@ ASKS = {
     "res.company": {"action_billing_mailjet_listen"},
     "res.config.settings": {
         "action_billing_clear_pdfs",
+        "action_billing_make_watch_key",
         "action_billing_mailjet_listen",
     },
     "res.partner": {

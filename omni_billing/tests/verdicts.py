@@ -27,6 +27,7 @@ ROUTES = {
             /my/billing/card/* /my/billing/card/*/transaction
             /my/billing/invoices/* /my/billing/invoices/*/pay /my/billing/invoices/*/pdf
             /my/billing/pay/transaction/* /omni_billing/mailjet/*
+            /omni_billing/metrics
             /payment/stripe/webhook
         """,
         "user": """

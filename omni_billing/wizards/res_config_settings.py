@@ -2,8 +2,12 @@ import re
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.tools import format_list
 
-from ..const import PURGE_DEFAULTS
+from odoo.addons.base.models.res_users import check_identity
+
+from ..const import METRICS_SCOPE, PURGE_DEFAULTS
+from ..tools.action import open_dialog
 from ..tools.numbers import format_number
 
 #: The name of a host that has a public address.
@@ -207,6 +211,42 @@ class ResConfigSettings(models.TransientModel):
     billing_late_fee_grace = fields.Integer(
         related="company_id.billing_late_fee_grace", readonly=False
     )
+
+    billing_watch_keys = fields.Char(
+        string="Keys of Programs That Watch", compute="_compute_billing_watch_keys"
+    )
+
+    def _compute_billing_watch_keys(self):
+        # sudo: who has one, not what it is; only administrators read settings.
+        keys = (
+            self.env["res.users.apikeys"].sudo().search([("scope", "=", METRICS_SCOPE)])
+        )
+        owners = keys.user_id.mapped("name")
+        for settings in self:
+            settings.billing_watch_keys = format_list(self.env, owners)
+
+    def action_billing_make_watch_key(self):
+        """Make a key that opens the counters (W45), and show it once.
+
+        It is Odoo's API key of whoever makes it, kept as a hash, of a scope of its own.
+        As for each API key, Odoo asks for the password first.
+        """
+        self.check_access("write")
+        self.ensure_one()
+        return self._billing_make_watch_key()
+
+    @check_identity
+    def _billing_make_watch_key(self):
+        keys = self.env["res.users.apikeys"]
+        key = keys._generate(METRICS_SCOPE, self.env._("Counters of billing"), None)
+        return open_dialog(
+            "res.users.apikeys.show",
+            self.env._("Key for the Counters"),
+            {"default_key": key},
+            view_id=self.env.ref(
+                "omni_billing.res_users_apikeys_show_view_form_watch"
+            ).id,
+        )
 
     def action_billing_mailjet_listen(self):
         """Have Mailjet tell what becomes of messages."""

@@ -1,1 +1,7 @@
-from . import account_move, omni_billing_mail, omni_billing_run, queue_job
+from . import (
+    account_move,
+    omni_billing_mail,
+    omni_billing_run,
+    omni_billing_watch,
+    queue_job,
+)

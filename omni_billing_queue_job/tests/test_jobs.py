@@ -68,6 +68,25 @@ class TestJobs(BillingCommon):
         self.assertEqual(set(jobs.mapped("channel")), {"root.omni_billing.run"})
         self.assertFalse(run.line_ids.invoice_id)
 
+    def test_operators_see_jobs_that_wait(self):
+        """W45"""
+        self._start()
+        jobs = self._jobs("_job_bill")
+        Watch = self.env["omni.billing.watch"]
+
+        def look():
+            self.env.flush_all()
+            self.env.invalidate_all()
+            row = Watch.search([("kind", "=", "job")])
+            self.assertEqual(row.action_open()["res_model"], "queue.job")
+            return row.level, row.waiting, row.failed, bool(row.advice)
+
+        self.assertEqual(look(), ("fine", 2, 0, False))
+        jobs.date_created = fields.Datetime.now() - timedelta(minutes=30)
+        self.assertEqual(look(), ("late", 2, 0, True))
+        jobs[0].state = "failed"
+        self.assertEqual(look(), ("failing", 1, 1, True))
+
     def test_jobs_are_not_doubled(self):
         self._start()
         self._run_cron()

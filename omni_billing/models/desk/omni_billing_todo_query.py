@@ -3,6 +3,11 @@ from odoo.tools import SQL
 
 #: Where an id of a row has the id of its record; the number of the kind is below it.
 STEP = 32
+#: What an administrator has to see to before any e-mail goes out.
+ADMIN_CODES = (
+    *("bad_credentials", "bad_sender", "no_sdk", "unreachable"),
+    *("not_configured", "template_missing"),
+)
 
 
 class OmniBillingTodo(models.Model):
@@ -222,9 +227,7 @@ class OmniBillingTodo(models.Model):
                    mail.commercial_partner_id, mail.move_id, move.name,
                    mail.company_id,
                    COALESCE(NULLIF(mail.user_id, 1), move.invoice_user_id),
-                   CASE WHEN mail.error_code IN
-                             ('bad_credentials', 'bad_sender', 'no_sdk', 'unreachable',
-                              'not_configured', 'template_missing')
+                   CASE WHEN mail.error_code IN %(codes)s
                         THEN 'admin' ELSE 'staff' END
               FROM omni_billing_mail mail
          LEFT JOIN account_move move ON move.id = mail.move_id
@@ -232,6 +235,7 @@ class OmniBillingTodo(models.Model):
                 OR mail.state = 'queued' AND mail.error IS NOT NULL
             """,
             id=self._get_id(SQL("mail.id"), 4),
+            codes=ADMIN_CODES,
         )
 
     @api.model
