@@ -112,6 +112,7 @@ else:
         test_printed,
         test_promise,
         test_properties,
+        test_proven,
         test_public_methods,
         test_quantity,
         test_remind_customer,

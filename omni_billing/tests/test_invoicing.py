@@ -10,7 +10,9 @@ from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.base.tests.common import DISABLED_MAIL_CONTEXT
-from odoo.addons.omni_billing.models.invoicing.omni_billing_transaction import QUIET
+from odoo.addons.omni_billing.models.invoicing.omni_billing_transaction_made import (
+    QUIET,
+)
 from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .common import BillingCommon
@@ -76,8 +78,9 @@ UNBALANCED = {
 }
 
 
-@tagged("post_install", "-at_install")
-class TestInvoicing(BillingCommon):
+class InvoicingCommon(BillingCommon):
+    """Taxes, currencies, terms and products of each kind."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -159,6 +162,23 @@ class TestInvoicing(BillingCommon):
             + included
         )
 
+    def _create_row(self, customer, currency, has_taxes, cost, kind, taxes, *rest):
+        included, product = rest
+        wanted = [self.taxes[index].id for index in taxes] if has_taxes else []
+        return self._create_transaction(
+            max(currency.round(cost), currency.rounding),
+            partner_id=customer.id,
+            transaction_type=kind,
+            credit_type_id=self.goodwill.id if kind == "credit" else False,
+            tax_ids=self.taxes.browse(wanted),
+            tax_included=included,
+            product_id=False if product is None else self.products[product].id,
+            currency_id=currency.id,
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestInvoicing(InvoicingCommon):
     # === the same as Odoo's === #
 
     @given(book=books)
@@ -228,20 +248,6 @@ class TestInvoicing(BillingCommon):
                 "product_id": self.product_a.id,
                 "analytic_distribution": {str(account.id): 100},
             }
-        )
-
-    def _create_row(self, customer, currency, has_taxes, cost, kind, taxes, *rest):
-        included, product = rest
-        wanted = [self.taxes[index].id for index in taxes] if has_taxes else []
-        return self._create_transaction(
-            max(currency.round(cost), currency.rounding),
-            partner_id=customer.id,
-            transaction_type=kind,
-            credit_type_id=self.goodwill.id if kind == "credit" else False,
-            tax_ids=self.taxes.browse(wanted),
-            tax_included=included,
-            product_id=False if product is None else self.products[product].id,
-            currency_id=currency.id,
         )
 
     def _make_twins(self, batches):

@@ -177,11 +177,17 @@ ASKS = {
         "action_billing_replace_default",
         "action_billing_set_default",
     },
-    "res.company": {"action_billing_mailjet_listen"},
+    "res.company": {
+        "action_billing_leave_proven",
+        "action_billing_mailjet_listen",
+        "action_billing_prove",
+    },
     "res.config.settings": {
         "action_billing_clear_pdfs",
         "action_billing_make_watch_key",
+        "action_billing_leave_proven",
         "action_billing_mailjet_listen",
+        "action_billing_prove",
     },
     "res.partner": {
         "action_billing_confirm_address",

@@ -30,6 +30,10 @@ class ResConfigSettings(models.TransientModel):
     billing_void_method = fields.Selection(
         related="company_id.billing_void_method", readonly=False, required=True
     )
+    billing_use_proven = fields.Boolean(related="company_id.billing_use_proven")
+    billing_proven_at = fields.Datetime(related="company_id.billing_proven_at")
+    billing_proven_report = fields.Text(related="company_id.billing_proven_report")
+    billing_proven_problem = fields.Text(related="company_id.billing_proven_problem")
     billing_cash_journal_id = fields.Many2one(
         related="company_id.billing_cash_journal_id", readonly=False
     )
@@ -247,6 +251,16 @@ class ResConfigSettings(models.TransientModel):
                 "omni_billing.res_users_apikeys_show_view_form_watch"
             ).id,
         )
+
+    def action_billing_prove(self):
+        """Have the company prove fast billing on its own customers (W45)."""
+        self.ensure_one()
+        return self.company_id.action_billing_prove()
+
+    def action_billing_leave_proven(self):
+        """Have Odoo make all invoices again."""
+        self.ensure_one()
+        return self.company_id.action_billing_leave_proven()
 
     def action_billing_mailjet_listen(self):
         """Have Mailjet tell what becomes of messages."""

@@ -2,6 +2,7 @@ import io
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 from lxml import etree
 from pypdf import PdfReader
@@ -147,6 +148,14 @@ class TestFacturX(FacturXCommon):
         self.assertEqual(tree.findtext(path), "381")
         total = tree.findtext(".//ram:GrandTotalAmount", namespaces=NAMESPACES)
         self.assertEqual(float(total), note.amount_total)
+
+    def test_fast_billing_leaves_each_to_odoo(self):
+        """W45: what the format asks for is asked when Odoo posts."""
+        Proven = self.env["omni.billing.proven"]
+        one = SimpleNamespace(values={"journal_id": 0})
+        problem = Proven._find_problem_of_books(self.company, one)
+        self.assertIn("Factur-X", Proven._describe_reason(problem))
+        self.assertIn("credit note", Proven._describe_reason("credit_note"))
 
     def test_without_the_setting(self):
         self.company.billing_facturx = False

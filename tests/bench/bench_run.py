@@ -129,6 +129,9 @@ def measure_ways(names, new, suffix=""):
                 if name != "ours":
                     add(f"ratio_{label}{end}", median(found["ours"]) / median(figures))
             add(f"{label}_statements", median(figures, "statements"))
+        for name in {"bare", "contract"} & found.keys() if "proven" in found else ():
+            ratio = median(found["proven"]) / median(found[name])
+            add(f"ratio_proven_over_{name}_{size}", ratio)
 
 
 def measure_sizes():
@@ -221,7 +224,8 @@ def install_peers():
 
 
 if "ways" in options.parts:
-    measure_ways(("ours", "bare", "plain"), new=("ours", "bare", "plain"))
+    ways = ("ours", "proven", "whole", "bare", "plain")
+    measure_ways(ways, new=ways)
 if "sizes" in options.parts:
     measure_sizes()
 if "workers" in options.parts:
@@ -231,7 +235,7 @@ if "import" in options.parts:
 if "peers" in options.parts:
     install_peers()
     options.product = True
-    ways = ("ours", "bare", "contract", "subscription")
+    ways = ("ours", "proven", "bare", "contract", "subscription")
     measure_ways(ways, new=("contract", "subscription"), suffix="_beside_peers")
 
 report.print(env)

@@ -33,6 +33,13 @@ STEPS = {
     "second chunk": "the first chunk is committed, the second begins",
     "over": "all are billed, the run is not at its end",
 }
+#: The same where a company bills fast.
+FAST_STEPS = {
+    "patterns": "Odoo made the first and the last, no other is written yet",
+    "copied": "the rows of the others are written, not checked in and not committed",
+    "marked": STEPS["marked"],
+    "second chunk": STEPS["second chunk"],
+}
 
 
 def prepare(registry):
@@ -57,6 +64,10 @@ def stop_at(registry, step, stop):
     elif step == "created":
         wrap(transactions, "_create_invoices", after=lambda self: self.env.flush_all())
         wrap(transactions, "_create_invoices", after=pause)
+    elif step == "patterns":
+        wrap(registry["omni.billing.proven"], "_write_others", before=pause)
+    elif step == "copied":
+        wrap(registry["omni.billing.proven"], "_check_written", after=pause)
     elif step == "marked":
         wrap(runs, "_post_process", after=pause)
     elif step == "second chunk":
@@ -142,6 +153,24 @@ def start_run(env, **values):
     run = env["omni.billing.run"].create(values)
     run.action_start()
     return run.id
+
+
+def prove(env):
+    """Have the company prove fast billing on its customers, as the button does."""
+    company = env.company
+    company.with_user(env.ref("base.user_admin")).action_billing_prove()
+    return company.billing_use_proven, company.billing_proven_problem
+
+
+def leave_proven(env):
+    """Have Odoo make all invoices again."""
+    env.company.with_user(env.ref("base.user_admin")).action_billing_leave_proven()
+
+
+def count_fast(env, runs):
+    """Tell how many invoices of runs were written fast."""
+    lines = [("run_id", "in", runs), ("is_fast", "=", True)]
+    return env["omni.billing.run.line"].search_count(lines)
 
 
 def press(env, run, button):

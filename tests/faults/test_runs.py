@@ -9,7 +9,7 @@ import stripe as stripe_sdk
 
 from strict_stripe import SECRET_KEY
 from tests.faults.catalogue import PATHS
-from tests.faults.runs import STEPS
+from tests.faults.runs import FAST_STEPS, STEPS
 
 CUSTOMERS = 12
 #: Calls of one charge: the SDK repeats what broke off.
@@ -121,6 +121,48 @@ def test_two_runs_of_the_same_customers_at_once(runs, customers, step):
     work_both(runs, step)
     finish(runs)
     check_all_billed(runs, customers, [one, other])
+
+
+# === FAST BILLING (W45) === #
+
+
+@pytest.fixture
+def fast(runs, customers):
+    """Give customers of a company that bills fast."""
+    assert runs.run("prove").expect() == [True, False]
+    yield customers
+    runs.run("leave_proven").expect()
+
+
+@pytest.mark.parametrize("step", FAST_STEPS)
+def test_killed_in_a_step_of_fast_billing_the_run_goes_on(runs, fast, step):
+    run = start(runs)
+    work(runs, stop=step).wait_until_stopped().kill()
+    finish(runs)
+    check_all_billed(runs, fast, [run])
+    # Of twelve in chunks of five Odoo makes two of each, and what is left.
+    assert runs.run("count_fast", runs=[run]).expect() == 6
+
+
+def test_killed_at_any_statement_of_fast_billing_the_run_goes_on(runs, fast):
+    run = start(runs)
+    chance = random.Random(20261129)
+    for _try in range(6):
+        task = work(runs, stop=f"sql {chance.randint(1, 200)}")
+        if task.stops():
+            task.kill()
+    finish(runs)
+    check_all_billed(runs, fast, [run])
+
+
+@pytest.mark.parametrize("step", FAST_STEPS)
+def test_two_processes_bill_fast(runs, fast, step):
+    """The second one takes the numbers after those of the first."""
+    run = start(runs)
+    work_both(runs, step)
+    finish(runs)
+    check_all_billed(runs, fast, [run])
+    assert runs.run("count_fast", runs=[run]).expect()
 
 
 @pytest.fixture

@@ -9,13 +9,6 @@ from ...const import BILLED_TYPES
 from ...tools.memo import remember, remembering
 from ...tools.write_guard import trust
 
-AMOUNT_FIELDS = ("amount_untaxed", "tax_amount", "amount_total")
-#: Nobody follows what is made by the hundred, and the run says what it made.
-QUIET = {
-    "mail_create_nolog": True,
-    "mail_create_nosubscribe": True,
-    "mail_notrack": True,
-}
 #: What changes the amounts of a line, or says them: with these there are no hints.
 PRICED_FIELDS = {
     "amount_currency",
@@ -31,6 +24,11 @@ PRICED_FIELDS = {
 #: What Odoo's tax engine found for an invoice before it was made: the header that it
 #: holds for, and each transaction's base line and amounts on the document.
 Computed = namedtuple("Computed", ["header", "sign", "base_lines", "amounts"])
+#: An invoice before it is made: its number among the others, its transactions, the
+#: values it is created with, what was computed; and what is found out of it meanwhile.
+Prepared = namedtuple(
+    "Prepared", ["index", "transactions", "values", "computed", "found"]
+)
 
 
 class OmniBillingTransaction(models.Model):
@@ -69,26 +67,23 @@ class OmniBillingTransaction(models.Model):
         :raise UserError: see :meth:`_create_invoice`.
         """
         self._check_billable(batches)
-        quiet = QUIET if len(batches) > 1 else {}
-        values_by_company, amounts, created, histories = {}, {}, {}, {}
+        lots, amounts, created, histories = {}, {}, {}, {}
         with remembering(self._join(batches)) as lot:
             for index, (transactions, partner, options) in enumerate(batches):
                 batch = lot.browse(transactions.ids).with_prefetch(lot._ids)
                 options = dict(options)
                 histories[index] = options.pop("history", "")
                 values, computed = batch._prepare_hinted_values(partner, **options)
-                values_by_company.setdefault(batch.company_id, {})[index] = values
+                lots.setdefault(batch.company_id, []).append(
+                    Prepared(index, batch, values, computed, {})
+                )
                 amounts.update(computed.amounts)
-        for company, values in values_by_company.items():
-            Move = self.env["account.move"].with_company(company).with_context(**quiet)
-            moves = trust(Move).create(list(values.values()))
-            created.update(zip(values, moves.ids, strict=True))
+        is_quiet = len(batches) > 1
+        for company, prepared in lots.items():
+            created |= self._make_invoices(company, prepared, amounts, is_quiet)
         invoices = self.env["account.move"].browse(
             created[index] for index in range(len(batches))
         )
-        self.browse(lot.ids)._set_invoiced(invoices, amounts)
-        lot._take_distributions(invoices)
-        invoices.with_context(**quiet).action_post()
         notes = {}
         for index, (transactions, *_rest) in enumerate(batches):
             count = self.env._("Transactions: %(count)s", count=len(transactions))
@@ -390,66 +385,6 @@ class OmniBillingTransaction(models.Model):
         products = self.product_id.sudo()
         taxes = self.tax_ids.flatten_taxes_hierarchy()
         return bool(products.account_tag_ids or taxes.repartition_line_ids.tag_ids)
-
-    # === BUSINESS METHODS - STATE === #
-
-    def _set_invoiced(self, invoices, computed=None):
-        """Mark as invoiced, with the amounts that the invoices give each line.
-
-        :param dict computed: the amounts that the tax engine computed before, for each
-            transaction; used where the invoice came out like that.
-        """
-        amounts = {}
-        for invoice in invoices:
-            sign = -1 if invoice.move_type == "out_refund" else 1
-            for transaction, line in self._read_invoiced(invoice, computed).items():
-                amounts[transaction] = {
-                    name: sign * line[name] for name in AMOUNT_FIELDS
-                }
-        changed = {
-            transaction: amounts[transaction]
-            for transaction in self
-            if any(
-                transaction[name] != amounts[transaction][name]
-                for name in AMOUNT_FIELDS
-            )
-        }
-        # A new state would have Odoo compute the amounts of the transaction alone; they
-        # stay what they are, or become what the invoice says.
-        kept = [self._fields[name] for name in (*AMOUNT_FIELDS, "tax_percentage")]
-        with self.env.protecting(kept, self):
-            for invoice in invoices:
-                lines = invoice.invoice_line_ids
-                trust(lines.billing_transaction_id & self).write(
-                    {"state": "invoiced", "invoice_id": invoice.id}
-                )
-            for transaction, values in changed.items():
-                trust(transaction).write(values)
-
-    @api.model
-    def _read_invoiced(self, invoice, computed):
-        """Return the amounts of each transaction of an invoice, as on the document."""
-        lines = invoice.invoice_line_ids
-        if computed and all(line.billing_transaction_id in computed for line in lines):
-            amounts = {
-                line.billing_transaction_id: computed[line.billing_transaction_id]
-                for line in lines
-            }
-            tax = sum(line["tax_amount"] for line in amounts.values())
-            currency, direction = invoice.currency_id, invoice.direction_sign
-            if not currency.compare_amounts(tax, invoice.amount_tax) and all(
-                line.tax_ids == line.billing_transaction_id.tax_ids
-                and not currency.compare_amounts(
-                    direction * line.amount_currency,
-                    amounts[line.billing_transaction_id]["amount_untaxed"],
-                )
-                for line in lines
-            ):
-                return amounts
-        return {
-            line["record"].billing_transaction_id: line
-            for line in invoice._billing_get_lines()
-        }
 
     # === BUSINESS METHODS - VOID === #
 

@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
+from ...tools.retell import KeptText
+
 
 class ResCompany(models.Model):
     """Where invoices of transactions go, and how they are numbered and voided."""
@@ -28,6 +30,23 @@ class ResCompany(models.Model):
         precompute=True,
         help="Follows the country. Inalterable journals, closed periods and earlier"
         " months always need a credit note.",
+    )
+
+    billing_use_proven = fields.Boolean(
+        string="Fast Billing",
+        readonly=True,
+        copy=False,
+        help="Ordinary invoices of a run are written like two that Odoo made.",
+    )
+    billing_proven_at = fields.Datetime(string="Proved On", readonly=True, copy=False)
+    billing_proven_key = fields.Char(
+        readonly=True, copy=False, groups="base.group_system"
+    )
+    billing_proven_report = KeptText(
+        string="What Was Compared", readonly=True, copy=False
+    )
+    billing_proven_problem = KeptText(
+        string="Why Fast Billing Is Off", readonly=True, copy=False
     )
 
     @api.depends("partner_id.country_id")

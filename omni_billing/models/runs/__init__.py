@@ -8,6 +8,7 @@ from . import (
     omni_billing_run_line,
     omni_billing_run_line_collection,
     omni_billing_run_line_sending,
+    omni_billing_run_proven,
     omni_billing_run_schedule,
     omni_billing_run_sending,
     payment_transaction,

@@ -59,6 +59,11 @@ class OmniBillingRunLine(models.Model):
     invoice_id = fields.Many2one(
         "account.move", readonly=True, index="btree_not_null", ondelete="set null"
     )
+    is_fast = fields.Boolean(
+        string="Fast Billing",
+        readonly=True,
+        help="The invoice was written like one that Odoo made.",
+    )
     invoice_state = fields.Selection(
         related="invoice_id.billing_state", string="Invoice Status"
     )
@@ -145,6 +150,7 @@ class OmniBillingRunLine(models.Model):
                 "state": "done",
                 "reason": False,
                 "invoice_id": invoice.id,
+                "is_fast": self.env["omni.billing.proven"]._is_fast(invoice),
                 "transaction_count": len(invoice.billing_transaction_ids),
                 "amount_total": sign * invoice.amount_total,
                 **self._prepare_collecting_values(invoice),
