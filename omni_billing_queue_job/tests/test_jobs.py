@@ -82,7 +82,7 @@ class TestJobs(BillingCommon):
             return row.level, row.waiting, row.failed, bool(row.advice)
 
         self.assertEqual(look(), ("fine", 2, 0, False))
-        jobs.date_created = fields.Datetime.now() - timedelta(minutes=30)
+        self._let_jobs_wait(30)
         self.assertEqual(look(), ("late", 2, 0, True))
         jobs[0].state = "failed"
         self.assertEqual(look(), ("failing", 1, 1, True))
