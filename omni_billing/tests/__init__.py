@@ -124,6 +124,7 @@ else:
         test_run_mails,
         test_run_without_key,
         test_security,
+        test_stale,
         test_stats,
         test_status,
         test_todo,

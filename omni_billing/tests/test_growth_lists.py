@@ -19,6 +19,7 @@ SHORT = {
     "omni.billing.first.step",
     "omni.billing.reminder.level",
     "omni.billing.template",
+    "omni.billing.watch",
 }
 
 

@@ -13,6 +13,7 @@ MODELS = """
     account.move.send.batch.wizard account.move.send.wizard account.partial.reconcile
     account.payment account.payment.method.line account.payment.register
     account.resequence.wizard account.secure.entries.wizard account.tax
+    account.tax.repartition.line
     base.partner.merge.automatic.wizard ir.actions.report mail.compose.message
     payment.capture.wizard payment.link.wizard payment.method payment.provider
     payment.refund.wizard payment.token payment.transaction portal.wizard

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Command
+from odoo.fields import Command, Domain
 from odoo.tools import SQL, format_date
 
 from .omni_billing_dialog_mixin import once
@@ -109,6 +109,14 @@ class OmniBillingDayWizard(models.TransientModel):
             raise UserError(self.env._("What customers owe is booked already."))
         if not (self.journal_id and self.account_id):
             raise UserError(self.env._("Choose the journal and the account."))
+        sold = Domain("company_id", "=", self.company_id.id)
+        if self.report == "accrued" and self.env["omni.billing.stale"]._find_in(sold):
+            raise UserError(
+                self.env._(
+                    "Taxes were changed, and the amounts of what is unbilled are being"
+                    " computed anew. Nothing was booked: try again in a few minutes."
+                )
+            )
         booked = self.env["account.move"].search(
             [
                 ("ref", "=", self._get_reference()),

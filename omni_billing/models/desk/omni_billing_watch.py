@@ -18,6 +18,7 @@ KINDS = [
     (8, "service", "Charges of Services", DAY + 6 * HOUR, 2 * DAY + 6 * HOUR, False),
     (9, "pdf", "PDFs to Make", 2 * HOUR, DAY, False),
     (10, "cron", "Scheduled Actions", 30, 4 * HOUR, True),
+    (12, "stale", "Amounts to Compute Anew", 30, 4 * HOUR, True),
     (11, "todo", "To Do of Staff", 7 * DAY, None, False),
 ]
 #: Where an id of a row has the id of its company; the number of the kind is below it.
@@ -178,6 +179,10 @@ class OmniBillingWatch(models.Model):
                 "Who asks for one gets it all the same. Look whether the scheduled"
                 " actions run, and whether the disk is full."
             ),
+            "stale": self.env._(
+                "Sums over all customers have amounts from before a change of taxes."
+                " Look whether the scheduled actions run."
+            ),
             "cron": self.env._(
                 "Look at the log of the server for why it failed; switch on again what"
                 " was switched off; see that max_cron_threads is not 0."
@@ -238,6 +243,9 @@ class OmniBillingWatch(models.Model):
         action["domain"] = [("id", "in", self._list_crons())]
         action["context"] = {"active_test": False}
         return action
+
+    def _open_stale(self):
+        return open_list(self.env, "omni_billing_transaction_action_unbilled", [], {})
 
     def _open_todo(self):
         return self._open_in_company("omni_billing_todo_action", [])

@@ -25,6 +25,7 @@ class OmniBillingWatch(models.Model):
         "omni.billing.run": ["company_id", "scheduled_at", "state", "working_since"],
         "omni.billing.run.line": ["charge_date", "charge_state", "company_id", "state"],
         "omni.billing.service": ["active", "company_id", "next_date", "problem"],
+        "omni.billing.stale": [],
         "omni.billing.stripe.event": ["next_try", "provider_id", "state"],
         "omni.billing.todo": ["company_id", "date", "turn"],
         "payment.provider": ["company_id"],
@@ -54,6 +55,7 @@ class OmniBillingWatch(models.Model):
             self._get_service_query(now.date()),
             self._get_pdf_query(),
             self._get_cron_query(now),
+            self._get_stale_query(),
             self._get_todo_query(),
         ]
 
@@ -209,6 +211,16 @@ class OmniBillingWatch(models.Model):
             """,
             now=now,
             ids=tuple(self._list_crons()) or (0,),
+        )
+
+    @api.model
+    def _get_stale_query(self):
+        """Return the SQL of changes of taxes that unbilled rows have yet to follow."""
+        return SQL(
+            """
+            SELECT 'stale', NULL::int, COUNT(*), 0, MIN(create_date)
+              FROM omni_billing_stale
+            """
         )
 
     @api.model

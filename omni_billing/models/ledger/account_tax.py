@@ -9,9 +9,12 @@ AMOUNT_FIELDS = {
     "amount",
     "amount_type",
     "children_tax_ids",
+    "formula",
     "include_base_amount",
     "is_base_affected",
     "price_include_override",
+    # In which order they are computed.
+    "sequence",
 }
 
 
@@ -74,25 +77,19 @@ class AccountTax(models.Model):
         """
         result = super().write(vals)
         if AMOUNT_FIELDS & vals.keys():
-            # sudo: the amounts are the tax engine's, whoever changes the tax.
-            Transaction = self.env["omni.billing.transaction"].sudo()
-            # An archived one is in force where it is still carried.
-            Tax = Transaction.env["account.tax"].with_context(active_test=False)
-            groups = Tax.search([("children_tax_ids", "in", self.ids)])
-            unbilled = Transaction.search(
-                [
-                    ("state", "=", "unbilled"),
-                    ("tax_ids", "in", (self | groups).ids),
-                ]
-            )
-            for name in (
-                "tax_percentage",
-                "amount_untaxed",
-                "tax_amount",
-                "amount_total",
-            ):
-                self.env.add_to_compute(Transaction._fields[name], unbilled)
+            self._billing_have_followed()
         return result
+
+    def _billing_have_followed(self):
+        """Have what is unbilled and carries one of these follow a change of it."""
+        if not self:
+            return
+        # sudo: whoever changes the tax.
+        taxes = self.sudo()
+        # An archived one is in force where it is still carried.
+        Tax = taxes.env["account.tax"].with_context(active_test=False)
+        groups = Tax.search([("children_tax_ids", "in", taxes.ids)])
+        self.env["omni.billing.stale"]._follow(taxes=taxes | groups)
 
     def _hook_compute_is_used(self, tax_to_compute):
         """Override of `account`: a tax of a transaction is used."""

@@ -42,6 +42,9 @@ class ResPartner(models.Model):
         :rtype: dict[res.partner, float]
         """
         unbilled = dict.fromkeys(self, 0.0)
+        self.env["omni.billing.transaction"]._catch_up(
+            Domain("commercial_partner_id", "in", self.ids)
+        )
         shown = Domain("is_hidden", "=", False) if is_shown else Domain.TRUE
         for customer, currency, amount in self.env[
             "omni.billing.transaction"
