@@ -4,6 +4,7 @@ from .const import AGAIN
 from .models.invoicing import account_move_guard as invoice_guard
 from .models.payments import account_move_guard as payment_guard
 from .models.settlement import account_move as settlement_guard
+from .tools.triggers import drop_count
 
 _logger = logging.getLogger(__name__)
 
@@ -18,6 +19,8 @@ def _post_init_hook(env):
     _tell_of_repeated_intents(env)
     _tell_of_lost_charges(env)
     _tell_of_missing_secrets(env)
+    # sudo: the addon is being installed.
+    env["omni.billing.total"].sudo()._fill()
 
 
 def _set_repeated_intents_aside(cr):
@@ -137,3 +140,5 @@ def _uninstall_hook(env):
     ).unlink()
     for guard in (invoice_guard, payment_guard, settlement_guard):
         env.cr.execute(guard.DROP_TRIGGERS)
+    for table in ("omni_billing_transaction", "account_move"):
+        env.cr.execute(drop_count(table))

@@ -128,6 +128,7 @@ else:
         test_stats,
         test_status,
         test_todo,
+        test_totals,
         test_undo_payment,
         test_void,
         test_watch,

@@ -149,12 +149,24 @@ class TestStats(BillingCommon):
         self.assertEqual(stats["cards"][0]["amount"], 120)
         self.assertIn("USD", stats["note"])
 
-    def test_one_query(self):
-        for model in ("omni.billing.transaction", "account.move"):
-            self.env[model].billing_retrieve_stats()  # warm caches
-            self.env.flush_all()
-            with self.subTest(model=model), self.assertQueryCount(1):
-                self.env[model].billing_retrieve_stats()
+    def test_queries_of_cards(self):
+        """Of all rows: the totals, and for invoices what balances voids. Of one
+        customer: its rows. Ten of them or fifty, it is the same."""
+        mine = [("commercial_partner_id", "=", self.customer.id)]
+        for count in (10, 50):
+            for cost in range(count):
+                self._create_transaction(cost + 1)
+            self._bill()
+            for model, domain, most in (
+                ("omni.billing.transaction", None, 1),
+                ("account.move", None, 2),
+                ("omni.billing.transaction", mine, 1),
+                ("account.move", mine, 1),
+            ):
+                self.env[model].billing_retrieve_stats(domain)  # warm caches
+                self.env.flush_all()
+                with self.subTest(model=model), self.assertQueryCount(most):
+                    self.env[model].billing_retrieve_stats(domain)
 
     def test_other_companies_and_months_stay_out(self):
         other = self.setup_other_company()["company"]

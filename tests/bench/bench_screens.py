@@ -6,7 +6,8 @@ customers, in the same run on the same database. Times are medians of what the w
 client's requests take on the server: the rows of a page with the view's own fields, and
 the cards.
 
-Options: --transactions N, --invoices N (for a quick try).
+Options: --transactions N, --invoices N: fewer for a quick try, or ten times as many,
+which need 35 GB of disk.
 """
 
 # ruff: noqa: F821 - `env` is given by bin/bench
@@ -16,20 +17,32 @@ import time
 
 from lxml import etree
 
+from odoo.fields import Domain
+
+from dev import paths
 from dev.bench import Report
+from tests.bench.made import Maker, check_space
 
 parser = argparse.ArgumentParser(prog="bin/bench screens")
 parser.add_argument("--transactions", type=int, default=1_000_000)
 parser.add_argument("--invoices", type=int, default=200_000)
 options = parser.parse_args()
 report = Report("Screens")
-# VACUUM tells no page as seen by all whose commit is not yet on the disk.
-env.cr.execute("SET synchronous_commit TO on")
 CUSTOMERS = 100_000
 Transaction, Move = env["omni.billing.transaction"], env["account.move"]
 company = env.company
 
+
+def say_time(what):
+    """Tell how far it is, and how long that took."""
+    print(f"  {what}: {time.perf_counter() - began:.0f} s", flush=True)
+
+
 # --- The database ---
+began = time.perf_counter()
+# With its indexes, a transaction takes 1.2 kB and an invoice 9; sorting takes as much
+# as the largest index once more.
+check_space(paths.TEST_DATA, options.transactions * 1.6e-6 + options.invoices * 9.5e-6)
 print("  filling the database", flush=True)
 big = env["res.partner"].create({"name": "Customer 0"})
 charge = Transaction.create(
@@ -40,36 +53,9 @@ invoice = Move.browse(wizard.action_generate()["res_id"])
 env.cr.commit()
 
 
-def settle(*tables):
-    """Do what autovacuum does of a database in use."""
-    env.cr.commit()
-    with env.registry.cursor() as cr:
-        cr._cnx.autocommit = True
-        for table in tables:
-            cr.execute(f"VACUUM ANALYZE {table}")
-        cr._cnx.autocommit = False
-
-
-def clone(table, source, count, overrides):
-    """Insert copies of a row that differ in the columns given as SQL of ``n``."""
-    env.cr.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = %s"
-        " AND column_name != 'id' AND is_generated = 'NEVER' ORDER BY 1",
-        [table],
-    )
-    columns = [name for (name,) in env.cr.fetchall()]
-    values = [overrides.get(name, f"source.{name}") for name in columns]
-    names = ", ".join(f'"{name}"' for name in columns)
-    env.cr.execute(
-        f"INSERT INTO {table} ({names}) SELECT {', '.join(values)}"
-        f" FROM {table} source, generate_series(1, {count}) n"
-        f" WHERE source.id = {source.id}"
-    )
-    settle(table)
-
-
-clone(
-    "res_partner",
+maker = Maker(env)
+BIG_TABLES = ("omni_billing_transaction", "account_move", "account_move_line")
+maker.clone(
     big,
     CUSTOMERS - 1,
     {"name": "'Customer ' || n", "complete_name": "'Customer ' || n"},
@@ -77,58 +63,65 @@ clone(
 env.cr.execute(
     "UPDATE res_partner SET commercial_partner_id = id WHERE id > %s", [big.id]
 )
-settle("res_partner")
+maker.settle("res_partner")
 customers = big.search([("id", ">=", big.id)], order="id")
 assert customers.ids == list(range(big.id, big.id + CUSTOMERS)), "ids are in a row"
 first, share = big.id, options.transactions // 10
 partner = f"CASE WHEN n <= {share} THEN {first} ELSE {first} + n % {CUSTOMERS} END"
-clone(
-    "omni_billing_transaction",
-    charge,
-    options.transactions,
-    {
-        "partner_id": partner,
-        "commercial_partner_id": partner,
-        "external_ref": "'made-' || n",
-        "date": "CURRENT_DATE - n % 700",
-        "state": "CASE WHEN n % 20 = 0 THEN 'unbilled' ELSE 'invoiced' END",
-        "invoice_id": f"CASE WHEN n % 20 = 0 THEN NULL ELSE {invoice.id} END",
-        "amount_total": "1 + n % 90",
-        "amount_untaxed": "1 + n % 90",
-    },
-)
-clone(
-    "account_move",
-    invoice,
-    options.invoices,
-    {
-        "name": "'INV/MADE/' || n",
-        "sequence_number": "n",
-        "sequence_prefix": "'INV/MADE/'",
-        "partner_id": f"{first} + n % {CUSTOMERS}",
-        "commercial_partner_id": f"{first} + n % {CUSTOMERS}",
-        "date": "CURRENT_DATE - n % 700",
-        "invoice_date": "CURRENT_DATE - n % 700",
-        "access_token": "NULL",
-        "payment_state": "CASE WHEN n % 5 = 0 THEN 'not_paid' ELSE 'paid' END",
-        "billing_state": "CASE WHEN n % 5 = 0 THEN 'unpaid' ELSE 'paid' END",
-    },
-)
-env.cr.execute("SELECT MIN(id) FROM account_move WHERE name LIKE 'INV/MADE/%%'")
-[(first_move,)] = env.cr.fetchall()
-receivable = invoice.line_ids.filtered(lambda line: line.display_type == "payment_term")
-clone(
-    "account_move_line",
-    receivable,
-    options.invoices,
-    {
-        "move_id": f"{first_move} + n - 1",
-        "partner_id": f"{first} + n % {CUSTOMERS}",
-        "date_maturity": "CURRENT_DATE - n % 700",
-        "reconciled": "n % 5 != 0",
-        "amount_residual": "CASE WHEN n % 5 = 0 THEN source.amount_residual ELSE 0 END",
-    },
-)
+payer = f"{first} + n % {CUSTOMERS}"
+day = "CURRENT_DATE - n % 700"
+with maker.bare(*BIG_TABLES):
+    first_move = maker.clone(
+        invoice,
+        options.invoices,
+        {
+            "name": "'INV/MADE/' || n",
+            "sequence_number": "n",
+            "sequence_prefix": "'INV/MADE/'",
+            "partner_id": payer,
+            "commercial_partner_id": payer,
+            "date": day,
+            "invoice_date": day,
+            "access_token": "NULL",
+            "payment_state": "CASE WHEN n % 5 = 0 THEN 'not_paid' ELSE 'paid' END",
+            "billing_state": "CASE WHEN n % 5 = 0 THEN 'unpaid' ELSE 'paid' END",
+        },
+    )
+    env.cr.commit()
+    on_invoice = f"{first_move} + n % {options.invoices}"
+    first_charge = maker.clone(
+        charge,
+        options.transactions,
+        {
+            "name": "'Call ' || n",
+            "partner_id": partner,
+            "commercial_partner_id": partner,
+            "external_ref": "'made-' || n",
+            "date": day,
+            "state": "CASE WHEN n % 20 = 0 THEN 'unbilled' ELSE 'invoiced' END",
+            "invoice_id": f"CASE WHEN n % 20 = 0 THEN NULL ELSE {on_invoice} END",
+            "amount_total": "1 + n % 90",
+            "amount_untaxed": "1 + n % 90",
+        },
+    )
+    env.cr.commit()
+    for line in invoice.line_ids:
+        values = {
+            "move_id": f"{first_move} + n - 1",
+            "partner_id": payer,
+            "date": day,
+            "date_maturity": day,
+        }
+        if line.billing_transaction_id:
+            values["billing_transaction_id"] = f"{first_charge} + n - 1"
+        if line.display_type == "payment_term":
+            values["reconciled"] = "n % 5 != 0"
+            values["amount_residual"] = (
+                "CASE WHEN n % 5 = 0 THEN source.amount_residual ELSE 0 END"
+            )
+        maker.clone(line, options.invoices, values)
+        env.cr.commit()
+say_time("rows and indexes")
 
 # What waits for a person: of each 200 invoices one charge of a run, one payment and one
 # message failed; a hundred customers are parked.
@@ -168,8 +161,7 @@ attempt = env["payment.transaction"].create(
         "operation": "offline",
     }
 )
-clone(
-    "payment_transaction",
+maker.clone(
     attempt,
     options.invoices,
     {
@@ -195,7 +187,7 @@ env.cr.execute(
       FROM account_move WHERE name LIKE 'INV/MADE/%'
     """
 )
-settle(
+maker.settle(
     *("account_invoice_transaction_rel", "account_move", "account_move_line"),
     *("omni_billing_mail", "omni_billing_run_line", "omni_billing_transaction"),
     *("payment_transaction", "res_partner"),
@@ -242,6 +234,19 @@ def open_list(model, view, domain=(), limit=80, order=None, count_limit=10_000):
     )
 
 
+def search_all(text):
+    """Return what the search of transactions looks for when a text is typed."""
+    return Domain.OR(
+        [
+            *(Domain(name, "ilike", text) for name in SEARCHED),
+            Domain("partner_id", "child_of", text),
+            Domain("external_ref", "=", text),
+            Domain("billing_find_id", "=", text),
+        ]
+    )
+
+
+SEARCHED = ("name", "description", "customer_reference")
 OURS, INVOICES = (
     "omni_billing.omni_billing_transaction_view_list",
     "omni_billing.account_move_view_list_billing",
@@ -257,6 +262,12 @@ report.add("odoo_invoices_list_ms", odoo_list)
 report.add("transactions_list_ms", transactions_list)
 report.add("unbilled_list_ms", unbilled_list)
 report.add("invoices_list_ms", invoices_list)
+for name, domain in {
+    "search_reference_ms": [("external_ref", "=", "made-777")],
+    "search_customer_ms": [("partner_id", "child_of", customers[777].ids)],
+    "search_text_ms": list(search_all("Call 777777")),
+}.items():
+    report.add(name, measure(open_list("omni.billing.transaction", OURS, domain)))
 report.add("ratio_list", max(transactions_list, unbilled_list) / odoo_list)
 report.add("ratio_invoices", invoices_list / odoo_list)
 
@@ -290,7 +301,8 @@ report.add("ratio_todo", max(todo, in_turn) / odoo_customers)
 mine = [("commercial_partner_id", "=", big.id)]
 report.add("cards_ms", measure(lambda: Transaction.billing_retrieve_stats([])))
 report.add("cards_invoices_ms", measure(lambda: Move.billing_retrieve_stats(sales)))
-small = [("commercial_partner_id", "=", customers[777].id)]
+small_id = customers[777].id
+small = [("commercial_partner_id", "=", small_id)]
 report.add(
     "cards_partner_ms", measure(lambda: Transaction.billing_retrieve_stats(small))
 )
@@ -304,6 +316,15 @@ tab = (
 )
 report.add("tab_ms", tab)
 report.add("ratio_tab", tab / odoo_list)
+
+# --- Reports, and all of one customer's ---
+AGED = "omni_billing.omni_billing_aged_view_list"
+report.add("aged_ms", measure(open_list("omni.billing.aged", AGED), times=3))
+report.add(
+    "aged_partner_ms",
+    measure(open_list("omni.billing.aged", AGED, [("partner_id", "=", small_id)])),
+)
+say_time("lists and cards")
 
 # --- The preview of 2,000 rows ---
 heavy = customers[1]

@@ -7,6 +7,7 @@ from . import (
     omni_billing_guard_mixin,
     omni_billing_limit,
     omni_billing_stats,
+    omni_billing_total,
     res_company,
     res_currency,
     res_users,

@@ -1,3 +1,5 @@
+import operator
+
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
@@ -7,6 +9,7 @@ from odoo.tools import SQL
 from ...const import MAX_ID
 from ...tools.numbers import format_amount
 from ...tools.trends import compute_trend
+from ...tools.triggers import count_rows
 
 #: Conditions of a list's search that its cards follow: whose, and of what.
 FOLLOWED_FIELDS = {
@@ -21,6 +24,9 @@ CARDS = (
     ("this_month", "this_month", "last_month"),
     ("last_month", "last_month", "month_before"),
 )
+
+#: What is summed up: the cards, and what the last one is compared with.
+SUMMED = ("total", "open", "this_month", "last_month", "month_before")
 
 
 class OmniBillingStats(models.AbstractModel):
@@ -78,10 +84,7 @@ class OmniBillingStats(models.AbstractModel):
         first = fields.Date.context_today(self).replace(day=1)
         months = [first + relativedelta(months=offset) for offset in (1, 0, -1, -2)]
         sums, foreign = self._billing_read_stats(
-            Domain("company_id", "=", company.id)
-            & self._billing_keep_customer(domain)
-            & self._billing_get_stats_domain(),
-            months,
+            company, self._billing_keep_customer(domain), months
         )
         labels = self._billing_get_card_labels()
         cards = [
@@ -136,6 +139,14 @@ class OmniBillingStats(models.AbstractModel):
         """Return SQL: the amount, the open amount, what is open, date and currency."""
         raise NotImplementedError
 
+    def _billing_get_counted_condition(self):
+        """Return SQL: which rows are in the totals, by their own columns alone."""
+        raise NotImplementedError
+
+    def _billing_get_uncounted_domain(self):
+        """Return what is in the totals, but does not count: see the domain above."""
+        return Domain.FALSE
+
     def _billing_get_card_labels(self):
         """Return the label of each card by its name."""
         return {
@@ -174,9 +185,72 @@ class OmniBillingStats(models.AbstractModel):
             and names <= FOLLOWED_FIELDS
         )
 
+    def _billing_get_counted(self):
+        """Return the table, the model, and what of it the totals count, and how."""
+        return (
+            self._table,
+            self._name,
+            self._billing_get_counted_condition(),
+            self._billing_get_stats_columns(),
+        )
+
+    def _billing_count_rows(self):
+        """Have the database count the rows of this model, once its table is there."""
+        counted = count_rows(*self._billing_get_counted())
+        self.env.registry.post_init(self.env.cr.execute, counted)
+
     @api.model
-    def _billing_read_stats(self, domain, months):
-        """Return amount and count by card, and whether other currencies are in them."""
+    def _billing_read_stats(self, company, customer, months):
+        """Return amount and count by card, and whether other currencies are in them.
+
+        Of a whole company they come from its totals, if the user sees all of it.
+
+        :param customer: the domain of whom it is about, if it is not about all.
+        """
+        if customer.is_true() and self._billing_sees_whole(company):
+            # sudo: sums of what the user may read, as just asked.
+            Total = self.env["omni.billing.total"].sudo()
+            rows = Total._sum_up(self._name, company, months)
+            less = self._billing_get_uncounted_domain()
+        else:
+            domain = customer & self._billing_get_stats_domain()
+            rows = self._billing_sum_rows(company, domain, months)
+            less = Domain.FALSE
+        if not less.is_false():
+            rows = self._billing_subtract(
+                rows, self._billing_sum_rows(company, less, months)
+            )
+        own = company.currency_id
+        sums = {name: [0.0, 0] for name in SUMMED}
+        for currency_id, *values in rows:
+            unit = self.env["res.currency"].browse(currency_id) or own
+            for index, name in enumerate(SUMMED):
+                amount = float(values[2 * index])
+                sums[name][0] += unit._convert(amount, own, company)
+                sums[name][1] += values[2 * index + 1]
+        foreign = any(currency_id not in (own.id, None) for currency_id, *_v in rows)
+        return sums, foreign
+
+    @api.model
+    def _billing_subtract(self, rows, others):
+        """Return the rows less those of others in the same currency."""
+        less = {currency_id: values for currency_id, *values in others}
+        return [
+            (currency_id, *map(operator.sub, values, less[currency_id]))
+            if currency_id in less
+            else (currency_id, *values)
+            for currency_id, *values in rows
+        ]
+
+    @api.model
+    def _billing_sees_whole(self, company):
+        """Whether access rules let the user read all of this model in a company."""
+        rules = self.env["ir.rule"]._compute_domain(self._name, "read")
+        return _lets_read(rules, company)
+
+    @api.model
+    def _billing_sum_rows(self, company, domain, months):
+        """Return a row for each currency: its id, amount and count of each card."""
         amount, open_amount, is_open, date, currency = self._billing_get_stats_columns()
         after, this, last, before = months
         conditions = {
@@ -193,16 +267,22 @@ class OmniBillingStats(models.AbstractModel):
                 SQL("COALESCE(SUM(%s) FILTER (WHERE %s), 0)", value, condition),
                 SQL("COUNT(*) FILTER (WHERE %s)", condition),
             ]
-        query = self._search(domain)
+        query = self._search(Domain("company_id", "=", company.id) & domain)
         query.groupby = currency
-        rows = self.env.execute_query(query.select(currency, *columns))
-        company = self.env.company
-        own = company.currency_id
-        sums = {name: [0.0, 0] for name in conditions}
-        for currency_id, *values in rows:
-            unit = self.env["res.currency"].browse(currency_id) or own
-            for index, name in enumerate(conditions):
-                sums[name][0] += unit._convert(float(values[2 * index]), own, company)
-                sums[name][1] += values[2 * index + 1]
-        foreign = any(currency_id not in (own.id, None) for currency_id, *_v in rows)
-        return sums, foreign
+        return self.env.execute_query(query.select(currency, *columns))
+
+
+def _lets_read(rules, company):
+    """Whether the domain of access rules is true of all that a company has."""
+    if rules.is_true():
+        return True
+    parts = getattr(rules, "children", ())
+    if parts and rules.OPERATOR == "&":
+        return all(_lets_read(part, company) for part in parts)
+    if parts and rules.OPERATOR == "|":
+        return any(_lets_read(part, company) for part in parts)
+    return (
+        getattr(rules, "field_expr", "") == "company_id"
+        and rules.operator == "in"
+        and company.id in rules.value
+    )

@@ -72,6 +72,8 @@ class AccountMove(models.Model):
         "(company_id, invoice_date DESC, id DESC)"
         " WHERE move_type IN ('out_invoice', 'out_refund')"
     )
+    #: Few: what balances them is looked for each time that invoices are summed up.
+    _billing_void_idx = models.Index("(id) WHERE billing_is_void IS TRUE")
     _billing_customer_idx = models.Index(
         "(commercial_partner_id, company_id, invoice_date)"
         " WHERE move_type IN ('out_invoice', 'out_refund')"
@@ -246,6 +248,13 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - STATISTICS === #
 
+    @api.private
+    def init(self):
+        """Have the database count these rows for the cards above lists."""
+        result = super().init()
+        self._billing_count_rows()
+        return result
+
     def _billing_get_stats_domain(self):
         """Override: posted invoices and credit notes that are not void."""
         return (
@@ -267,6 +276,26 @@ class AccountMove(models.Model):
             SQL("%s.billing_state IN %s", table, UNPAID_STATES),
             SQL("%s.invoice_date", table),
             SQL("NULL::integer"),
+        )
+
+    def _billing_get_counted_condition(self):
+        table = SQL.identifier(self._table)
+        return SQL(
+            "%s.move_type IN %s AND %s.state = 'posted'"
+            " AND %s.billing_state IS DISTINCT FROM 'void'",
+            table,
+            BILLING_MOVE_TYPES,
+            table,
+            table,
+        )
+
+    def _billing_get_uncounted_domain(self):
+        """Override: what balances a void, which another row says of it."""
+        return (
+            Domain("move_type", "in", BILLING_MOVE_TYPES)
+            & Domain("state", "=", "posted")
+            & Domain("billing_state", "!=", "void")
+            & Domain("reversed_entry_id.billing_is_void", "=", True)
         )
 
     def _billing_get_card_labels(self):

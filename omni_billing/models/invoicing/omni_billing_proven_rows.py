@@ -14,6 +14,8 @@ TABLES = (
     "account_move_line_account_tax_rel",
     "account_account_tag_account_move_line_rel",
     "omni_billing_transaction",
+    # Written by triggers, whoever writes the others: compared by what it comes to.
+    "omni_billing_total",
     "res_partner",
 )
 #: The columns that are told of each invoice, and of each line by its kind. All others

@@ -245,9 +245,10 @@ class OmniBillingTransaction(models.Model):
     _customer_date_idx = models.Index(
         "(commercial_partner_id, company_id, date DESC, id DESC)"
     )
-    # What previews, batch runs and unbilled totals look for.
+    # What previews, batch runs and unbilled totals look for; these read nothing else.
     _unbilled_idx = models.Index(
-        "(company_id, commercial_partner_id, date) WHERE state = 'unbilled'"
+        "(company_id, commercial_partner_id, date)"
+        " INCLUDE (currency_id, amount_total, is_hidden) WHERE state = 'unbilled'"
     )
 
     # === COMPUTE METHODS === #
@@ -362,6 +363,13 @@ class OmniBillingTransaction(models.Model):
                     )
                 )
 
+    @api.private
+    def init(self):
+        """Have the database count these rows for the cards above lists."""
+        result = super().init()
+        self._billing_count_rows()
+        return result
+
     # === ACTION METHODS === #
 
     def action_open_detail(self):
@@ -385,6 +393,15 @@ class OmniBillingTransaction(models.Model):
             SQL("%s.state = 'unbilled'", table),
             SQL("%s.date", table),
             SQL("%s.currency_id", table),
+        )
+
+    def _billing_get_counted_condition(self):
+        table = SQL.identifier(self._table)
+        return SQL(
+            "%s.state IS DISTINCT FROM 'void'"
+            " AND %s.transaction_type IS DISTINCT FROM 'payment'",
+            table,
+            table,
         )
 
     def _billing_get_card_labels(self):
