@@ -9,6 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command, Domain
 from odoo.orm.fields import Field
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.models.invoicing import (
     omni_billing_proven,
@@ -18,6 +19,7 @@ from odoo.addons.omni_billing.models.invoicing.omni_billing_proven_check import 
     TRIAL,
     Trial,
 )
+from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
 from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .common import BillingCommon
@@ -353,6 +355,18 @@ class TestProven(ProvenCommon):
         self.assertEqual((count, reasons), (0, {"sums"}))
         self.assertEqual(len(set(invoices.mapped("name"))), 6)
 
+    def test_what_the_database_does_not_take_is_left_to_odoo(self):
+        def mark(proven, *_args):
+            proven.env.cr.execute("SELECT 1 / 0")
+
+        with (
+            patch.object(type(self.Proven), "_mark", mark),
+            mute_logger("odoo.sql_db", omni_billing_proven.__name__),
+        ):
+            invoices, count, reasons = self._bill(self._create_batches())
+        self.assertEqual((count, reasons), (0, {"database"}))
+        self.assertEqual(set(invoices.mapped("state")), {"posted"})
+
     def test_what_odoo_reads_of_a_customer_is_known(self):
         """A field that is not would be another one of a third customer."""
         read = set()
@@ -508,6 +522,13 @@ class TestProvenRun(RunCommon):
         self.assertEqual(run.fast_note, "2 of 4 by fast billing")
         self.assertEqual(set(run.line_ids.mapped("amount_total")), {15.5})
         self.assertEqual(set(run.line_ids.invoice_id.mapped("state")), {"posted"})
+
+    def test_run_bills_more_at_once(self):
+        run = self._create_run()
+        with patch.object(omni_billing_run_billing, "CHUNK", 2):
+            self.assertEqual(run._get_chunk_size(), 6)
+            self.company.action_billing_leave_proven()
+            self.assertEqual(run._get_chunk_size(), 2)
 
     def test_run_switches_it_off_when_other_code_came(self):
         trust(self.company).billing_proven_key = "of another day"

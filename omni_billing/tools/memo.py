@@ -16,7 +16,13 @@ class Memo:
 
 @contextmanager
 def remembering(records):
-    """Give the records in a context in which :func:`remember` remembers."""
+    """Give the records in a context in which :func:`remember` remembers.
+
+    Within another such block it goes on with what that one remembers.
+    """
+    if isinstance(records.env.context.get(_KEY), Memo):
+        yield records
+        return
     memo = Memo()
     try:
         yield records.with_context(**{_KEY: memo})

@@ -11,7 +11,10 @@ from freezegun import freeze_time
 from odoo import sql_db
 from odoo.fields import Command
 
-from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
+from odoo.addons.omni_billing.models.runs import (
+    omni_billing_run_billing,
+    omni_billing_run_proven,
+)
 from odoo.addons.omni_billing.models.services import omni_billing_service_charge
 
 from tests.faults import ours, shared
@@ -223,6 +226,7 @@ def work(env, now="", seconds=30, chunk=5):
 
     with (
         patch.object(omni_billing_run_billing, "CHUNK", chunk),
+        patch.object(omni_billing_run_proven, "TIMES", 1),
         patch.object(env.registry["ir.cron"], "_commit_progress", commit_progress),
         freeze_time(now) if now else nullcontext(),
     ):

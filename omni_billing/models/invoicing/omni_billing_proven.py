@@ -15,7 +15,13 @@ import logging
 from collections import Counter, defaultdict
 from weakref import WeakKeyDictionary
 
-from psycopg2.errors import UniqueViolation
+from psycopg2 import (
+    DataError,
+    IntegrityError,
+    InternalError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -24,6 +30,7 @@ from ...const import MAX_TITLE_LENGTH
 from ...tools.copy_rows import copy_rows, escape, take_ids
 from ...tools.database import savepoint
 from .omni_billing_proven_rows import (
+    AMOUNT_FIELDS,
     LINE_COLUMNS,
     MOVE_COLUMNS,
     RELATIONS,
@@ -34,6 +41,14 @@ _logger = logging.getLogger(__name__)
 
 #: A group is worth it from this size: two are the patterns.
 LEAST = 4
+#: What the database does not take; conflicts and lost connections are not among it.
+REFUSED = (
+    DataError,
+    IntegrityError,
+    InternalError,
+    NotSupportedError,
+    ProgrammingError,
+)
 #: What became of invoices, by cursor; ids are never given twice.
 _notes = WeakKeyDictionary()
 #: Values of an invoice that may differ within a group; all others are in its key.
@@ -284,9 +299,11 @@ class OmniBillingProven(models.AbstractModel):
                 constants = self._prove(group, ids, before)
                 with savepoint(self.env):
                     written |= self._write_group(group[1:-1], constants)
-            except (UnprovenError, UniqueViolation) as error:
-                _logger.info("Odoo makes them: %s", error)
+            except UnprovenError as error:
                 notes["reasons"][str(error)] += len(group) - 2
+            except REFUSED as error:
+                _logger.warning("The database does not take rows as Odoo's: %s", error)
+                notes["reasons"]["database"] += len(group) - 2
         notes["written"].update(written.values())
         return written
 
@@ -372,23 +389,31 @@ class OmniBillingProven(models.AbstractModel):
 
     def _mark(self, group, moves, pattern):
         """Mark the transactions as invoiced, as the patterns' are marked."""
-        pairs = [
-            (transaction_id, move_id)
+        marks = [
+            (transaction.id, move_id, *(amounts[name] for name in AMOUNT_FIELDS))
             for one, move_id in zip(group, moves.ids, strict=True)
-            for transaction_id in one.transactions.ids
+            for transaction, amounts in one.computed.amounts.items()
         ]
+        columns = ("move_id", *AMOUNT_FIELDS)
         self.env.cr.execute(
             SQL(
                 "UPDATE omni_billing_transaction SET state = 'invoiced',"
-                " invoice_id = pair.move_id, write_uid = %s, write_date = %s"
-                " FROM unnest(%s, %s) AS pair(id, move_id)"
-                " WHERE omni_billing_transaction.id = pair.id AND state = 'unbilled'",
+                " invoice_id = mark.move_id, %s, write_uid = %s, write_date = %s"
+                " FROM unnest(%s) AS mark(id, %s)"
+                " WHERE omni_billing_transaction.id = mark.id AND state = 'unbilled'",
+                SQL(", ").join(
+                    SQL("%s = %s", SQL.identifier(name), SQL.identifier("mark", name))
+                    for name in AMOUNT_FIELDS
+                ),
                 int(pattern["write_uid"]),
                 pattern["write_date"],
-                *map(list, zip(*pairs, strict=True)),
+                SQL(", ").join(
+                    SQL("%s", list(values)) for values in zip(*marks, strict=True)
+                ),
+                SQL(", ").join(map(SQL.identifier, columns)),
             )
         )
-        if self.env.cr.rowcount != len(pairs):
+        if self.env.cr.rowcount != len(marks):
             raise UnprovenError("marks")
 
     def _check_written(self, group, moves):

@@ -95,6 +95,7 @@ class OmniBillingProven(models.AbstractModel):
             "country": self.env._("a tax of another country"),
             "credit_note": self.env._("a credit note"),
             "currency": self.env._("another currency"),
+            "database": self.env._("the database does not take its rows"),
             "few": self.env._("hardly any other customer is like that"),
             "hash": self.env._("the journal is inalterable"),
             "line": self.env._("something extraordinary on a line"),

@@ -1,8 +1,8 @@
 from odoo import api, models
 
 from ...tools.write_guard import trust
+from .omni_billing_proven_rows import AMOUNT_FIELDS
 
-AMOUNT_FIELDS = ("amount_untaxed", "tax_amount", "amount_total")
 #: Nobody follows what is made by the hundred, and the run says what it made.
 QUIET = {
     "mail_create_nolog": True,
@@ -28,15 +28,10 @@ class OmniBillingTransaction(models.Model):
         """
         Proven, made = self.env["omni.billing.proven"], {}
         if groups := Proven._plan(company, prepared):
-            others = [one for group in groups for one in group[1:-1]]
-            changed = self._join([one[1:2] for one in others])._find_computed(amounts)
             before = Proven._look_before(groups)
             patterns = [one for group in groups for one in (group[0], group[-1])]
             made |= self._make_by_odoo(company, patterns, amounts, is_quiet)
             made |= Proven._write_others(groups, made, before)
-            written = self._join([one[1:2] for one in others if one.index in made])
-            for transaction in written.filtered(changed.get):
-                trust(transaction).write(changed[transaction])
         rest = [one for one in prepared if one.index not in made]
         return made | self._make_by_odoo(company, rest, amounts, is_quiet)
 
@@ -73,7 +68,14 @@ class OmniBillingTransaction(models.Model):
         # A new state would have Odoo compute the amounts of the transaction alone; they
         # stay what they are, or become what the invoice says.
         kept = [self._fields[name] for name in (*AMOUNT_FIELDS, "tax_percentage")]
-        changed = self._find_other_amounts(amounts)
+        changed = {
+            transaction: amounts[transaction]
+            for transaction in self
+            if any(
+                transaction[name] != amounts[transaction][name]
+                for name in AMOUNT_FIELDS
+            )
+        }
         with self.env.protecting(kept, self):
             for invoice in invoices:
                 lines = invoice.invoice_line_ids
@@ -82,28 +84,6 @@ class OmniBillingTransaction(models.Model):
                 )
             for transaction, values in changed.items():
                 trust(transaction).write(values)
-
-    def _find_computed(self, computed):
-        """Return the amounts on the invoice where they are others until now."""
-        return self._find_other_amounts(
-            {
-                transaction: {
-                    name: computed[transaction][name] for name in AMOUNT_FIELDS
-                }
-                for transaction in self
-            }
-        )
-
-    def _find_other_amounts(self, amounts):
-        """Return the amounts of those transactions that have others until now."""
-        return {
-            transaction: amounts[transaction]
-            for transaction in self
-            if any(
-                transaction[name] != amounts[transaction][name]
-                for name in AMOUNT_FIELDS
-            )
-        }
 
     @api.model
     def _read_invoiced(self, invoice, computed):

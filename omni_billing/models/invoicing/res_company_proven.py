@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
-from ...tools.notice import reload
+from ...tools.notice import notice, reload
 from ...tools.write_guard import is_trusted, trust
 
 #: What is written by the proof alone.
@@ -53,8 +53,7 @@ class ResCompany(models.Model):
         # sudo: it bills whom the company may bill, and undoes it.
         Proven = self.env["omni.billing.proven"].sudo()
         if unknown := Proven._find_unknown():
-            self._billing_note_proof(None, Proven._explain_findings(unknown))
-            return reload()
+            return self._billing_note_proof(None, Proven._explain_findings(unknown))
         report = Proven._try_both(self)
         if not report["customers"]:
             raise UserError(
@@ -63,8 +62,7 @@ class ResCompany(models.Model):
                     " Try again before the next run."
                 )
             )
-        self._billing_note_proof(report, self._billing_judge_trial(report))
-        return reload()
+        return self._billing_note_proof(report, self._billing_judge_trial(report))
 
     def action_billing_leave_proven(self):
         """Have Odoo make all invoices again."""
@@ -96,7 +94,10 @@ class ResCompany(models.Model):
         return False
 
     def _billing_note_proof(self, report, problem):
-        """Write what came of it, and use it if there is no problem."""
+        """Write what came of it, and use it if there is no problem.
+
+        :return: the action that tells it.
+        """
         Proven = self.env["omni.billing.proven"]
         values = {
             "billing_use_proven": not problem,
@@ -107,3 +108,7 @@ class ResCompany(models.Model):
         }
         # sudo: billing managers decide how their company bills.
         trust(self.sudo()).write(values)
+        if problem:
+            return notice(problem, "warning", sticky=True, after=reload())
+        message = self.env._("Fast billing is on: nothing differed.")
+        return notice(message, after=reload())

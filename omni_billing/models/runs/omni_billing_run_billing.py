@@ -11,6 +11,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ...tools.database import commit_progress, retry, rollback, savepoint
 from ...tools.explain import explain
+from ...tools.memo import remembering
 from ...tools.write_guard import trust
 
 _logger = logging.getLogger(__name__)
@@ -202,7 +203,8 @@ class OmniBillingRun(models.Model):
         :return: the lines that were dealt with.
         """
         busy = set() if busy is None else busy
-        lines = self.env["omni.billing.run.line"]._get_pending(self, CHUNK, busy)
+        size = self._get_chunk_size()
+        lines = self.env["omni.billing.run.line"]._get_pending(self, size, busy)
         if not lines:
             return lines
         batches = self._group(lines)
@@ -227,6 +229,10 @@ class OmniBillingRun(models.Model):
                 busy.add(line.id)
         self._bill_each(free)
         return lines
+
+    def _get_chunk_size(self):
+        """Return how many customers are billed in one database transaction. Hook."""
+        return CHUNK
 
     def _group(self, lines):
         """Return each line with the transactions that are for it.
@@ -287,19 +293,30 @@ class OmniBillingRun(models.Model):
 
     def _bill(self, batches):
         """Create, mark and post the invoices of some customers, all or none."""
-        wanted = [batch for batch in batches if self._judge(*batch)]
-        if not wanted:
-            return
-        moves = self.env["omni.billing.transaction"]._create_invoices(
-            [
-                (
-                    transactions,
-                    line.partner_id,
-                    self._add_period(self._prepare_options(line), line, transactions),
-                )
-                for line, transactions in wanted
+        Transaction = self.env["omni.billing.transaction"]
+        # What an invoice comes to is asked twice, and computed once.
+        with remembering(Transaction) as lot:
+            ids = [id_ for _line, transactions in batches for id_ in transactions.ids]
+            batches = [
+                (line, lot.browse(transactions.ids).with_prefetch(ids))
+                for line, transactions in batches
             ]
-        )
+            wanted = [batch for batch in batches if self._judge(*batch)]
+            if not wanted:
+                return
+            moves = lot._create_invoices(
+                [
+                    (
+                        transactions,
+                        line.partner_id,
+                        self._add_period(
+                            self._prepare_options(line), line, transactions
+                        ),
+                    )
+                    for line, transactions in wanted
+                ]
+            )
+        moves = self.env["account.move"].browse(moves.ids)
         for (line, _transactions), move in zip(wanted, moves, strict=True):
             line._set_done(move)
         self.env.flush_all()

@@ -52,16 +52,22 @@ class OmniBillingRun(models.Model):
                 amount,
             )
             return False
-        remark = False
         if self.state == "checking":
             remarks = [line._find_warning(amount), self._find_later(transactions)]
             remark = " ".join(filter(None, remarks)) or False
-        line._set_ready(transactions, amount, remark)
+            line._set_ready(transactions, amount, remark)
         return True
 
     def _get_total(self, transactions):
         """Return what an invoice of them comes to, signed."""
         company = self.company_id
+        if self.state != "checking":
+            # Of what is computed for the invoice, which follows.
+            ordered = transactions.sorted(lambda t: (t.date, t.id))
+            computed = ordered._compute_invoice(self.invoice_date)
+            lines = computed.amounts.values()
+            total = sum(line["amount_total"] for line in lines)
+            return transactions.currency_id.round(computed.sign * total)
         if company.tax_calculation_rounding_method == "round_globally":
             return transactions._get_totals()["amount_total"]
         currency = transactions.currency_id
