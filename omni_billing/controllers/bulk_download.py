@@ -1,5 +1,8 @@
-import io
+import os
+import tempfile
 import zipfile
+
+from werkzeug.wsgi import wrap_file
 
 from odoo import http
 from odoo.exceptions import AccessError
@@ -32,25 +35,37 @@ class BulkDownloadController(http.Controller):
         if not files:
             raise request.not_found()
         if kind == "pdf":
-            content, mimetype = merge_pdf([data for _n, data in files]), "pdf"
+            # One document for a printer has all pages at once.
+            content = merge_pdf([data for _name, data in files])
+            size = len(content)
         else:
-            content, mimetype = self._zip(files), "zip"
+            archive = self._zip(files)
+            size = archive.seek(0, os.SEEK_END)
+            archive.seek(0)
+            content = wrap_file(request.httprequest.environ, archive)
         filename = f"{request.env._('Invoices')}.{kind}"
-        return request.make_response(
+        response = request.make_response(
             content,
             headers=[
-                ("Content-Type", f"application/{mimetype}"),
-                ("Content-Length", len(content)),
+                ("Content-Type", f"application/{kind}"),
+                ("Content-Length", size),
                 ("Content-Disposition", content_disposition(filename)),
                 ("X-Content-Type-Options", "nosniff"),
                 ("Cache-Control", "private, no-cache"),
             ],
         )
+        response.direct_passthrough = kind == "zip"
+        return response
 
     def _zip(self, files):
-        buffer = io.BytesIO()
+        """Return a file on the disk: of many invoices, one is in memory at a time.
+
+        It is whole before the first byte is sent, so that whoever asks learns of an
+        invoice that fails; and it is gone once it is closed.
+        """
+        archive = tempfile.TemporaryFile()  # noqa: SIM115 the response closes it
         # A PDF is compressed already.
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as writer:
             for name, data in files:
-                archive.writestr(name, data)
-        return buffer.getvalue()
+                writer.writestr(name, data)
+        return archive

@@ -57,6 +57,7 @@ else:
         test_first_steps,
         test_history,
         test_http_api,
+        test_http_bulk,
         test_http_card_link,
         test_http_invoice_pdf,
         test_http_languages,

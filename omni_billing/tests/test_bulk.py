@@ -152,7 +152,7 @@ class TestBulk(BulkCommon):
         bulk = self._start(invoices.action_billing_download())
         bulk.run_step(invoices.ids)
         bulk.run_step(invoices.ids)
-        files = bulk._get_files()
+        files = list(bulk._get_files())
         self.assertEqual(
             [name for name, _content in files],
             [f"{invoice.name.replace('/', '-')}.pdf" for invoice in invoices],

@@ -240,21 +240,49 @@ class OmniBillingBulk(models.TransientModel):
                 "mimetype": "application/pdf",
                 "res_model": self._name,
                 "res_id": self.id,
+                # Whose it is, if the file is lost.
+                "description": str(invoice.id),
             }
         )
 
     def _get_files(self):
-        """Return name and content of each PDF that was made, in the order asked for."""
+        """Return name and content of each PDF that was made, in the order asked for.
+
+        :return: an iterator, which holds one file at a time; None if there is none.
+        """
         self.ensure_one()
         self.check_access("read")
         files = self.env["ir.attachment"].search(
             [("res_model", "=", self._name), ("res_id", "=", self.id)], order="id"
         )
-        named = []
+        return self._iterate_files(files) if files else None
+
+    def _iterate_files(self, files):
+        taken = set()
         for number, file in enumerate(files):
             # Drafts have no number, and two companies may have the same.
-            taken = {name for name, _content in named}
             stem = file.name.removesuffix(".pdf")
             name = f"{stem} ({number}).pdf" if file.name in taken else file.name
-            named.append((name, file.raw))
-        return named
+            taken.add(name)
+            # Without the others: what is read of one would be read of all.
+            yield name, self._read_file(file.with_prefetch())
+            file.invalidate_recordset(["raw", "datas"], flush=False)
+
+    def _read_file(self, file):
+        """Return the content of a PDF; one that is lost is made again.
+
+        :raise UserError: if that fails; it says of which invoice.
+        """
+        if content := file.raw:
+            return content
+        invoice = self.invoice_ids.filtered(lambda one: str(one.id) == file.description)
+        try:
+            return invoice._billing_get_pdf()
+        except UserError as error:
+            raise UserError(
+                self.env._(
+                    "%(invoice)s cannot be downloaded: %(error)s",
+                    invoice=invoice.display_name,
+                    error=error,
+                )
+            ) from error
