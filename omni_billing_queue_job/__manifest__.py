@@ -1,7 +1,7 @@
 {
     "name": "Omni Billing: Job Queue",
     "summary": "Billing runs, PDFs, e-mails and card charges on many workers",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "category": "Accounting/Accounting",
     "author": "Omni Billing",
     "license": "LGPL-3",

@@ -2,6 +2,7 @@ from . import (
     account_move,
     omni_billing_mail,
     omni_billing_run,
+    omni_billing_service,
     omni_billing_watch,
     queue_job,
 )

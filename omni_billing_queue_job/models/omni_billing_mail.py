@@ -2,10 +2,10 @@ from odoo import api, models
 
 from odoo.addons.omni_billing.tools.database import commit_progress
 
+from .queue_job import OPEN_STATES
+
 #: E-mails that get jobs before they are made to last.
 BATCH = 500
-#: A job in one of these will be done, or is being done.
-OPEN_STATES = ("wait_dependencies", "pending", "enqueued", "started")
 
 
 class OmniBillingMail(models.Model):

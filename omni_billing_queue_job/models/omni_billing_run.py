@@ -35,6 +35,25 @@ class OmniBillingRun(models.Model):
 
     # === BUSINESS METHODS - SPREADING === #
 
+    def _work(self):
+        """Override: wait for the jobs that charge services; other runs go on."""
+        if self._waits_for_services():
+            return True
+        return super()._work()
+
+    def _waits_for_services(self):
+        """Whether charges that the run is to bill are left to jobs, and not written."""
+        # A check computes what services would charge.
+        if self.state != "running" or self.is_prepared or not self._has_runner():
+            return False
+        run = self._as_responsible()
+        services = run.env["omni.billing.service"]
+        name = f"omni.billing.run {run.id}"
+        if not services._spread_due(name, run.company_id, run):
+            return False
+        commit_progress(self.env, remaining=0)
+        return True
+
     def _bill_pending(self):
         """Override: leave the chunks to jobs."""
         pending = self._count_pending()

@@ -6,7 +6,13 @@ from odoo.fields import Domain
 #: How long jobs wait before the scheduled actions do the work themselves.
 PATIENCE = timedelta(minutes=15)
 #: Our jobs.
-METHODS = ("_job_bill", "_job_collect", "_job_billing_render_pdf", "_job_deliver")
+METHODS = (
+    *("_job_bill", "_job_collect", "_job_billing_render_pdf", "_job_deliver"),
+    "_job_write_due",
+)
+#: A job in one of these will be done, or is being done.
+OPEN_STATES = ("wait_dependencies", "pending", "enqueued", "started")
+UNDER_WAY = Domain("state", "in", OPEN_STATES)
 
 
 class QueueJob(models.Model):

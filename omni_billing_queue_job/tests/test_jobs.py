@@ -8,15 +8,21 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
+from odoo.addons.omni_billing.models.services import omni_billing_service_charge
 from odoo.addons.omni_billing.tests.common import BillingCommon
 from odoo.addons.omni_billing_queue_job.hooks import uninstall_hook
-from odoo.addons.omni_billing_queue_job.models import omni_billing_run
+from odoo.addons.omni_billing_queue_job.models import (
+    omni_billing_run,
+    omni_billing_service,
+)
 
 #: Customers of a run; how many of them are billed in one job, charged, and printed.
 CUSTOMERS = 12
 CHUNK = 10
 CHARGES = 2
 PDFS = 5
+#: Services that are charged in one job.
+SERVICES = 3
 ADDON = Path(__file__).resolve().parents[1]
 SCRIPT = ADDON / "migrations" / "19.0.1.1.0" / "pre-names.py"
 
@@ -33,6 +39,8 @@ class TestJobs(BillingCommon):
             (omni_billing_run, "CHUNK", CHUNK),
             (omni_billing_run, "CHARGES", CHARGES),
             (omni_billing_run, "PDFS", PDFS),
+            (omni_billing_service_charge, "CHUNK", SERVICES),
+            (omni_billing_service, "CHUNK", SERVICES),
         ):
             cls.startClassPatcher(patch.object(module, name, size))
         cls.customers = cls.env["res.partner"].create(
@@ -86,6 +94,59 @@ class TestJobs(BillingCommon):
         self.assertEqual(look(), ("late", 2, 0, True))
         jobs[0].state = "failed"
         self.assertEqual(look(), ("failing", 1, 1, True))
+
+    def _add_services(self, count):
+        values = {"name": "Fibre", "price_unit": 31, "unit": "month"}
+        values |= {"date_start": fields.Date.today()}
+        return self.env["omni.billing.service"].create(
+            [values | {"partner_id": self.customers[n].id} for n in range(count)]
+        )
+
+    def _do_jobs(self, method):
+        """Do each job once, the last one first."""
+        for job in reversed(self._jobs(method)):
+            getattr(job.records, method)(*job.args, **job.kwargs)
+            self._write_jobs("state", "done", f"id = {job.id}")
+            self.env.invalidate_all()
+
+    def test_services_are_charged_by_jobs(self):
+        """W8"""
+        services = self._add_services(7)
+        for _number in range(2):
+            services._cron_write_due()
+            jobs = self._jobs("_job_write_due")
+            self.assertEqual(len(jobs), 3)
+            self.assertEqual(set(jobs.mapped("channel")), {"root.omni_billing.run"})
+            self.assertFalse(services.transaction_ids)
+        self._do_jobs("_job_write_due")
+        self._do_jobs("_job_write_due")
+        self.assertEqual(len(services.transaction_ids), 7)
+
+    def test_few_services_need_no_job(self):
+        services = self._add_services(3)
+        services._cron_write_due()
+        self.assertFalse(self._jobs("_job_write_due"))
+        self.assertEqual(len(services.transaction_ids), 3)
+
+    def test_run_waits_for_the_charges_of_services(self):
+        services = self._add_services(7)
+        run = self._start()
+        self.assertEqual((run.state, run.is_prepared), ("running", False))
+        self._run_cron()
+        self.assertFalse(run.is_prepared)
+        self._do_jobs("_job_write_due")
+        self._run_cron()
+        self.assertTrue(run.is_prepared)
+        self.assertEqual(len(services.transaction_ids), 7)
+
+    def test_services_do_without_a_runner(self):
+        services = self._add_services(7)
+        services._cron_write_due()
+        self._let_jobs_wait()
+        services._cron_write_due()
+        self.assertEqual(len(services.transaction_ids), 7)
+        self._do_jobs("_job_write_due")
+        self.assertEqual(len(services.transaction_ids), 7)
 
     def test_jobs_are_not_doubled(self):
         self._start()

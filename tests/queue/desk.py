@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from odoo import fields
 from odoo.fields import Command
 
 from tests.faults import ours, shared
@@ -33,6 +34,29 @@ def add_customers(env, count, email=""):
         ]
     )
     _charge(env, partners, 2)
+    return partners.ids
+
+
+def add_services(env, count):
+    """Add customers with a service each, whose first month is due; no other is."""
+    env["omni.billing.service"].search([]).write({"active": False})
+    env["omni.billing.transaction"].search([("state", "=", "unbilled")]).action_void()
+    partners = env["res.partner"].create(
+        [{"name": f"Subscriber {number}"} for number in range(count)]
+    )
+    env["omni.billing.service"].create(
+        [
+            {
+                "name": "Fibre",
+                "partner_id": partner.id,
+                "price_unit": PRICE,
+                "unit": "month",
+                "date_start": fields.Date.today(),
+                "tax_ids": [Command.clear()],
+            }
+            for partner in partners
+        ]
+    )
     return partners.ids
 
 

@@ -60,6 +60,25 @@ def test_killed_worker_loses_nothing(office, ann):
     assert victim not in [pid for _state, pid in jobs]
 
 
+def test_services_are_charged_by_jobs_and_then_billed(office, ann):
+    """A run has them charged; a worker dies in the middle, and each is charged once."""
+    customers = office.run("add_services", count=3 * CHUNK + 5)
+    # Those that write a charge wait; who begins the run does not.
+    with office.closed("omni_billing_transaction"):
+        run = office.run("start_run", by=ann)
+        victim, *_others = office.wait_for_waiting("_job_write_due", JOBS)
+        office.kill(victim)
+    office.wait_until_done(run)
+    check_billed(office, customers, 10)
+    jobs = read_jobs(office, "_job_write_due", f"omni.billing.run {run} services ")
+    assert len(jobs) == 4
+    assert len({pid for _state, pid in jobs}) > 1
+    assert office.ask(
+        "SELECT count(*) FROM omni_billing_transaction t JOIN omni_billing_service s"
+        " ON s.id = t.service_id WHERE s.active"
+    ) == [(len(customers),)]
+
+
 def test_emails_and_their_pdfs_come_from_jobs(office, ann, letterbox):
     """Each customer gets one message, with the PDF that a job made before."""
     count = CHUNK + 2

@@ -80,12 +80,13 @@ class OmniBillingService(models.Model):
         self._write_all_due(now)
 
     @api.model
-    def _write_all_due(self, now, company=None):
+    def _write_all_due(self, now, company=None, within=Domain.TRUE):
         """Write the due charges, of one company or all; commits after each chunk.
 
+        :param Domain within: of which services.
         :return: whether there was time for all of them.
         """
-        domain = self._get_due_domain(now, company)
+        domain = self._get_due_domain(now, company) & within
         last_id = 0
         while services := self.search(
             domain & Domain("id", ">", last_id), order="id", limit=CHUNK
