@@ -32,6 +32,9 @@ SCALES = {
     1000: "ARS CDF CLP COP GNF IDR IQD KHR KRW LBP MNT NGN PYG RWF SYP TZS UGX VND",
 }
 
+#: Where fast billing is used: Odoo's addons of these countries are known to it.
+FAST = ("CA", "FR")
+
 #: What is set up for Stripe's balance, by name: the type of the account.
 ACCOUNTS = {
     "clearing": "asset_current",
@@ -319,6 +322,41 @@ def compare_stripe(here, own, items, accounts, of_stripe):
     }
 
 
+def check_fast(here, company):
+    """Bill some customers both ways: what is written fast is as in this chart."""
+    partners = here["res.partner"].create(
+        [
+            {
+                "name": f"Subscriber {number}",
+                "country_id": company.country_id.id,
+                **companies.taxpayer(here, company.country_id.code, is_company=False),
+            }
+            for number in range(6)
+        ]
+    )
+    charges = here["omni.billing.transaction"].create(
+        [
+            {
+                "name": "Fibre 500",
+                "partner_id": partner.id,
+                "retail_cost": 1000 + partner.id % 7,
+                "tax_ids": taxes.ids,
+            }
+            for partner in partners
+            for taxes in (company.account_sale_tax_id, company.account_sale_tax_id[:0])
+        ]
+    )
+    report = here["omni.billing.proven"]._try_both(company)
+    assert not report["differences"], report
+    assert report["fast"] or report["reasons"], report
+    if company.country_id.code in FAST:
+        assert report["fast"] >= len(partners) - 2, report
+        unknown = here["omni.billing.proven"]._find_unknown()
+        module = f"l10n_{company.country_id.code.lower()}"
+        assert not [text for text in unknown if module in text], unknown
+    charges.action_void()
+
+
 def run(code, stripe):
     """Found a company, live there, and compare what came of it."""
     company = companies.found(env, code)
@@ -338,6 +376,7 @@ def run(code, stripe):
         charge_cards(here, company, stripe, card, invoices, accounts["losses"])
     else:
         see_no_card(company, card, invoices)
+    check_fast(here, company)
     here.flush_all()
     check_reports(here, company, customer, accounts)
     env.cr.commit()

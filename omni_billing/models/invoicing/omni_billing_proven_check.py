@@ -32,18 +32,25 @@ KNOWN = {
     *("base_import", "base_vat", "bus", "html_editor", "iap", "mail", "omni_billing"),
     *("omni_billing_facturx", "omni_billing_peppol", "omni_billing_queue_job"),
     *("partner_autocomplete", "payment", "payment_stripe", "phone_validation"),
+    *("l10n_ca", "l10n_fr", "l10n_fr_account"),
     *("portal", "privacy_lookup", "product", "queue_job", "resource", "sms"),
     *("snailmail", "snailmail_account", "spreadsheet", "spreadsheet_account"),
     *("uom", "web"),
 }
 #: Names of a class that say what it is, and not what it does.
 LABELS = {
-    *("__doc__", "__firstlineno__", "__module__", "__qualname__"),
-    *("__static_attributes__", "_description", "_inherit", "_module", "_name"),
-    *("_original_module", "_register", "pool"),
+    *("__doc__", "__firstlineno__", "__module__", "__qualname__", "__slots__"),
+    *("__static_attributes__", "_description", "_field_definitions", "_inherit"),
+    *("_module", "_name", "_original_module", "_register"),
+    *("_table_object_definitions", "pool"),
 }
-#: What decorators of Odoo leave on a method that is called without being named.
-MARKS = ("_depends", "_constrains", "_ondelete")
+#: What nobody calls to make an invoice, on a model whose rows it does not write.
+UNUSED = {"copy_data", "create", "unlink", "write"}
+#: What is shown, and never kept.
+SHOWN = {
+    *("_compute_company_registry_placeholder", "_compute_show_delivery_date"),
+    "_get_view",
+}
 #: In which context key a trial is.
 TRIAL = "omni_billing_trial"
 #: Where a registry keeps what was found in its code, and of which state of it.
@@ -152,9 +159,11 @@ class OmniBillingProven(models.AbstractModel):
         ]
 
     def _find_overrides(self):
-        """Find methods that an unknown addon overrides, or has called by Odoo."""
+        """Find methods that an unknown addon overrides, and constraints of it."""
         for name in MODELS:
             parts = self._list_parts(name)
+            is_written = name in WRITTEN or name == "res.partner"
+            ignored = LABELS | SHOWN if is_written else LABELS | SHOWN | UNUSED
             for part in parts:
                 if not part._module or part._module in KNOWN:
                     continue
@@ -162,8 +171,9 @@ class OmniBillingProven(models.AbstractModel):
                     key for other in parts if other != part for key in vars(other)
                 }
                 for key, value in vars(part).items():
-                    is_called = any(hasattr(value, mark) for mark in MARKS)
-                    if key not in LABELS and (key in others or is_called):
+                    # A constraint is called without being named.
+                    is_called = is_written and hasattr(value, "_constrains")
+                    if key not in ignored and (key in others or is_called):
                         yield f"{part._module}: {name}.{key}"
 
     def _find_fields(self):
