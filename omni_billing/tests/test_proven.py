@@ -217,6 +217,17 @@ class TestProven(ProvenCommon):
         ]
         self._check_left(batches, "credit_note")
 
+    def test_credit_notes_among_invoices_are_compared_by_their_own_numbers(self):
+        batches = self._create_batches(7)
+        credit = self._create_credit(500, partner_id=batches[3][1].id)
+        batches[3] = (batches[3][0] + credit, *batches[3][1:])
+        for number, (_transactions, _partner, options) in enumerate(batches):
+            # Odoo numbers by it: the first number is not that of a pattern.
+            options["customer_reference"] = "a" if number == 2 else "b"
+        self.assertFalse(self._compare(batches))
+        _invoices, count, reasons = self._bill(batches)
+        self.assertEqual((count, reasons), (4, {"credit_note"}))
+
     def test_analytic_distributions_are_left_to_odoo(self):
         plan = self.env["account.analytic.plan"].create({"name": "Plan"})
         account = self.env["account.analytic.account"].create(

@@ -163,6 +163,8 @@ class OmniBillingProven(models.AbstractModel):
         """Return the rows of invoices by table, without what tells both ways apart."""
         names = {f"{invoice.id}": f"#{n}" for n, invoice in enumerate(invoices)}
         numbers = [(invoice.name, f"#{n}") for n, invoice in enumerate(invoices)]
+        # The number of a credit note may end like that of an invoice.
+        numbers.sort(key=lambda pair: -len(pair[0]))
         people = invoices.partner_id | invoices.commercial_partner_id
         found, order = {}, {}
         for model, column in READ.items():
@@ -219,6 +221,7 @@ class OmniBillingProven(models.AbstractModel):
                 for number, place in numbers:
                     if value.endswith(number):
                         row[name] = value.removesuffix(number) + place
+                        break
         return row
 
     def _find_differences(self, slow, fast):
