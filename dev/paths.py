@@ -31,4 +31,5 @@ OTHER_REQUIREMENTS = os.environ.get("OMNI_REQUIREMENTS")
 REQUIREMENTS = Path(OTHER_REQUIREMENTS or ROOT / "requirements.txt")
 TEST_REQUIREMENTS = ROOT / "test-requirements.txt"
 QUEUE_REQUIREMENTS = ROOT / "queue-requirements.txt"
+LOAD_REQUIREMENTS = ROOT / "bench-requirements.txt"
 STRIPE_REQUIREMENTS = ROOT / "stripe-requirements.txt"

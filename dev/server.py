@@ -57,6 +57,11 @@ class Server:
         self.log = log
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        """Tell which process it is; its workers are children of it."""
+        return self._process.pid
+
     def wait_until_ready(self) -> None:
         """Wait for the first answer, which comes once the database is loaded."""
         deadline = time.monotonic() + START_SECONDS

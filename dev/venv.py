@@ -74,6 +74,11 @@ def ensure_queue() -> Path:
     return _ensure_apart("queue", paths.QUEUE_REQUIREMENTS, "job queue")
 
 
+def ensure_load() -> Path:
+    """Have what asks pages by the thousand in a folder of its own, with all it needs"""
+    return _ensure_apart("load", paths.LOAD_REQUIREMENTS, "load test")
+
+
 def ensure_stripe() -> Path | None:
     """Have what the Stripe of the tests needs in a folder of its own, for bin/run.
 

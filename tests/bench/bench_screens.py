@@ -121,7 +121,7 @@ with maker.bare(*BIG_TABLES):
             )
         maker.clone(line, options.invoices, values)
         env.cr.commit()
-say_time("rows and indexes")
+say_time("rows, indexes and totals")
 
 # What waits for a person: of each 200 invoices one charge of a run, one payment and one
 # message failed; a hundred customers are parked.
@@ -192,6 +192,7 @@ maker.settle(
     *("omni_billing_mail", "omni_billing_run_line", "omni_billing_transaction"),
     *("payment_transaction", "res_partner"),
 )
+say_time("the database is full")
 
 
 # --- What the web client asks, as a user whose access rules count ---
@@ -267,7 +268,9 @@ for name, domain in {
     "search_customer_ms": [("partner_id", "child_of", customers[777].ids)],
     "search_text_ms": list(search_all("Call 777777")),
 }.items():
-    report.add(name, measure(open_list("omni.billing.transaction", OURS, domain)))
+    work = open_list("omni.billing.transaction", OURS, domain)
+    # A text may be anywhere: all rows are read.
+    report.add(name, measure(work, times=2 if name == "search_text_ms" else 9))
 report.add("ratio_list", max(transactions_list, unbilled_list) / odoo_list)
 report.add("ratio_invoices", invoices_list / odoo_list)
 

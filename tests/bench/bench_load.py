@@ -1,0 +1,397 @@
+"""Two hundred people at once, against a server with two workers.
+
+200 customers with 1,000 invoices each, and 20 of staff, who log in by the form and do
+what people do (``load_people.py``): portal pages, PDFs and payments by a card of the
+strict Stripe, lists, previews, money by hand and voids. First how many pages a second
+the server makes at most, of Odoo's own list of invoices, of ours, and of the portal as
+customers use it; then everybody for some minutes at a rate.
+
+The tool is locust, from ``bench-requirements.txt``, in a folder of its own. On demand:
+no part of bin/test runs it.
+
+Options: --users N, --minutes N, --rate N (requests a second, of all together),
+--workers N, --invoices N (of each customer).
+"""
+
+# ruff: noqa: F821 - `env` is given by bin/bench
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from dev import core, paths, server, venv
+from dev.bench import Report
+from dev.workspace import Workspace
+from strict_stripe import PUBLISHABLE_KEY, SECRET_KEY, StripeServer
+from tests.bench.made import Maker, check_space
+
+PASSWORD = "open sesame"
+AMOUNT = 45.0
+#: Of each customer's invoices one in so many is unpaid; the others were paid.
+UNPAID = 25
+#: Who come in a second; to look at a password takes a worker a third of one.
+SPAWNED = 2
+PEOPLE = Path(__file__).with_name("load_people.py")
+PAGES = {"odoo_list": "/my/invoices", "list": "/my/billing/invoices"}
+
+parser = argparse.ArgumentParser(prog="bin/bench load")
+parser.add_argument("--users", type=int, default=200)
+parser.add_argument("--minutes", type=float, default=10)
+parser.add_argument("--rate", type=float, default=40)
+parser.add_argument("--workers", type=int, default=2)
+parser.add_argument("--invoices", type=int, default=1_000)
+options = parser.parse_args()
+report = Report("Load")
+database = env.cr.dbname
+folder = Path(tempfile.mkdtemp())
+customers_count = max(1, options.users * 9 // 10)
+staff_count = max(1, options.users - customers_count)
+
+
+# === The world === #
+
+
+def make_people(stripe):
+    """Make the customers, their cards at this Stripe, and staff; return who is who."""
+    company = env.company
+    provider = env.ref("payment.payment_provider_stripe")
+    card = env.ref("payment.payment_method_card")
+    provider.write(
+        {
+            "stripe_publishable_key": PUBLISHABLE_KEY,
+            "stripe_secret_key": SECRET_KEY,
+            "stripe_webhook_secret": "whsec_test",
+            "allow_tokenization": True,
+            "is_published": True,
+            "state": "test",
+        }
+    )
+    provider.with_context(active_test=False).payment_method_ids = card
+    card.active = True
+    import stripe as sdk
+
+    api = sdk.StripeClient(SECRET_KEY, base_addresses={"api": stripe.url}).v1
+    partners = env["res.partner"].create(
+        [
+            {
+                "name": f"Customer {number}",
+                "is_company": True,
+                "email": f"customer{number}@example.com",
+                "country_id": company.country_id.id,
+            }
+            for number in range(customers_count)
+        ]
+    )
+    assert partners.ids == list(range(partners[0].id, partners[0].id + len(partners)))
+    cards = []
+    for partner in partners:
+        reference = api.customers.create({"name": partner.name}).id
+        method = api.payment_methods.attach("pm_card_visa", {"customer": reference}).id
+        env["omni.billing.stripe.customer"].create(
+            {
+                "provider_id": provider.id,
+                "partner_id": partner.id,
+                "reference": reference,
+            }
+        )
+        cards.append(
+            {
+                "provider_id": provider.id,
+                "payment_method_id": card.id,
+                "partner_id": partner.id,
+                "provider_ref": reference,
+                "payment_details": "4242",
+                "stripe_payment_method": method,
+                "billing_brand": "visa",
+                "billing_last4": "4242",
+                "billing_exp_month": 12,
+                "billing_exp_year": 2040,
+            }
+        )
+    tokens = env["payment.token"].create(cards)
+    add = env["res.users"].with_context(no_reset_password=True).create
+    portal = env.ref("base.group_portal")
+    users = add(
+        [
+            {
+                "login": f"customer{partner.id}",
+                "partner_id": partner.id,
+                "group_ids": [(6, 0, portal.ids)],
+            }
+            for partner in partners
+        ]
+    )
+    group = env.ref("omni_billing.omni_billing_group_user")
+    staff = add(
+        [
+            {
+                "name": f"Staff {number}",
+                "login": f"staff{number}",
+                "group_ids": [(6, 0, (group + env.ref("base.group_user")).ids)],
+            }
+            for number in range(staff_count)
+        ]
+    )
+    # To make a hash takes a third of a second, on purpose.
+    users[0].password = PASSWORD
+    env.flush_all()
+    env.cr.execute(
+        "UPDATE res_users SET password = (SELECT password FROM res_users WHERE id = %s)"
+        " WHERE id IN %s",
+        [users[0].id, tuple((users + staff).ids)],
+    )
+    return partners, tokens, users, staff
+
+
+def make_invoices(partners):
+    """Give each customer their invoices, and three charges that are unbilled yet."""
+    maker = Maker(env)
+    charge = env["omni.billing.transaction"].create(
+        {
+            "name": "Call",
+            "partner_id": partners[0].id,
+            "retail_cost": AMOUNT,
+            "tax_ids": [],
+        }
+    )
+    wizard = env["omni.billing.proforma.wizard"].create({"partner_id": partners[0].id})
+    invoice = env["account.move"].browse(wizard.action_generate()["res_id"])
+    env.cr.commit()
+    count = len(partners) * options.invoices
+    # The first of all is the one that is copied: it is the first customer's, too.
+    partner = f"{partners[0].id} + (n - 1) / {options.invoices}"
+    day = f"CURRENT_DATE - (n % {options.invoices}) / 2"
+    is_open = f"n % {UNPAID} = 0"
+    values = {"partner_id": partner, "commercial_partner_id": partner, "date": day}
+    with maker.bare("omni_billing_transaction", "account_move", "account_move_line"):
+        first = maker.clone(
+            invoice,
+            count,
+            values
+            | {
+                "name": "'INV/MADE/' || n",
+                "sequence_number": "n",
+                "sequence_prefix": "'INV/MADE/'",
+                "partner_shipping_id": partner,
+                "invoice_date": day,
+                "invoice_date_due": f"{day} + 30",
+                "access_token": "NULL",
+                "billing_state": f"CASE WHEN {is_open} THEN 'unpaid' ELSE 'paid' END",
+                "payment_state": f"CASE WHEN {is_open} THEN 'not_paid' ELSE 'paid' END",
+                **{
+                    name: f"CASE WHEN {is_open} THEN source.{name} ELSE 0 END"
+                    for name in ("amount_residual", "amount_residual_signed")
+                },
+            },
+        )
+        own = maker.clone(
+            charge,
+            count,
+            values
+            | {
+                "name": "'Call ' || n",
+                "external_ref": "'made-' || n",
+                "invoice_id": f"{first} + n - 1",
+            },
+        )
+        for line in invoice.line_ids:
+            of_line = {
+                "move_id": f"{first} + n - 1",
+                "move_name": "'INV/MADE/' || n",
+                "partner_id": partner,
+                "date": day,
+                "invoice_date": day,
+            }
+            if line.billing_transaction_id:
+                of_line["billing_transaction_id"] = f"{own} + n - 1"
+            if line.display_type == "payment_term":
+                of_line["date_maturity"] = f"{day} + 30"
+                of_line["reconciled"] = f"NOT ({is_open})"
+                for name in ("amount_residual", "amount_residual_currency"):
+                    of_line[name] = f"CASE WHEN {is_open} THEN source.{name} ELSE 0 END"
+            maker.clone(line, count, of_line)
+    env["omni.billing.transaction"].create(
+        [
+            {"name": "Call", "partner_id": partner.id, "retail_cost": 5 + number}
+            for partner in partners
+            for number in range(3)
+        ]
+    )
+    maker.settle(
+        *("account_move", "account_move_line", "omni_billing_transaction"),
+        *("res_partner", "res_users", "payment_token", "omni_billing_total"),
+    )
+    return first
+
+
+def describe(partners, tokens, users, staff, first):
+    """Return who there is and what is whose, for the people."""
+    customers, to_pay, to_void = [], [], []
+    for index, (partner, token, user) in enumerate(
+        zip(partners, tokens, users, strict=True)
+    ):
+        begin = index * options.invoices
+        ids = range(first + begin, first + begin + options.invoices)
+        unpaid = [number for number in ids if (number - first + 1) % UNPAID == 0]
+        # A part for each: who pays is not who voids, and nobody pays what is paid.
+        part = len(unpaid) // 4
+        to_pay += unpaid[:part]
+        to_void += unpaid[part : 2 * part]
+        customers.append(
+            {
+                "login": user.login,
+                "partner": partner.id,
+                "card": token.id,
+                "unpaid": unpaid[2 * part : 3 * part],
+                "unpaid_later": unpaid[3 * part :],
+                "invoices": [n for n in reversed(ids) if (n - first + 1) % UNPAID],
+            }
+        )
+    return {
+        "password": PASSWORD,
+        "amount": AMOUNT,
+        "customers": customers,
+        "staff": [
+            {
+                "login": one.login,
+                "to_pay": to_pay[number :: len(staff)],
+                "to_void": to_void[number :: len(staff)],
+            }
+            for number, one in enumerate(staff)
+        ],
+    }
+
+
+# === The load === #
+
+
+def run_people(url, world, *, users, seconds, rate=0, only="", kinds=()):
+    """Have people at work, and return what it came to, by the name of what they did."""
+    (folder / "world.json").write_text(
+        json.dumps(world | {"each_per_second": rate / users})
+    )
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "locust", "--headless", "--only-summary"),
+            *(f"--locustfile={PEOPLE}", f"--host={url}", f"--users={users}"),
+            # All are logged in, and have seen a page, before it is counted.
+            *(f"--spawn-rate={SPAWNED}", "--reset-stats"),
+            *(f"--run-time={seconds:.0f}s", "--stop-timeout=30"),
+            f"--csv={folder / 'stats'}",
+            *kinds,
+        ],
+        env=os.environ
+        | {
+            "PYTHONPATH": os.pathsep.join(
+                [str(venv.ensure_load()), str(venv.ensure_load() / "bin")]
+            ),
+            "OMNI_LOAD": str(folder / "world.json"),
+            "OMNI_LOAD_ONLY": only,
+        },
+        capture_output=True,
+        text=True,
+    )
+    file = folder / "stats_stats.csv"
+    if not file.exists():
+        raise SystemExit(result.stderr)
+    with file.open() as rows:
+        found = {row["Name"]: row for row in csv.DictReader(rows)}
+    with (folder / "stats_failures.csv").open() as rows:
+        for row in csv.DictReader(rows):
+            print(f"    {row['Occurrences']} × {row['Name']}: {row['Error']}")
+    return found
+
+
+def read_memory(served):
+    """Return the megabytes of the HTTP workers, by their process."""
+    sizes = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            text, command = status.read_text(), status.with_name("cmdline").read_text()
+        except OSError:
+            continue
+        fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        if int(fields["PPid"]) == served.pid and "\0gevent\0" not in command:
+            sizes[int(fields["Pid"])] = int(fields["VmRSS"].split()[0]) / 1024
+    return sizes
+
+
+def measure(served, world):
+    """Measure what the server makes at most, then everybody together."""
+    print("  measuring", flush=True)
+    for name, path in PAGES.items():
+        found = run_people(served.url, world, users=4, seconds=30, only=path)[path]
+        report.add(f"{name}_per_s", float(found["Requests/s"]))
+        report.add(f"{name}_p50_ms", float(found["50%"]))
+        print(f"  {path}: {found['Requests/s']} a second", flush=True)
+    found = run_people(
+        served.url, world, users=8, seconds=40, rate=8_000, kinds=["Customer"]
+    )["Aggregated"]
+    report.add("portal_per_s", float(found["Requests/s"]))
+    print(f"  portal: {found['Requests/s']} a second", flush=True)
+    for customer in world["customers"]:
+        customer["unpaid"] = customer["unpaid_later"]
+    before = read_memory(served)
+    everybody = run_people(
+        served.url,
+        world,
+        users=options.users,
+        seconds=60 * options.minutes + options.users / SPAWNED,
+        rate=options.rate,
+    )
+    after = read_memory(served)
+    add_everybody(everybody)
+    report.add("workers_begin_mb", max(before.values()))
+    report.add("workers_end_mb", max(after.values()))
+    if before.keys() != after.keys():
+        print("    a worker was replaced meanwhile")
+
+
+def add_everybody(found):
+    """Add how long it took all, and each thing that people do."""
+    total = found.pop("Aggregated")
+    report.add("requests", float(total["Request Count"]))
+    report.add("errors", float(total["Failure Count"]))
+    report.add("rate_per_s", float(total["Requests/s"]))
+    for percent in (50, 95, 99):
+        report.add(f"p{percent}_ms", float(total[f"{percent}%"]))
+    print(f"    {'':40} {'number':>8} {'p50 ms':>8} {'p95 ms':>8} {'errors':>7}")
+    for name, row in sorted(found.items()):
+        print(
+            f"    {name:40} {row['Request Count']:>8} {row['50%']:>8} {row['95%']:>8}"
+            f" {row['Failure Count']:>7}"
+        )
+
+
+check_space(paths.TEST_DATA, 2 + customers_count * options.invoices * 1e-5)
+venv.ensure_load()
+with StripeServer() as stripe:
+    print("  making customers, cards and invoices", flush=True)
+    people = make_people(stripe)
+    world = describe(*people, make_invoices(people[0]))
+    port = server.free_port()
+    parameters = env["ir.config_parameter"]
+    for key, value in {
+        "web.base.url": f"http://localhost:{port}",
+        "web.base.url.freeze": "True",
+        "omni_billing.stripe_api_base": stripe.url,
+        "omni_billing.stripe_js_url": stripe.js_url,
+    }.items():
+        parameters.set_param(key, value)
+    env.cr.commit()
+    space = Workspace(core.ensure(), paths.TEST_DATA, dict(os.environ))
+    with server.serving(
+        space,
+        database,
+        *(f"--workers={options.workers}", "--max-cron-threads=0", "--smtp-port=9"),
+        *(f"--gevent-port={server.free_port()}", "--proxy-mode"),
+        port=port,
+        log="load",
+    ) as served:
+        measure(served, world)
+report.print(env)
+report.save()
