@@ -39,6 +39,7 @@ E2E_TESTS = "tests/e2e"
 FAULT_TESTS = "tests/faults"
 ATTACK_TESTS = "tests/attacks"
 QUEUE_TESTS = "tests/queue"
+LOAD_TESTS = "tests/load"
 INSTALLED = [folder.name for folder in paths.ADDONS if folder not in paths.GUEST_ADDONS]
 ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
 #: Processes that share the attacks, each with a server of its own.
@@ -212,6 +213,14 @@ class Runner:
         environment = {**space.environment, "OMNI_QUEUE_TEMPLATE": template}
         options = ("-p", "no:odoo", "-p", "dev.pytest_queue", *HARD_TIMEOUT)
         return models.add(self._pytest("queue", environment, *options, QUEUE_TESTS))
+
+    def load(self) -> Result:
+        """Bill, charge and write to many customers, while all that can breaks."""
+        template = Templates(self._space).ensure("addon")
+        environment = {**self._space.environment, "OMNI_ADDON_TEMPLATE": template}
+        options = ("-p", "no:odoo", "-p", "dev.pytest_load", "-v", "-s")
+        options += ("--timeout=0", "-o", "faulthandler_timeout=0")
+        return self._pytest("load", environment, *options, LOAD_TESTS)
 
     def peppol(self) -> Result:
         """Send e-invoices by Odoo's Peppol, whose access point is a double."""
@@ -417,6 +426,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "peers": Runner.peers,
     "beside": Runner.beside,
     "versions": Runner.versions,
+    "load": Runner.load,
     "story": Runner.story,
     "next": Runner.next,
     "deep": Runner.deep,
@@ -429,6 +439,7 @@ ON_DEMAND = {
     "peers",
     "beside",
     "versions",
+    "load",
     "story",
     "next",
     "deep",
