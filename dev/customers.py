@@ -65,6 +65,12 @@ METHODS = {
         "_billing_raise_foreign",
         "action_billing_set_default",
     ),
+    "omni_billing/models/cards/payment_token_consent.py": (
+        "_billing_agree",
+        "_billing_describe",
+        "_billing_get_consent_text",
+    ),
+    "omni_billing/models/cards/res_company.py": ("_billing_get_consent_words",),
     "omni_billing/models/cards/payment_transaction.py": (
         "_billing_apply_cancel",
         "_billing_apply_charge",

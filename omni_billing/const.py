@@ -161,3 +161,15 @@ DISPUTE_STEPS = {
 
 #: Of the API keys that open the counters for operators, and nothing else.
 METRICS_SCOPE = "omni_billing.metrics"
+
+#: How the customer agreed. A legal base is the company's own statement, for cards that
+#: were saved before consents were kept.
+CONSENT_CHANNELS = [
+    ("portal", "In the Customer Area"),
+    ("link", "By a Link"),
+    ("phone", "By Phone"),
+    ("in_person", "In Person"),
+    ("email", "By E-mail"),
+    ("paper", "On Paper"),
+    ("legal_base", "Legal Base Stated"),
+]

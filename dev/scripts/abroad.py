@@ -121,7 +121,7 @@ def save_card(here, provider, customer):
     card = gateway.attach_card("pm_card_visa", name)
     method = here.ref("payment.payment_method_card").sudo()
     method.active = True
-    return here["payment.token"].create(
+    token = here["payment.token"].create(
         {
             "provider_id": provider.id,
             "payment_method_id": method.id,
@@ -131,6 +131,8 @@ def save_card(here, provider, customer):
             "stripe_payment_method": card.id,
         }
     )
+    token._billing_agree("paper")
+    return token
 
 
 def live_a_month(here, company, customer):

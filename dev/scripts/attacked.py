@@ -80,6 +80,7 @@ def add_customer(name, company):
             "billing_exp_year": 2040,
         }
     )
+    token._billing_agree("paper")
     return partner, token
 
 

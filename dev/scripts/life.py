@@ -98,6 +98,8 @@ token = env["payment.token"].create(
         "billing_exp_year": 2040,
     }
 )
+if hasattr(token, "_billing_agree"):  # not in the oldest versions
+    token._billing_agree("paper")
 prepare_payment(
     bill(partners[6], 90),
     mode="stripe",

@@ -226,7 +226,7 @@ class Firm:
         key = f"story-{partner.id}-{name}"
         owner = gateway.create_customer(partner.name, partner.email or "", {}, key)
         card = gateway.attach_card(name, owner)
-        return self.root["payment.token"].create(
+        token = self.root["payment.token"].create(
             {
                 "provider_id": self.provider.id,
                 "payment_method_id": self.root.ref("payment.payment_method_card").id,
@@ -241,6 +241,8 @@ class Firm:
                 "billing_fingerprint": card.fingerprint,
             }
         )
+        token._billing_agree("portal")
+        return token
 
 
 def draw_logo() -> bytes:

@@ -12,6 +12,9 @@ from ..tools.database import savepoint
 from .portal import BillingPortal
 from .portal_pay import FORM_FLOWS
 
+#: Of one charge; more is a slip of the keyboard.
+MAX_LIMIT = 10**9
+
 
 class BillingPortalCards(BillingPortal):
     """The customer's saved cards (F125-F127, F138)."""
@@ -26,14 +29,14 @@ class BillingPortalCards(BillingPortal):
         return self._billing_render_cards()
 
     @http.route(
-        "/my/billing/cards/<int:card_id>/<any(default,delete):operation>",
+        "/my/billing/cards/<int:card_id>/<any(default,delete,agree,withdraw):operation>",
         type="http",
         auth="user",
         website=True,
         methods=["POST"],
     )
-    def billing_card(self, card_id, operation, replaces="", **_kwargs):
-        """Make a card the default one, or delete it (F125, F127)."""
+    def billing_card(self, card_id, operation, replaces="", limit="", **_kwargs):
+        """Make a card the default one, delete it, or say what it may be charged."""
         card_sudo = self._billing_find_cards().filtered(lambda card: card.id == card_id)
         if not card_sudo:
             raise NotFound
@@ -41,6 +44,16 @@ class BillingPortalCards(BillingPortal):
             with savepoint(request.env):
                 if operation == "delete":
                     card_sudo.action_billing_delete()
+                elif operation == "agree":
+                    card_sudo._billing_agree(
+                        "portal", **self._billing_read_agreement(card_sudo, limit)
+                    )
+                elif operation == "withdraw":
+                    card_sudo._billing_withdraw(
+                        request.env._(
+                            "The customer turned it off in the customer area."
+                        )
+                    )
                 elif replaces:
                     card_sudo.action_billing_replace_default()
                 else:
@@ -56,15 +69,21 @@ class BillingPortalCards(BillingPortal):
         website=True,
         methods=["POST"],
     )
-    def billing_card_begin(self, replaces=False, **kwargs):
+    def billing_card_begin(self, replaces=False, agrees=False, **kwargs):
         """Begin to save a card on Odoo's form (F125, F127).
 
         :param bool replaces: it takes the place of the default card.
+        :param bool agrees: it may be charged automatically (W32).
         """
-        is_replacing = replaces is True and self._billing_sees_account()
-        return self._billing_begin_card(
-            request.env.user.partner_id, "/my/billing/cards", is_replacing, kwargs
-        )
+        sees = self._billing_sees_account()
+        partner = request.env.user.partner_id
+        values = {
+            "billing_replaces_card": replaces is True and sees,
+            "billing_agreed": agrees is True
+            and sees
+            and self._billing_write_agreement("portal", request.env.company, partner),
+        }
+        return self._billing_begin_card(partner, "/my/billing/cards", values, kwargs)
 
     @http.route(
         "/my/billing/card/<string:link>",
@@ -95,7 +114,7 @@ class BillingPortalCards(BillingPortal):
         website=True,
         methods=["POST"],
     )
-    def billing_card_link_begin(self, link, **kwargs):
+    def billing_card_link_begin(self, link, agrees=False, **kwargs):
         """Begin to save a card by the link: of the customer whose that is."""
         opened = request.env["res.partner"]._billing_read_card_link(link)
         if not opened or not request.env.user._is_public():
@@ -104,9 +123,12 @@ class BillingPortalCards(BillingPortal):
         request.env["omni.billing.limit"]._take("card", opened.partner)
         request.update_context(**opening(opened))
         landing = f"/my/billing/card/{link}"
-        return self._billing_begin_card(
-            opened.partner, landing, opened.is_replacing, kwargs
-        )
+        values = {
+            "billing_replaces_card": opened.is_replacing,
+            "billing_agreed": agrees is True
+            and self._billing_write_agreement("link", opened.company, opened.partner),
+        }
+        return self._billing_begin_card(opened.partner, landing, values, kwargs)
 
     # === HELPERS === #
 
@@ -117,9 +139,56 @@ class BillingPortalCards(BillingPortal):
             user._billing_get_account(opened.company) == opened.partner
         )
 
-    def _billing_begin_card(self, partner, landing, is_replacing, values):
+    def _billing_read_agreement(self, card, limit):
+        """Return what is kept of a customer's click: from where, and up to how much.
+
+        :param str limit: as it was typed; empty is no limit.
+        :raise UserError: if it is no amount.
+        """
+        amount, currency = 0.0, card.company_id.currency_id
+        if (limit or "").strip():
+            try:
+                amount = float(limit.strip().replace(",", "."))
+            except ValueError:
+                amount = -1.0
+            if not 0 < amount < MAX_LIMIT:
+                raise UserError(
+                    request.env._(
+                        "Enter an amount in %(currency)s, or leave it empty: there is"
+                        " no limit then. Nothing was changed.",
+                        currency=currency.name,
+                    )
+                )
+        lang = request.env.lang
+        return {
+            "given_by": request.env.user.partner_id.display_name,
+            "amount_limit": currency.round(amount),
+            "text": card._billing_get_consent_text(amount, lang=lang),
+            "lang": lang,
+            "ip": request.httprequest.remote_addr,
+            "user_agent": (request.httprequest.user_agent.string or "")[:256],
+        }
+
+    def _billing_write_agreement(self, channel, company, partner):
+        """Return what is kept of a tick beside the form in which a card is entered.
+
+        The words are those that the page shows; they hold once the card is saved.
+        """
+        # sudo: settings are not the customer's to read; this one is shown.
+        words = company.sudo().with_context(lang=request.env.lang)
+        return {
+            "channel": channel,
+            "given_by": partner.display_name,
+            "text": words._billing_get_consent_words(),
+            "lang": words.env.lang,
+            "ip": request.httprequest.remote_addr,
+            "user_agent": (request.httprequest.user_agent.string or "")[:256],
+        }
+
+    def _billing_begin_card(self, partner, landing, ours, values):
         """Begin to save a card of a partner, on Odoo's form.
 
+        :param dict ours: what is written on the payment, of ours.
         :param dict values: what the form sent; the rest is not the browser's to say.
         """
         if values.get("flow") not in FORM_FLOWS:
@@ -136,7 +205,7 @@ class BillingPortalCards(BillingPortal):
             landing_route=landing,
             reference_prefix=payment_utils.singularize_reference_prefix(prefix="V"),
             is_validation=True,
-            custom_create_values={"billing_replaces_card": is_replacing},
+            custom_create_values=ours,
         )
         return tx_sudo._get_processing_values()
 
@@ -170,6 +239,9 @@ class BillingPortalCards(BillingPortal):
             "transaction_route": f"/my/billing/card/{link}/transaction",
             "landing_route": f"/my/billing/card/{link}",
             "instructions": opened.company.billing_payment_instructions,
+            "words": opened.company.with_context(
+                lang=request.env.lang
+            )._billing_get_consent_words(),
             "is_saved": saving.operation == "validation"
             and saving.state == "done"
             and saving.partner_id == opened.partner,
@@ -179,6 +251,8 @@ class BillingPortalCards(BillingPortal):
         # Odoo's own page of payment methods knows what its form needs.
         form = self.payment_method().qcontext
         cards = self._billing_find_cards()
+        # sudo: settings are not the customer's to read; what follows is shown.
+        company = request.env.company.sudo()
         values = self._billing_prepare_values("billing_cards") | {
             **form,
             "cards": cards,
@@ -189,8 +263,8 @@ class BillingPortalCards(BillingPortal):
             "tokens_sudo": request.env["payment.token"],
             "transaction_route": "/my/billing/cards/transaction",
             "landing_route": "/my/billing/cards",
-            # sudo: settings are not the customer's to read; this one is printed.
-            "instructions": request.env.company.sudo().billing_payment_instructions,
+            "words": company._billing_get_consent_words(),
+            "instructions": company.billing_payment_instructions,
             "error": error,
         }
         return request.render("omni_billing.portal_billing_cards", values)

@@ -44,6 +44,7 @@ else:
         test_credit_first,
         test_credited,
         test_database,
+        test_consent,
         test_declined_mails,
         test_deferred_dates,
         test_dialog_once,

@@ -58,8 +58,9 @@ class CardCommon(BillingCommon):
         self.addCleanup(grace.stop)
         self.card = self._save_card()
 
-    def _save_card(self, last4="4242", partner=None, **values):
-        return (
+    def _save_card(self, last4="4242", partner=None, agrees=True, **values):
+        """Save a card, which may be charged automatically unless told otherwise."""
+        card = (
             self.env["payment.token"]
             .sudo()
             .create(
@@ -80,6 +81,9 @@ class CardCommon(BillingCommon):
             )
             .sudo(False)
         )
+        if agrees and card.billing_is_card:
+            card._billing_agree("paper")
+        return card
 
     def _register(self, invoice, **values):
         """Charge the saved card in Odoo's own dialog."""

@@ -140,6 +140,8 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.cancel.wizard": one,
             "omni.billing.card.link.wizard": customer,
             "omni.billing.card.refund.wizard": one,
+            "omni.billing.consent.base.wizard": {},
+            "omni.billing.consent.wizard": {"token_id": self._get_a_card().id},
             "omni.billing.day.wizard": {},
             "omni.billing.dispute.wizard": {"dispute_id": self._get_a_dispute().id},
             "omni.billing.payment.wizard": {**several},
@@ -154,6 +156,24 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.undo.wizard": {"payment_id": self._get_a_payment().id},
             "omni.billing.void.wizard": several,
         }
+
+    @classmethod
+    def _get_a_card(cls, partner=None):
+        """Return a card that is saved with a Stripe that nobody asks."""
+        # sudo: providers and cards are the server's.
+        env = cls.env(su=True)
+        stripe = env.ref("payment.payment_provider_stripe")
+        card = env["payment.token"].create(
+            {
+                "provider_id": stripe.copy({"company_id": cls.company.id}).id,
+                "payment_method_id": env.ref("payment.payment_method_card").id,
+                "partner_id": (partner or cls.customer).id,
+                "provider_ref": "cus_0",
+                "payment_details": "4242",
+                "stripe_payment_method": "pm_0",
+            }
+        )
+        return card.with_env(cls.env)
 
     @classmethod
     def _get_a_cheque(cls, invoice):

@@ -43,6 +43,7 @@ class TestLists(RunCommon, MailCommon):
         cls.money = cls.env(su=True)
         cls._add_runs()
         cls._add_plans()
+        cls._add_consents()
         cls._add_what_stripe_tells()
 
     @classmethod
@@ -72,6 +73,12 @@ class TestLists(RunCommon, MailCommon):
                 for one in cls.many
             ]
         )
+
+    @classmethod
+    def _add_consents(cls):
+        card = cls._get_a_card()
+        for partner in cls.many:
+            card.sudo().copy({"partner_id": partner.id})._billing_agree("paper")
 
     @classmethod
     def _add_what_stripe_tells(cls):

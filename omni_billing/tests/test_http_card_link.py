@@ -236,6 +236,59 @@ class TestCardLink(CardLinkCommon):
         self.assertFalse(self.card.active)
         self.assertEqual(planned.sudo().token_id, other)
 
+    def test_tick_beside_the_form_is_a_consent(self):
+        """W32: of who opened the link, once the card is saved, and not before."""
+        path = self._get_path(replaces=False)
+        self.authenticate(None, None)
+        shown = self._open(path).text_content()
+        self._begin(path, agrees=True)
+        card = self._finish(self._find_saving())
+        consent = card._billing_find_standing()
+        self.assertEqual(consent.channel, "link")
+        self.assertEqual(consent.given_by, self.customer.display_name)
+        self.assertIn(consent.text, shown)
+        self.assertTrue(consent.ip and consent.user_agent)
+
+    def test_without_the_tick_nothing_was_agreed(self):
+        """W32"""
+        path = self._get_path(replaces=False)
+        self.authenticate(None, None)
+        self._begin(path)
+        self.assertFalse(self._finish(self._find_saving())._billing_find_standing())
+
+    def test_customer_turns_it_on_and_off(self):
+        """W32: the words that the page shows are those that are kept."""
+        self.card._billing_withdraw("Before.")
+        page = self._open("/my/billing/cards")
+        [words] = page.xpath("//p[@id='o_billing_autopay_words']")
+        path = f"/my/billing/cards/{self.card.id}"
+        self._post(f"{path}/agree", limit="80,50")
+        consent = self.card._billing_find_standing()
+        self.assertEqual((consent.channel, consent.amount_limit), ("portal", 80.5))
+        self.assertIn(words.text_content().strip(), consent.text)
+        self.assertEqual(consent.create_uid, self.portal)
+        self.assertIn("80.50", self._open("/my/billing/cards").text_content())
+        self._post(f"{path}/withdraw")
+        self.env.invalidate_all()
+        self.assertEqual(consent.state, "ended")
+        self.assertFalse(self.card._billing_find_standing())
+
+    def test_wrong_limit_turns_nothing_on(self):
+        """W32"""
+        self.card._billing_withdraw("Before.")
+        for limit in ("much", "-5", "nan", "1e99"):
+            answer = self._post(f"/my/billing/cards/{self.card.id}/agree", limit=limit)
+            self.assertIn("Nothing was changed", answer.text)
+        self.assertFalse(self.card._billing_find_standing())
+
+    def test_card_of_another_customer_is_not_agreed_for(self):
+        """W32"""
+        stranger = self.env["res.partner"].create({"name": "Stranger"})
+        other = self._save_card("8888", partner=stranger, agrees=False)
+        answer = self._post(f"/my/billing/cards/{other.id}/agree")
+        self.assertEqual(answer.status_code, 404)
+        self.assertFalse(other._billing_find_standing())
+
     def test_card_that_is_being_charged_stays(self):
         invoice = self._bill_amounts(45)
         self.gateway.lose(is_executed=True)

@@ -329,6 +329,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
         card = self.token_id if self.mode == "stripe" else None
         if self.mode == "stripe" and not card:
             self._raise_no_card()
+        self._record_plan_consent()
         installments = self.env["omni.billing.installment"]._plan(
             self.invoice_ids,
             [(line.date, line.amount) for line in self.plan_line_ids],

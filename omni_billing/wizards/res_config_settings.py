@@ -63,6 +63,9 @@ class ResConfigSettings(models.TransientModel):
     billing_retry_days = fields.Char(
         related="company_id.billing_retry_days", readonly=False
     )
+    billing_consent_words = fields.Text(
+        related="company_id.billing_consent_words", readonly=False
+    )
     billing_fee_account_id = fields.Many2one(
         related="company_id.billing_fee_account_id", readonly=False
     )

@@ -167,6 +167,8 @@ def test_provider_that_is_off(world, who, route, values):
         world.admin.call("payment.provider", "write", provider, back)
         tokens = "UPDATE payment_token SET active = true WHERE provider_id = %s"
         world.sql(tokens, *provider)
+        consents = "UPDATE omni_billing_consent SET state = 'active'"
+        world.sql(f"{consents} WHERE withdrawn_why = 'The card was deleted.'")
 
 
 @tried_by(*ANYBODY)

@@ -69,9 +69,11 @@ def become(login, page, user):
     return login(user)
 
 
-def save_card(page, number):
-    """Save a card as the customer, on Stripe's own form."""
+def save_card(page, number, agrees=True):
+    """Save a card as the customer, on Stripe's own form; agree to be charged (W32)."""
     page.goto("/my/billing/cards")
+    words = "Pay my invoices automatically with this card"
+    page.get_by_label(words).set_checked(agrees)
     form = page.locator(".o_payment_form")
     form.get_by_placeholder("number", exact=True).fill(number)
     form.get_by_placeholder("exp_month").fill("12")

@@ -64,6 +64,8 @@ def add_customer(env, name, customer, card):
             "stripe_payment_method": card,
         }
     )
+    if hasattr(token, "_billing_agree"):  # Odoo alone asks for none.
+        token._billing_agree("paper")
     return partner, token
 
 

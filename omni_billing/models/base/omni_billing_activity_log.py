@@ -38,6 +38,8 @@ ACTIONS = [
     ("card_added", "Card Added"),
     ("card_removed", "Card Removed"),
     ("card_default", "Card Made the Default"),
+    ("autopay_on", "Automatic Payment On"),
+    ("autopay_off", "Automatic Payment Off"),
     ("card_link", "Link to Save a Card Sent"),
 ]
 #: What the address for notices is told of (F122, F123).

@@ -37,6 +37,18 @@ class ResPartner(models.Model):
         )
         return Token.browse(order.ids)
 
+    def action_billing_consents(self):
+        """Open what the customer agreed to be charged, also what has ended."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing.omni_billing_consent_action"
+        )
+        customer = self.commercial_partner_id
+        return action | {
+            "domain": [("partner_id", "=", customer.id)],
+            "context": {},
+        }
+
     def _billing_get_credit_domain(self):
         """Override: what is on its way back to a card is spent (F170)."""
         domain = super()._billing_get_credit_domain()

@@ -40,6 +40,7 @@ class CollectionMixin(models.AbstractModel):
             ("paid", "Paid"),
             ("failed", "Needs Attention"),
             ("no_card", "No Card"),
+            ("no_consent", "Not Agreed"),
             ("given_up", "Given Up"),
         ],
         string="Card Charge",
@@ -239,8 +240,9 @@ class CollectionMixin(models.AbstractModel):
             return
         card = self._get_card()
         try:
-            if not card:
-                self._do_without_card()
+            reason = self._explain_no_charge(card)
+            if reason:
+                self._do_without_card(reason)
                 return
             attempt = self.invoice_id._billing_charge(
                 card, at_most=self._get_charge_limit(), note_down=self._note_down
@@ -261,17 +263,28 @@ class CollectionMixin(models.AbstractModel):
         # where Odoo would run the whole request again.
         self._take_outcome(attempt)
 
-    def _do_without_card(self):
+    def _explain_no_charge(self, card):
+        """Return why no card is charged here, if none is, or nothing.
+
+        Whether a limit is kept is seen when it is known how much credit on file leaves.
+        """
+        if not card:
+            return self._explain_no_card()
+        if not card.active or card._billing_has_consent_for(self.invoice_id):
+            return ""
+        return card._billing_explain_no_consent()
+
+    def _do_without_card(self, reason):
         """Use what credit there is; the rest is not charged."""
         self.invoice_id._billing_spend_credit()
         if not self._is_settled():
-            self._note_no_card()
+            self._note_no_charge(reason)
 
-    def _note_no_card(self):
-        """Write that there is no card; by that alone nothing has failed. Hook."""
-        reason = self._explain_no_card()
+    def _note_no_charge(self, reason):
+        """Write that no card was charged; by that alone nothing has failed. Hook."""
+        state = "no_consent" if self._get_card() else "no_card"
         self.write(
-            {"charge_state": "no_card", "charge_error": reason, "charge_date": False}
+            {"charge_state": state, "charge_error": reason, "charge_date": False}
         )
 
     def _note_down(self, attempt):

@@ -77,6 +77,7 @@ class OmniBillingInstallment(models.Model):
             ("failed", "Needs Attention"),
             # None ever is: Odoo warns where a mixin's values are not all there.
             ("no_card", "No Card"),
+            ("no_consent", "Not Agreed"),
             ("given_up", "Canceled"),
         ],
         string="Status",
@@ -285,10 +286,10 @@ class OmniBillingInstallment(models.Model):
         # It is read on later days, too.
         return self.env._("Expected by now: record it when the money is here.")
 
-    def _note_no_card(self):
+    def _note_no_charge(self, reason):
         """Override: a card, or money, was agreed for this day, and is not there."""
-        self._hand_over(self._explain_no_card())
-        if self.is_by_card:
+        self._hand_over(reason)
+        if self.is_by_card and not self._get_card():
             self._tell_customer("no_card")
 
     def _check_is_of(self, invoices):

@@ -17,6 +17,7 @@ WHO = {
     "mail": "admin",
     "stripe": "admin",
     "webhook": "admin",
+    "consent": "manager",
     "staff": "admin",
     "template": "manager",
     "service": "staff",
@@ -49,6 +50,7 @@ class OmniBillingFirstStep(models.Model):
             ("mail", "E-mail"),
             ("stripe", "Cards by Stripe"),
             ("webhook", "Events of Stripe"),
+            ("consent", "Consent to charge saved cards"),
             ("staff", "Staff"),
             ("template", "Invoice template"),
             ("service", "First recurring service"),
@@ -236,6 +238,17 @@ class OmniBillingFirstStep(models.Model):
             )
         return "done", self.env._("Stripe tells what becomes of payments.")
 
+    def _look_at_consent(self, company):
+        # sudo: how many, not whose.
+        count = len(self.env["payment.token"].sudo()._billing_find_unagreed(company))
+        if count:
+            return "todo", self.env._(
+                "%(count)s saved cards are not charged by themselves: it is not noted"
+                " that their owners agreed. Ask them, or state on what base they did.",
+                count=count,
+            )
+        return "done", self.env._("Whose card is charged has agreed to it.")
+
     def _look_at_staff(self, company):
         group = self.env.ref("omni_billing.omni_billing_group_user")
         # sudo: how many there are, for who sets it up.
@@ -316,6 +329,9 @@ class OmniBillingFirstStep(models.Model):
 
     def _open_webhook(self):
         return self._open_stripe()
+
+    def _open_consent(self):
+        return self._open_action("omni_billing.omni_billing_consent_base_wizard_action")
 
     def _open_staff(self):
         return self._open_action("base.action_res_users")

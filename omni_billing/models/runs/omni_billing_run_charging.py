@@ -22,12 +22,18 @@ class OmniBillingRun(models.Model):
         compute="_compute_charges",
         help="Customers who have no saved card: nothing failed, they pay otherwise.",
     )
+    no_consent_count = fields.Integer(
+        string="Not Agreed",
+        compute="_compute_charges",
+        help="Customers who did not agree to automatic payment: nothing failed, they"
+        " pay by themselves.",
+    )
 
     @api.depends("line_ids.charge_state", "line_ids.charge_date")
     def _compute_charges(self):
         groups = self.env["omni.billing.run.line"]._read_group(
             Domain("run_id", "in", self.ids)
-            & Domain("charge_state", "in", ("retry", "no_card")),
+            & Domain("charge_state", "in", ("retry", "no_card", "no_consent")),
             ["run_id", "charge_state"],
             ["__count", "charge_date:min", "charge_date:max"],
         )
@@ -36,12 +42,14 @@ class OmniBillingRun(models.Model):
             retried = found.get((run, "retry"), (0, False, False))
             run.retry_count, run.retry_date, run.retry_last_date = retried
             run.no_card_count = found.get((run, "no_card"), (0,))[0]
+            run.no_consent_count = found.get((run, "no_consent"), (0,))[0]
 
     @api.readonly
     def get_progress(self):
         """Override: with what is retried, and who has no card."""
         return super().get_progress() | {
             "no_card": self.no_card_count,
+            "no_consent": self.no_consent_count,
             "retried": self.retry_count and self._explain_retries(),
         }
 
@@ -65,5 +73,11 @@ class OmniBillingRun(models.Model):
             told += Markup("<br/>%s") % self.env._(
                 "Without a card: %(count)s. They got no charge; nothing failed.",
                 count=self.no_card_count,
+            )
+        if self.no_consent_count:
+            told += Markup("<br/>%s") % self.env._(
+                "Not agreed to automatic payment: %(count)s. They got no charge;"
+                " nothing failed.",
+                count=self.no_consent_count,
             )
         return told

@@ -83,6 +83,10 @@ class OmniBillingRunLine(models.Model):
                 warnings.append(self.env._("No card is saved."))
             elif card.billing_is_expired:
                 warnings.append(self.env._("The card is expired."))
+            else:
+                warnings.append(
+                    card._billing_explain_no_consent(amount - credit, self.currency_id)
+                )
         return " ".join(filter(None, warnings)) or False
 
     def _explain_credit(self, credit, left):

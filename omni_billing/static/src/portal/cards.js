@@ -3,10 +3,15 @@ import { patch } from "@web/core/utils/patch";
 import { PaymentForm } from "@payment/interactions/payment_form";
 
 patch(PaymentForm.prototype, {
-    /** Say whether the card takes the place of the default one, where that is asked. */
+    /** Say what was ticked beside the form: it replaces the default card, it is charged. */
     _prepareTransactionRouteParams() {
         const params = super._prepareTransactionRouteParams(...arguments);
-        const tick = document.querySelector("input.o_billing_replaces");
-        return tick ? { ...params, replaces: tick.checked } : params;
+        for (const name of ["replaces", "agrees"]) {
+            const tick = document.querySelector(`input.o_billing_${name}`);
+            if (tick) {
+                params[name] = tick.checked;
+            }
+        }
+        return params;
     },
 });

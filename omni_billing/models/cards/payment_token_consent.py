@@ -1,0 +1,280 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import format_date
+
+from ...tools.action import open_dialog
+from ...tools.numbers import format_amount
+
+
+class PaymentToken(models.Model):
+    """What its owner agreed to be charged without being asked (W32)."""
+
+    _inherit = "payment.token"
+
+    billing_consent_ids = fields.One2many(
+        "omni.billing.consent",
+        "token_id",
+        string="Consents",
+        readonly=True,
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
+    billing_autopay = fields.Char(
+        string="Automatic Payment",
+        compute="_compute_billing_autopay",
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
+
+    @api.depends("billing_consent_ids.state", "billing_is_card")
+    def _compute_billing_autopay(self):
+        for token in self:
+            consent = token._billing_find_standing()
+            token.billing_autopay = (
+                consent._billing_describe()
+                if consent
+                else token.billing_is_card and self.env._("Off")
+            )
+
+    # === ACTION METHODS === #
+
+    def action_billing_consent(self):
+        """Open the dialog that records what the owner agreed to, or took back."""
+        self.ensure_one()
+        self._billing_check_manage()
+        self._billing_check_card()
+        title = self.env._("Automatic Payment")
+        context = {"default_token_id": self.id}
+        return open_dialog("omni.billing.consent.wizard", title, context)
+
+    # === BUSINESS METHODS === #
+
+    def _billing_find_standing(self):
+        """Return the consent that lets all invoices be charged, in sudo, if any."""
+        # sudo: whether a card may be charged is asked by jobs and customers.
+        consents = self.env["omni.billing.consent"].sudo()
+        return consents.search(
+            Domain("token_id", "in", self.ids)
+            & Domain("state", "=", "active")
+            & Domain("kind", "=", "standing"),
+            limit=1,
+        )
+
+    @api.model
+    def _billing_find_unagreed(self, company):
+        """Return the default cards of a company that may not be charged automatically.
+
+        :param company: `res.company`, the seller.
+        """
+        # sudo: which cards have one is asked for all of them.
+        consents = self.env["omni.billing.consent"].sudo()
+        agreed = consents._search(
+            Domain("state", "=", "active") & Domain("kind", "=", "standing")
+        )
+        return self.search(
+            Domain("billing_is_card", "=", True)
+            & Domain("billing_is_default", "=", True)
+            & Domain("company_id", "=", company.id)
+            & Domain("billing_consent_ids", "not any!", [("id", "in", agreed)])
+        )
+
+    def _billing_find_consent(self, amount, currency, moves):
+        """Return the consent that a charge is made under, in sudo, if there is one.
+
+        :param float amount: taxes included, in ``currency``.
+        :param moves: `account.move` that it pays.
+        """
+        self.ensure_one()
+        # sudo: as above.
+        consents = self.env["omni.billing.consent"].sudo()
+        active = consents.search(
+            Domain("token_id", "=", self.id) & Domain("state", "=", "active")
+        )
+        today = fields.Date.context_today(self)
+        # What was agreed for these invoices goes before what holds for all.
+        for consent in active.sorted(lambda one: one.kind == "standing"):
+            if consent._covers(amount, currency, moves, today):
+                return consent
+        return consents
+
+    def _billing_has_consent_for(self, moves):
+        """Whether its owner agreed to charges for these invoices, of some amount."""
+        self.ensure_one()
+        # sudo: as above.
+        consents = self.env["omni.billing.consent"].sudo()
+        active = consents.search(
+            Domain("token_id", "=", self.id) & Domain("state", "=", "active")
+        )
+        return any(one.kind == "standing" or moves <= one.move_ids for one in active)
+
+    def _billing_explain_no_consent(self, amount=0.0, currency=None, moves=None):
+        """Return why a card may not be charged without its owner, or nothing.
+
+        :param float amount: taxes included; 0 if it is not known yet.
+        """
+        self.ensure_one()
+        moves = moves if moves is not None else self.env["account.move"]
+        currency = currency or self.company_id.currency_id
+        if self._billing_find_consent(amount, currency, moves):
+            return ""
+        standing = self._billing_find_standing()
+        if standing:
+            return self.env._(
+                "The customer agreed to charges of %(limit)s at most with %(card)s, and"
+                " this is %(amount)s. Ask the customer, and record that in the payment"
+                " dialog.",
+                limit=format_amount(
+                    self.env, standing.amount_limit, standing.currency_id
+                ),
+                card=self.display_name,
+                amount=format_amount(self.env, amount, currency),
+            )
+        return self.env._(
+            "The customer did not agree that %(card)s is charged without being asked."
+            " Ask the customer, and record how that was agreed: in the payment dialog"
+            " for this payment, or on the Billing tab for all.",
+            card=self.display_name,
+        )
+
+    def _billing_agree(self, channel, kind="standing", **values):
+        """Record that the owner of a card agreed; a standing consent ends one before.
+
+        :param str channel: a key of ``CONSENT_CHANNELS``.
+        :param values: of `omni.billing.consent`: ``amount_limit`` (taxes included, in
+            ``currency_id``), ``given_by``, ``move_ids``, ``ip``, ``user_agent``...
+        :return: `omni.billing.consent`, in sudo.
+        """
+        self.ensure_one()
+        self._billing_check_card()
+        # sudo: consents are the server's; who asks was checked.
+        token = self.sudo()
+        customer = token.partner_id.commercial_partner_id
+        currency = values.pop("currency_id", None) or token.company_id.currency_id.id
+        limit = values.get("amount_limit") or 0.0
+        if limit < 0:
+            raise UserError(self.env._("The limit has to be zero or more."))
+        if kind == "standing":
+            token._billing_find_standing()._end(self.env._("Agreed anew."))
+        defaults = {
+            "given_by": customer.display_name,
+            "agreed_on": fields.Datetime.now(),
+            "lang": customer.lang,
+            "text": token._billing_get_consent_text(
+                limit, token.env["res.currency"].browse(currency)
+            ),
+        }
+        consent = token.env["omni.billing.consent"].create(
+            {
+                **defaults,
+                **values,
+                "token_id": token.id,
+                "partner_id": customer.id,
+                "company_id": token.company_id.id,
+                "currency_id": currency,
+                "kind": kind,
+                "channel": channel,
+            }
+        )
+        if kind == "standing":
+            self.env["omni.billing.activity.log"]._log_cards("autopay_on", token)
+        return consent
+
+    def _billing_withdraw(self, why):
+        """End all that the owners of these cards agreed to.
+
+        :param str why: told in the record.
+        """
+        # sudo: consents are the server's; who asks was checked.
+        consents = self.env["omni.billing.consent"].sudo()
+        ended = consents.search(
+            Domain("token_id", "in", self.ids) & Domain("state", "=", "active")
+        )._end(why)
+        told = ended.filtered(lambda one: one.kind == "standing").token_id
+        self.env["omni.billing.activity.log"]._log_cards("autopay_off", told)
+        return ended
+
+    def _billing_get_consent_text(self, limit=0.0, currency=None, lang=None):
+        """Return the words that a customer agrees to, in its language or another.
+
+        They say what is charged, when, how much and how it is taken back, as the
+        networks of cards and EU law on payments (PSD2) ask of an agreement to charge
+        without the customer.
+        """
+        # sudo: settings of the company are not the customer's to read.
+        token = self.sudo()
+        lang = lang or token.partner_id.lang or self.env.lang
+        company = token.company_id.with_context(lang=lang)
+        words = company._billing_get_consent_words()
+        if limit:
+            words += "\n" + company.env._(
+                "Each charge is of %(limit)s at most.",
+                limit=format_amount(
+                    company.env, limit, currency or company.currency_id
+                ),
+            )
+        return words
+
+    # === OVERRIDES === #
+
+    def _billing_hand_over(self, newer):
+        """Override: what was agreed goes on with the card in its place (W32)."""
+        result = super()._billing_hand_over(newer)
+        # sudo: consents are the server's.
+        consents = self.env["omni.billing.consent"].sudo()
+        active = consents.search(
+            Domain("token_id", "in", self.ids) & Domain("state", "=", "active")
+        )
+        for consent in active.sorted("id"):
+            if consent.kind == "standing" and newer._billing_find_standing():
+                continue
+            newer._billing_agree(
+                consent.channel,
+                consent.kind,
+                amount_limit=consent.amount_limit,
+                currency_id=consent.currency_id.id,
+                move_ids=consent.move_ids.ids,
+                given_by=consent.given_by,
+                agreed_on=consent.agreed_on,
+                text=consent.text,
+                lang=consent.lang,
+                origin_id=consent.id,
+            )
+        active._end(self.env._("It goes on with %(card)s.", card=newer.display_name))
+        return result
+
+    def _handle_archiving(self):
+        """Override: a card that is gone is charged no more."""
+        result = super()._handle_archiving()
+        self.filtered("billing_is_card")._billing_withdraw(
+            self.env._("The card was deleted.")
+        )
+        return result
+
+    def _billing_update_card(self, card):
+        """Override: a card of another brand needs to be agreed anew.
+
+        The networks ask for that; another number or expiry of the same brand goes on.
+        """
+        before = self.billing_brand
+        result = super()._billing_update_card(card)
+        if before and card.brand != before:
+            self._billing_withdraw(
+                self.env._("The bank replaced it with a card of another brand.")
+            )
+        return result
+
+
+class OmniBillingConsent(models.Model):
+    """How a consent is told of in one line."""
+
+    _inherit = "omni.billing.consent"
+
+    def _billing_describe(self):
+        self.ensure_one()
+        day = format_date(self.env, self.agreed_on)
+        if not self.amount_limit:
+            return self.env._("Since %(date)s", date=day)
+        return self.env._(
+            "Since %(date)s, at most %(limit)s each",
+            date=day,
+            limit=format_amount(self.env, self.amount_limit, self.currency_id),
+        )

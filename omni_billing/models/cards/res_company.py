@@ -1,0 +1,29 @@
+from odoo import fields, models
+
+
+class ResCompany(models.Model):
+    """The words that customers agree to (W32)."""
+
+    _inherit = "res.company"
+
+    billing_consent_words = fields.Text(
+        string="Consent to Automatic Payment",
+        translate=True,
+        help="What customers agree to when their card is to be charged without asking"
+        " them each time. Empty: words that we propose. Who agreed to other words"
+        " before is not asked again.",
+    )
+
+    def _billing_get_consent_words(self):
+        """Return the words that customers agree to, in the language of the context."""
+        self.ensure_one()
+        if self.billing_consent_words:
+            return self.billing_consent_words
+        return self.env._(
+            "I allow %(company)s to charge this card for what I am invoiced, on the day"
+            " it is due or as agreed, without asking me each time. The amount is that"
+            " of the invoice, which I get before or with the charge. This holds until I"
+            " take it back, which I can do at any time in my customer area or by"
+            " telling %(company)s.",
+            company=self.name,
+        )
