@@ -145,13 +145,15 @@ class BillingPortalCards(BillingPortal):
         :param str limit: as it was typed; empty is no limit.
         :raise UserError: if it is no amount.
         """
-        amount, currency = 0.0, card.company_id.currency_id
+        seller = card._billing_get_seller()
+        amount, currency = 0.0, seller.currency_id
         if (limit or "").strip():
             try:
                 amount = float(limit.strip().replace(",", "."))
             except ValueError:
                 amount = -1.0
-            if not 0 < amount < MAX_LIMIT:
+            amount = currency.round(amount) if abs(amount) < MAX_LIMIT else -1.0
+            if not amount > 0:
                 raise UserError(
                     request.env._(
                         "Enter an amount in %(currency)s, or leave it empty: there is"
@@ -162,7 +164,8 @@ class BillingPortalCards(BillingPortal):
         lang = request.env.lang
         return {
             "given_by": request.env.user.partner_id.display_name,
-            "amount_limit": currency.round(amount),
+            "company_id": seller.id,
+            "amount_limit": amount,
             "text": card._billing_get_consent_text(amount, lang=lang),
             "lang": lang,
             "ip": request.httprequest.remote_addr,
@@ -178,6 +181,7 @@ class BillingPortalCards(BillingPortal):
         words = company.sudo().with_context(lang=request.env.lang)
         return {
             "channel": channel,
+            "company_id": company.id,
             "given_by": partner.display_name,
             "text": words._billing_get_consent_words(),
             "lang": words.env.lang,

@@ -249,16 +249,75 @@ class TestConsent(CardCommon):
 
     # === OTHER CARDS === #
 
-    def test_newer_card_goes_on(self):
+    def test_card_that_its_owner_puts_in_its_place_goes_on(self):
         consent = self._record(amount_limit=30)
         newer = self._save_card("2222", agrees=False)
-        newer.action_billing_replace_default()
+        newer.with_user(self.portal).sudo().action_billing_replace_default()
         goes_on = newer._billing_find_standing()
         self.assertEqual(goes_on.origin_id, consent)
         self.assertEqual(goes_on.text, consent.text)
         self.assertEqual(goes_on.amount_limit, 30)
         self.assertEqual(consent.state, "ended")
         self.assertEqual(self._collect().charge_state, "paid")
+
+    def test_staff_put_no_other_card_in_its_place(self):
+        self._record()
+        newer = self._save_card("2222", agrees=False)
+        newer.with_user(self.staff).action_billing_replace_default()
+        self.assertFalse(newer._billing_find_standing())
+        self.assertEqual(self._collect().charge_state, "no_consent")
+
+    def test_same_card_saved_again_goes_on(self):
+        consent = self._record()
+        again = self._save_card("1111", agrees=False)
+        self.assertEqual(again._billing_find_standing().origin_id, consent)
+
+    def test_what_was_used_counts_on_the_card_after_it(self):
+        self._open_dialog(consent_channel="phone", amount=20).action_pay()
+        self._open_dialog(consent_channel="phone", amount=15)._record_consent()
+        self._save_card("1111", agrees=False)
+        card = self._save_card("1111", agrees=False)
+        self.assertTrue(card._billing_find_consent(15, self.currency, self.invoice))
+        self.assertFalse(card._billing_find_consent(16, self.currency, self.invoice))
+
+    def test_card_whose_contact_moved_to_another_customer(self):
+        """What one customer agreed to charges no card of another."""
+        self._record()
+        other = self.env["res.partner"].create({"name": "Beta", "is_company": True})
+        self.plain.sudo().partner_id = other
+        self.assertFalse(self.plain._billing_find_standing())
+
+    def test_agreed_again_does_not_come_on_top(self):
+        for _time in range(2):
+            self._open_dialog(consent_channel="phone", amount=20)._record_consent()
+            self.plain._billing_agree(
+                "phone", "single", move_ids=self.invoice.ids, amount_limit=20
+            )
+        self.assertEqual(len(self.plain._billing_find_active()), 1)
+
+    def test_single_consent_says_how_much(self):
+        with self.assertRaisesRegex(UserError, "how much"):
+            self.plain._billing_agree("phone", "single", move_ids=self.invoice.ids)
+
+    def test_plan_is_agreed_as_it_is_planned(self):
+        later = self.today + timedelta(days=30)
+        dialog = self._open_dialog(
+            is_post_dated=True, date_first=later, consent_channel="phone", amount=40
+        )
+        dialog.plan_line_ids.amount = 12
+        dialog.action_plan()
+        consent = self.plain._billing_find_active()
+        self.assertEqual(consent.amount_limit, 12)
+        self.assertIn("$\xa012.00", consent.text)
+        self.invoice.billing_installment_ids.with_user(self.staff).action_cancel()
+        self.assertEqual(consent.state, "ended")
+
+    def test_money_of_no_invoice_was_not_agreed(self):
+        self._record()
+        found = self.plain._billing_find_consent(
+            5, self.currency, self.invoice.browse()
+        )
+        self.assertFalse(found)
 
     def test_other_card_of_the_customer_is_not_meant(self):
         self._record()

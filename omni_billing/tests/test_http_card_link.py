@@ -250,11 +250,14 @@ class TestCardLink(CardLinkCommon):
         self.assertTrue(consent.ip and consent.user_agent)
 
     def test_without_the_tick_nothing_was_agreed(self):
-        """W32"""
-        path = self._get_path(replaces=False)
+        """W32: also not if it takes the place of one that was."""
+        self.assertTrue(self.card._billing_find_standing())
+        path = self._get_path(replaces=True)
         self.authenticate(None, None)
         self._begin(path)
-        self.assertFalse(self._finish(self._find_saving())._billing_find_standing())
+        card = self._finish(self._find_saving())
+        self.assertTrue(card.billing_is_default)
+        self.assertFalse(card._billing_find_standing())
 
     def test_customer_turns_it_on_and_off(self):
         """W32: the words that the page shows are those that are kept."""
@@ -276,7 +279,7 @@ class TestCardLink(CardLinkCommon):
     def test_wrong_limit_turns_nothing_on(self):
         """W32"""
         self.card._billing_withdraw("Before.")
-        for limit in ("much", "-5", "nan", "1e99"):
+        for limit in ("much", "-5", "nan", "1e99", "0.001"):
             answer = self._post(f"/my/billing/cards/{self.card.id}/agree", limit=limit)
             self.assertIn("Nothing was changed", answer.text)
         self.assertFalse(self.card._billing_find_standing())

@@ -5,10 +5,9 @@ from ..const import CONSENT_CHANNELS
 from ..tools.notice import close, notice
 from .omni_billing_dialog_mixin import once
 
-#: What staff can say: the others are the customer's own clicks.
-STAFF_CHANNELS = [
-    pair for pair in CONSENT_CHANNELS if pair[0] not in ("portal", "link")
-]
+#: What staff can say: the others are the customer's own clicks, or a manager's word.
+OTHERS = ("portal", "link", "legal_base")
+STAFF_CHANNELS = [pair for pair in CONSENT_CHANNELS if pair[0] not in OTHERS]
 
 
 class OmniBillingConsentWizard(models.TransientModel):

@@ -17,7 +17,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
 
     needs_consent = fields.Boolean(compute="_compute_needs_consent")
     consent_channel = fields.Selection(
-        [pair for pair in STAFF_CHANNELS if pair[0] != "legal_base"],
+        STAFF_CHANNELS,
         string="How the Customer Agreed",
         help="To be charged just this, with this card. It is kept as evidence.",
     )
@@ -72,7 +72,10 @@ class OmniBillingPaymentWizard(models.TransientModel):
         :param payments: (day, amount) of a plan; none is a payment of now.
         """
         self.token_id._billing_check_card()
-        problem = self._explain_no_consent()
+        total = sum(amount for _day, amount in payments) if payments else self.amount
+        problem = self.token_id._billing_explain_no_consent(
+            total, self.currency_id, self.invoice_ids
+        )
         if not problem:
             return
         if not self.consent_channel:
@@ -82,20 +85,21 @@ class OmniBillingPaymentWizard(models.TransientModel):
             self.consent_channel,
             "single",
             given_by=self.consent_given_by or self.partner_id.display_name,
-            amount_limit=self.amount,
+            company_id=self.company_id.id,
+            amount_limit=total,
             currency_id=self.currency_id.id,
             move_ids=self.invoice_ids.ids,
-            text=self._get_single_words(payments),
+            text=self._get_single_words(total, payments),
         )
 
-    def _get_single_words(self, payments):
+    def _get_single_words(self, total, payments):
         """Return what the customer agreed to, in the customer's language."""
         lang = self.partner_id.lang or self.env.lang
         env = self.with_context(lang=lang).env
         words = env._(
             "I agree that %(company)s charges %(amount)s to %(card)s for %(invoices)s.",
             company=self.company_id.name,
-            amount=format_amount(env, self.amount, self.currency_id),
+            amount=format_amount(env, total, self.currency_id),
             card=self.token_id.display_name,
             invoices=format_list(env, self.invoice_ids.mapped("display_name")),
         )

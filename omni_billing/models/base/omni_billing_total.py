@@ -70,7 +70,8 @@ class OmniBillingTotal(models.Model):
                 SQL(
                     """
                     SELECT (model, company_id, currency_id, month, is_open)::text,
-                           (SUM(amount), SUM(open_amount), SUM(count))::text
+                           (trim_scale(SUM(amount)),
+                            trim_scale(SUM(open_amount)), SUM(count))::text
                       FROM omni_billing_total
                   GROUP BY model, company_id, currency_id, month, is_open
                     HAVING SUM(count) != 0

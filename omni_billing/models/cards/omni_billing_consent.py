@@ -150,18 +150,30 @@ class OmniBillingConsent(models.Model):
         )
         return active
 
+    def _is_for(self, moves):
+        """Whether these invoices, of whatever amount, may be charged under it."""
+        self.ensure_one()
+        if not moves or any(
+            # sudo: a branch has those above it.
+            self.company_id not in company.sudo().parent_ids
+            for company in moves.company_id
+        ):
+            return False
+        return self.kind == "standing" or (
+            moves <= self.move_ids and self._get_used() < self.amount_limit
+        )
+
     def _covers(self, amount, currency, moves, day):
         """Whether a charge is within what was agreed.
 
         :param float amount: taxes included, in ``currency``.
-        :param moves: `account.move` that it pays.
+        :param moves: `account.move` that it pays; none if they are not made yet.
         :param day: of the rate, where the limit is in another currency.
         """
         self.ensure_one()
-        if self.kind == "single" and (not moves or moves - self.move_ids):
-            return False
-        if not self.amount_limit:
-            return True
+        is_for = self.kind == "standing" if moves is None else self._is_for(moves)
+        if not is_for or not self.amount_limit:
+            return is_for
         if currency != self.currency_id:
             amount = currency._convert(amount, self.currency_id, self.company_id, day)
         if self.kind == "single":
@@ -169,15 +181,18 @@ class OmniBillingConsent(models.Model):
         return self.currency_id.compare_amounts(amount, self.amount_limit) <= 0
 
     def _get_used(self):
-        """Return what was charged under it, or may have been; in its currency."""
+        """Return what was charged under it, or may have been; in its currency.
+
+        Also to the card before, of what goes on with another.
+        """
+        chain = self
+        while origin := chain.origin_id - chain:
+            chain |= origin
         # sudo: attempts are internal.
         attempts = self.env["payment.transaction"].sudo()
         charged = attempts.search(
-            Domain("billing_consent_id", "=", self.id)
-            & (
-                Domain("state", "in", ("pending", "authorized", "done"))
-                | Domain("billing_is_open", "=", True)
-            )
+            Domain("billing_consent_id", "in", chain.ids)
+            & Domain("state", "not in", ("error", "cancel"))
         )
         return sum(
             tx.currency_id._convert(

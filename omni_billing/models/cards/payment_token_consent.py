@@ -48,16 +48,24 @@ class PaymentToken(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _billing_find_standing(self):
-        """Return the consent that lets all invoices be charged, in sudo, if any."""
+    def _billing_find_active(self):
+        """Return the consents of these cards that hold, in sudo.
+
+        What somebody else agreed to does not, if the card is another customer's now.
+        """
         # sudo: whether a card may be charged is asked by jobs and customers.
         consents = self.env["omni.billing.consent"].sudo()
-        return consents.search(
-            Domain("token_id", "in", self.ids)
-            & Domain("state", "=", "active")
-            & Domain("kind", "=", "standing"),
-            limit=1,
+        active = consents.search(
+            Domain("token_id", "in", self.ids) & Domain("state", "=", "active")
         )
+        return active.filtered(
+            lambda one: one.partner_id == one.token_id.partner_id.commercial_partner_id
+        )
+
+    def _billing_find_standing(self):
+        """Return the consent that lets all invoices be charged, in sudo, if any."""
+        active = self._billing_find_active()
+        return active.filtered(lambda one: one.kind == "standing")[:1]
 
     @api.model
     def _billing_find_unagreed(self, company):
@@ -77,42 +85,33 @@ class PaymentToken(models.Model):
             & Domain("billing_consent_ids", "not any!", [("id", "in", agreed)])
         )
 
-    def _billing_find_consent(self, amount, currency, moves):
+    def _billing_find_consent(self, amount, currency, moves=None):
         """Return the consent that a charge is made under, in sudo, if there is one.
 
         :param float amount: taxes included, in ``currency``.
-        :param moves: `account.move` that it pays.
+        :param moves: `account.move` that it pays; none if they are not made yet.
         """
         self.ensure_one()
-        # sudo: as above.
-        consents = self.env["omni.billing.consent"].sudo()
-        active = consents.search(
-            Domain("token_id", "=", self.id) & Domain("state", "=", "active")
-        )
         today = fields.Date.context_today(self)
+        active = self._billing_find_active()
         # What was agreed for these invoices goes before what holds for all.
         for consent in active.sorted(lambda one: one.kind == "standing"):
             if consent._covers(amount, currency, moves, today):
                 return consent
-        return consents
+        return active.browse()
 
     def _billing_has_consent_for(self, moves):
         """Whether its owner agreed to charges for these invoices, of some amount."""
         self.ensure_one()
-        # sudo: as above.
-        consents = self.env["omni.billing.consent"].sudo()
-        active = consents.search(
-            Domain("token_id", "=", self.id) & Domain("state", "=", "active")
-        )
-        return any(one.kind == "standing" or moves <= one.move_ids for one in active)
+        return any(one._is_for(moves) for one in self._billing_find_active())
 
     def _billing_explain_no_consent(self, amount=0.0, currency=None, moves=None):
         """Return why a card may not be charged without its owner, or nothing.
 
         :param float amount: taxes included; 0 if it is not known yet.
+        :param moves: `account.move` that it pays; none if they are not made yet.
         """
         self.ensure_one()
-        moves = moves if moves is not None else self.env["account.move"]
         currency = currency or self.company_id.currency_id
         if self._billing_find_consent(amount, currency, moves):
             return ""
@@ -148,18 +147,24 @@ class PaymentToken(models.Model):
         # sudo: consents are the server's; who asks was checked.
         token = self.sudo()
         customer = token.partner_id.commercial_partner_id
-        currency = values.pop("currency_id", None) or token.company_id.currency_id.id
+        seller = token._billing_get_seller(values.pop("company_id", None))
+        currency = values.pop("currency_id", None) or seller.currency_id.id
         limit = values.get("amount_limit") or 0.0
         if limit < 0:
             raise UserError(self.env._("The limit has to be zero or more."))
-        if kind == "standing":
-            token._billing_find_standing()._end(self.env._("Agreed anew."))
+        if kind == "single" and not limit:
+            raise UserError(self.env._("Say how much the customer agreed to pay."))
+        moves = values.get("move_ids", [])
+        # What was agreed before for the same does not come on top of it.
+        token._billing_find_active().filtered(
+            lambda one: one.kind == kind and one.move_ids.ids == sorted(moves)
+        )._end(self.env._("Agreed anew."))
         defaults = {
             "given_by": customer.display_name,
             "agreed_on": fields.Datetime.now(),
             "lang": customer.lang,
             "text": token._billing_get_consent_text(
-                limit, token.env["res.currency"].browse(currency)
+                limit, token.env["res.currency"].browse(currency), seller=seller
             ),
         }
         consent = token.env["omni.billing.consent"].create(
@@ -168,7 +173,7 @@ class PaymentToken(models.Model):
                 **values,
                 "token_id": token.id,
                 "partner_id": customer.id,
-                "company_id": token.company_id.id,
+                "company_id": seller.id,
                 "currency_id": currency,
                 "kind": kind,
                 "channel": channel,
@@ -177,6 +182,20 @@ class PaymentToken(models.Model):
         if kind == "standing":
             self.env["omni.billing.activity.log"]._log_cards("autopay_on", token)
         return consent
+
+    def _billing_get_seller(self, company_id=None):
+        """Return who may charge: who asked, if it charges with this card at all.
+
+        A branch charges cards that are saved with a company above it.
+
+        :param int company_id: of `res.company`; none is where one is.
+        """
+        # sudo: a branch has those above it.
+        asking = self.env["res.company"].sudo().browse(company_id) or (
+            self.env.company.sudo()  # sudo: as above
+        )
+        company = self.sudo().company_id  # sudo: cards name contacts of the company.
+        return asking if company in asking.parent_ids else company
 
     def _billing_withdraw(self, why):
         """End all that the owners of these cards agreed to.
@@ -192,7 +211,15 @@ class PaymentToken(models.Model):
         self.env["omni.billing.activity.log"]._log_cards("autopay_off", told)
         return ended
 
-    def _billing_get_consent_text(self, limit=0.0, currency=None, lang=None):
+    def _billing_end_singles(self, moves, why):
+        """End what was agreed for just these invoices."""
+        self._billing_find_active().filtered(
+            lambda one: one.kind == "single" and one.move_ids <= moves
+        )._end(why)
+
+    def _billing_get_consent_text(
+        self, limit=0.0, currency=None, lang=None, seller=None
+    ):
         """Return the words that a customer agrees to, in its language or another.
 
         They say what is charged, when, how much and how it is taken back, as the
@@ -202,7 +229,8 @@ class PaymentToken(models.Model):
         # sudo: settings of the company are not the customer's to read.
         token = self.sudo()
         lang = lang or token.partner_id.lang or self.env.lang
-        company = token.company_id.with_context(lang=lang)
+        seller = seller or token._billing_get_seller()
+        company = seller.with_context(lang=lang)
         words = company._billing_get_consent_words()
         if limit:
             words += "\n" + company.env._(
@@ -216,19 +244,26 @@ class PaymentToken(models.Model):
     # === OVERRIDES === #
 
     def _billing_hand_over(self, newer):
-        """Override: what was agreed goes on with the card in its place (W32)."""
+        """Override: what was agreed goes on with the card in its place (W32).
+
+        What holds for all invoices only if it is the same card, saved again, or its
+        owner says so in the customer area; payments that were agreed in any case.
+        """
         result = super()._billing_hand_over(newer)
-        # sudo: consents are the server's.
-        consents = self.env["omni.billing.consent"].sudo()
-        active = consents.search(
-            Domain("token_id", "in", self.ids) & Domain("state", "=", "active")
-        )
+        by_owner = self.env.user._is_portal()
+        # sudo: fingerprints are for administrators.
+        mark = newer.sudo().billing_fingerprint
+        active = self._billing_find_active()
         for consent in active.sorted("id"):
+            is_same = bool(mark) and consent.token_id.billing_fingerprint == mark
+            if consent.kind == "standing" and not (by_owner or is_same):
+                continue
             if consent.kind == "standing" and newer._billing_find_standing():
                 continue
             newer._billing_agree(
                 consent.channel,
                 consent.kind,
+                company_id=consent.company_id.id,
                 amount_limit=consent.amount_limit,
                 currency_id=consent.currency_id.id,
                 move_ids=consent.move_ids.ids,
@@ -238,7 +273,7 @@ class PaymentToken(models.Model):
                 lang=consent.lang,
                 origin_id=consent.id,
             )
-        active._end(self.env._("It goes on with %(card)s.", card=newer.display_name))
+        active._end(self.env._("%(card)s took its place.", card=newer.display_name))
         return result
 
     def _handle_archiving(self):

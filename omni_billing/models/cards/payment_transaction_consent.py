@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ...tools.lock import take_turns, wait_for
 from ...tools.write_guard import trust
 
 
@@ -46,8 +47,14 @@ class PaymentTransaction(models.Model):
         result = super()._tokenize(payment_data)
         # sudo: what the page wrote down is the server's.
         agreed = self.sudo().billing_agreed
-        if agreed and self.token_id.billing_is_card:
-            self.token_id._billing_agree(**agreed)
+        card = self.token_id
+        if card.billing_is_card and agreed:
+            card._billing_agree(**agreed)
+        elif card.billing_is_card and self.operation == "validation":
+            # Whoever entered it saw the tick, and left it empty.
+            card._billing_find_standing()._end(
+                self.env._("The card was saved again, and it was not agreed to.")
+            )
         return result
 
     # === BUSINESS METHODS === #
@@ -59,12 +66,21 @@ class PaymentTransaction(models.Model):
         """
         # sudo: consents are the server's.
         tx = self.sudo()
-        if not tx._billing_needs_consent() or tx.billing_consent_id:
+        if not tx._billing_needs_consent() or tx.billing_consent_id.state == "active":
             return
         card = tx.token_id
         charge = (tx.amount, tx.currency_id, tx.invoice_ids)
         consent = card._billing_find_consent(*charge)
         if not consent:
+            raise UserError(card._billing_explain_no_consent(*charge))
+        if consent.kind == "single":
+            # Two charges at once come to no more than was agreed.
+            take_turns(consent)
+        else:
+            # Who takes it back meanwhile comes first, or after.
+            wait_for(consent)
+        today = fields.Date.context_today(tx)
+        if consent.state != "active" or not consent._covers(*charge, today):
             raise UserError(card._billing_explain_no_consent(*charge))
         trust(tx).billing_consent_id = consent
 

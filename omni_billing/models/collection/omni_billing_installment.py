@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
+from ...const import COMING_STATES
 from ...tools.numbers import format_amount
 
 
@@ -199,7 +200,19 @@ class OmniBillingInstallment(models.Model):
                 self.env._("Only a payment that is still to come can be canceled.")
             )
         coming.write({"charge_state": "given_up"})
+        coming.filtered("token_id")._end_agreed()
         return True
+
+    def _end_agreed(self):
+        """End what was agreed for payments of which none is to come any more."""
+        for card, payments in self.grouped("token_id").items():
+            coming = self.search(
+                Domain("invoice_id", "in", payments.invoice_id.ids)
+                & Domain("token_id", "=", card.id)
+                & Domain("charge_state", "in", COMING_STATES)
+            )
+            over = payments.invoice_id - coming.invoice_id
+            card._billing_end_singles(over, self.env._("The payments were canceled."))
 
     def action_open_invoice(self):
         self.ensure_one()

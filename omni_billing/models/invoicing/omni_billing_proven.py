@@ -170,6 +170,8 @@ class OmniBillingProven(models.AbstractModel):
             return "storno"
         if company.quick_edit_mode:
             return "quick"
+        if journal.is_self_billing:
+            return "self_billing"
         return None
 
     def _find_peculiarity(self, company, one):
@@ -326,6 +328,9 @@ class OmniBillingProven(models.AbstractModel):
         self._check_written(group, moves)
         self.env.invalidate_all(flush=False)
         moves.check_access("create")
+        moves.check_access("write")
+        if not self.env.su:
+            moves.line_ids.check_access("create")
         self._count_customers(filled)
         return {one.index: id_ for one, id_ in zip(group, moves.ids, strict=True)}
 

@@ -16,6 +16,8 @@ MODELS = (
     "account.journal",
     "account.move",
     "account.move.line",
+    "account.payment.term",
+    "account.payment.term.line",
     "account.tax",
     "account.tax.repartition.line",
     "omni.billing.transaction",
@@ -186,7 +188,8 @@ class OmniBillingProven(models.AbstractModel):
         for name in WRITTEN:
             for field in self.env[name]._fields.values():
                 for other in self.env.registry.get_dependent_fields(field):
-                    if other.store and not KNOWN.issuperset(other._modules):
+                    is_known = KNOWN.issuperset(other._modules) and not other.manual
+                    if other.store and not is_known:
                         yield f"{other} ({', '.join(other._modules)})"
 
     def _find_patched(self):
@@ -197,7 +200,9 @@ class OmniBillingProven(models.AbstractModel):
         for name in MODELS:
             for key, value in vars(self.env.registry[name]).items():
                 if isinstance(value, FunctionType) and any(
-                    key in vars(part) and not part._module.startswith("omni_billing")
+                    key in vars(part)
+                    # The ORM's own class is of no addon.
+                    and not (part._module or "").startswith("omni_billing")
                     for part in self._list_parts(name)
                 ):
                     yield f"{name}.{key}"

@@ -118,10 +118,12 @@ class OmniBillingProven(models.AbstractModel):
 
     def _prepare_product_line(self, values, base_line):
         details, round_ = base_line["tax_details"], base_line["currency_id"].round
+        product = self.env["product.product"].browse(values["product_id"] or [])
         columns = (
             str(values["account_id"]),
             as_text(values["product_id"]),
-            as_text(values.get("product_uom_id")),
+            # Odoo takes the product's where none is given.
+            as_text(values.get("product_uom_id") or product.uom_id.id),
             as_amount(values["quantity"]),
             as_amount(values["price_unit"]),
             as_amount(round_(details["total_excluded_currency"])),
@@ -255,6 +257,9 @@ class OmniBillingProven(models.AbstractModel):
         """Check that the patterns left rows in no table that is not known."""
         now = self._count_writes()
         touched = {name for name in now if now[name] != before.counts.get(name)}
+        if "account_move" not in touched:
+            # The database does not count what is written.
+            raise UnprovenError("uncounted")
         if unknown := touched - set(TABLES):
             raise UnprovenError(f"table:{min(unknown)}")
 
@@ -270,6 +275,9 @@ class OmniBillingProven(models.AbstractModel):
         marked = self._read_rows("omni_billing_transaction", "invoice_id", list(moves))
         relations = {name: self._read_relation(name, list(lines)) for name in RELATIONS}
         constants = {"move": moves[patterns[0][1]]}
+        if constants["move"]["invoice_cash_rounding_id"]:
+            # It has a line, or none, by what the invoice comes to.
+            raise UnprovenError("rounding")
         for line in lines.values():
             constants.setdefault(line["display_type"], line)
         for one, move_id in patterns:
