@@ -232,7 +232,10 @@ class TestActivityOfCards(CardCommon):
         self.card.action_billing_delete()
         self.assertEqual(
             self._actions(),
-            ["card_added", "card_added", "card_default", "card_removed"],
+            [
+                *("card_added", "autopay_on") * 2,
+                *("card_default", "card_removed", "autopay_off"),
+            ],
         )
 
     def test_charge_and_refund(self):

@@ -18,8 +18,9 @@ The cost of an invoice is CPU time, Python's and its database backend's, which o
 work on the machine changes little; medians of the rounds. Rates, the import and
 ``speedup_2_workers`` are wall time.
 
-Options: --parts NAME ..., --sizes N ... (customers of our own runs), --peer-sizes
-N ..., --workers-size N, --rounds N, --rows N (of the import), --product (on each line).
+Options: --parts NAME ..., --sizes N ... (customers of our own runs), --way NAME (of
+these), --peer-sizes N ..., --workers-size N, --rounds N, --rows N (of the import),
+--product (on each line).
 """
 
 # ruff: noqa: F821 - `env` is given by bin/bench
@@ -45,6 +46,7 @@ LINES = 10
 parser = argparse.ArgumentParser(prog="bin/bench run")
 parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
 parser.add_argument("--sizes", type=int, nargs="*", default=[200, 1_000, 5_000, 10_000])
+parser.add_argument("--way", choices=("ours", "proven", "whole"), default="ours")
 parser.add_argument("--peer-sizes", type=int, nargs="*", default=[200, 1_000])
 parser.add_argument("--workers-size", type=int, default=1_000)
 parser.add_argument("--rounds", type=int, default=3)
@@ -139,9 +141,10 @@ def measure_sizes():
     cost, peak = {}, {}
     for size in options.sizes:
         print(f"  {size} customers", flush=True)
-        (figures,) = run(("ours", size))["ours"]
+        (figures,) = run((options.way, size))[options.way]
         cost[size], peak[size] = figures["cpu_ms"] * size, figures["peak_mb"]
-        label = f"{size // 1_000}k" if size >= 1_000 else size
+        label = f"{size // 1_000}k" if size >= 1_000 else f"{size}"
+        label = label if options.way == "ours" else f"{options.way}_{label}"
         add(f"run_{label}_cpu_ms", figures["cpu_ms"])
         add(f"run_{label}_per_s", 1000 / figures["wall_ms"])
         add(f"run_{label}_statements", figures["statements"])
