@@ -312,12 +312,15 @@ class TestConsent(CardCommon):
         self.invoice.billing_installment_ids.with_user(self.staff).action_cancel()
         self.assertEqual(consent.state, "ended")
 
-    def test_money_of_no_invoice_was_not_agreed(self):
-        self._record()
-        found = self.plain._billing_find_consent(
-            5, self.currency, self.invoice.browse()
+    def test_money_of_no_invoice_is_of_what_holds_for_all(self):
+        none = self.invoice.browse()
+        self.plain._billing_agree(
+            "phone", "single", move_ids=self.invoice.ids, amount_limit=20
         )
-        self.assertFalse(found)
+        self.assertFalse(self.plain._billing_find_consent(5, self.currency, none))
+        self._record(amount_limit=10)
+        self.assertTrue(self.plain._billing_find_consent(5, self.currency, none))
+        self.assertFalse(self.plain._billing_find_consent(11, self.currency, none))
 
     def test_other_card_of_the_customer_is_not_meant(self):
         self._record()

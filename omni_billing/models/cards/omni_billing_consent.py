@@ -151,9 +151,14 @@ class OmniBillingConsent(models.Model):
         return active
 
     def _is_for(self, moves):
-        """Whether these invoices, of whatever amount, may be charged under it."""
+        """Whether these invoices, of whatever amount, may be charged under it.
+
+        Money that an accountant takes for no invoice yet is of what holds for all.
+        """
         self.ensure_one()
-        if not moves or any(
+        if not moves:
+            return self.kind == "standing"
+        if any(
             # sudo: a branch has those above it.
             self.company_id not in company.sudo().parent_ids
             for company in moves.company_id
