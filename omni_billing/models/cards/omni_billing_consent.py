@@ -45,7 +45,7 @@ class OmniBillingConsent(models.Model):
         "res.company", string="Seller", required=True, readonly=True, index=True
     )
     kind = fields.Selection(
-        [("standing", "All Invoices"), ("single", "These Invoices")],
+        [("standing", "All That Is Invoiced"), ("single", "These Invoices")],
         string="For",
         required=True,
         readonly=True,
