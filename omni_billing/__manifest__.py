@@ -2,7 +2,7 @@
     "name": "Omni Billing",
     "summary": "Bill all month, invoice in a click: a pool of charges and credits"
     " per customer, grouped into invoices with a preview",
-    "version": "19.0.1.10.0",
+    "version": "19.0.1.11.0",
     "category": "Accounting/Accounting",
     "author": "Omni Billing",
     "license": "LGPL-3",
@@ -17,6 +17,7 @@
         "python": [
             "mailjet-rest>=1.9",
             "prometheus-client>=0.20",
+            "standardwebhooks>=1.0",
             "stripe>=16",
             "weasyprint>=70",
         ]
