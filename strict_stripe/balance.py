@@ -83,7 +83,7 @@ class BalanceTransaction(Resource):
         self.description = None
         self.exchange_rate = float(rate) if rate else None
         self.fee_details: list[dict] = []
-        if type == "charge":
+        if type in ("charge", "payment"):
             self._take(rules.fees_of(self.amount, self.currency))
         elif category == "dispute":
             self._take([("stripe_fee", rules.dispute)])

@@ -15,6 +15,7 @@ from .parameters import CREATED, LIST, email, identifier, metadata, string
 from .resources import Listing, Resource, Version
 
 if TYPE_CHECKING:
+    from .mandates import Mandate
     from .payment_intents import PaymentIntent
     from .payment_methods import PaymentMethod
 
@@ -61,6 +62,9 @@ class Charge(Resource):
         self.statement_descriptor = intent.statement_descriptor
         self.status = "pending"
         self._account = call.account
+        # Of a debit: when its bank answers, and the mandate that it is made under.
+        self._due: int | None = None
+        self._mandate: Mandate | None = None
 
     def fields(self, version: Version) -> dict[str, Any]:
         """Show refunds as a list in versions before 2022-11-15."""
@@ -95,8 +99,15 @@ class Charge(Resource):
         self.captured = True
         self.amount_captured = amount
         self.amount_refunded = self.amount - amount
+        is_card = self.payment_method_details["type"] == "card"
+        # Source: "Balance transaction types": other methods are payments.
         self.balance_transaction = BalanceTransaction(
-            self._account, "charge", self, amount, self.currency
+            self._account,
+            "charge" if is_card else "payment",
+            self,
+            amount,
+            self.currency,
+            "charge",
         )
 
     def _fail(self, call: Call, decline: Decline) -> None:
@@ -120,6 +131,17 @@ def _outcome(network: str, type: str) -> dict[str, Any]:
 
 
 def _details(method: PaymentMethod) -> dict[str, Any]:
+    if method._is_debit:
+        shown = {
+            name: value
+            for name, value in method._details.items()
+            if name not in ("generated_from", "networks", "status_details")
+            and not name.startswith("financial")
+        }
+        return {
+            "type": method.type,
+            method.type: {**shown, "expected_debit_date": None, "mandate": None},
+        }
     names = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint")
     card = {name: method.card[name] for name in (*names, "funding", "last4", "wallet")}
     card.update(mandate=None, network=card["brand"], three_d_secure=None)

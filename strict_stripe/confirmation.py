@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from localstripe.resources import random_id
 
+from . import banks
 from .account import Call
 from .cards import Decline
 from .customers import Customer, find_customer
@@ -38,8 +39,23 @@ TYPES = {
         "2026-09-30", array(string), "payment_method_types_no_longer_supported"
     )
 }
-# What this server can charge.
-METHODS = ("card",)
+# What this server can charge, and what it charges where nobody says which.
+METHODS = ("card", *banks.SCHEMES)
+USUAL = ("card",)
+VERIFICATION = choice("automatic", "instant", "microdeposits")
+# What the mandate of a bank account says.
+BANK_MANDATES = {
+    "acss_debit": hash_of(
+        custom_mandate_url=string,
+        default_for=array(choice("invoice", "subscription")),
+        interval_description=string,
+        payment_schedule=choice("combined", "interval", "sporadic"),
+        transaction_type=choice("business", "personal"),
+    ),
+    "bacs_debit": hash_of(reference_prefix=string),
+    "sepa_debit": hash_of(reference_prefix=string),
+    "us_bank_account": hash_of(collection_method=choice("paper")),
+}
 THREE_D_SECURE = choice("any", "automatic", "challenge")
 MANDATE_DATA = hash_of(
     customer_acceptance=hash_of(
@@ -77,7 +93,8 @@ class Intent(Resource):
             customer = find_customer(call.account, customer, "customer")
         automatic = _automatic(call)
         allowed = _allowed(call)
-        types = _compatible(allowed) or params.get("payment_method_types")
+        types = _compatible(allowed, params.get("currency"))
+        types = types or params.get("payment_method_types")
         # From here on it is in the account: what could be refused has been checked.
         super().__init__()
         self.allowed_payment_method_types = allowed
@@ -92,7 +109,7 @@ class Intent(Resource):
         self.on_behalf_of = None
         self.payment_method: PaymentMethod | None = None
         self.payment_method_options = params.get("payment_method_options", {})
-        self.payment_method_types = types or [*METHODS]
+        self.payment_method_types = types or [*USUAL]
         self.status = "requires_payment_method"
 
     def fields(self, version: Version) -> dict[str, Any]:
@@ -146,7 +163,8 @@ class Intent(Resource):
     def _allow(self, call: Call) -> None:
         """Take what an update or a confirmation allows."""
         if allowed := _allowed(call):
-            self.payment_method_types = _compatible(allowed)
+            currency = call.params.get("currency", getattr(self, "currency", None))
+            self.payment_method_types = _compatible(allowed, currency)
             self.allowed_payment_method_types = allowed
             self.automatic_payment_methods = None
 
@@ -254,6 +272,15 @@ def check_ready(call: Call, intent: Intent) -> None:
             code=f"{intent.object}_unexpected_state",
             **{intent.object: Whole(intent)},
         )
+    kind = intent.payment_method.type
+    if kind not in intent.payment_method_types:
+        raise StripeError(
+            400,
+            f"The PaymentMethod provided ({kind}) is not allowed for this "
+            f"{intent.noun}. Please attach a PaymentMethod of one of the following "
+            f"types: {', '.join(intent.payment_method_types)}.",
+            param="payment_method",
+        )
     automatic = intent.automatic_payment_methods or {}
     may_redirect = automatic.get("allow_redirects", "always") == "always"
     # Stripe.js always gives a way back; its parameter is checked like any other.
@@ -283,11 +310,20 @@ def _allowed(call: Call) -> list[str] | None:
     return allowed
 
 
-def _compatible(allowed: list[str] | None) -> list[str]:
+def _compatible(allowed: list[str] | None, currency: str | None = None) -> list[str]:
     """Leave out, without a word, what cannot be used; something has to be left."""
     if not allowed:
         return []
-    if not (types := [name for name in allowed if name in METHODS]):
+    types = [
+        name
+        for name in allowed
+        if name in METHODS
+        and (
+            name not in banks.SCHEMES
+            or currency in (None, *banks.SCHEMES[name].currencies)
+        )
+    ]
+    if not types:
         raise RefusedError(
             400,
             "No valid payment method types for this Payment Intent. Please ensure that "
@@ -312,6 +348,21 @@ def _automatic(call: Call) -> dict[str, Any] | None:
     if call.version.picks_methods and not types and not allowed:
         return {"allow_redirects": "always", "enabled": True}
     return None
+
+
+def check_account_holder(method: PaymentMethod) -> None:
+    """Ask whose account it is. Source: ``billing_details`` of each kind of debit."""
+    needed = ["name"]
+    if banks.SCHEMES[method.type].needs_email:
+        needed.append("email")
+    for name in needed:
+        if not method.billing_details[name]:
+            raise StripeError(
+                400,
+                f"Missing required param: billing_details[{name}].",
+                code="parameter_missing",
+                param=f"billing_details[{name}]",
+            )
 
 
 def card_error(

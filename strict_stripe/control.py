@@ -21,6 +21,7 @@ from .customers import Customer
 from .disputes import Dispute, open_dispute
 from .errors import StripeError
 from .events import Event
+from .mandates import Mandate
 from .payment_intents import PaymentIntent
 from .payment_methods import PaymentMethod, change_card
 from .refunds import Refund
@@ -35,6 +36,7 @@ KINDS = {
     "payment_methods": PaymentMethod,
     "setup_intents": SetupIntent,
     "payment_intents": PaymentIntent,
+    "mandates": Mandate,
     "charges": Charge,
     "refunds": Refund,
     "disputes": Dispute,
@@ -113,6 +115,8 @@ class Control:
     @command
     def be_at(self, moment: int | None) -> None:
         clock.be_at(moment)
+        if moment is not None:
+            payment_intents.go_on(self._account, self._call)
 
     # What goes wrong on the way.
 
@@ -179,8 +183,32 @@ class Control:
             payout._settle(self._call, status, reason)
             return self._shown(payout)
         intent = self._account.find(PaymentIntent, id)
-        payment_intents.settle(self._call, intent, status)
+        payment_intents.settle(self._call, intent, status, reason)
         return self._shown(intent)
+
+    @command
+    def save_account(
+        self, customer: str, type: str, number: str, options: dict[str, str]
+    ) -> dict:
+        owner = self._account.find(Customer, customer)
+        intent = setup_intents.save_account(self._call, owner, type, number, options)
+        return self._shown(intent)
+
+    @command
+    def verify_account(self, id: str) -> dict:
+        intent = self._account.find(SetupIntent, id)
+        setup_intents.verify_at_once(self._call, intent)
+        return self._shown(intent)
+
+    @command
+    def end_mandate(self, id: str) -> dict:
+        mandate = self._account.find(Mandate, id)
+        mandate._end(self._call)
+        return self._shown(mandate)
+
+    @command
+    def let_cancel(self, id: str) -> None:
+        self._account.find(PaymentIntent, id)._can_be_recalled = True
 
     @command
     def authenticate(self, id: str, success: bool) -> dict:

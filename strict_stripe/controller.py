@@ -215,7 +215,9 @@ class StripeServer:
     def be_at(self, moment: int | None) -> None:
         """Have what happens from now on happen at a moment, in seconds since 1970.
 
-        None goes on with the machine's time, as at the start and after `reset`.
+        None goes on with the machine's time, as at the start and after `reset`. What
+        banks do until then has happened, each at its moment: debits are paid or not,
+        refunds of them arrive.
         """
         self._command("be_at", moment=moment)
 
@@ -316,9 +318,34 @@ class StripeServer:
     ) -> dict:
         """End a payment that is processing, a pending refund, or bounce a good one.
 
-        A payout is ``paid``, ``failed`` or ``canceled``.
+        A payout is ``paid``, ``failed`` or ``canceled``. Of a debit that failed the
+        reason is what its bank says: ``account_closed``, ``insufficient_funds`` (which
+        it is of all else)...
         """
         return self._command("settle", id=id, status=status, reason=reason)
+
+    def save_account(
+        self, customer: str, type: str, number: str, **options: str
+    ) -> dict:
+        """Save a bank account with its mandate, as Stripe's own page does.
+
+        :param options: of the mandate: ``payment_schedule``...
+        :return: the SetupIntent, with ``payment_method`` and ``mandate``.
+        """
+        what = {"type": type, "number": number, "options": options}
+        return self._command("save_account", customer=customer, **what)
+
+    def verify_account(self, id: str) -> dict:
+        """Have the owner log in at the bank instead of waiting for deposits."""
+        return self._command("verify_account", id=id)
+
+    def end_mandate(self, id: str) -> dict:
+        """Have a bank, or the owner, end a mandate."""
+        return self._command("end_mandate", id=id)
+
+    def let_cancel(self, id: str) -> None:
+        """Have a debit that is under way be one that can be called back."""
+        self._command("let_cancel", id=id)
 
     def authenticate(self, id: str, success: bool = True) -> dict:
         """Answer the bank that asks who pays or saves a card."""

@@ -2,17 +2,19 @@
 
 Sources: Stripe's pages "Disputes" of the API reference, and "How disputes work": the
 money leaves the balance when the dispute opens, with a fee, and returns if it is won.
-An inquiry moves nothing, unless it becomes a dispute.
+An inquiry moves nothing, unless it becomes a dispute. A bank that takes a debit back
+has decided: it opens and closes together ("Disputed payments" of each kind of debit).
 """
 
 from __future__ import annotations
 
+from . import banks
 from .account import Call, endpoint
 from .balance import BalanceTransaction
 from .charges import Charge
 from .errors import StripeError
 from .parameters import CREATED, LIST, identifier
-from .payment_intents import PaymentIntent
+from .payment_intents import PaymentIntent, end_after
 from .resources import Listing, Resource, Whole
 
 OPEN = "needs_response"
@@ -87,6 +89,9 @@ def open_dispute(
     """Let a bank take a charge back, or only ask about it."""
     if not charge.captured or charge.disputed:
         raise StripeError(400, f"Charge {charge.id} cannot be disputed.")
+    is_debit = charge.payment_method_details["type"] in banks.SCHEMES
+    if is_debit and reason not in banks.DISPUTES:
+        raise StripeError(400, f"A debit is not disputed as {reason!r}.")
     status = INQUIRY if inquiry else OPEN
     dispute = Dispute(charge, amount or charge._left, reason, status)
     if not inquiry:
@@ -94,6 +99,9 @@ def open_dispute(
     call.emit("charge.dispute.created", dispute)
     if not inquiry:
         call.emit("charge.dispute.funds_withdrawn", dispute)
+    if is_debit and not inquiry:
+        dispute._close(call, LOST)
+        end_after(call, charge, reason)
     return dispute
 
 

@@ -8,26 +8,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import cards
-from .account import Call, endpoint
+from . import banks, cards
+from .account import Account, Call, endpoint
 from .charges import Charge
 from .clock import clock
 from .confirmation import (
     ALLOWED,
     AUTOMATIC,
+    BANK_MANDATES,
     FAILED_AUTHENTICATION,
     MANDATE_DATA,
     MANDATE_OPTIONS,
     THREE_D_SECURE,
     TYPES,
+    VERIFICATION,
     Intent,
     card_error,
+    check_account_holder,
     check_client_secret,
     last_error,
 )
 from .currencies import step_of
 from .customers import Customer
 from .errors import RefusedError, StripeError
+from .mandates import Mandate, check_acceptance, check_options, mandate_to_use
 from .parameters import (
     CREATED,
     LIST,
@@ -47,7 +51,7 @@ from .parameters import (
     text_of,
 )
 from .payment_methods import TYPED_IN_INTENT, PaymentMethod, attach
-from .resources import Listing, Resource, Version
+from .resources import Listing, Resource, Version, Whole
 
 USAGE = choice("off_session", "on_session")
 OPTIONS = hash_of(
@@ -56,7 +60,22 @@ OPTIONS = hash_of(
         mandate_options=hash_of(**MANDATE_OPTIONS),
         request_three_d_secure=THREE_D_SECURE,
         setup_future_usage=USAGE,
-    )
+    ),
+    **{
+        kind: hash_of(
+            mandate_options=options,
+            setup_future_usage=choice("none", "off_session", "on_session"),
+            target_date=string,
+            **({"verification_method": VERIFICATION} if verifies else {}),
+            **(
+                {"transaction_purpose": choice("goods", "other", "services")}
+                if kind == "us_bank_account"
+                else {}
+            ),
+        )
+        for kind, options in BANK_MANDATES.items()
+        for verifies in [banks.SCHEMES[kind].verifies]
+    },
 )
 MAX_AMOUNT = 99999999
 # The least that can be charged. Source: "Supported currencies", minimum amounts.
@@ -140,6 +159,8 @@ class PaymentIntent(Intent):
         self.transfer_data = None
         self.transfer_group = None
         self._account = call.account
+        # Whether a debit that is under way can be called back: rarely.
+        self._can_be_recalled = False
 
     def fields(self, version: Version) -> dict[str, Any]:
         """List charges in versions before 2022-11-15."""
@@ -287,6 +308,9 @@ def _confirm(call: Call, intent: PaymentIntent) -> None:
     method = intent.payment_method
     intent.last_payment_error = None
     intent.next_action = None
+    if method._is_debit:
+        _debit(call, intent)
+        return
     off_session = bool(call.params.get("off_session"))
     if method._needs_authentication(off_session):
         if off_session or call.params.get("error_on_requires_action"):
@@ -334,13 +358,153 @@ def _charge(call: Call, intent: PaymentIntent) -> None:
     _succeed(call, intent)
 
 
-def settle(call: Call, intent: PaymentIntent, status: str) -> None:
-    """Let a bank answer at last."""
+def settle(call: Call, intent: PaymentIntent, status: str, reason: str = "") -> None:
+    """Let a bank answer at last.
+
+    :param reason: why it does not debit an account; too little money if it is none.
+    """
     intent._must_be("settle", "processing")
+    method, charge = intent.payment_method, intent.latest_charge
+    if not method._is_debit:
+        if status == "succeeded":
+            _succeed(call, intent)
+        else:
+            _fail(call, intent, charge, cards.GENERIC)
+        return
+    charge._due = None
     if status == "succeeded":
         _succeed(call, intent)
-    else:
-        _fail(call, intent, intent.latest_charge, cards.GENERIC)
+        _go_on_with_refunds(call, charge)
+        if method._bank.dispute:
+            from .disputes import open_dispute
+
+            open_dispute(call, charge, None, method._bank.dispute)
+        return
+    code = reason if reason in banks.FAILURES else banks.FUNDS
+    _fail(call, intent, charge, banks.failed(code))
+    _go_on_with_refunds(call, charge)
+    end_after(call, charge, code)
+
+
+def end_after(call: Call, charge: Charge, code: str) -> None:
+    """End the mandate, if that is why a bank did not pay, or took it back."""
+    if code in banks.ENDS_MANDATE and charge._mandate:
+        charge._mandate._end(call, code)
+
+
+def _debit(call: Call, intent: PaymentIntent) -> None:
+    """Begin to debit a bank account, which takes days.
+
+    Sources: the pages of each kind of debit; the order of the events is derived.
+    """
+    method = intent.payment_method
+    kind, scheme = method.type, banks.SCHEMES[method.type]
+    options = {
+        **intent.payment_method_options.get(kind, {}),
+        **call.params.get("payment_method_options", {}).get(kind, {}),
+    }
+    target = options.get("target_date")
+    param = f"payment_method_options[{kind}][target_date]"
+    target = target and banks.read_target(target, clock.now(), param)
+    if intent.currency not in scheme.currencies:
+        raise StripeError(
+            400,
+            f"The currency provided ({intent.currency}) is invalid for {kind}: it "
+            f"takes {', '.join(scheme.currencies)}.",
+            param="currency",
+        )
+    mandate = _mandate_of(call, intent, options)
+    charge = Charge(call, intent, method)
+    charge._mandate = mandate
+    shown = charge.payment_method_details[kind]
+    shown["mandate"] = mandate.id
+    intent.latest_charge = charge
+    refused = method._bank.refused
+    if intent.amount > scheme.limit:
+        refused = "charge_exceeds_transaction_limit"
+    if refused:
+        raise _refuse_debit(call, intent, refused)
+    extra = scheme.extra if mandate._is_new else 0
+    mandate._is_new = False
+    sent = banks.add_days(target, 0) if target else banks.sent_on(kind, clock.now())
+    fails_soon = method._bank.failure and not method._bank.is_late
+    days = min(2, scheme.days) if fails_soon else scheme.days
+    charge._due = banks.told_on(banks.add_days(sent, days + extra))
+    intent.status = "processing"
+    call.emit("payment_intent.processing", intent)
+    call.emit("charge.pending", charge)
+    debited = sent if target else banks.add_days(sent, 1 + extra)
+    shown["expected_debit_date"] = debited.isoformat()
+    call.emit("charge.updated", charge)
+
+
+def _mandate_of(call: Call, intent: PaymentIntent, options: dict[str, Any]) -> Mandate:
+    """Give the mandate of a saved account, or take one for an account that is typed."""
+    method = intent.payment_method
+    if method.customer:
+        return mandate_to_use(call, method)
+    scheme = banks.SCHEMES[method.type]
+    if scheme.verifies or scheme.by_checkout:
+        raise StripeError(
+            400,
+            f"This server debits a {method.type} that a SetupIntent has saved.",
+            param="payment_method",
+        )
+    check_account_holder(method)
+    asked = options.get("mandate_options", {})
+    check_options(method.type, asked)
+    mandate = Mandate(method, check_acceptance(call, method.type), asked)
+    if intent.customer and intent.setup_future_usage:
+        attach(call, method, intent.customer)
+    return mandate
+
+
+def _refuse_debit(call: Call, intent: PaymentIntent, code: str) -> StripeError:
+    """Record a debit that Stripe does not make; return the error to raise."""
+    method = intent.payment_method
+    decline = cards.Decline(code, None, banks.REFUSALS[code])
+    _fail(call, intent, intent.latest_charge, decline)
+    return StripeError(
+        400,
+        decline.message,
+        code=code,
+        charge=intent.latest_charge.id,
+        payment_intent=Whole(intent),
+        payment_method=Whole(method),
+    )
+
+
+def go_on(account: Account, call: Call) -> None:
+    """Let happen what was due until now, in its order, each at its moment."""
+    from .refunds import Refund
+
+    until = clock.now()
+    while due := sorted(
+        (
+            item
+            for kind in (Charge, Refund)
+            for item in account.all(kind, status="pending")
+            if item._due is not None and item._due <= until
+        ),
+        key=lambda item: (item._due, item.id),
+    ):
+        first = due[0]
+        clock.be_at(first._due)
+        if isinstance(first, Refund):
+            first._settle(call, "succeeded", "")
+            continue
+        failure = first.payment_intent.payment_method._bank.failure
+        status = "failed" if failure else "succeeded"
+        settle(call, first.payment_intent, status, failure)
+    clock.be_at(until)
+
+
+def _go_on_with_refunds(call: Call, charge: Charge) -> None:
+    """Send, or give up, the refunds that wait for a debit."""
+    from .refunds import Refund
+
+    for refund in call.account.all(Refund, charge=charge, status="pending"):
+        refund._go_on(call)
 
 
 def _succeed(call: Call, intent: PaymentIntent) -> None:
@@ -433,6 +597,13 @@ def cancel_payment_intent(call: Call) -> PaymentIntent:
     intent = call.find(PaymentIntent)
     was_held = intent.status == "requires_capture"
     intent._must_be("cancel", *CANCELABLE)
+    if intent.status == "processing" and intent.payment_method._is_debit:
+        # "only rarely": if a test says so.
+        if not intent._can_be_recalled:
+            late = [name for name in CANCELABLE if name != "processing"]
+            intent._must_be("cancel", *late)
+        intent.latest_charge._due = None
+        intent.latest_charge.status = "failed"
     if was_held:
         # The bank releases what it held: nothing was ever taken.
         intent.amount_capturable = 0

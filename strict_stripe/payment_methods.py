@@ -1,14 +1,14 @@
-"""Payment methods: cards, saved by a customer or used once.
+"""Payment methods: cards, saved by a customer or used once, and bank accounts.
 
 Sources: Stripe's pages "PaymentMethods" of the API reference, and "Testing" for what
-can be attached.
+can be attached. What lets a bank account be debited is a mandate.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from . import cards
+from . import banks, cards
 from .account import Call, endpoint
 from .customers import Customer, find_customer
 from .errors import RefusedError, StripeError, missing
@@ -30,16 +30,32 @@ from .resources import Listing, Resource
 BILLING = hash_of(address=ADDRESS, email=email, name=string, phone=string)
 REDISPLAY = choice("always", "limited", "unspecified")
 CARD = hash_of(number=string, exp_month=integer, exp_year=integer, cvc=string)
+BANKS = {
+    "acss_debit": hash_of(
+        account_number=string, institution_number=string, transit_number=string
+    ),
+    "bacs_debit": hash_of(account_number=string, sort_code=string),
+    "sepa_debit": hash_of(iban=string),
+    "us_bank_account": hash_of(
+        account_holder_type=choice("company", "individual"),
+        account_number=string,
+        account_type=choice("checking", "savings"),
+        routing_number=string,
+    ),
+}
+KINDS = choice("card", *BANKS)
 TYPED = {
-    "type": Required(choice("card")),
+    "type": Required(KINDS),
     "card": CARD,
+    **BANKS,
     "billing_details": BILLING,
     "metadata": metadata,
     "allow_redisplay": REDISPLAY,
 }
 TYPED_IN_INTENT = hash_of(
-    type=choice("card"),
+    type=KINDS,
     card=CARD,
+    **BANKS,
     billing_details=BILLING,
     metadata=metadata,
     allow_redisplay=REDISPLAY,
@@ -47,7 +63,7 @@ TYPED_IN_INTENT = hash_of(
 
 
 class PaymentMethod(Resource):
-    """A card."""
+    """A card, or a bank account."""
 
     object = "payment_method"
     noun = "PaymentMethod"
@@ -55,14 +71,18 @@ class PaymentMethod(Resource):
     expandable = frozenset({"customer"})
 
     def __init__(self, typed: dict[str, Any]) -> None:
-        number, card = cards.read(typed.get("card", {}))
+        kind = typed.get("type", "card")
+        if kind in banks.SCHEMES:
+            number, details = banks.read(kind, typed.get(kind, {}))
+        else:
+            number, details = cards.read(typed.get("card", {}))
         super().__init__()
         self.allow_redisplay = typed.get("allow_redisplay", "unspecified")
         self.billing_details = _billing(typed.get("billing_details", {}))
-        self.card = card
+        setattr(self, kind, details)
         self.customer: Customer | None = None
         self.metadata = merged({}, typed.get("metadata"))
-        self.type = "card"
+        self.type = kind
         self._number = number
         # Authenticated once, so that its owner need not be there the next time.
         self._is_set_up = False
@@ -70,11 +90,26 @@ class PaymentMethod(Resource):
         self._is_spent = False
 
     @property
+    def _is_debit(self) -> bool:
+        """Tell whether it is a bank account, which is debited in days."""
+        return self.type in banks.SCHEMES
+
+    @property
+    def _details(self) -> dict[str, Any]:
+        return getattr(self, self.type)
+
+    @property
     def _behaviour(self) -> cards.Card:
         return cards.CARDS[self._number]
 
+    @property
+    def _bank(self) -> banks.Account:
+        return banks.ACCOUNTS[self.type][self._number]
+
     def _needs_authentication(self, off_session: bool) -> bool:
         """Tell whether the bank asks who pays. Source: "Testing", 3D Secure."""
+        if self._is_debit:
+            return False
         asks = self._behaviour.authentication
         return (
             asks == cards.ALWAYS
@@ -100,6 +135,11 @@ def usable_method(
     """Find a card by its id, or make one by the name of a test card."""
     if identifier in cards.NAMED:
         return PaymentMethod({"card": cards.named(identifier)})
+    if identifier in banks.NAMED:
+        kind = "acss_debit"
+        typed = banks.typed_as(kind, banks.NAMED[identifier])
+        owner = {"name": "Ada", "email": "ada@example.com"}
+        return PaymentMethod({"type": kind, kind: typed, "billing_details": owner})
     method = call.account.find(PaymentMethod, identifier, param)
     if method._is_spent:
         raise StripeError(
@@ -134,8 +174,8 @@ def attach(call: Call, method: PaymentMethod, customer: Customer) -> None:
             400,
             "The payment method you provided has already been attached to a customer.",
         )
-    behaviour = method._behaviour
-    if behaviour.decline and not behaviour.can_be_saved:
+    behaviour = None if method._is_debit else method._behaviour
+    if behaviour and behaviour.decline and not behaviour.can_be_saved:
         raise StripeError(
             402,
             behaviour.decline.message,
@@ -148,7 +188,11 @@ def attach(call: Call, method: PaymentMethod, customer: Customer) -> None:
 
 
 def detach(call: Call, method: PaymentMethod) -> None:
-    """Part a card from its customer, for good."""
+    """Part a card from its customer, for good; the mandates of an account end."""
+    from .mandates import Mandate
+
+    for mandate in call.account.all(Mandate, payment_method=method):
+        mandate._end(call)
     customer = method.customer
     method.customer = None
     method._is_spent = True
@@ -159,12 +203,13 @@ def detach(call: Call, method: PaymentMethod) -> None:
 
 @endpoint("POST", "/v1/payment_methods", publishable=True, **TYPED)
 def create_payment_method(call: Call) -> PaymentMethod:
-    if "card" not in call.params:
+    kind = call.params["type"]
+    if kind not in call.params:
         raise RefusedError(
             400,
-            "Missing required param: card.",
+            f"Missing required param: {kind}.",
             code="parameter_missing",
-            param="card",
+            param=kind,
         )
     return PaymentMethod(call.params)
 
@@ -189,7 +234,8 @@ def update_payment_method(call: Call) -> PaymentMethod:
             400,
             "You must save this PaymentMethod to a customer before you can update it.",
         )
-    change_card(call, method, "payment_method.updated", call.params.get("card", {}))
+    if "card" in call.params or not method._is_debit:
+        change_card(call, method, "payment_method.updated", call.params.get("card", {}))
     if "billing_details" in call.params:
         method.billing_details = _billing(call.params["billing_details"])
     call.update(method, "allow_redisplay")
@@ -200,6 +246,8 @@ def change_card(
     call: Call, method: PaymentMethod, event: str, changes: dict[str, Any]
 ) -> None:
     """Change what is printed on a card, by hand or by the bank's updater."""
+    if method._is_debit:
+        raise StripeError(400, "This PaymentMethod is no card.", param="card")
     before = {name: method.card[name] for name in changes}
     method.card.update(changes)
     call.emit(event, method, {"card": before} if before else {})
@@ -209,6 +257,13 @@ def change_card(
 def attach_payment_method(call: Call) -> PaymentMethod:
     method = usable_method(call, call.id, "id")
     customer = find_customer(call.account, call.params["customer"], "customer")
+    if method._is_debit:
+        raise StripeError(
+            400,
+            f"A PaymentMethod of type {method.type} is attached by a SetupIntent, with "
+            "the mandate of its owner.",
+            code="payment_method_unexpected_state",
+        )
     attach(call, method, customer)
     return method
 
@@ -231,7 +286,7 @@ def detach_payment_method(call: Call) -> PaymentMethod:
     "/v1/payment_methods",
     **LIST,
     customer=identifier,
-    type=choice("card"),
+    type=KINDS,
     allow_redisplay=REDISPLAY,
 )
 def list_payment_methods(call: Call) -> Listing:
@@ -245,7 +300,7 @@ def list_payment_methods(call: Call) -> Listing:
     "GET",
     "/v1/customers/{id}/payment_methods",
     **LIST,
-    type=choice("card"),
+    type=KINDS,
     allow_redisplay=REDISPLAY,
 )
 def list_customers_methods(call: Call) -> Listing:
@@ -253,11 +308,12 @@ def list_customers_methods(call: Call) -> Listing:
 
 
 def _page_of(call: Call, customer: Customer) -> Listing:
-    shown = call.params.get("allow_redisplay")
-    methods = call.account.all(PaymentMethod, customer=customer)
-    return call.page(
-        [method for method in methods if shown in (None, method.allow_redisplay)]
-    )
+    wanted = {
+        name: call.params[name]
+        for name in ("allow_redisplay", "type")
+        if name in call.params
+    }
+    return call.page(call.account.all(PaymentMethod, customer=customer, **wanted))
 
 
 @endpoint("GET", "/v1/customers/{id}/payment_methods/{method}")

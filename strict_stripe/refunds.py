@@ -6,9 +6,11 @@ Sources: Stripe's pages "Refunds" of the API reference, "Refund and cancel payme
 
 from __future__ import annotations
 
+from . import banks
 from .account import Call, endpoint
 from .balance import BalanceTransaction
 from .charges import Charge
+from .clock import clock
 from .currencies import step_of
 from .errors import RefusedError, StripeError
 from .parameters import (
@@ -41,18 +43,42 @@ class Refund(Resource):
 
     def __init__(self, charge: Charge, amount: int, status: str) -> None:
         super().__init__()
+        kind = charge.payment_method_details["type"]
         self.amount = amount
-        self.balance_transaction: BalanceTransaction | None = BalanceTransaction(
-            charge._account, "refund", self, -amount, charge.currency
-        )
+        self.balance_transaction: BalanceTransaction | None = None
         self.charge = charge
         self.currency = charge.currency
-        self.destination_details = {"type": "card"}
+        self.destination_details = {"type": kind}
         self.metadata: dict[str, str] = {}
         self.payment_intent = charge.payment_intent
         self.reason: str | None = None
         self.receipt_number = None
         self.status = status
+        # When the money of a debit has arrived.
+        self._due: int | None = None
+        if charge.status == PENDING:
+            # Source: "Refunds" of each kind of debit: it waits for its charge.
+            self.pending_reason = "charge_pending"
+        else:
+            self._send(kind if kind in banks.SCHEMES else "")
+
+    def _send(self, kind: str) -> None:
+        """Take the money off the balance; to a bank account it takes days."""
+        self.balance_transaction = BalanceTransaction(
+            self.charge._account, "refund", self, -self.amount, self.currency
+        )
+        if kind:
+            self.pending_reason = "processing"
+            day = banks.sent_on(kind, clock.now())
+            self._due = banks.told_on(banks.add_days(day, banks.REFUND_DAYS))
+
+    def _go_on(self, call: Call) -> None:
+        """Follow the charge that it waited for."""
+        if self.charge.status == SUCCEEDED:
+            self._send(self.charge.payment_method_details["type"])
+            call.emit("refund.updated", self)
+        else:
+            self._settle(call, CANCELED, "")
 
     def _settle(self, call: Call, status: str, reason: str) -> None:
         """Let a bank accept or send back a refund; one that succeeded may fail yet."""
@@ -60,10 +86,14 @@ class Refund(Resource):
         if self.status != PENDING and not is_bounced:
             raise StripeError(400, f"The refund is {self.status} already.")
         self.status = status
+        self._due = None
+        self.pending_reason = None
         if status in (FAILED, CANCELED):
-            self.failure_reason = reason
+            if reason:
+                self.failure_reason = reason
             # The money is the merchant's again, and can be refunded again.
             self.charge.amount_refunded -= self.amount
+        if status in (FAILED, CANCELED) and self.balance_transaction:
             self.failure_balance_transaction = BalanceTransaction(
                 call.account, "refund_failure", self, self.amount, self.currency
             )
@@ -113,7 +143,11 @@ def create_refund(call: Call) -> Refund:
             param="amount",
         )
     scripted = call.account.next_refunds
-    refund = Refund(charge, amount, scripted.popleft() if scripted else SUCCEEDED)
+    kind = charge.payment_method_details["type"]
+    if kind in banks.SCHEMES:
+        _check_debit(charge, amount, kind)
+    usual = PENDING if kind in banks.SCHEMES else SUCCEEDED
+    refund = Refund(charge, amount, scripted.popleft() if scripted else usual)
     refund.metadata = merged({}, call.params.get("metadata"))
     refund.reason = call.params.get("reason")
     charge.amount_refunded += amount
@@ -126,6 +160,20 @@ def create_refund(call: Call) -> Refund:
     return refund
 
 
+def _check_debit(charge: Charge, amount: int, kind: str) -> None:
+    """Refuse what the bank would not send back."""
+    if clock.now() > charge.created + banks.REFUNDABLE_DAYS * 24 * 60 * 60:
+        raise StripeError(
+            400,
+            f"Charge {charge.id} is more than {banks.REFUNDABLE_DAYS} days old: it can "
+            "no longer be refunded.",
+        )
+    if amount != charge.amount and not banks.SCHEMES[kind].refunds_parts:
+        raise StripeError(
+            400, f"A {kind} payment is refunded as a whole.", param="amount"
+        )
+
+
 def _charge_to_refund(call: Call) -> Charge:
     if ("charge" in call.params) == ("payment_intent" in call.params):
         raise RefusedError(
@@ -136,7 +184,10 @@ def _charge_to_refund(call: Call) -> Charge:
     charge = call.find_param(Charge, "charge")
     if intent := call.find_param(PaymentIntent, "payment_intent"):
         charge = intent.latest_charge
-    if charge is None or charge.status != "succeeded" or not charge.captured:
+    waits = charge is not None and charge._due is not None
+    if charge is None or not (
+        waits or (charge.status == "succeeded" and charge.captured)
+    ):
         name = charge.id if "charge" in call.params else call.params["payment_intent"]
         raise StripeError(
             400, f"This payment ({name}) does not have a successful charge to refund."

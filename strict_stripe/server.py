@@ -22,6 +22,7 @@ from . import (  # noqa: F401
     customers,
     disputes,
     events,
+    mandates,
     payment_intents,
     payment_methods,
     refunds,

@@ -33,6 +33,7 @@ SERVICES = (
     "customers.payment_methods",
     "disputes",
     "events",
+    "mandates",
     "payment_intents",
     "payment_methods",
     "payouts",
