@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dev import core, paths, workspace
+from dev import core, paths, venv, workspace
 from dev.console import Failure, say
 from dev.templates import Templates
 
@@ -24,6 +24,8 @@ TESTS = True
 CORE = True
 
 FOLDER = paths.ROOT / "tests" / "bench"
+#: On a database with OCA's job queue.
+QUEUED = ("queue",)
 JSON_VARIABLE = "OMNI_BENCH_JSON"
 METRIC = re.compile(r"[a-z][a-z0-9_]*")
 UNITS = {"_ms": "ms", "_mb": "MB", "_per_s": "/s", "_s": "s"}
@@ -51,7 +53,11 @@ def main(options: argparse.Namespace) -> int:
     with workspace.opened(core.ensure(), paths.TEST_DATA, durable=False) as space:
         if options.json:
             space.environment[JSON_VARIABLE] = str(options.json.absolute())
-        with Templates(space).copied("addon", "bench") as database:
+        is_queued = options.name in QUEUED
+        if is_queued:
+            space = workspace.with_path(space, venv.ensure_queue())
+        kind = "queue" if is_queued else "addon"
+        with Templates(space).copied(kind, "bench") as database:
             code = _program(script, options.arguments)
             space.shell(database, code, show=True)
     return 0

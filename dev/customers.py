@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 #: Files and folders that speak to nobody else, with the names of their addons.
 FILES = (
     "omni_billing/controllers/",
+    "omni_billing/models/customers/res_partner_people.py",
     "omni_billing/models/documents/account_move_printed.py",
+    "omni_billing/models/services/omni_billing_service_own.py",
     "omni_billing/static/src/portal/",
 )
 #: Selections whose values are on pages and in mails.
 FIELDS = (
     "account_move__billing_state",
     "omni_billing_activity_log__action",
+    "omni_billing_service__state",
     "omni_billing_transaction__state",
 )
 #: Methods that speak to staff elsewhere, and to customers on their pages.
@@ -129,6 +132,7 @@ METHODS = {
     "omni_billing/models/payments/account_move_chargeable.py": (
         "_billing_check_amount",
     ),
+    "omni_billing/models/services/omni_billing_service.py": ("_describe_suspension",),
     "omni_billing/wizards/omni_billing_statement.py": (
         "_check_dates",
         "_compute_display_name",

@@ -85,6 +85,8 @@
         "views/portal_list_templates.xml",
         "views/portal_pay_templates.xml",
         "views/portal_card_templates.xml",
+        "views/portal_service_templates.xml",
+        "views/portal_people_templates.xml",
         "views/portal_report_templates.xml",
     ],
     "assets": {

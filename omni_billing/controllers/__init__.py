@@ -7,7 +7,9 @@ from . import (
     portal_cards,
     portal_lists,
     portal_pay,
+    portal_people,
     portal_report,
+    portal_services,
     portal_statement,
     stripe_webhook,
 )

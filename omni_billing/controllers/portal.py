@@ -81,6 +81,10 @@ class BillingPortal(PortalAccount, PaymentPortal):
                 count=1,
                 own=self._billing_get_participant_domain(),
             ),
+            "may_invite": request.env.user.partner_id._billing_may_invite(
+                request.env.company
+            ),
+            "has_services": self._billing_search("omni.billing.service", count=1),
             "transaction_stats": self._billing_get_stats("omni.billing.transaction"),
             "move_stats": self._billing_get_stats("account.move"),
         }

@@ -37,7 +37,10 @@ ROUTES = {
             /my/billing/cards /my/billing/cards/*/* /my/billing/cards/transaction
             /my/billing/invoices
             /my/billing/invoices/page/* /my/billing/pay /my/billing/pay/charge
-            /my/billing/pay/check /my/billing/pay/credit /my/billing/statement
+            /my/billing/pay/check /my/billing/pay/credit /my/billing/people
+            /my/billing/people/*/* /my/billing/people/invite
+            /my/billing/services /my/billing/services/*
+            /my/billing/services/*/* /my/billing/statement
             /my/billing/transactions /my/billing/transactions/*/report
             /my/billing/transactions/page/*
         """,

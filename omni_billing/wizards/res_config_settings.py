@@ -57,6 +57,18 @@ class ResConfigSettings(models.TransientModel):
     billing_portal_scope = fields.Selection(
         related="company_id.billing_portal_scope", readonly=False, required=True
     )
+    billing_lets_invite = fields.Boolean(
+        related="company_id.billing_lets_invite", readonly=False
+    )
+    billing_pause_days = fields.Integer(
+        related="company_id.billing_pause_days", readonly=False
+    )
+    billing_lets_end = fields.Boolean(
+        related="company_id.billing_lets_end", readonly=False
+    )
+    billing_notice_days = fields.Integer(
+        related="company_id.billing_notice_days", readonly=False
+    )
     billing_tell_declines = fields.Boolean(
         related="company_id.billing_tell_declines", readonly=False
     )

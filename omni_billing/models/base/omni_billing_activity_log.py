@@ -41,6 +41,11 @@ ACTIONS = [
     ("autopay_on", "Automatic Payment On"),
     ("autopay_off", "Automatic Payment Off"),
     ("card_link", "Link to Save a Card Sent"),
+    ("service_paused", "Service Paused"),
+    ("service_resumed", "Service Resumed"),
+    ("service_to_end", "Service Ended by Notice"),
+    ("person_invited", "Person Invited"),
+    ("person_removed", "Person Removed"),
 ]
 #: What the address for notices is told of (F122, F123).
 NOTICES = (

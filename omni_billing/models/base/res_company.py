@@ -17,6 +17,12 @@ class ResCompany(models.Model):
         help="Which logins of a company see its transactions, invoices and cards.",
     )
 
+    billing_lets_invite = fields.Boolean(
+        string="Customers Invite People",
+        help="The own login of a customer gives others access to its billing, and takes"
+        " it away.",
+    )
+
     def write(self, vals):
         result = super().write(vals)
         if "billing_portal_scope" in vals:

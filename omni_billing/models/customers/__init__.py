@@ -3,4 +3,5 @@ from . import (
     res_partner,
     res_partner_balance,
     res_partner_payer,
+    res_partner_people,
 )

@@ -4,7 +4,9 @@ from . import (
     omni_billing_service_change,
     omni_billing_service_charge,
     omni_billing_service_guard,
+    omni_billing_service_own,
     omni_billing_service_preview,
     product_template,
+    res_company,
     res_partner,
 )

@@ -1,0 +1,239 @@
+from datetime import timedelta
+from itertools import islice
+
+from odoo import models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
+
+from ...tools.lock import lock_or_tell
+from ...tools.numbers import format_amount
+
+#: Of which the days of pauses are counted.
+YEAR = timedelta(days=365)
+#: Periods within a suspension that are looked behind for the next charge.
+MAX_SKIPPED = 400
+
+
+class OmniBillingService(models.Model):
+    """What customers do with their services themselves, as far as they may (W37).
+
+    Nothing of it changes what is charged already: a pause begins, and a service ends,
+    after the last day that was charged. Staff can do otherwise, and adjust.
+    """
+
+    _inherit = "omni.billing.service"
+
+    # === WHAT A CUSTOMER MAY === #
+
+    def _billing_get_first_pause(self):
+        """Return the first day on which a pause may begin; None if none may.
+
+        :rtype: datetime.date | None
+        """
+        self.ensure_one()
+        # sudo: settings are not the customer's to read; what follows of them is shown.
+        company, today = self.company_id.sudo(), self._get_today()
+        is_going_on = self.state in ("running", "upcoming") and not self.suspension
+        if not company.billing_pause_days or not is_going_on:
+            return None
+        first = max(today + timedelta(days=1), self._billing_get_day_after_charged())
+        return None if self.date_end and first > self.date_end else first
+
+    def _billing_get_last_day(self):
+        """Return the last day of use if the customer ended it today; None if not.
+
+        :rtype: datetime.date | None
+        """
+        self.ensure_one()
+        # sudo: as above.
+        company, today = self.company_id.sudo(), self._get_today()
+        is_going_on = self.state in ("running", "upcoming", "suspended")
+        if not company.billing_lets_end or not is_going_on:
+            return None
+        last = max(
+            today + timedelta(days=company.billing_notice_days),
+            self._billing_get_day_after_charged() - timedelta(days=1),
+            self.date_start,
+        )
+        return None if self.date_end and self.date_end <= last else last
+
+    def _billing_get_pause_days_left(self, first):
+        """Return for how many days it may be paused, from a day on.
+
+        :param datetime.date first: of the pause.
+        """
+        self.ensure_one()
+        # sudo: as above.
+        left = self.company_id.sudo().billing_pause_days
+        for begin, end in self._billing_find_pauses():
+            begin = max(begin, first - YEAR)
+            left -= max((min(end, first) - begin).days + 1, 0)
+        return max(left, 0)
+
+    def _billing_find_pauses(self):
+        """Return the suspensions that are known, each as its first and last day."""
+        if not self.suspended_from:
+            return []
+        return [(self.suspended_from, self.suspended_to or self._get_today())]
+
+    def _billing_get_day_after_charged(self):
+        if not self.charged_until:
+            return self.date_start
+        return self.charged_until + timedelta(days=1)
+
+    # === WHAT A CUSTOMER DOES === #
+
+    def _billing_pause(self, first, last):
+        """Suspend it for some days, as its customer wishes.
+
+        :param datetime.date first: of the pause.
+        :param datetime.date last: of the pause; it is charged again from the next day.
+        :raise UserError: if the company does not let customers, or not then.
+        """
+        self.ensure_one()
+        lock_or_tell(self)
+        earliest = self._billing_get_first_pause()
+        if not earliest:
+            raise UserError(
+                self.env._(
+                    "%(service)s cannot be paused here now. Please ask us.",
+                    service=self.name,
+                )
+            )
+        if first < earliest or last < first:
+            raise UserError(
+                self.env._(
+                    "A pause of %(service)s can begin on %(date)s at the earliest, and"
+                    " its last day is not before its first. Nothing was changed.",
+                    service=self.name,
+                    date=format_date(self.env, earliest),
+                )
+            )
+        days = self._billing_get_pause_days_left(first)
+        if (last - first).days + 1 > days:
+            raise UserError(
+                self.env._(
+                    "%(service)s can be paused for %(days)s days at most, within twelve"
+                    " months. Choose fewer days. Nothing was changed.",
+                    service=self.name,
+                    days=days,
+                )
+            )
+        self.write({"suspended_from": first, "suspended_to": last})
+        self._billing_log_own("service_paused", self.suspension)
+
+    def _billing_unpause(self):
+        """Take a pause back, or end it today; the customer's own pauses alone.
+
+        :raise UserError: if the company does not let customers pause.
+        """
+        self.ensure_one()
+        lock_or_tell(self)
+        if not self._billing_may_resume():
+            raise UserError(
+                self.env._(
+                    "%(service)s cannot be resumed here. Please ask us.",
+                    service=self.name,
+                )
+            )
+        self.action_resume()
+        self._billing_log_own("service_resumed")
+
+    def _billing_may_resume(self):
+        """Whether its customer may end the suspension that is, or will be.
+
+        What has no last day was suspended by staff, for their own reasons.
+        """
+        self.ensure_one()
+        # sudo: as above.
+        lets_pause = self.company_id.sudo().billing_pause_days
+        return bool(lets_pause and self.suspension and self.suspended_to)
+
+    def _billing_end(self):
+        """End it as its customer wishes: with notice, and after what is charged.
+
+        :return: the last day of use.
+        :raise UserError: if the company does not let customers, or it ends sooner.
+        """
+        self.ensure_one()
+        lock_or_tell(self)
+        last = self._billing_get_last_day()
+        if not last:
+            raise UserError(
+                self.env._(
+                    "%(service)s cannot be ended here, or ends already. Please ask us.",
+                    service=self.name,
+                )
+            )
+        self.date_end = last
+        self._billing_log_own(
+            "service_to_end", self.env._("Until %s", format_date(self.env, last))
+        )
+        return last
+
+    def _billing_log_own(self, action, note=""):
+        self.env["omni.billing.activity.log"]._log(
+            [
+                {
+                    "action": action,
+                    "company": self.company_id,
+                    "customer": self.commercial_partner_id,
+                    "name": f"{self.name}: {note}" if note else self.name,
+                }
+            ]
+        )
+
+    # === WHAT A CUSTOMER READS === #
+
+    def _billing_describe_price(self):
+        """Return what it costs, in words: “€30.00 a month”, as it was agreed."""
+        self.ensure_one()
+        today = self._get_today()
+        prices = sorted(self._get_prices(), key=lambda step: step[0])
+        started = [price for day, price in prices if day <= today]
+        price = started[-1] if started else prices[0][1]
+        return self._billing_describe_period(
+            format_amount(self.env, float(price), self.currency_id)
+        )
+
+    def _billing_describe_period(self, amount):
+        env, values = self.env, {"amount": amount, "count": self.interval}
+        if self.interval == 1:
+            return {
+                "day": env._("%(amount)s a day", **values),
+                "week": env._("%(amount)s a week", **values),
+                "month": env._("%(amount)s a month", **values),
+                "year": env._("%(amount)s a year", **values),
+            }[self.unit]
+        return {
+            "day": env._("%(amount)s every %(count)s days", **values),
+            "week": env._("%(amount)s every %(count)s weeks", **values),
+            "month": env._("%(amount)s every %(count)s months", **values),
+            "year": env._("%(amount)s every %(count)s years", **values),
+        }[self.unit]
+
+    def _billing_list_next(self, count=1):
+        """Return the next charges: their day, period, and amount, taxes included.
+
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        Transaction = self.env["omni.billing.transaction"]
+        found = []
+        if self._has_setup_to_charge():
+            found.append(self._prepare_setup_values())
+        coming = islice(self._iterate_periods(), MAX_SKIPPED)
+        used = (period for period in coming if period.used)
+        found += self._prepare_period_values(list(islice(used, count)))
+        rows = []
+        for values in sorted(found, key=lambda one: one["date"])[:count]:
+            charge = Transaction.new(values | {"state": "unbilled"})
+            rows.append(
+                {
+                    "date": charge.date,
+                    "name": charge.name,
+                    "note": charge.description or "",
+                    "amount": charge.amount_total,
+                }
+            )
+        return rows

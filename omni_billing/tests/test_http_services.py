@@ -1,0 +1,204 @@
+"""What customers see of their services, and do with them (W37)."""
+
+from datetime import date
+
+from odoo.exceptions import AccessError
+from odoo.fields import Command
+from odoo.tests import freeze_time, tagged
+
+from .test_http_portal import PortalCommon
+
+URL = "/my/billing/services"
+
+
+@tagged("post_install", "-at_install")
+class TestServices(PortalCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.write(
+            {
+                "billing_pause_days": 60,
+                "billing_lets_end": True,
+                "billing_notice_days": 30,
+            }
+        )
+        cls.service = cls._add_service()
+
+    @classmethod
+    def _add_service(cls, **values):
+        return cls.env["omni.billing.service"].create(
+            {
+                "name": "Gym, all week",
+                "partner_id": cls.customer.id,
+                "price_unit": 30,
+                "unit": "month",
+                "date_start": "2025-01-01",
+                "tax_ids": [Command.set(cls.tax_10.ids)],
+            }
+            | values
+        )
+
+    def _charge(self):
+        self.env["omni.billing.service"]._cron_write_due()
+
+    def _change(self, operation, service=None, status=200, **values):
+        service = service or self.service
+        response = self._post(f"{URL}/{service.id}/{operation}", **values)
+        self.assertEqual(response.status_code, status)
+        self.env.invalidate_all()
+        return " ".join(response.text.split())
+
+    # === WHAT IS SHOWN === #
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_customer_sees_services_and_what_is_charged_next(self):
+        """W37: price as agreed, the next charge with its taxes."""
+        self._charge()
+        self._add_service(name="Locker", unit=False)
+        [link] = self._open("/my/billing").xpath("//section[@id='services']//a/@href")
+        tree = self._open(link)
+        [row, locker] = self._read(tree, "//li[@data-id]")
+        self.assertIn("Gym, all week Running $ 30.00 a month plus tax", row)
+        self.assertIn("Next charge: 04/01/2025, $ 33.00", row)
+        self.assertEqual(locker, "Locker Not Recurring")
+        tree = self._open(f"{URL}/{self.service.id}")
+        rows = self._read(tree, "//table[hasclass('o_billing_next')]/tbody/tr")
+        self.assertEqual(len(rows), 4)
+        self.assertIn("04/01/2025 Gym, all week, 04/01/2025", rows[0])
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_price_is_that_of_today(self):
+        """W37: after a change of price, and of every other month."""
+        self.service.write(
+            {
+                "interval": 2,
+                "change_ids": [
+                    Command.create(
+                        {"date": "2025-03-01", "price_unit": 40, "quantity": 1}
+                    ),
+                    Command.create(
+                        {"date": "2025-05-01", "price_unit": 50, "quantity": 1}
+                    ),
+                ],
+            }
+        )
+        found = self.service._billing_describe_price()
+        self.assertEqual(found, "$\xa040.00 every 2 months")
+
+    def test_no_services_no_section(self):
+        """W37: who has none is not led to an empty page."""
+        self.service.partner_id = self.stranger
+        self.assertFalse(self._open("/my/billing").xpath("//section[@id='services']"))
+        self.assertIn("no services", self._open(URL).text_content())
+
+    def test_services_of_others_are_not_there(self):
+        """W37: nor can they be changed."""
+        foreign = self._add_service(partner_id=self.stranger.id)
+        self.assertEqual(self.url_open(f"{URL}/{foreign.id}").status_code, 404)
+        self.assertEqual(self.url_open(f"{URL}/{2**40}").status_code, 404)
+        self._change("end", foreign, status=404)
+        self.assertFalse(foreign.date_end)
+
+    def test_portal_user_writes_no_service(self):
+        """W37: not by RPC either; what may be done goes through the page."""
+        user = self.portal
+        with self.assertRaises(AccessError):
+            self.service.with_user(user).write({"date_end": "2025-01-31"})
+        with self.assertRaises(AccessError):
+            self.service.with_user(user).action_suspend()
+
+    def test_contact_who_sees_no_account_changes_nothing(self):
+        """W37: billing is open to invoice contacts only, if the company wants so."""
+        self.company.billing_portal_scope = "invoice"
+        self._change("end", status=404)
+        self.assertFalse(self.service.date_end)
+
+    # === PAUSE === #
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_customer_pauses_and_days_are_not_charged(self):
+        """W37: from the day after what is charged, and no day of it is charged."""
+        self._charge()
+        text = self._change("pause", date_from="2025-04-01", date_to="2025-04-30")
+        self.assertEqual(self.service.suspended_from, date(2025, 4, 1))
+        self.assertEqual(self.service.suspended_to, date(2025, 4, 30))
+        self.assertIn("Suspended from 04/01/2025 to 04/30/2025", text)
+        self.assertEqual(self.service.next_date, date(2025, 5, 1))
+        log = self.env["omni.billing.activity.log"].search([], limit=1)
+        self.assertEqual(log.action, "service_paused")
+        self.assertEqual(log.create_uid, self.portal)
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_pause_begins_after_what_is_charged(self):
+        """W37: what is paid in advance is not paid back by a click."""
+        self._charge()
+        text = self._change("pause", date_from="2025-03-11", date_to="2025-03-20")
+        self.assertIn("can begin on 04/01/2025 at the earliest", text)
+        self.assertFalse(self.service.suspended_from)
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_pause_is_not_longer_than_allowed(self):
+        """W37: days of twelve months are counted together."""
+        self._charge()
+        text = self._change("pause", date_from="2025-04-01", date_to="2025-05-31")
+        self.assertIn("for 60 days at most", text)
+        for first, last in (("", ""), ("2025-04-02", "2025-04-01"), ("x", "1")):
+            self._change("pause", date_from=first, date_to=last)
+            self.assertFalse(self.service.suspended_from)
+        self._change("pause", date_from="2025-04-01", date_to="2025-05-30")
+        self.assertTrue(self.service.suspended_from)
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_company_that_lets_nobody_pause(self):
+        """W37: no form, and no way around it."""
+        self.company.write({"billing_pause_days": 0, "billing_lets_end": False})
+        tree = self._open(f"{URL}/{self.service.id}")
+        self.assertFalse(tree.xpath("//form[contains(@action, '/services/')]"))
+        self.assertIn("please ask us", tree.text_content())
+        self._change("pause", date_from="2025-06-01", date_to="2025-06-02")
+        self._change("resume")
+        self._change("end")
+        self.assertFalse(self.service.suspended_from or self.service.date_end)
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_customer_takes_a_pause_back(self):
+        """W37: before it begins, as if there had been none."""
+        self._charge()
+        self._change("pause", date_from="2025-04-01", date_to="2025-04-30")
+        self._change("resume")
+        self.assertFalse(self.service.suspended_from)
+        self.assertEqual(self.service.next_date, date(2025, 4, 1))
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_customer_does_not_resume_what_staff_suspended(self):
+        """W37: until further notice is theirs."""
+        self.service.with_user(self.staff).action_suspend()
+        tree = self._open(f"{URL}/{self.service.id}")
+        self.assertFalse(tree.xpath("//form[contains(@action, '/resume')]"))
+        self.assertIn("cannot be resumed here", self._change("resume"))
+        self.assertTrue(self.service.suspended_from)
+
+    # === END === #
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_customer_ends_with_notice(self):
+        """W37: the notice, and what is charged, whichever is later."""
+        self._charge()
+        text = self._change("end")
+        self.assertEqual(self.service.date_end, date(2025, 4, 9))
+        self.assertIn("Until 04/09/2025", text)
+        self.assertNotIn("End This Service", text)
+        # Again: it ends already, and not later than before.
+        self.assertIn("ends already", self._change("end"))
+        self.assertEqual(self.service.date_end, date(2025, 4, 9))
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_what_is_charged_is_used(self):
+        """W37: a year that is paid is not cut off by a month's notice."""
+        service = self._add_service(unit="year")
+        self._charge()
+        self._change("end", service)
+        self.assertEqual(service.date_end, date(2025, 12, 31))
+        self.assertFalse(service.adjustment)
+        self.assertFalse(service.next_date)

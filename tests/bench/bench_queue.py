@@ -1,0 +1,149 @@
+"""A billing run of many customers by OCA's job queue, on several processes.
+
+Customers with 10 transactions of one taxed line each, unbilled; then Odoo with workers
+and the job runner, as docs/scale.md describes it, and one run over all of them, from
+the click on Start until it is done. How long that takes is wall time; memory is what
+the largest worker had at each tenth of the run.
+
+Options: --customers N, --workers N (of HTTP, which do the jobs), --jobs N (at once),
+--by-odoo (fast billing stays off).
+"""
+
+# ruff: noqa: F821 - `env` is given by bin/bench
+import argparse
+import os
+import time
+from pathlib import Path
+
+from dev import billing, core, paths, server
+from dev.bench import Report
+from dev.workspace import Workspace
+from tests.bench.made import check_space
+
+LINES = 10
+PAUSE = 1.0
+#: Of a run that stands still, to be seen and not to be waited for.
+STANDS_SECONDS = 300
+
+parser = argparse.ArgumentParser(prog="bin/bench queue")
+parser.add_argument("--customers", type=int, default=10_000)
+parser.add_argument("--workers", type=int, default=4)
+parser.add_argument("--jobs", type=int, default=2)
+parser.add_argument("--by-odoo", action="store_true")
+options = parser.parse_args()
+report = Report("A run by the job queue")
+database = env.cr.dbname
+
+
+def make():
+    """Make the customers and what they owe; return the id of the run, not begun."""
+    books = billing.Books(env, LINES)
+    books.add_charges(books.add_customers(options.customers))
+    if not options.by_odoo:
+        company = env.company
+        company.with_user(env.ref("base.user_admin")).action_billing_prove()
+        if not company.billing_use_proven:
+            raise SystemExit(f"Fast billing: {company.billing_proven_problem}")
+    run = env["omni.billing.run"].create(
+        {"invoice_date": billing.DAY, "date_end": billing.DAY, "title": "Bill"}
+    )
+    # Time passes in the run alone.
+    env.cr.execute("UPDATE ir_cron SET nextcall = now() + interval '1 day'")
+    env.cr.execute("ANALYZE")
+    env.cr.commit()
+    return run
+
+
+def read_largest(served):
+    """Return the MB of the largest worker; pages that are shared count in part."""
+    found = 0.0
+    for children in Path("/proc").glob("[0-9]*/status"):
+        try:
+            status = children.read_text()
+            memory = children.with_name("smaps_rollup").read_text()
+        except OSError:
+            continue
+        if f"PPid:\t{served.pid}\n" in status:
+            sizes = dict(line.split(":", 1) for line in memory.splitlines()[1:])
+            found = max(found, int(sizes["Pss"].split()[0]) / 1024)
+    return found
+
+
+def count_left(run):
+    """Return how many of its customers are still to be billed; None until it knows."""
+    env.cr.rollback()
+    env.cr.execute(
+        "SELECT count(*) FILTER (WHERE l.state = 'pending'), count(*), r.state"
+        "  FROM omni_billing_run r LEFT JOIN omni_billing_run_line l ON l.run_id = r.id"
+        " WHERE r.id = %s GROUP BY r.state",
+        [run.id],
+    )
+    left, all_, state = env.cr.fetchone()
+    return (None if not all_ else left), state
+
+
+def watch(served, run):
+    """Wait until the run is done, and tell of each tenth; return MB at each."""
+    memory, told, since, last = [], 0, time.monotonic(), None
+    while True:
+        left, state = count_left(run)
+        if state == "done":
+            return memory
+        if left is not None:
+            tenths = (options.customers - left) * 10 // options.customers
+            if tenths > told:
+                told = tenths
+                memory.append(read_largest(served))
+                print(f"    {tenths}0 %: {memory[-1]:.0f} MB", flush=True)
+        if (left, state) != last:
+            last, since = (left, state), time.monotonic()
+        elif time.monotonic() - since > STANDS_SECONDS:
+            raise SystemExit(f"The run stands: {state}, {left} left.")
+        time.sleep(PAUSE)
+
+
+space = Workspace(core.ensure(), paths.TEST_DATA, dict(os.environ))
+check_space(paths.TEST_DATA, 2 + options.customers * 4e-5)
+print(f"  making {options.customers} customers", flush=True)
+run = make()
+port = server.free_port()
+space.environment["ODOO_QUEUE_JOB_CHANNELS"] = (
+    f"root:{options.jobs},root.omni_billing:{options.jobs}"
+)
+space.environment["ODOO_QUEUE_JOB_PORT"] = str(port)
+with server.serving(
+    space,
+    database,
+    *(f"--workers={options.workers}", "--max-cron-threads=1"),
+    *("--load=base,web,queue_job", f"--gevent-port={server.free_port()}"),
+    port=port,
+    log="bench-queue",
+) as served:
+    print("  billing", flush=True)
+    begin = time.perf_counter()
+    run.action_start()
+    env.cr.commit()
+    memory = watch(served, run)
+    seconds = time.perf_counter() - begin
+env.cr.rollback()
+env.invalidate_all()
+env.cr.execute(
+    "SELECT count(*), count(*) FILTER (WHERE m.state = 'posted'), sum(m.amount_total)"
+    "  FROM omni_billing_run_line l JOIN account_move m ON m.id = l.invoice_id"
+    " WHERE l.run_id = %s",
+    [run.id],
+)
+lines, posted, total = env.cr.fetchone()
+env.cr.execute("SELECT sum(amount_total) FROM omni_billing_transaction")
+(owed,) = env.cr.fetchone()
+if (lines, posted, total) != (options.customers, options.customers, owed):
+    raise SystemExit(f"{posted} of {lines} are posted, {total} of {owed}")
+report.add("queue_customers", options.customers)
+report.add("queue_s", seconds)
+report.add("queue_invoice_ms", 1000 * seconds / options.customers)
+report.add("queue_invoices_per_s", options.customers / seconds)
+report.add("queue_first_mb", memory[0])
+report.add("queue_last_mb", memory[-1])
+report.add("queue_peak_mb", max(memory))
+report.print(env)
+report.save()
