@@ -216,8 +216,12 @@ class Runner:
 
     def load(self) -> Result:
         """Bill, charge and write to many customers, while all that can breaks."""
-        template = Templates(self._space).ensure("addon")
-        environment = {**self._space.environment, "OMNI_ADDON_TEMPLATE": template}
+        space = workspace.with_path(self._space, venv.ensure_queue())
+        environment = {
+            **space.environment,
+            "OMNI_ADDON_TEMPLATE": Templates(space).ensure("addon"),
+            "OMNI_QUEUE_TEMPLATE": Templates(space).ensure("queue"),
+        }
         options = ("-p", "no:odoo", "-p", "dev.pytest_load", "-v", "-s")
         options += ("--timeout=0", "-o", "faulthandler_timeout=0")
         return self._pytest("load", environment, *options, LOAD_TESTS)

@@ -110,17 +110,71 @@ class Cluster:
             finally:
                 self._leave(users)
 
+    def copy(self, other: Cluster, *, follows: bool) -> None:
+        """Begin as a copy of a server that is up.
+
+        :param follows: as a replica, which takes over whatever the other one writes.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.hand_over(self.folder)
+        self._program(
+            *("pg_basebackup", f"--pgdata={self.data}", "--checkpoint=fast"),
+            *("--no-sync", f"--host={other._sockets}", f"--username={SUPERUSER}"),
+            *["--write-recovery-conf"] * follows,
+            error="The database server cannot be copied",
+        )
+
+    def restart(self) -> None:
+        """Stop as a power cut does, and start again."""
+        self._control(
+            "restart", "--mode=immediate", error="PostgreSQL does not start again"
+        )
+
+    def crash(self) -> None:
+        """Stop as a power cut does."""
+        self._control("stop", "--mode=immediate", error="PostgreSQL does not stop")
+
+    def promote(self) -> None:
+        """Have a replica be the server from now on."""
+        self._control("promote", error="The replica does not take over")
+
+    def wait_for_replicas(self) -> None:
+        """Say only then that something is written when a replica has it, too."""
+        self._administer(
+            "ALTER SYSTEM SET synchronous_standby_names TO '*'",
+            "SELECT pg_reload_conf()",
+        )
+
+    def _administer(self, *statements: str) -> None:
+        import psycopg2
+
+        connection = psycopg2.connect(
+            host=str(self._sockets), port=PORT, dbname="postgres", user=SUPERUSER
+        )
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        connection.close()
+
+    @property
+    def socket(self) -> Path:
+        """Name the socket that it listens at."""
+        return self._sockets / f".s.PGSQL.{PORT}"
+
     def _leave(self, users: object) -> None:
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        self._control("stop", "--mode=fast", error="PostgreSQL does not stop")
+        if (self.data / "postmaster.pid").exists():  # or a test had it crash
+            self._control("stop", "--mode=fast", error="PostgreSQL does not stop")
 
     def _start(self) -> None:
         if self._connects():
             return
-        self._own(self.folder)
+        self.hand_over(self.folder)
         if not self.data.exists():
             self._create()
         self._configure()
@@ -146,7 +200,7 @@ class Cluster:
 
     def _configure(self) -> None:
         self._sockets.mkdir(mode=0o700, exist_ok=True)
-        self._own(self._sockets)
+        self.hand_over(self._sockets)
         settings = {**self.settings, "unix_socket_directories": f'"{self._sockets}"'}
         lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
         (self.data / "omni.conf").write_text("".join(lines))
@@ -190,7 +244,6 @@ class Cluster:
 
     def _program(self, name: str, *arguments: str, error: str) -> None:
         """Run one of PostgreSQL's programs; the server it may leave keeps no pipe."""
-        user = _system_user()
         with tempfile.TemporaryFile("w+") as output:
             result = subprocess.run(
                 [str(_programs() / name), *arguments],
@@ -198,15 +251,14 @@ class Cluster:
                 stdout=output,
                 stderr=output,
                 cwd="/",
-                user=user.pw_uid if user else None,
-                group=user.pw_gid if user else None,
-                extra_groups=[] if user else None,
+                **as_system_user(),
             )
             output.seek(0)
             if result.returncode:
                 raise Failure(f"{error}: {system.last_words(output.read())}")
 
-    def _own(self, folder: Path) -> None:
+    def hand_over(self, folder: Path) -> None:
+        """Let the system user of the server write in a folder."""
         if user := _system_user():
             os.chown(folder, user.pw_uid, user.pw_gid)
             _open_way(folder)
@@ -256,6 +308,13 @@ def _system_user() -> pwd.struct_passwd | None:
         )
         say(f"✓ System user {SYSTEM_USER} created: PostgreSQL refuses to run as root")
         return pwd.getpwnam(SYSTEM_USER)
+
+
+def as_system_user() -> dict[str, object]:
+    """Give the options of a process that is not to run as root; none for others."""
+    if not (user := _system_user()):
+        return {}
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
 def _open_way(folder: Path) -> None:

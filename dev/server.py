@@ -48,6 +48,20 @@ def free_port() -> int:
     return port
 
 
+def wait_for_port(port: int, process: subprocess.Popen, error: str) -> None:
+    """Wait until a program listens.
+
+    :param error: what to tell if it ends, or does not come to that.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            with socket.create_connection(("127.0.0.1", port)):
+                return
+        time.sleep(0.05)
+    raise Failure(error)
+
+
 class Server:
     """An Odoo process that serves one database."""
 

@@ -1,12 +1,15 @@
-from contextlib import suppress
+import errno
+import os
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from unittest.mock import patch
+from unittest.mock import MagicMock, patch
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.base.models import ir_attachment
 from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
 from odoo.addons.omni_billing.tools.write_guard import trust
 
@@ -443,6 +446,62 @@ class TestMailOutbox(MailCommon):
         self.assertIn(self.invoice.name, notice["message"])
         self.assertEqual(self.mail.error_code, "content")
         self.assertFalse(self.mailjet.sent)
+
+    @contextmanager
+    def _full_disk(self):
+        """Have each new file cut short after its first bytes."""
+
+        def cut_short(path, mode="r"):
+            file = open(path, mode)
+            if "w" in mode:
+                write = file.write
+                file = MagicMock(wraps=file)
+                file.__enter__.return_value = file
+                file.__exit__.side_effect = lambda *_error: file.close()
+
+                def fail(content):
+                    write(content[:10])
+                    raise OSError(errno.ENOSPC, "No space left on device")
+
+                file.write = fail
+            return file
+
+        with patch.object(ir_attachment, "open", cut_short, create=True):
+            yield
+
+    def test_full_disk_holds_up_what_is_sent_later(self):
+        """F118: nobody has to do anything but to make room."""
+        self.invoice._billing_send_mail()
+        with self._full_disk():
+            for _try in range(2):
+                self._make_due(self.mail)
+                self.mail._deliver()
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("queued", False))
+        self.assertIn("make room", self.mail.error)
+        self.assertGreater(self.mail.next_try, fields.Datetime.now())
+        self.assertFalse(self.mailjet.sent)
+        self._make_due(self.mail)
+        self.mail._deliver()
+        self.assertEqual((self.mail.state, self.mail.error), ("sent", False))
+        [message] = self.mailjet.sent
+        self.assertEqual(message.files[0].content, self.mail.sent_file_ids.raw)
+
+    def test_file_that_was_cut_short_is_no_file(self):
+        """The same bytes can be kept as soon as there is room."""
+        values = {"name": "page", "raw": os.urandom(100)}
+        Attachment = self.env["ir.attachment"]
+        with self._full_disk(), self.assertRaises(OSError):
+            Attachment.create(values)
+        self.assertEqual(Attachment.create(values).raw, values["raw"])
+
+    def test_disk_that_stays_full_is_left_to_a_person(self):
+        self.invoice._billing_send_mail()
+        with self._full_disk():
+            for _try in range(12):
+                self._make_due(self.mail)
+                self.mail._deliver()
+        self.assertEqual((self.mail.state, self.mail.needs_action), ("failed", True))
+        self.assertIn("was full for a day", self.mail.error)
 
     def test_latest_mail_of_a_list_is_read_at_once(self):
         """The state of a page of invoices takes no query for each."""

@@ -1,6 +1,6 @@
-"""Two hundred people at once, against a server with two workers.
+"""Two hundred people at once, against a server with two workers behind a proxy.
 
-200 customers with 1,000 invoices each, and 20 of staff, who log in by the form and do
+180 customers with 1,000 invoices each, and 20 of staff, who log in by the form and do
 what people do (``load_people.py``): portal pages, PDFs and payments by a card of the
 strict Stripe, lists, previews, money by hand and voids. First how many pages a second
 the server makes at most, of Odoo's own list of invoices, of ours, and of the portal as
@@ -23,7 +23,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dev import core, paths, server, venv
+from dev import core, paths, proxy, server, venv
 from dev.bench import Report
 from dev.workspace import Workspace
 from strict_stripe import PUBLISHABLE_KEY, SECRET_KEY, StripeServer
@@ -34,14 +34,19 @@ AMOUNT = 45.0
 #: Of each customer's invoices one in so many is unpaid; the others were paid.
 UNPAID = 25
 #: Who come in a second; to look at a password takes a worker a third of one.
-SPAWNED = 2
+SPAWNED = 3
+#: What 95 of 100 answers are to take at most.
+MOST_MS = 300
+#: How much of the time at a rate people take to change to it.
+SETTLING = 0.35
 PEOPLE = Path(__file__).with_name("load_people.py")
 PAGES = {"odoo_list": "/my/invoices", "list": "/my/billing/invoices"}
 
 parser = argparse.ArgumentParser(prog="bin/bench load")
 parser.add_argument("--users", type=int, default=200)
 parser.add_argument("--minutes", type=float, default=10)
-parser.add_argument("--rate", type=float, default=40)
+parser.add_argument("--rates", type=float, nargs="+", default=[10, 15, 20, 25, 30, 40])
+parser.add_argument("--seconds", type=float, default=60)
 parser.add_argument("--workers", type=int, default=2)
 parser.add_argument("--invoices", type=int, default=1_000)
 options = parser.parse_args()
@@ -229,25 +234,28 @@ def make_invoices(partners):
 
 
 def describe(partners, tokens, users, staff, first):
-    """Return who there is and what is whose, for the people."""
-    customers, to_pay, to_void = [], [], []
+    """Return who there is and what is whose, for the people.
+
+    Who pays is not who voids, and nobody pays what is paid: each of the parts of a
+    measurement has invoices of its own.
+    """
+    customers, to_pay, to_void = [], [[], []], [[], []]
     for index, (partner, token, user) in enumerate(
         zip(partners, tokens, users, strict=True)
     ):
         begin = index * options.invoices
         ids = range(first + begin, first + begin + options.invoices)
         unpaid = [number for number in ids if (number - first + 1) % UNPAID == 0]
-        # A part for each: who pays is not who voids, and nobody pays what is paid.
-        part = len(unpaid) // 4
-        to_pay += unpaid[:part]
-        to_void += unpaid[part : 2 * part]
+        for later in (0, 1):
+            to_pay[later] += unpaid[later::7]
+            to_void[later] += unpaid[later + 2 :: 7]
         customers.append(
             {
                 "login": user.login,
                 "partner": partner.id,
                 "card": token.id,
-                "unpaid": unpaid[2 * part : 3 * part],
-                "unpaid_later": unpaid[3 * part :],
+                "unpaid": unpaid[4::7],
+                "unpaid_later": [unpaid[5::7], unpaid[6::7]],
                 "invoices": [n for n in reversed(ids) if (n - first + 1) % UNPAID],
             }
         )
@@ -258,8 +266,9 @@ def describe(partners, tokens, users, staff, first):
         "staff": [
             {
                 "login": one.login,
-                "to_pay": to_pay[number :: len(staff)],
-                "to_void": to_void[number :: len(staff)],
+                **{"to_pay": [], "to_void": []},
+                "to_pay_later": [part[number :: len(staff)] for part in to_pay],
+                "to_void_later": [part[number :: len(staff)] for part in to_void],
             }
             for number, one in enumerate(staff)
         ],
@@ -269,18 +278,22 @@ def describe(partners, tokens, users, staff, first):
 # === The load === #
 
 
-def run_people(url, world, *, users, seconds, rate=0, only="", kinds=()):
-    """Have people at work, and return what it came to, by the name of what they did."""
+def run_people(url, world, *, users, steps, only="", kinds=()):
+    """Have people at work; return what it came to, and each answer.
+
+    :param steps: seconds, and requests a second of all together, one after the other.
+    :return: by the name of what they did; and rows of when (in seconds), what, how
+        many ms, and whether it went well.
+    """
     (folder / "world.json").write_text(
-        json.dumps(world | {"each_per_second": rate / users})
+        json.dumps(world | {"users": users, "steps": steps})
     )
     result = subprocess.run(
         [
             *(sys.executable, "-m", "locust", "--headless", "--only-summary"),
             *(f"--locustfile={PEOPLE}", f"--host={url}", f"--users={users}"),
-            # All are logged in, and have seen a page, before it is counted.
-            *(f"--spawn-rate={SPAWNED}", "--reset-stats"),
-            *(f"--run-time={seconds:.0f}s", "--stop-timeout=30"),
+            # They end it themselves, so long after all are logged in.
+            *(f"--spawn-rate={SPAWNED}", "--stop-timeout=30"),
             f"--csv={folder / 'stats'}",
             *kinds,
         ],
@@ -290,6 +303,7 @@ def run_people(url, world, *, users, seconds, rate=0, only="", kinds=()):
                 [str(venv.ensure_load()), str(venv.ensure_load() / "bin")]
             ),
             "OMNI_LOAD": str(folder / "world.json"),
+            "OMNI_LOAD_LOG": str(folder / "answers"),
             "OMNI_LOAD_ONLY": only,
         },
         capture_output=True,
@@ -303,7 +317,28 @@ def run_people(url, world, *, users, seconds, rate=0, only="", kinds=()):
     with (folder / "stats_failures.csv").open() as rows:
         for row in csv.DictReader(rows):
             print(f"    {row['Occurrences']} × {row['Name']}: {row['Error']}")
-    return found
+    with (folder / "answers").open() as rows:
+        return found, [json.loads(row) for row in rows]
+
+
+def find_rate(answers, steps):
+    """Tell what each rate came to; return the highest that was borne."""
+    borne, end = 0, 0
+    for seconds, rate in steps:
+        begin, end = end + SETTLING * seconds, end + seconds
+        rows = [row for row in answers if begin <= row[0] < end]
+        errors = sum(not is_good for *_rest, is_good in rows)
+        times = sorted(milliseconds for _when, _what, milliseconds, _good in rows)
+        p50, p95 = (times[int(len(times) * part)] for part in (0.5, 0.95))
+        print(
+            f"    {rate:.0f} a second wished, {len(rows) / (end - begin):.1f} made:"
+            f" p50 {p50:.0f} ms, p95 {p95:.0f} ms, {errors} errors",
+            flush=True,
+        )
+        report.add(f"at_{rate:.0f}_p95_ms", p95)
+        if p95 < MOST_MS and not errors:
+            borne = rate
+    return borne
 
 
 def read_memory(served):
@@ -320,35 +355,46 @@ def read_memory(served):
     return sizes
 
 
-def measure(served, world):
+def measure(served, url, world):
     """Measure what the server makes at most, then everybody together."""
     print("  measuring", flush=True)
     for name, path in PAGES.items():
-        found = run_people(served.url, world, users=4, seconds=30, only=path)[path]
-        report.add(f"{name}_per_s", float(found["Requests/s"]))
-        report.add(f"{name}_p50_ms", float(found["50%"]))
-        print(f"  {path}: {found['Requests/s']} a second", flush=True)
-    found = run_people(
-        served.url, world, users=8, seconds=40, rate=8_000, kinds=["Customer"]
-    )["Aggregated"]
-    report.add("portal_per_s", float(found["Requests/s"]))
-    print(f"  portal: {found['Requests/s']} a second", flush=True)
+        pages, _all = run_people(url, world, users=4, steps=[(30, 1)], only=path)
+        report.add(f"{name}_per_s", float(pages[path]["Requests/s"]))
+        report.add(f"{name}_p50_ms", float(pages[path]["50%"]))
+        print(f"  {path}: {pages[path]['Requests/s']} a second", flush=True)
+    # 8 who wait for a thousandth of a second.
+    steps = [(40, 8_000)]
+    found, _all = run_people(url, world, users=8, steps=steps, kinds=["Customer"])
+    report.add("portal_per_s", float(found["Aggregated"]["Requests/s"]))
+    print(f"  portal: {found['Aggregated']['Requests/s']} a second", flush=True)
+    rate = options.rates[0]
+    if len(options.rates) > 1:
+        begin_next_part(world)
+        steps = [(options.seconds, one) for one in options.rates]
+        _all, answers = run_people(url, world, users=options.users, steps=steps)
+        rate = find_rate(answers, steps)
+    if rate and options.minutes:
+        begin_next_part(world)
+        before = read_memory(served)
+        found, _all = run_people(
+            url, world, users=options.users, steps=[(60 * options.minutes, rate)]
+        )
+        add_everybody(found)
+        after = read_memory(served)
+        report.add("workers_begin_mb", max(before.values()))
+        report.add("workers_end_mb", max(after.values()))
+        if before.keys() != after.keys():
+            print("    a worker was replaced meanwhile")
+
+
+def begin_next_part(world):
+    """Have each pay, and void, what nobody has yet."""
     for customer in world["customers"]:
-        customer["unpaid"] = customer["unpaid_later"]
-    before = read_memory(served)
-    everybody = run_people(
-        served.url,
-        world,
-        users=options.users,
-        seconds=60 * options.minutes + options.users / SPAWNED,
-        rate=options.rate,
-    )
-    after = read_memory(served)
-    add_everybody(everybody)
-    report.add("workers_begin_mb", max(before.values()))
-    report.add("workers_end_mb", max(after.values()))
-    if before.keys() != after.keys():
-        print("    a worker was replaced meanwhile")
+        customer["unpaid"] = customer["unpaid_later"].pop()
+    for one in world["staff"]:
+        for name in ("to_pay", "to_void"):
+            one[name] = one[f"{name}_later"].pop()
 
 
 def add_everybody(found):
@@ -373,7 +419,7 @@ with StripeServer() as stripe:
     print("  making customers, cards and invoices", flush=True)
     people = make_people(stripe)
     world = describe(*people, make_invoices(people[0]))
-    port = server.free_port()
+    port, odoo = server.free_port(), server.free_port()
     parameters = env["ir.config_parameter"]
     for key, value in {
         "web.base.url": f"http://localhost:{port}",
@@ -384,14 +430,17 @@ with StripeServer() as stripe:
         parameters.set_param(key, value)
     env.cr.commit()
     space = Workspace(core.ensure(), paths.TEST_DATA, dict(os.environ))
-    with server.serving(
-        space,
-        database,
-        *(f"--workers={options.workers}", "--max-cron-threads=0", "--smtp-port=9"),
-        *(f"--gevent-port={server.free_port()}", "--proxy-mode"),
-        port=port,
-        log="load",
-    ) as served:
-        measure(served, world)
+    with (
+        server.serving(
+            space,
+            database,
+            *(f"--workers={options.workers}", "--max-cron-threads=0", "--smtp-port=9"),
+            *(f"--gevent-port={server.free_port()}", "--proxy-mode"),
+            port=odoo,
+            log="load",
+        ) as served,
+        proxy.holding(odoo, options.workers, port) as url,
+    ):
+        measure(served, url, world)
 report.print(env)
 report.save()

@@ -5,8 +5,9 @@ their saved card; staff look at lists, preview, take money at the till, and void
 logs in by the form, as a browser does, and has a session and invoices of their own, so
 that nobody is refused for what another did.
 
-``OMNI_LOAD`` names a JSON file that says who there is; ``OMNI_LOAD_ONLY`` one page, for
-a rate without a pause.
+``OMNI_LOAD`` names a JSON file that says who there is, and at what rates they are at
+work one after the other; ``OMNI_LOAD_ONLY`` one page, for a rate without a pause. Each
+answer is a line of the file that ``OMNI_LOAD_LOG`` names.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import json
 import os
 import random
 import re
+import time
 from pathlib import Path
 
 import gevent
-from locust import FastHttpUser, task
+from locust import FastHttpUser, events, task
+from locust.env import Environment
 
 WORLD = json.loads(Path(os.environ["OMNI_LOAD"]).read_text())
 ONLY = os.environ.get("OMNI_LOAD_ONLY")
@@ -27,7 +30,45 @@ CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 CUSTOMERS = itertools.cycle(WORLD["customers"])
 STAFF = itertools.cycle(WORLD["staff"])
 ADDRESSES = (f"{number // 250}.{number % 250 + 1}" for number in itertools.count())
+LOG = open(os.environ["OMNI_LOAD_LOG"], "w", buffering=1)
 ROWS = {"name": {}, "partner_id": {"fields": {"display_name": {}}}, "amount_total": {}}
+
+
+class Clock:
+    """Who is there, since when all are, and how fast they are at work now."""
+
+    arrived = 0
+    start: float | None = None
+
+    @classmethod
+    def arrive(cls, environment: Environment) -> None:
+        """Be there; when all are, it is counted, until all rates have had their time"""
+        cls.arrived += 1
+        if cls.arrived == WORLD["users"]:
+            cls.start = time.time()
+            environment.stats.reset_all()
+            seconds = sum(seconds for seconds, _rate in WORLD["steps"])
+            gevent.spawn_later(seconds, environment.runner.quit)
+
+    @classmethod
+    def rate(cls) -> float:
+        """Give the requests a second of all together."""
+        passed = time.time() - (cls.start or time.time())
+        for seconds, rate in WORLD["steps"]:
+            passed -= seconds
+            if passed < 0:
+                return rate
+        return rate
+
+
+@events.request.add_listener
+def write_down(
+    name: str, response_time: float, exception: object = None, **_kwargs: object
+) -> None:
+    """Write what a page took, in seconds since all were there, once they are."""
+    if Clock.start:
+        row = (time.time() - Clock.start, name, response_time, not exception)
+        LOG.write(json.dumps(row) + "\n")
 
 
 class Somebody(FastHttpUser):
@@ -37,17 +78,14 @@ class Somebody(FastHttpUser):
     connection_timeout = network_timeout = 60
 
     def wait_time(self) -> float:
-        """Wait as people do: at random, and nobody makes up for what was slow."""
-        return 0 if ONLY else random.expovariate(WORLD["each_per_second"])
+        """Wait as people do: not all as long, and nobody makes up for what was slow."""
+        if ONLY:
+            return 0
+        return random.uniform(0.75, 1.25) * WORLD["users"] / Clock.rate()
 
     def __init__(self, environment: object) -> None:
-        # As behind the proxy of docs/deploy.md: it keeps connections open, and the
-        # worker does not wait for what comes next on one; each has an address.
-        self.default_headers = {
-            "Connection": "close",
-            "X-Forwarded-For": f"10.{next(ADDRESSES)}.1",
-            "X-Forwarded-Host": self.host.partition("//")[2],
-        }
+        # All come from this machine; the proxy lets each have an address of their own.
+        self.default_headers = {"X-Forwarded-For": f"10.{next(ADDRESSES)}.1"}
         super().__init__(environment)
 
     def log_in(self, login: str) -> None:
@@ -61,6 +99,7 @@ class Somebody(FastHttpUser):
         ) as answer:
             if 'name="password"' in (answer.text or ""):
                 answer.failure(f"{login} is not let in")
+        Clock.arrive(self.environment)
 
     def call(self, path: str, name: str, **params: object) -> object:
         """Post JSON, as the pages of customers and staff do."""

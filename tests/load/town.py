@@ -7,15 +7,20 @@ import re
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from types import SimpleNamespace
 
+import psutil
 import stripe as stripe_sdk
 
+from dev import paths, server
 from dev.console import Failure, say
-from dev.postgres import Cluster
 from dev.workspace import Workspace
 from strict_stripe import SECRET_KEY, StripeServer
 from tests.fakes.smtp_server import SmtpServer
+from tests.load.plan import Disk, Host, Plan
+from tests.queue import steps
 from tests.queue.office import TRIGGER, Office
 
 PAUSE = 0.2
@@ -52,8 +57,17 @@ LEFT = """
 """
 
 
+#: The queue, and steps so small that a few customers make many jobs.
+QUEUE = paths.ROOT / "tests" / "queue" / "addons"
+QUEUE_CHANNELS = "root:4,root.omni_billing:4"
+
+
 class Town:
-    """The server, and all that it talks to."""
+    """The servers, and all that they talk to.
+
+    :param postgres: what can be done to the database server.
+    :param disk: the small one, if there is one.
+    """
 
     def __init__(
         self,
@@ -62,14 +76,68 @@ class Town:
         office: Office,
         stripe: StripeServer,
         letterbox: SmtpServer,
-        cluster: Cluster,
+        postgres: SimpleNamespace,
+        disk: Disk | None,
     ) -> None:
         self._space = space
         self._database = database
         self.office = office
         self.stripe = stripe
         self.letterbox = letterbox
-        self._cluster = cluster
+        self.postgres = postgres
+        self.disk = disk
+        self._hosts: dict[str, tuple[ExitStack, server.Server]] = {}
+
+    # === HOSTS === #
+
+    def start(self, name: str, host: Host, plan: Plan) -> None:
+        """Start Odoo on one more host."""
+        port = server.free_port()
+        environment = host.adapt(self._space.environment)
+        options = [f"--workers={host.workers}", f"--max-cron-threads={host.crons}"]
+        if plan.kind == "queue":
+            environment |= {
+                "ODOO_QUEUE_JOB_CHANNELS": QUEUE_CHANNELS,
+                "ODOO_QUEUE_JOB_PORT": str(port),
+            }
+            addons = (*self._space.core.addons, paths.ROOT, QUEUE)
+            options += [
+                f"--limit-time-real={steps.HELD_SECONDS}",
+                f"--addons-path={','.join(map(str, addons))}",
+                "--load=base,web,queue_job,small_steps",
+            ]
+        stack = ExitStack()
+        running = stack.enter_context(
+            server.serving(
+                replace(self._space, environment=environment),
+                self._database,
+                *options,
+                f"--gevent-port={server.free_port()}",
+                port=port,
+                log=f"load-{name}",
+            )
+        )
+        self._hosts[name] = (stack, running)
+
+    def kill(self, name: str) -> None:
+        """Have a host die, with all its processes."""
+        stack, running = self._hosts.pop(name)
+        running.kill()
+        stack.close()
+
+    def close(self) -> None:
+        """End all hosts; nothing of them is kept."""
+        for name in list(self._hosts):
+            self.kill(name)
+
+    # === THE RUN === #
+
+    def begin(self, count: int) -> list[int]:
+        """Begin to bill, charge and write to so many customers; return them."""
+        ann = self.office.ask("SELECT id FROM res_users WHERE login = 'ann'")[0][0]
+        partners = self.office.run("add_cards", cards=self.make_cards(count))
+        self.office.run("start_run", by=ann, is_charge=True, is_email=True)
+        return partners
 
     def make_cards(self, count: int) -> list[tuple[str, str]]:
         """Have so many customers with a card at Stripe."""
@@ -142,6 +210,25 @@ class Town:
         except Exception:  # as above
             return False
 
+    def wait_for_seconds(self, seconds: float) -> None:
+        """Let time pass."""
+        end = time.monotonic() + seconds
+        self.wait_until("Time passes", lambda: time.monotonic() > end)
+
+    # === WHAT IS SEEN === #
+
+    def count(self, query: str) -> int:
+        """Give the number that a query counts."""
+        [(number,)] = self.office.ask(query)
+        return number
+
+    def is_charged(self) -> bool:
+        """Tell whether no customer is to be billed or charged any more."""
+        return not self.count(
+            "SELECT count(*) FROM omni_billing_run_line WHERE state != 'done'"
+            " OR charge_state IN ('due', 'open')"
+        )
+
     # === FAULTS === #
 
     def kill_a_worker(self) -> bool:
@@ -153,16 +240,18 @@ class Town:
                 return True
         return False
 
-    def restart_postgres(self) -> None:
-        """Stop the database server as a power cut does, and start it again."""
-        self._cluster._control(
-            "restart", "--mode=immediate", error="PostgreSQL does not start again"
-        )
+    def kill_the_busiest(self) -> None:
+        """Kill the process that has worked most; a pool hides who is at work now."""
+        processes = [
+            child
+            for _stack, running in self._hosts.values()
+            for child in psutil.Process(running.pid).children()
+            if "gevent" not in child.cmdline()
+        ]
+        max(processes, key=lambda process: process.cpu_times().user).kill()
 
     def lose_stripe(self, seconds: float) -> None:
         """Have nobody answer at Stripe's for a while."""
         self.stripe.go_down()
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.pass_time()
+        self.wait_for_seconds(seconds)
         self.stripe.come_back()

@@ -4,6 +4,7 @@ from . import (
     account_move_send,
     account_move_swiss,
     ir_actions_report,
+    ir_attachment,
     omni_billing_pdf_cache,
     omni_billing_pdf_due,
     omni_billing_template,

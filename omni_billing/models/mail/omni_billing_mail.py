@@ -16,6 +16,7 @@ from ...tools.database import (
     insist,
     rollback,
 )
+from ...tools.disk import is_disk_full
 from ...tools.lock import wait_for
 from ...tools.retell import KeptSentence
 
@@ -222,6 +223,9 @@ class OmniBillingMail(models.Model):
             return
         except Exception as error:  # one message must not hold up all others
             rollback(self.env)
+            if is_disk_full(error):
+                insist(self.env, partial(mail._record_full_disk, error))
+                return
             if not isinstance(error, UserError):
                 _logger.exception("E-mail %s could not be made", self.id)
             mail._set_failed("content", str(error))

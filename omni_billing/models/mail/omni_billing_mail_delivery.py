@@ -24,7 +24,7 @@ MAX_PAUSE = timedelta(hours=6)
 #: How long a mail server is asked what became of a message.
 ASKED_FOR = timedelta(days=1)
 #: Refusals that pass.
-TEMPORARY = (*mailjet.TEMPORARY, "busy")
+TEMPORARY = (*mailjet.TEMPORARY, "busy", "disk_full")
 #: What Odoo tells of a mail server that takes the message later.
 SMTP_LATER = re.compile(r"\(4\d\d, ")
 
@@ -170,6 +170,10 @@ class OmniBillingMail(models.Model):
                 "Mailjet gave no answer for a day, and does not know the message. Send"
                 " it again."
             ),
+            "disk_full": self.env._(
+                "The server's disk for files was full for a day. Make room, then send"
+                " it again."
+            ),
         }
         unreachable = self.env._(
             "The mail server could not be reached for a day. Check it, then send it"
@@ -200,6 +204,12 @@ class OmniBillingMail(models.Model):
                 self._give_up()
         else:
             self._set_failed(error.code, self._explain(error))
+
+    def _record_full_disk(self, error):
+        """Its files could not be kept, so it is not sent: try again, as if refused."""
+        wait_for(self)
+        self.tries += 1
+        self._record_refusal(GatewayRefused("disk_full", str(error)))
 
     def _record_receipts(self, receipts):
         wait_for(self)
@@ -345,6 +355,9 @@ class OmniBillingMail(models.Model):
             ),
             "busy": self.env._("The mail server is busy. It is tried again."),
             "no_answer": self.env._("No answer yet. It is asked for again."),
+            "disk_full": self.env._(
+                "The server's disk for files is full: make room. It is tried again."
+            ),
         }
         sentence = sentences.get(error.code)
         if error.code == "unreachable" and self.transport == "odoo":
