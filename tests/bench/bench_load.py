@@ -358,6 +358,28 @@ def read_memory(served):
 def measure(served, url, world):
     """Measure what the server makes at most, then everybody together."""
     print("  measuring", flush=True)
+    rate = options.rates[0]
+    if len(options.rates) > 1:
+        measure_most(url, world)
+        begin_next_part(world)
+        steps = [(options.seconds, one) for one in options.rates]
+        _all, answers = run_people(url, world, users=options.users, steps=steps)
+        rate = find_rate(answers, steps)
+    if rate and options.minutes:
+        begin_next_part(world)
+        before = read_memory(served)
+        steps = [(60 * options.minutes, rate)]
+        found, _all = run_people(url, world, users=options.users, steps=steps)
+        add_everybody(found)
+        after = read_memory(served)
+        report.add("workers_begin_mb", max(before.values()))
+        report.add("workers_end_mb", max(after.values()))
+        if before.keys() != after.keys():
+            print("    a worker was replaced meanwhile")
+
+
+def measure_most(url, world):
+    """Measure what the server makes at most, of lists and of the portal."""
     for name, path in PAGES.items():
         pages, _all = run_people(url, world, users=4, steps=[(30, 1)], only=path)
         report.add(f"{name}_per_s", float(pages[path]["Requests/s"]))
@@ -368,24 +390,6 @@ def measure(served, url, world):
     found, _all = run_people(url, world, users=8, steps=steps, kinds=["Customer"])
     report.add("portal_per_s", float(found["Aggregated"]["Requests/s"]))
     print(f"  portal: {found['Aggregated']['Requests/s']} a second", flush=True)
-    rate = options.rates[0]
-    if len(options.rates) > 1:
-        begin_next_part(world)
-        steps = [(options.seconds, one) for one in options.rates]
-        _all, answers = run_people(url, world, users=options.users, steps=steps)
-        rate = find_rate(answers, steps)
-    if rate and options.minutes:
-        begin_next_part(world)
-        before = read_memory(served)
-        found, _all = run_people(
-            url, world, users=options.users, steps=[(60 * options.minutes, rate)]
-        )
-        add_everybody(found)
-        after = read_memory(served)
-        report.add("workers_begin_mb", max(before.values()))
-        report.add("workers_end_mb", max(after.values()))
-        if before.keys() != after.keys():
-            print("    a worker was replaced meanwhile")
 
 
 def begin_next_part(world):
