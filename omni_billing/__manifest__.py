@@ -29,6 +29,7 @@
         "data/omni_billing_credit_type_data.xml",
         "data/ir_cron_data.xml",
         "data/mail_activity_type_data.xml",
+        "data/omni_billing_webhook_kind_data.xml",
         "data/mail_template_data.xml",
         "data/omni_billing_template_data.xml",
         "reports/omni_billing_reminder_templates.xml",  # of the next ones
@@ -80,6 +81,7 @@
         "views/omni_billing_payout_views.xml",
         "views/omni_billing_report_views.xml",
         "views/omni_billing_todo_views.xml",
+        "views/omni_billing_webhook_views.xml",
         "views/omni_billing_menus.xml",
         "views/portal_templates.xml",
         "views/portal_list_templates.xml",

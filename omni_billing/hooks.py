@@ -2,6 +2,7 @@ import logging
 
 from .const import AGAIN
 from .models.invoicing import account_move_guard as invoice_guard
+from .models.outgoing import account_move as outgoing
 from .models.payments import account_move_guard as payment_guard
 from .models.settlement import account_move as settlement_guard
 from .tools.triggers import drop_count
@@ -138,7 +139,7 @@ def _uninstall_hook(env):
     env["ir.config_parameter"].sudo().search(
         [("key", "=like", "omni_billing.%")]
     ).unlink()
-    for guard in (invoice_guard, payment_guard, settlement_guard):
+    for guard in (invoice_guard, payment_guard, settlement_guard, outgoing):
         env.cr.execute(guard.DROP_TRIGGERS)
     for table in ("omni_billing_transaction", "account_move"):
         env.cr.execute(drop_count(table))

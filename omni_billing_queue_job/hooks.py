@@ -3,6 +3,7 @@
 ACTIONS = (
     "omni_billing.ir_cron_process_runs",
     "omni_billing.ir_cron_send_mails",
+    "omni_billing.ir_cron_send_webhooks",
     "omni_billing.ir_cron_write_service_charges",
 )
 

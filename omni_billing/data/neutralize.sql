@@ -11,7 +11,7 @@ DELETE FROM res_users_apikeys
  WHERE scope = 'omni_billing.metrics';
 
 DELETE FROM ir_config_parameter
- WHERE key = 'omni_billing.mailjet_api_base';
+ WHERE key IN ('omni_billing.mailjet_api_base', 'omni_billing.webhook_local_base');
 
 UPDATE ir_cron
    SET active = false
@@ -25,5 +25,18 @@ UPDATE ir_cron
 UPDATE omni_billing_mail
    SET state = 'canceled',
        attempt_date = NULL,
+       error = 'This database is a copy.'
+ WHERE state = 'queued';
+
+-- other programs are told by the first database alone
+UPDATE omni_billing_webhook
+   SET state = 'off',
+       secret = NULL,
+       old_secret = NULL,
+       old_secret_until = NULL,
+       problem = 'This database is a copy.';
+
+UPDATE omni_billing_webhook_delivery
+   SET state = 'canceled',
        error = 'This database is a copy.'
  WHERE state = 'queued';

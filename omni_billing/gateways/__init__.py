@@ -4,7 +4,7 @@
 first used: with an SDK that is missing, broken or too old Odoo starts all the same, and
 who wants to charge or to send reads what is wrong. What models need before that is in
 files of its own, which import no SDK: `stripe_answers`, `mailjet_messages`,
-`metric_families`.
+`metric_families`, `webhook_messages`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ SDKS = {
     "mailjet": ("mailjet-rest", "1.9"),
     "metrics": ("prometheus-client", "0.20"),
     "stripe": ("stripe", "16"),
+    "webhooks": ("standardwebhooks", "1.0"),
 }
 
 
@@ -29,7 +30,7 @@ SDKS = {
 def load(name: str) -> ModuleType:
     """Return a gateway, which loads its SDK; what fails is tried again the next time.
 
-    :param name: ``stripe``, ``mailjet`` or ``metrics``.
+    :param name: ``stripe``, ``mailjet``, ``metrics`` or ``webhooks``.
     :raise GatewayDenied: if the SDK does not work; the text is for who runs the server.
     """
     package, oldest = SDKS[name]

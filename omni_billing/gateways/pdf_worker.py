@@ -150,36 +150,58 @@ def read_image(
             or parts.port not in (None, 443)
         ):
             raise ValueError(f"{url[:200]} may not be fetched")
-        found = resolve(host, 443, type=socket.SOCK_STREAM)
-        addresses = [information[4][0] for information in found]
-        if not all(_is_public(address) for address in addresses):
-            raise ValueError(f"{host} is not a public address and may not be fetched")
+        address = find_public_address(host, 443, resolve)
         target = parts.path or "/"
         if parts.query:
             target += f"?{parts.query}"
-        response = (request or _request)(addresses[0], host, target)
+        response = (request or _request)(address, host, target)
         if not 300 <= response.status < 400:
             return _read_response(response, url)
         url = urljoin(url, response.headers.get("Location", ""))
     raise ValueError(f"{url[:200]}: too many redirects")
 
 
-def _is_public(text: str) -> bool:
+def find_public_address(
+    host: str, port: int, resolve: Callable = socket.getaddrinfo
+) -> str:
+    """Look a host up, once, and return the address that is to be connected to.
+
+    :raise ValueError: if it has one that is not public, as of this machine or its
+        network.
+    :raise OSError: if it is not known.
+    """
+    found = resolve(host, port, type=socket.SOCK_STREAM)
+    addresses = [information[4][0] for information in found]
+    if not all(is_public(address) for address in addresses):
+        raise ValueError(f"{host} is not a public address")
+    return addresses[0]
+
+
+def is_public(text: str) -> bool:
+    """Whether an address is of the open Internet."""
     address = ipaddress.ip_address(text)
     return address.is_global and not address.is_multicast
 
 
-def _request(address: str, host: str, target: str):
+def open_pool(address: str, host: str, port: int, connect: float, read: float):
+    """Return urllib3's connections to an address that has the certificate of a host.
+
+    :param connect: seconds to connect, and ``read`` to wait for more of an answer.
+    """
     import urllib3
 
-    pool = urllib3.HTTPSConnectionPool(
+    return urllib3.HTTPSConnectionPool(
         address,
-        443,
+        port,
         server_hostname=host,
         assert_hostname=host,
         retries=False,
-        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=CONNECT_SECONDS),
+        timeout=urllib3.Timeout(connect=connect, read=read),
     )
+
+
+def _request(address: str, host: str, target: str):
+    pool = open_pool(address, host, 443, CONNECT_SECONDS, CONNECT_SECONDS)
     headers = {"Host": host, "Accept": "image/*", "Accept-Encoding": "identity"}
     return pool.request(
         "GET", target, headers=headers, redirect=False, preload_content=False

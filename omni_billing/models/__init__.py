@@ -12,4 +12,5 @@ from . import services  # isort: skip
 from . import runs  # isort: skip
 from . import customers  # isort: skip
 from . import reporting  # isort: skip
+from . import outgoing  # isort: skip
 from . import desk  # isort: skip

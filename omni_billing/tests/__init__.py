@@ -136,6 +136,8 @@ else:
         test_undo_payment,
         test_void,
         test_watch,
+        test_webhook_sending,
+        test_webhooks,
         test_void_credit_note,
         test_write_guard,
     )

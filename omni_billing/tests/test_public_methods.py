@@ -67,6 +67,8 @@ OPENS = {
         "action_undo_payment",
         "billing_retrieve_stats",
     },
+    "omni.billing.webhook": {"action_open_deliveries"},
+    "omni.billing.webhook.delivery": {"action_open_record"},
     "res.partner": {
         "action_billing_activity",
         "action_billing_add_transaction",
@@ -174,6 +176,14 @@ ASKS = {
     },
     "omni.billing.undo.wizard": {"action_undo"},
     "omni.billing.void.wizard": {"action_void", "action_void_and_bill"},
+    "omni.billing.webhook": {
+        "action_disable",
+        "action_enable",
+        "action_rotate_secret",
+        "action_show_secret",
+        "action_test",
+    },
+    "omni.billing.webhook.delivery": {"action_cancel", "action_send_again"},
     "payment.transaction": {"action_billing_dismiss"},
     "payment.token": {
         "action_billing_consent",
@@ -296,6 +306,10 @@ class TestPublicMethods(CardCommon):
         mail = {"move_id": self.invoice.id, "company_id": self.company.id}
         mail |= {"kind": "invoice", "needs_action": True}
         records.append(env["omni.billing.mail"].create(mail))
+        webhook = {"name": "Program", "url": "https://program.example.com/"}
+        webhook = env["omni.billing.webhook"].create(webhook)
+        records.append(webhook)
+        records.append(env["omni.billing.webhook.delivery"]._create_test(webhook))
         records.append(env["payment.transaction"].search([], limit=1))
         env.flush_all()
         records.append(env["omni.billing.todo"].search([("kind", "=", "mail")]))

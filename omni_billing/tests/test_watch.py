@@ -71,6 +71,23 @@ class TestWatch(RunCommon, CardCommon, MailCommon):
             (timedelta(hours=5), "failing"),
         )
 
+    def test_message_to_another_program_that_waits(self):
+        """W39: from when it happened, whatever pause its program asked for."""
+        webhook = self.env["omni.billing.webhook"].create(
+            {"name": "Program", "url": "https://program.example.com/"}
+        )
+        self._bill_one()
+        steps = (
+            (timedelta(minutes=5), "fine"),
+            (timedelta(hours=1), "late"),
+            (timedelta(hours=5), "failing"),
+        )
+        self._follow("webhook", *steps)
+        webhook.action_disable()
+        self._follow("webhook", (timedelta(), "failing"), failed=1)
+        webhook.active = False
+        self._follow("webhook", (timedelta(hours=5), "fine"), waiting=0)
+
     @mute_logger(*MAIL_LOGGERS)
     def test_email_that_an_administrator_has_to_see_to(self):
         self._use_mailjet()

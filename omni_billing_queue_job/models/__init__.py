@@ -4,5 +4,6 @@ from . import (
     omni_billing_run,
     omni_billing_service,
     omni_billing_watch,
+    omni_billing_webhook,
     queue_job,
 )

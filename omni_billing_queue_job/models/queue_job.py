@@ -8,7 +8,7 @@ PATIENCE = timedelta(minutes=15)
 #: Our jobs.
 METHODS = (
     *("_job_bill", "_job_collect", "_job_billing_render_pdf", "_job_deliver"),
-    "_job_write_due",
+    *("_job_send", "_job_write_due"),
 )
 #: A job in one of these will be done, or is being done.
 OPEN_STATES = ("wait_dependencies", "pending", "enqueued", "started")

@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 from odoo.addons.omni_billing.models.runs import omni_billing_run_billing
 from odoo.addons.omni_billing.models.services import omni_billing_service_charge
 from odoo.addons.omni_billing.tests.common import BillingCommon
+from odoo.addons.omni_billing.tests.webhook_common import FakeWebhooks
 from odoo.addons.omni_billing_queue_job.hooks import uninstall_hook
 from odoo.addons.omni_billing_queue_job.models import (
     omni_billing_run,
@@ -215,6 +216,31 @@ class TestJobs(BillingCommon):
         for _time in range(2):
             self.env["omni.billing.mail"]._cron_send()
         self.assertEqual(len(self._jobs("_job_deliver")), CUSTOMERS)
+
+    def test_each_program_gets_a_job(self):
+        """W39: one that gives no answer holds up no other."""
+        programs = FakeWebhooks()
+        Webhook = self.env["omni.billing.webhook"]
+        self.patch(type(Webhook), "_get_gateway", lambda _webhook: programs)
+        webhooks = Webhook.create(
+            [
+                {"name": name, "url": f"https://{name}.example.com/"}
+                for name in ("first", "second", "idle")
+            ]
+        )
+        rows = self.env["omni.billing.webhook.delivery"].sudo()
+        for webhook in webhooks[:2]:
+            for _number in range(3):
+                rows += rows._create_test(webhook)
+        for _time in range(2):
+            Webhook.sudo()._cron_send()
+        self.assertEqual(len(self._jobs("_job_send")), 2)
+        webhooks[0].sudo()._job_send()
+        self.assertEqual(len(programs.sent), 3)
+        self._let_jobs_wait()
+        Webhook.sudo()._cron_send()
+        self.assertEqual(len(programs.sent), 6)
+        self.assertEqual(set(rows.mapped("state")), {"sent"})
 
     # === NOBODY BEGINS THE JOBS === #
 

@@ -19,6 +19,7 @@ KINDS = [
     (9, "pdf", "PDFs to Make", 2 * HOUR, DAY, False),
     (10, "cron", "Scheduled Actions", 30, 4 * HOUR, True),
     (12, "stale", "Amounts to Compute Anew", 30, 4 * HOUR, True),
+    (13, "webhook", "Messages to Other Programs", 30, 4 * HOUR, False),
     (11, "todo", "To Do of Staff", 7 * DAY, None, False),
 ]
 #: Where an id of a row has the id of its company; the number of the kind is below it.
@@ -179,6 +180,10 @@ class OmniBillingWatch(models.Model):
                 "Who asks for one gets it all the same. Look whether the scheduled"
                 " actions run, and whether the disk is full."
             ),
+            "webhook": self.env._(
+                "The webhook says what its program answered. If none says so, look"
+                " whether the scheduled actions run."
+            ),
             "stale": self.env._(
                 "Sums over all customers have amounts from before a change of taxes."
                 " Look whether the scheduled actions run."
@@ -246,6 +251,9 @@ class OmniBillingWatch(models.Model):
 
     def _open_stale(self):
         return open_list(self.env, "omni_billing_transaction_action_unbilled", [], {})
+
+    def _open_webhook(self):
+        return self._open_in_company("omni_billing_webhook_action", [])
 
     def _open_todo(self):
         return self._open_in_company("omni_billing_todo_action", [])

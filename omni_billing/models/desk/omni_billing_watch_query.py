@@ -28,6 +28,10 @@ class OmniBillingWatch(models.Model):
         "omni.billing.stale": [],
         "omni.billing.stripe.event": ["next_try", "provider_id", "state"],
         "omni.billing.todo": ["company_id", "date", "turn"],
+        "omni.billing.webhook": ["active", "company_id", "state"],
+        "omni.billing.webhook.delivery": [
+            *("company_id", "create_date", "next_try", "state", "webhook_id")
+        ],
         "payment.provider": ["company_id"],
         "payment.transaction": [
             *("billing_is_open", "company_id", "is_post_processed"),
@@ -56,6 +60,7 @@ class OmniBillingWatch(models.Model):
             self._get_pdf_query(),
             self._get_cron_query(now),
             self._get_stale_query(),
+            self._get_webhook_query(now),
             self._get_todo_query(),
         ]
 
@@ -172,6 +177,25 @@ class OmniBillingWatch(models.Model):
             SELECT 'mail_event', company_id, COUNT(*), 0, MIN(create_date)
               FROM omni_billing_mail_event WHERE state = 'new' GROUP BY company_id
             """
+        )
+
+    @api.model
+    def _get_webhook_query(self, now):
+        """Return the SQL of messages that wait; a webhook that is off failed."""
+        return SQL(
+            """
+            SELECT 'webhook', webhook.company_id,
+                   SUM(due.count)::bigint, COUNT(*) FILTER (WHERE state = 'off'),
+                   MIN(due.since) FILTER (WHERE state = 'on')
+              FROM omni_billing_webhook webhook
+        CROSS JOIN LATERAL (
+                   SELECT COUNT(*) FILTER (WHERE next_try <= %(now)s) AS count,
+                          MIN(create_date) AS since
+                     FROM omni_billing_webhook_delivery
+                    WHERE webhook_id = webhook.id AND state = 'queued') due
+             WHERE webhook.active GROUP BY webhook.company_id
+            """,
+            now=now,
         )
 
     @api.model

@@ -16,6 +16,8 @@ TABLES = (
     "omni_billing_transaction",
     # Written by triggers, whoever writes the others: compared by what it comes to.
     "omni_billing_total",
+    # Written by triggers, too: the same is told of both.
+    "omni_billing_webhook_delivery",
     "res_partner",
 )
 #: The columns that are told of each invoice, and of each line by its kind. All others

@@ -6,6 +6,7 @@ from . import (
     omni_billing_service_guard,
     omni_billing_service_own,
     omni_billing_service_preview,
+    omni_billing_service_turn,
     product_template,
     res_company,
     res_partner,

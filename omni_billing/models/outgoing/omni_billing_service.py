@@ -1,0 +1,47 @@
+from odoo import fields, models
+
+#: Of what a service comes to, by what it was before and is after; others are not told.
+TURNS = {
+    ("upcoming", "running"): "service.started",
+    ("none", "running"): "service.started",
+    ("suspended", "running"): "service.resumed",
+    ("ended", "running"): "service.resumed",
+}
+
+
+class OmniBillingService(models.Model):
+    """What becomes of services, for other programs, such as those that provide them."""
+
+    _inherit = "omni.billing.service"
+
+    def _note_turn(self, before, after):
+        """Override: it starts, is suspended, goes on, or ends."""
+        result = super()._note_turn(before, after)
+        kind = TURNS.get((before or "upcoming", after))
+        if after == "suspended":
+            kind = "service.suspended"
+        elif after == "ended" and before in ("running", "suspended"):
+            kind = "service.ended"
+        if kind:
+            self.env["omni.billing.webhook.delivery"]._tell(kind, self, after)
+        return result
+
+    def _billing_prepare_webhook_data(self):
+        """Return what other programs are told of a service. Hook.
+
+        :return: plain values; its name is left out, which staff write.
+        :rtype: dict
+        """
+        self.ensure_one()
+        partner = self.commercial_partner_id
+        to_text = fields.Date.to_string
+        return {
+            "id": self.id,
+            "product": self.product_id.default_code or None,
+            "reference": self.customer_reference or None,
+            "date_start": to_text(self.date_start) or None,
+            "date_end": to_text(self.date_end) or None,
+            "suspended_from": to_text(self.suspended_from) or None,
+            "suspended_to": to_text(self.suspended_to) or None,
+            "customer": {"id": partner.id, "reference": partner.ref or None},
+        }
