@@ -73,7 +73,15 @@ METHODS = {
         "_billing_describe",
         "_billing_get_consent_text",
     ),
-    "omni_billing/models/cards/res_company.py": ("_billing_get_consent_words",),
+    "omni_billing/models/cards/payment_token_debit.py": ("_billing_explain_no_debit",),
+    "omni_billing/models/cards/payment_transaction_debit.py": (
+        "_billing_explain_collecting",
+        "_billing_explain_return",
+    ),
+    "omni_billing/models/cards/res_company.py": (
+        "_billing_get_consent_words",
+        "_billing_get_debit_words",
+    ),
     "omni_billing/models/cards/payment_transaction.py": (
         "_billing_apply_cancel",
         "_billing_apply_charge",
@@ -94,7 +102,6 @@ METHODS = {
         "billing_get_client_values",
         "_billing_explain_code",
         "_billing_explain_confirmation",
-        "_billing_explain_decline",
         "_billing_explain_refusal",
         "_billing_explain_silence",
         "_billing_explain_to_customer",

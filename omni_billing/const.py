@@ -23,7 +23,7 @@ BILLING_MOVE_TYPES = ("out_invoice", "out_refund")
 UNPAID_STATES = ("unpaid", "partial")
 
 #: Values of ``charge_state`` of a payment that is still to come.
-COMING_STATES = ("due", "open", "retry")
+COMING_STATES = ("due", "open", "collecting", "retry")
 
 #: Ways of sending that are no e-invoicing: our e-mail goes out instead.
 NO_CHANNELS = ("email", "manual", "snailmail")

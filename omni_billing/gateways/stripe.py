@@ -23,10 +23,12 @@ from .stripe_answers import (
     REFERENCE,
     Card,
     Charge,
+    Mandate,
     Refund,
     read_card,
     read_charge,
     read_decline,
+    read_mandate,
     read_refund,
 )
 from .stripe_balance import (
@@ -168,6 +170,17 @@ class StripeGateway:
             with _typed_failures():
                 self._api.payment_methods.detach(card)
 
+    def get_mandate(self, mandate: str) -> Mandate | None:
+        """Return that a bank account may be debited, None if there is no such thing."""
+        _check_id(mandate)
+        try:
+            with _typed_failures():
+                return read_mandate(self._api.mandates.retrieve(mandate))
+        except GatewayRefused as error:
+            if error.code == "resource_missing":
+                return None
+            raise
+
     # === Charges === #
 
     def charge(
@@ -180,10 +193,14 @@ class StripeGateway:
         reference: str,
         database: str,
         key: str,
+        kind: str = "card",
+        mandate: str = "",
         is_customer_present: bool = False,
     ) -> Charge:
-        """Charge a saved card.
+        """Charge a saved card, or debit a bank account.
 
+        :param str kind: Stripe's word for the method: ``card``, ``sepa_debit``...
+        :param str mandate: of a bank account, where it is known.
         :return: the charge as it stands; one that a bank declined, or that the
             customer has to confirm, is an answer and no failure.
         """
@@ -192,6 +209,11 @@ class StripeGateway:
             amount, currency, customer, card, reference, database
         )
         values["confirm"] = True
+        if kind != "card":
+            values["allowed_payment_method_types"] = [kind]
+            values["expand"] = ["latest_charge"]
+        if mandate:
+            values["mandate"] = mandate
         if not is_customer_present:
             values["off_session"] = True
         try:
@@ -268,7 +290,11 @@ class StripeGateway:
         """Return a PaymentIntent as it stands."""
         _check_id(intent)
         with _typed_failures():
-            return read_charge(self._api.payment_intents.retrieve(intent))
+            return read_charge(
+                self._api.payment_intents.retrieve(
+                    intent, {"expand": ["latest_charge"]}
+                )
+            )
 
     def find_charge(
         self, customer: str, reference: str, database: str, since: datetime

@@ -58,6 +58,16 @@ class Decline:
 
 
 @dataclass(frozen=True)
+class Mandate:
+    """That an owner lets a bank account be debited; ``status`` is Stripe's word."""
+
+    id: str
+    status: str
+    #: What the owner sees on the bank's statement; empty where a scheme has none.
+    reference: str
+
+
+@dataclass(frozen=True)
 class Charge:
     """A PaymentIntent as it stands; ``status`` is Stripe's word."""
 
@@ -73,6 +83,8 @@ class Charge:
     database: str = ""
     #: Whether it is real money.
     is_live: bool | None = None
+    #: When a bank debits the account, as far as Stripe knows: a day as YYYY-MM-DD.
+    debit_date: str = ""
 
     @property
     def is_paid(self) -> bool:
@@ -152,6 +164,7 @@ def read_charge(intent) -> Charge:
         customer=getattr(customer, "id", customer),
         database=metadata.get(DATABASE, ""),
         is_live=intent.livemode,
+        debit_date=_read_debit_date(intent),
         decline=error
         and Decline(
             code=getattr(error, "code", None) or "",
@@ -159,6 +172,22 @@ def read_charge(intent) -> Charge:
             message=getattr(error, "message", None) or "",
         ),
     )
+
+
+def _read_debit_date(intent) -> str:
+    """Read it from the charge, if that came with the PaymentIntent as a whole."""
+    details = getattr(intent.latest_charge, "payment_method_details", None)
+    if not details or details.type == "card":
+        return ""
+    account = getattr(details, details.type, None)
+    return getattr(account, "expected_debit_date", None) or ""
+
+
+def read_mandate(mandate) -> Mandate:
+    details = mandate.payment_method_details
+    account = getattr(details, details.type, None)
+    reference = getattr(account, "reference", None) or ""
+    return Mandate(id=mandate.id, status=mandate.status, reference=reference)
 
 
 def read_decline(error) -> Charge:

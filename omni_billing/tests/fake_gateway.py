@@ -36,6 +36,9 @@ class FakeGateway:
         self.payouts = {}
         self.movements = {}
         self.disputes = {}
+        #: How mandates stand, by their id, and what the calls to charge named.
+        self.mandates = {}
+        self.named_charges = []
 
     # What the test says.
 
@@ -138,8 +141,13 @@ class FakeGateway:
             raise GatewayUnknown("", "No answer")
         self.detached.append(card)
 
+    def get_mandate(self, mandate):
+        self._check_open()
+        return self.mandates.get(mandate)
+
     def charge(self, *, key, reference, amount, currency, is_customer_present, **kw):
         self._replay(key)
+        self.named_charges.append((kw.get("kind", "card"), kw.get("mandate", "")))
         if key in self.keys:
             return self.charges[self.keys[key]]
         kind, value = self._step()

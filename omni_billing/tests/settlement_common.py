@@ -141,13 +141,14 @@ class SettlementCommon(DoorsCommon):
         charge = self.gateway.charges[intent]
         amount = amount or charge.amount
         reference = values.pop("id", "dp_1")
+        reason = values.pop("reason", "fraudulent")
         movements = ()
         if not status.startswith("warning"):
             movements = (self._move_dispute(reference, -amount, fee, **values),)
         self.gateway.disputes[reference] = Dispute(
             id=reference,
             status=status,
-            reason="fraudulent",
+            reason=reason,
             amount=amount,
             currency=charge.currency,
             intent=intent,

@@ -94,6 +94,7 @@ ASKS = {
         "action_billing_mark_sent",
         "action_billing_pause_reminders",
         "action_billing_remind",
+        "action_billing_stop_debit",
         "action_billing_take_back_promise",
         "action_billing_void",
         "action_billing_void_authorized",

@@ -35,7 +35,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
             card = wizard.token_id._origin
             wizard.needs_consent = (
                 wizard.mode == "stripe"
-                and card.billing_is_card
+                and card.billing_is_charged
                 and not wizard._is_bulk()
                 and bool(wizard._explain_no_consent())
             )

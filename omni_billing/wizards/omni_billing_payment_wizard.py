@@ -58,7 +58,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
         store=True,
         readonly=False,
         precompute=True,
-        domain="[('billing_is_card', '=', True),"
+        domain="[('billing_is_charged', '=', True),"
         " ('partner_id', 'child_of', partner_id)]",
     )
     lacks_card = fields.Boolean(compute="_compute_lacks_card")
@@ -290,6 +290,9 @@ class OmniBillingPaymentWizard(models.TransientModel):
         """
         invoices = paid._billing_sort_by_due()
         names = format_list(self.env, invoices.mapped("name"))
+        if collecting := paid._billing_find_collecting():
+            message = collecting[0]._billing_explain_collecting()
+            return notice(message, "info", sticky=True, after=close())
         if self._is_under_way():
             message = self.env._(
                 "Stripe has not confirmed the payment of %(invoices)s yet. It is"

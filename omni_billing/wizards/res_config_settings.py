@@ -51,6 +51,15 @@ class ResConfigSettings(models.TransientModel):
         readonly=False,
         currency_field="billing_currency_id",
     )
+    billing_debits = fields.Boolean(related="company_id.billing_debits", readonly=False)
+    billing_return_fee = fields.Monetary(
+        related="company_id.billing_return_fee",
+        readonly=False,
+        currency_field="billing_currency_id",
+    )
+    billing_return_fee_product_id = fields.Many2one(
+        related="company_id.billing_return_fee_product_id", readonly=False
+    )
     billing_payment_instructions = fields.Text(
         related="company_id.billing_payment_instructions", readonly=False
     )

@@ -14,7 +14,10 @@ from odoo.fields import Command
 from odoo.addons.omni_billing import const
 from odoo.addons.omni_billing.gateways import stripe as gateway
 from odoo.addons.omni_billing.gateways.stripe import StripeGateway
-from odoo.addons.omni_billing.models.cards import omni_billing_stripe_event
+from odoo.addons.omni_billing.models.cards import (
+    omni_billing_stripe_event,
+    payment_transaction_debit,
+)
 
 from tests.faults import shared
 from tests.faults.worker import wrap
@@ -44,6 +47,7 @@ def prepare(registry):
     HTTPClient.INITIAL_DELAY = HTTPClient.MAX_DELAY = 0.01
     const.CALL_GRACE = timedelta(0)
     omni_billing_stripe_event.FIRST_WAIT = timedelta(0)
+    payment_transaction_debit.ASK_EVERY = timedelta(0)
 
 
 def warm_up(env):
@@ -138,6 +142,50 @@ def add_case(env, name, customer, card, amount):
     ).billing_is_open = False
     invoice = _bill(env, partner, amount)
     return {"partner": partner.id, "token": token.id, "invoice": invoice}
+
+
+def add_account(env, case, account, mandate):
+    """Save a bank account, which is charged from now on; return its id."""
+    card = env["payment.token"].browse(case["token"])
+    card.company_id.billing_debits = True
+    method = env.ref("payment.payment_method_ach_direct_debit")
+    token = card.create(
+        {
+            "provider_id": card.provider_id.id,
+            "payment_method_id": method.id,
+            "partner_id": card.partner_id.id,
+            "provider_ref": card.provider_ref,
+            "payment_details": "6789",
+            "stripe_payment_method": account,
+            "stripe_mandate": mandate,
+        }
+    )
+    token._billing_agree("paper")
+    token.action_billing_set_default()
+    return token.id
+
+
+def read_debits(env, case):
+    """Read what became of debits, and of the account."""
+    invoice = env["account.move"].browse(case["invoice"])
+    token = env["payment.token"].browse(case["token"])
+    return {
+        "state": invoice.billing_state,
+        "collecting": bool(invoice.billing_collecting),
+        "mandate": token.billing_mandate_state or "",
+        "consents": len(token._billing_find_active()),
+        "fees": env["omni.billing.transaction"].search_count(
+            [
+                ("partner_id", "=", case["partner"]),
+                ("name", "like", "returned debit"),
+            ]
+        ),
+    }
+
+
+def charge_fees(env):
+    """Have the company ask for a fee of what comes back."""
+    env.company.billing_return_fee = 12
 
 
 def add_invoice(env, case, amount, customer=""):

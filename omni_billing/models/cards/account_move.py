@@ -116,6 +116,7 @@ class AccountMove(models.Model):
         self._billing_check_no_attempt()
 
     def _billing_check_no_attempt(self):
+        self._billing_check_not_collected()
         if blocked := self.filtered("billing_attempt_id"):
             raise UserError(
                 self.env._(
@@ -235,6 +236,8 @@ class AccountMove(models.Model):
                     card=card.display_name,
                 )
             )
+        if problem := card._billing_explain_no_debit(self.currency_id):
+            raise UserError(problem)
         # Before anything is written down: it says so if Stripe is not set up.
         card.provider_id._billing_get_gateway()
         card.provider_id._billing_check_mode()
@@ -265,6 +268,7 @@ class AccountMove(models.Model):
     def _billing_check_payable(self):
         """Override: one card payment at a time."""
         result = super()._billing_check_payable()
+        self._billing_check_not_collected()
         for invoice in self.filtered("billing_attempt_id"):
             raise UserError(
                 self.env._(

@@ -9,25 +9,31 @@ class AccountMove(models.Model):
     def _billing_get_failure(self):
         """Return why the last card payment failed, in words that a customer may read.
 
-        :return: ``reason``, ``date`` of the charge, and ``next_date`` if it is charged
-            again by itself; None once it is paid, or if nothing failed.
+        :return: ``reason``, ``date`` of the charge, ``is_debit`` if it was one of a
+            bank account, and ``next_date`` if it is charged again by itself; None once
+            it is paid, or if nothing failed.
         :rtype: dict or None
         """
         self.ensure_one()
         if not self._billing_is_unpaid():
             return None
-        # sudo: attempts are internal; whose invoice it is may know their outcome.
-        charges = self.sudo().transaction_ids.filtered(
-            lambda tx: tx.operation not in ("validation", "refund")
-        )
-        last = charges.sorted("id")[-1:]
+        last = self._billing_find_last_charge()
         if last.state != "error" or not last.billing_is_declined:
             return None
         return {
             "reason": last._billing_explain_to_customer(last.billing_decline_code),
             "date": last.last_state_change.date(),
+            "is_debit": bool(last._billing_get_debit()),
             "next_date": self._billing_get_next_try(),
         }
+
+    def _billing_find_last_charge(self):
+        """Return the last payment that was made, or tried, online, in sudo."""
+        # sudo: attempts are internal; whose invoice it is may know their outcome.
+        charges = self.sudo().transaction_ids.filtered(
+            lambda tx: tx.operation not in ("validation", "refund")
+        )
+        return charges.sorted("id")[-1:]
 
     def _billing_find_failed(self):
         """Return the invoices of which the last card payment failed: see above."""

@@ -93,6 +93,11 @@ class OmniBillingConsent(models.Model):
     withdrawn_on = fields.Datetime(string="Ended on", readonly=True)
     withdrawn_by_id = fields.Many2one("res.users", string="Ended by", readonly=True)
     withdrawn_why = fields.Char(string="Why Ended", readonly=True)
+    mandate_ref = fields.Char(
+        string="Mandate",
+        readonly=True,
+        help="Of a bank account: what its bank knows the permission by.",
+    )
     attempt_ids = fields.One2many(
         "payment.transaction",
         "billing_consent_id",

@@ -43,6 +43,8 @@ HANDLERS = {
     "charge.refund": "_process_refund",
     "refund.": "_process_refund",
     "charge.dispute.": "_process_dispute",
+    "charge.updated": "_process_charge",
+    "mandate.": "_process_mandate",
     "payment_method.": "_process_card",
     "customer.deleted": "_process_customer",
 }
@@ -457,6 +459,24 @@ class OmniBillingStripeEvent(models.Model):
                 dispute["id"], dispute.get("status") or "", dispute.get("reason")
             )
         return bool(attempt)
+
+    def _process_charge(self):
+        """Learn that a debit is expected on another day; what is closed asks nobody."""
+        attempt = self._find_transaction(self._object.get("payment_intent"))
+        if attempt.filtered("billing_is_open"):
+            gateway = attempt.provider_id._billing_get_gateway()
+            attempt._billing_apply(gateway.get_charge(attempt.provider_reference))
+        return bool(attempt)
+
+    def _process_mandate(self):
+        """Follow what became of the mandate of a bank account (W33)."""
+        tokens = self.env["payment.token"].search(
+            Domain("provider_id", "in", self._get_providers().ids)
+            & Domain("stripe_mandate", "=", self.object_ref)
+        )
+        for token in tokens:
+            token._billing_read_mandate()
+        return bool(tokens)
 
     def _process_card(self):
         """Follow what happened to a card at Stripe or at the card network (W6)."""

@@ -26,6 +26,8 @@ WEBHOOK_EVENTS = (
     "charge.dispute.created",
     "charge.dispute.updated",
     "charge.dispute.closed",
+    "charge.updated",
+    "mandate.updated",
     "payment_method.updated",
     "payment_method.detached",
     "customer.deleted",

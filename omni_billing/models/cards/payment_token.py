@@ -22,7 +22,7 @@ DETACHED = object()
 class PaymentToken(models.Model):
     """What a saved card tells: brand, number, expiry; and which is charged first.
 
-    Odoo saves bank debits (SEPA) as tokens too. Those are no cards: they are Odoo's.
+    Odoo saves bank accounts (SEPA) as tokens too: payment_token_debit.py.
     """
 
     _inherit = "payment.token"
@@ -109,7 +109,7 @@ class PaymentToken(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         tokens = super().create(vals_list)
-        for token in tokens.filtered("billing_is_card"):
+        for token in tokens.filtered("billing_is_charged"):
             if not token._billing_is_for_company():
                 continue
             token._billing_replace_same_card()
@@ -201,7 +201,7 @@ class PaymentToken(models.Model):
         self.ensure_one()
         # sudo: whoever saves a card decides which one is first.
         return self.sudo().search(
-            Domain("billing_is_card", "=", True)
+            Domain("billing_is_charged", "=", True)
             & Domain("id", "!=", self.id)
             & Domain("provider_id", "=", self.provider_id.id)
             & Domain(
@@ -263,7 +263,7 @@ class PaymentToken(models.Model):
             cron = self.env.ref("omni_billing.ir_cron_detach_cards").sudo()
             cron._trigger()
         self.env["omni.billing.activity.log"]._log_cards(
-            "card_removed", self.filtered("billing_is_card")
+            "card_removed", self.filtered("billing_is_charged")
         )
         for token in self.filtered("billing_is_default"):
             token.billing_is_default = False
@@ -384,12 +384,12 @@ class PaymentToken(models.Model):
             )
 
     def _billing_check_card(self):
-        """Check that it can be charged as a card.
+        """Check that it is charged here: a card, or a bank account if that is wanted.
 
-        :raise UserError: if it is a bank account, or of another provider.
+        :raise UserError: if it is not, or of another provider.
         """
         self.ensure_one()
-        if not self.billing_is_card:
+        if not self.billing_is_charged:
             raise UserError(
                 self.env._(
                     "%(name)s is no card saved at Stripe, and only those are charged"

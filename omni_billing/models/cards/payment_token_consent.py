@@ -25,14 +25,14 @@ class PaymentToken(models.Model):
         groups="account.group_account_invoice,account.group_account_readonly",
     )
 
-    @api.depends("billing_consent_ids.state", "billing_is_card")
+    @api.depends("billing_consent_ids.state", "billing_is_charged")
     def _compute_billing_autopay(self):
         for token in self:
             consent = token._billing_find_standing()
             token.billing_autopay = (
                 consent._billing_describe()
                 if consent
-                else token.billing_is_card and self.env._("Off")
+                else token.billing_is_charged and self.env._("Off")
             )
 
     # === ACTION METHODS === #
@@ -79,7 +79,7 @@ class PaymentToken(models.Model):
             Domain("state", "=", "active") & Domain("kind", "=", "standing")
         )
         return self.search(
-            Domain("billing_is_card", "=", True)
+            Domain("billing_is_charged", "=", True)
             & Domain("billing_is_default", "=", True)
             & Domain("company_id", "=", company.id)
             & Domain("billing_consent_ids", "not any!", [("id", "in", agreed)])
@@ -177,6 +177,7 @@ class PaymentToken(models.Model):
                 "currency_id": currency,
                 "kind": kind,
                 "channel": channel,
+                "mandate_ref": token._billing_name_mandate(),
             }
         )
         if kind == "standing":
@@ -231,7 +232,11 @@ class PaymentToken(models.Model):
         lang = lang or token.partner_id.lang or self.env.lang
         seller = seller or token._billing_get_seller()
         company = seller.with_context(lang=lang)
-        words = company._billing_get_consent_words()
+        words = (
+            company._billing_get_debit_words(token)
+            if token._billing_get_debit()
+            else company._billing_get_consent_words()
+        )
         if limit:
             words += "\n" + company.env._(
                 "Each charge is of %(limit)s at most.",
@@ -279,7 +284,7 @@ class PaymentToken(models.Model):
     def _handle_archiving(self):
         """Override: a card that is gone is charged no more."""
         result = super()._handle_archiving()
-        self.filtered("billing_is_card")._billing_withdraw(
+        self.filtered("billing_is_charged")._billing_withdraw(
             self.env._("The card was deleted.")
         )
         return result

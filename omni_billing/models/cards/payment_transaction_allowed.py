@@ -152,7 +152,7 @@ class PaymentTransaction(models.Model):
         is_ours = payment.invoice_ids or payment.payment_id
         if payment.provider_code != "stripe" or not is_ours:
             return super()._charge_with_token()
-        if payment.invoice_ids and payment.token_id.billing_is_card:
+        if payment.invoice_ids and payment.token_id.billing_is_charged:
             payment._log_sent_message()
             payment._billing_begin()
             payment._billing_send()

@@ -93,7 +93,7 @@ class PaymentTransaction(models.Model):
         card = self.token_id
         if (
             self.state != "draft"
-            or not card.billing_is_card
+            or not card.billing_is_charged
             or self.source_transaction_id
             or not (self.invoice_ids or self.payment_id)
         ):

@@ -39,6 +39,13 @@ class PaymentTransaction(models.Model):
             )
 
     def _billing_explain_dispute(self, paid, state, status, reason):
+        if self._billing_get_debit() and state in ("lost", "open"):
+            return self.env._(
+                "The bank took back the debit of %(invoice)s (%(reason)s): the money is"
+                " gone, and it is owed again. Ask the customer to pay it otherwise.",
+                invoice=paid.display_name,
+                reason=reason,
+            )
         if state == "lost":
             return self.env._(
                 "The card payment of %(invoice)s was disputed by the customer's bank"

@@ -32,7 +32,9 @@ class PaymentTransaction(models.Model):
         self = self.sudo()  # noqa: PLW0642
         before = self.env.cr.now() - const.CALL_GRACE
         attempts = self.search(
-            [("billing_is_open", "=", True), ("create_date", "<=", before)]
+            Domain("billing_is_open", "=", True)
+            & Domain("create_date", "<=", before)
+            & self._billing_get_asked_domain()
         )
         hour_ago = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
         for attempt in attempts:

@@ -218,6 +218,8 @@ class PaymentTransaction(models.Model):
         values = super()._extract_token_values(payment_data)
         method = payment_data.get("payment_method")
         card = method.get("card") if isinstance(method, dict) else None
+        if self.provider_code == "stripe" and values and self._billing_get_debit():
+            self._billing_extract_account(values, method, payment_data)
         if self.provider_code == "stripe" and values and card:
             values.update(
                 billing_brand=card.get("brand"),
@@ -228,10 +230,28 @@ class PaymentTransaction(models.Model):
             )
         return values
 
+    def _billing_extract_account(self, values, method, payment_data):
+        """Add what a bank account tells, and the mandate that came with it.
+
+        Odoo keeps that of a payment, and not the one of an account saved without.
+        """
+        account = method.get(method.get("type")) if isinstance(method, dict) else {}
+        mandate = (payment_data.get("setup_intent") or {}).get("mandate")
+        values.update(
+            billing_last4=(account or {}).get("last4"),
+            billing_fingerprint=(account or {}).get("fingerprint"),
+        )
+        if mandate:
+            values["stripe_mandate"] = (
+                mandate.get("id") if isinstance(mandate, dict) else mandate
+            )
+
     def _tokenize(self, payment_data):
         """Override of `payment`: it takes the place of another, if wished (F127)."""
         result = super()._tokenize(payment_data)
-        if self.billing_replaces_card and self.token_id.billing_is_card:
+        if self._billing_get_debit() and self.token_id:
+            self.token_id._billing_try_read_mandate()
+        if self.billing_replaces_card and self.token_id.billing_is_charged:
             self.token_id._billing_take_first_place()
         return result
 

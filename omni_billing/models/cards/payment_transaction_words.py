@@ -102,20 +102,21 @@ class PaymentTransaction(models.Model):
     def _billing_explain_decline(self, decline):
         """Return what the bank said and what helps (F142-F144)."""
         code = decline and (decline.decline_code or decline.code) or ""
-        if self.payment_method_id and not self.payment_method_id._billing_is_card():
-            return self.env._(
-                "The bank did not pay. Choose another way to pay, or ask the bank."
-            )
         return self._billing_explain_to_customer(code)
 
     @api.model
     def _billing_explain_to_customer(self, code):
         """Say why a card was declined, to who may hold it, in the reader's language.
 
-        What a bank says of stolen cards or fraud is not told.
+        What a bank says of stolen cards or fraud is not told. Of another method (a bank
+        debit, say) there are other words, if it is asked of the payment itself.
 
         :param str code: the bank's, or one of ours (`billing_decline_code`).
         """
+        if any(not method._billing_is_card() for method in self.payment_method_id):
+            return self._billing_explain_return(code) or self.env._(
+                "The bank did not pay. Choose another way to pay, or ask the bank."
+            )
         return self._billing_explain_code(code) or self.env._(
             "Card declined. Choose another card or another way to pay, or ask the bank."
         )

@@ -18,7 +18,7 @@ class ResPartner(models.Model):
             return Token
         # sudo: staff charge cards that they do not manage.
         cards = Token.sudo().search(
-            Domain("billing_is_card", "=", True)
+            Domain("billing_is_charged", "=", True)
             & Domain("provider_id.state", "in", ("enabled", "test"))
             & Domain(
                 "partner_id.commercial_partner_id", "=", self.commercial_partner_id.id

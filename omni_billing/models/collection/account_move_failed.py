@@ -20,9 +20,9 @@ class AccountMove(models.Model):
             order="id desc",
             limit=1,
         )
-        explain = self.env["payment.transaction"]._billing_explain_to_customer
+        charge = self._billing_find_last_charge()
         return {
-            "reason": explain(latest.decline_code),
+            "reason": charge._billing_explain_to_customer(latest.decline_code),
             "retry_date": latest.retry_date,
         }
 

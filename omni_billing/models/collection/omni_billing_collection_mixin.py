@@ -36,6 +36,7 @@ class CollectionMixin(models.AbstractModel):
         [
             ("due", "To Charge"),
             ("open", "Outcome Unknown"),
+            ("collecting", "Being Collected"),
             ("retry", "Tried Again Later"),
             ("paid", "Paid"),
             ("failed", "Needs Attention"),
@@ -372,6 +373,13 @@ class CollectionMixin(models.AbstractModel):
         )
         for record in self.search(settled, limit=GC_UNLINK_LIMIT):
             record._settle()
+        # Nobody told of the end of a debit, if the process that learnt it died.
+        collected = Domain("charge_state", "=", "collecting") & Domain(
+            "invoice_id.billing_attempt_id", "=", False
+        )
+        if left := self.search(collected, limit=GC_UNLINK_LIMIT):
+            left.charge_state = "open"
+            self._trigger_job()
 
     def _settle(self):
         """Write what became of it, now that nothing is owed. Hook."""
@@ -380,6 +388,8 @@ class CollectionMixin(models.AbstractModel):
     def _learn_outcome(self):
         """See what became of a charge whose answer, or whose process, was lost."""
         if self.invoice_id.billing_attempt_id:
+            # sudo: attempts are internal.
+            self._note_collecting(self.sudo().charge_attempt_id)
             return
         # sudo: attempts are internal.
         if attempt := self.sudo().charge_attempt_id:
@@ -400,10 +410,13 @@ class CollectionMixin(models.AbstractModel):
     @api.model
     def _learn_outcomes(self, invoices):
         """Have the job look at charges of these invoices whose outcome was unknown."""
-        waiting = Domain("charge_state", "=", "open") & Domain(
-            "invoice_id", "in", invoices.ids
-        )
-        if self.search(waiting, limit=1):
+        of_these = Domain("invoice_id", "in", invoices.ids)
+        waiting = of_these & Domain("charge_state", "in", ("open", "collecting"))
+        if found := self.search(waiting):
+            collected = found.filtered(lambda one: one.charge_state == "collecting")
+            collected.filtered(
+                lambda one: not one.invoice_id.billing_attempt_id
+            ).charge_state = "open"
             self._trigger_job()
 
     def _take_outcome(self, attempt):
@@ -423,9 +436,15 @@ class CollectionMixin(models.AbstractModel):
         # Written again after a conflict, or else Odoo would run the request again.
         insist(self.env, tell)
 
+    def _note_collecting(self, attempt):
+        """Write that a bank is at it: the job looks again once that is over."""
+        if attempt and attempt._billing_is_collecting():
+            self.charge_state = "collecting"
+
     def _apply_outcome(self, attempt):
         """Write down how a charge ended, and what comes next (W11)."""
         if attempt.billing_is_open:
+            self._note_collecting(attempt)
             return
         if attempt.state == "done":
             self.write({"charge_state": "paid", "charge_error": False})
@@ -435,8 +454,8 @@ class CollectionMixin(models.AbstractModel):
             self.charge_tries -= 1
             self._stop(attempt.state_message)
             return
-        days = self.company_id._billing_get_retry_days()
-        is_soft = attempt.billing_decline_code in SOFT_DECLINES
+        days = attempt._billing_get_retries(self.company_id._billing_get_retry_days())
+        is_soft = attempt._billing_is_soft(SOFT_DECLINES)
         if not is_soft or self.charge_tries > len(days):
             self._hand_over(attempt.state_message)
             self._tell_declined(attempt)

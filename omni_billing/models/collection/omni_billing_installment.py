@@ -73,6 +73,7 @@ class OmniBillingInstallment(models.Model):
         [
             ("due", "Planned"),
             ("open", "Outcome Unknown"),
+            ("collecting", "Being Collected"),
             ("retry", "Tried Again Later"),
             ("paid", "Paid"),
             ("failed", "Needs Attention"),

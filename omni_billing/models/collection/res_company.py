@@ -95,6 +95,22 @@ class ResCompany(models.Model):
         "CHECK(billing_cheque_fee >= 0)",
         "The fee for a returned cheque is not less than zero.",
     )
+    billing_return_fee = fields.Monetary(
+        string="Fee for a Returned Debit",
+        currency_field="currency_id",
+        help="What a bank debit costs the customer that its bank did not pay, or took"
+        " back: a charge on the next invoice, once for each. Zero is none.",
+    )
+    billing_return_fee_product_id = fields.Many2one(
+        "product.product",
+        string="Product of That Fee",
+        index="btree_not_null",
+        help="Its taxes and its account. Empty: no taxes.",
+    )
+    _billing_return_fee_positive = models.Constraint(
+        "CHECK(billing_return_fee >= 0)",
+        "The fee for a returned debit is not less than zero.",
+    )
     billing_tell_declines = fields.Boolean(
         string="Tell Customers of Failed Charges",
         default=True,

@@ -58,6 +58,7 @@ class OmniBillingTodo(models.Model):
         ],
         "payment.provider": ["company_id"],
         "payment.transaction": [
+            "billing_ask_at",
             *("amount", "billing_decline_code", "billing_is_customer_present"),
             *("billing_needs_action", "billing_refund_invoice_id", "currency_id"),
             *("invoice_ids", "last_state_change", "operation", "state_message"),
@@ -173,7 +174,9 @@ class OmniBillingTodo(models.Model):
         return SQL(
             """
             SELECT %(id)s, 'attempt', tx.id, tx.last_state_change, tx.state_message,
-                   tx.billing_decline_code, LEAST(tx.amount, move.amount_residual),
+                   -- What a bank says of a debit has other words than of a card.
+                   CASE WHEN tx.billing_ask_at IS NULL THEN tx.billing_decline_code END,
+                   LEAST(tx.amount, move.amount_residual),
                    tx.currency_id, move.commercial_partner_id, move.id, move.name,
                    move.company_id,
                    CASE WHEN tx.billing_is_customer_present OR author.share

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ...tools.action import open_list
@@ -206,7 +207,8 @@ class OmniBillingWatch(models.Model):
         return self._open_in_company("omni_billing_installment_action", domain)
 
     def _open_attempt(self):
-        return self._open_payments([("billing_is_open", "=", True)])
+        asked = self.env["payment.transaction"]._billing_get_asked_domain()
+        return self._open_payments(Domain("billing_is_open", "=", True) & asked)
 
     def _open_booking(self):
         return self._open_payments(

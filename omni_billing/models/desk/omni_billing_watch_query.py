@@ -34,7 +34,8 @@ class OmniBillingWatch(models.Model):
         ],
         "payment.provider": ["company_id"],
         "payment.transaction": [
-            *("billing_is_open", "company_id", "is_post_processed"),
+            *("billing_ask_at", "billing_is_open", "company_id"),
+            "is_post_processed",
             *("last_state_change", "state"),
         ],
         "res.company": ["active"],
@@ -114,12 +115,17 @@ class OmniBillingWatch(models.Model):
 
     @api.model
     def _get_attempt_query(self):
+        # A bank debit takes days: it waits for us once Stripe is to be asked of it.
         return SQL(
             """
             SELECT 'attempt', company_id, COUNT(*), 0,
-                   MIN(COALESCE(last_state_change, create_date))
-              FROM payment_transaction WHERE billing_is_open GROUP BY company_id
-            """
+                   MIN(COALESCE(billing_ask_at, last_state_change, create_date))
+              FROM payment_transaction
+             WHERE billing_is_open
+               AND (billing_ask_at IS NULL OR billing_ask_at <= %s)
+          GROUP BY company_id
+            """,
+            fields.Datetime.now(),
         )
 
     @api.model

@@ -134,7 +134,7 @@ class OmniBillingRunSelection(models.AbstractModel):
         # sudo: staff bill by whether there is a card, and read nothing of it.
         Token = self.env["payment.token"].sudo()
         groups = Token._read_group(
-            Domain("billing_is_card", "=", True)
+            Domain("billing_is_charged", "=", True)
             & Domain("provider_id.state", "in", ("enabled", "test"))
             & Domain("company_id", "parent_of", self.company_id.id),
             ["partner_id"],

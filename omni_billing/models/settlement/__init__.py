@@ -3,6 +3,7 @@ from . import (
     account_partial_reconcile,
     omni_billing_balance_transaction,
     omni_billing_dispute,
+    omni_billing_dispute_debit,
     omni_billing_dispute_decide,
     omni_billing_payout,
     omni_billing_payout_book,

@@ -1,0 +1,80 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_list
+
+from ...tools.database import check_can_commit
+from ...tools.notice import notice, reload
+
+
+class AccountMove(models.Model):
+    """What is being collected by bank debit: it takes days (W33)."""
+
+    _inherit = "account.move"
+
+    billing_collecting = fields.Char(
+        string="Being Collected",
+        compute="_compute_billing_collecting",
+        help="A bank debit is under way.",
+    )
+
+    @api.depends("billing_attempt_id")
+    @api.depends_context("lang")
+    def _compute_billing_collecting(self):
+        for move in self:
+            collecting = move._billing_find_collecting()
+            move.billing_collecting = (
+                collecting._billing_explain_collecting() if collecting else False
+            )
+
+    def _billing_find_collecting(self):
+        """Return the bank debits that these invoices wait for, in sudo."""
+        # sudo: attempts are internal; whose invoice it is may know of it.
+        attempts = self.sudo().billing_attempt_id
+        return attempts.filtered(lambda tx: tx._billing_is_collecting())
+
+    def _billing_check_not_collected(self):
+        """Check that no bank debit is under way.
+
+        :raise UserError: if one is; the message says since when, and what can be done.
+        """
+        collecting = self._billing_find_collecting()
+        if not collecting:
+            return
+        # sudo: as above.
+        waiting = self.filtered(
+            lambda move: move.sudo().billing_attempt_id in collecting
+        )
+        raise UserError(
+            self.env._(
+                "%(invoices)s: %(why)s If it has to be paid otherwise, try Stop the"
+                " Debit on the invoice first.",
+                invoices=format_list(self.env, waiting.mapped("display_name")),
+                why=collecting[0]._billing_explain_collecting(),
+            )
+            if self.env.user._is_internal()
+            else collecting[0]._billing_explain_collecting()
+        )
+
+    # === ACTION METHODS === #
+
+    def action_billing_stop_debit(self):
+        """Call a bank debit back, so that the invoice can be paid otherwise; commits.
+
+        :raise UserError: if there is none, or the bank is at it already.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        self.env["omni.billing.payment.wizard"].check_access("create")
+        check_can_commit(self.env)
+        collecting = self._billing_find_collecting()
+        if not collecting:
+            raise UserError(
+                self.env._(
+                    "No bank debit of %(invoice)s is under way any more.",
+                    invoice=self.display_name,
+                )
+            )
+        collecting._billing_stop_debit()
+        return notice(
+            self.env._("The debit was stopped: nothing is collected."), after=reload()
+        )
