@@ -50,21 +50,25 @@ def _export(space: Workspace) -> dict[Path, str]:
     exported = {}
     with (
         Step("Collecting the terms", "Terms collected"),
-        Templates(space).copied("addon", "i18n") as database,
         tempfile.TemporaryDirectory() as temporary,
     ):
-        for folder in paths.ADDONS:
-            if folder in paths.GUEST_ADDONS:
-                # They have no words of their own.
-                continue
-            file = Path(temporary) / f"{folder.name}.pot"
-            space.odoo(
-                *("i18n", "export", f"--database={database}", "--languages=pot"),
-                *(f"--output={file}", folder.name),
-                log="i18n",
-            )
-            exported[folder] = file.read_text()
+        for kind, folders in _places().items():
+            with Templates(space).copied(kind, "i18n") as database:
+                for folder in folders:
+                    file = Path(temporary) / f"{folder.name}.pot"
+                    space.odoo(
+                        *("i18n", "export", f"--database={database}"),
+                        *("--languages=pot", f"--output={file}", folder.name),
+                        log="i18n",
+                    )
+                    exported[folder] = file.read_text()
     return exported
+
+
+def _places() -> dict[str, list[Path]]:
+    """Return which addons have words, by the kind of database that has them."""
+    everywhere = [one for one in paths.ADDONS if one not in paths.GUEST_ADDONS]
+    return {"addon": everywhere, "sale": [paths.SALE_ADDON]}
 
 
 def _check(folder: Path, fresh: POFile) -> int:

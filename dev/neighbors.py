@@ -18,6 +18,8 @@ OWN = (
     "payment_demo",
     "point_of_sale",
     "sale_management",
+    "sale_stock",
+    "sale_timesheet",
     "website_payment",
     "website_sale",
 )
@@ -47,6 +49,7 @@ PATHS = (
     "partner_statement",
     "account_reconcile_oca",
     "sale",
+    "sale_billing",
     "point_of_sale",
     "website_sale",
 )

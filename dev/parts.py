@@ -231,6 +231,11 @@ class Runner:
         tests = f"{paths.PEPPOL_ADDON.name}/tests"
         return self._pytest_odoo("peppol", tests, kind="peppol")
 
+    def sale(self) -> Result:
+        """Bill what is ordered and delivered in Odoo's Sales."""
+        tests = f"{paths.SALE_ADDON.name}/tests"
+        return self._pytest_odoo("sale", tests, kind="sale")
+
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
         template = Templates(self._space).ensure("demo")
@@ -420,6 +425,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "queue": Runner.queue,
     "attacks": Runner.attacks,
     "peppol": Runner.peppol,
+    "sale": Runner.sale,
     "http": Runner.http,
     "own": Runner.own,
     "upgrade": Runner.upgrade,

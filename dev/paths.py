@@ -13,8 +13,10 @@ ADDONS = sorted(file.parent for file in ROOT.glob("omni_billing*/__manifest__.py
 QUEUE_ADDON = ROOT / "omni_billing_queue_job"
 #: Needs one of Odoo's that installs itself in some countries only.
 PEPPOL_ADDON = ROOT / "omni_billing_peppol"
-#: Not in each test database, and without words of their own.
-GUEST_ADDONS = (QUEUE_ADDON, PEPPOL_ADDON)
+#: Needs Odoo's Sales, which changes much that tests look at.
+SALE_ADDON = ROOT / "omni_billing_sale"
+#: Not in each test database.
+GUEST_ADDONS = (QUEUE_ADDON, PEPPOL_ADDON, SALE_ADDON)
 SCRIPTS = ROOT / "dev" / "scripts"
 ODOO_BIN = ROOT / "dev" / "odoo-bin"
 

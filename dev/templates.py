@@ -54,6 +54,7 @@ class Templates:
             "suites": self._suites,
             "suites_addon": self._suites_addon,
             "peppol": self._peppol,
+            "sale": self._sale,
         }[kind]()
 
     def _base(self) -> str:
@@ -95,6 +96,11 @@ class Templates:
         """Have Odoo's Peppol, with which our addon for it installs itself."""
         install = partial(build.install, modules=["account_peppol"])
         return self._on(self._addon(), "peppol", [], install)
+
+    def _sale(self) -> str:
+        """Have Odoo's Sales, with which our addon for it installs itself."""
+        install = partial(build.install, modules=["sale_management"])
+        return self._on(self._addon(), "sale", [], install)
 
     def _attacked(self) -> str:
         scripts = [attacked.SCRIPT, paths.ROOT / "dev" / "attacked.py"]

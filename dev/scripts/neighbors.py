@@ -242,6 +242,76 @@ def sale():
     assert later.payment_state in ("paid", "in_payment"), later.payment_state
 
 
+def sale_billing():
+    """What is delivered, returned and worked is billed by us; once each."""
+    customer = add_customer("Sold and Billed")
+    customer.with_company(company).billing_sale = "billing"
+    goods = env["product.product"].create(
+        {"name": "Cable", "list_price": 10, "is_storable": True}
+        | {"type": "consu", "invoice_policy": "delivery", "taxes_id": False}
+    )
+    hours = env["product.product"].create(
+        {"name": "Help", "list_price": 60, "type": "service", "taxes_id": False}
+        | {"service_policy": "delivered_timesheet", "uom_id": _hour().id}
+        | {"service_tracking": "task_global_project", "project_id": _project().id}
+    )
+    order = env["sale.order"].create(
+        {
+            "partner_id": customer.id,
+            "order_line": [
+                Command.create({"product_id": goods.id, "product_uom_qty": 5}),
+                Command.create({"product_id": hours.id, "product_uom_qty": 8}),
+            ],
+        }
+    )
+    order.action_confirm()
+    assert _follow(order) == []
+    delivery = order.picking_ids
+    _move(delivery, 4)
+    employee = env["hr.employee"].create({"name": "Helper"})
+    env["account.analytic.line"].create(
+        {"name": "Helped", "unit_amount": 1.5, "employee_id": employee.id}
+        | {"project_id": hours.project_id.id, "task_id": order.tasks_ids.id}
+    )
+    assert _follow(order) == [40, 90], _follow(order)
+    env["omni.billing.proforma.wizard"].create(
+        {"partner_id": customer.id}
+    ).action_generate()
+    assert order.order_line.mapped("qty_invoiced") == [4, 1.5]
+    back = env["stock.return.picking"].create({"picking_id": delivery.id})
+    back.product_return_moves.quantity = 1
+    _move(back._create_return(), 1)
+    assert _follow(order) == [40, 90, -10], _follow(order)
+
+
+def _hour():
+    return env.ref("uom.product_uom_hour")
+
+
+def _project():
+    return env["project.project"].create({"name": "Help", "allow_timesheets": True})
+
+
+def _move(picking, quantity):
+    """Bring so many, or take them back, and leave no rest."""
+    picking.move_ids.quantity = quantity
+    picking.move_ids.picked = True
+    picking.with_context(skip_backorder=True).button_validate()
+    assert picking.state == "done", picking.state
+
+
+def _follow(order):
+    """Run the job of the orders; return what is in Billing of one."""
+    order.env.flush_all()
+    lines = env["sale.order.line"].search([("billing_is_due", "=", True)])
+    lines._billing_try_all()
+    assert not order.billing_problem, order.billing_problem
+    entries = env["omni.billing.transaction"].search(
+        [("sale_order_id", "=", order.id), ("state", "!=", "void")]
+    )
+    return entries.sorted("id").mapped("amount_total")
+
+
 def point_of_sale():
     """An order at a till is paid and invoiced; the till is closed."""
     customer = add_customer("Till")

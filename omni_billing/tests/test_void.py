@@ -336,6 +336,11 @@ class TestVoid(BillingCommon):
         invoice.unlink()
         self.assertFalse(invoice.exists())
 
+    def test_no_invoice_asks_nobody_for_rights(self):
+        """Sales cancels the drafts of an order, and most have none."""
+        none = self.env["account.move"].with_user(self.outsider).browse()
+        self.assertFalse(none.button_cancel())
+
     def test_all_closed_refuses(self):
         charge = self._create_transaction(45)
         invoice = self._bill()

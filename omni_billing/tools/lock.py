@@ -23,8 +23,8 @@ circle; PostgreSQL ends it after a second, and one of both begins again. So who 
 several takes them in this order, and several of one kind by their ids:
 
 1. what is held: a dialog, a reference from outside
-2. a run, then its lines; a cheque, a scheduled payment, a service, transactions to be
-   billed; an e-mail
+2. a run, then its lines; lines of a sales order; a cheque, a scheduled payment, a
+   service, transactions to be billed; an e-mail
 3. invoices, then what the customer agreed to be charged
 4. the attempt to charge or refund them
 5. a payout that Stripe told of, then a dispute

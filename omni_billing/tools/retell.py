@@ -16,7 +16,10 @@ from odoo.fields import Char, Text
 from odoo.tools.translate import code_translations
 
 #: Whose sentences are known.
-ADDONS = ("omni_billing", "omni_billing_facturx", "omni_billing_peppol")
+ADDONS = (
+    *("omni_billing", "omni_billing_facturx", "omni_billing_peppol"),
+    "omni_billing_sale",
+)
 #: The language of the source.
 SOURCE = "en_US"
 #: Letters that a sentence has beside its values; fewer would fit anything.

@@ -151,8 +151,10 @@ class AccountMove(models.Model):
     def button_cancel(self):
         """Override of `account` to release the transactions, whoever cancels."""
         ours = self.filtered(lambda move: move._billing_is_ours())
-        if not is_trusted(self.env):
-            ours.filtered(lambda move: move.state == "posted").button_draft()
+        posted = ours.filtered(lambda move: move.state == "posted")
+        # Of none nothing is asked: who sells cancels an order without any invoice.
+        if posted and not is_trusted(self.env):
+            posted.button_draft()
         with trusting(self.env):
             # On the way it is a draft, whose taxes Odoo would compute as of today.
             frozen = ours.with_context(skip_invoice_sync=True)
