@@ -289,7 +289,9 @@ def _hour():
 
 
 def _project():
-    return env["project.project"].create({"name": "Help", "allow_timesheets": True})
+    return env["project.project"].create(
+        {"name": "Help", "allow_billable": True, "allow_timesheets": True}
+    )
 
 
 def _move(picking, quantity):

@@ -36,6 +36,7 @@ class SaleOrder(models.Model):
         help="Why something of it is not in Billing.",
     )
     billing_to_settle = KeptSentence(
+        string="To Settle in Billing",
         readonly=True,
         copy=False,
         groups="base.group_user",
