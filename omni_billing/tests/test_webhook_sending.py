@@ -267,6 +267,10 @@ class TestWebhookSecrets(SendingCommon):
         self.assertEqual(secret, self.webhook.sudo().secret)
         with self.assertRaisesRegex(UserError, "shown already"):
             self.webhook.action_show_secret()
+        # What the web client asks for to open the dialog.
+        dialog = self.env[action["res_model"]].with_context(**action["context"])
+        values = dialog.onchange({}, [], {"secret": {}})["value"]
+        self.assertEqual(values["secret"], secret)
 
     def test_nobody_reads_or_writes_it(self):
         admin = self.env.ref("base.user_admin")

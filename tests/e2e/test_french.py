@@ -14,7 +14,9 @@ from screens import (
     TransactionDialog,
     TransactionList,
     VoidDialog,
+    find_field,
     is_told,
+    press,
 )
 from stories import add_customer, bill, charge, today, working_in
 
@@ -184,3 +186,28 @@ def test_lists_and_menus_speak_french(page, login, server, speaks_french):
     menu.close()
     invoices.rows.select(number)
     speaks_french()
+
+
+def test_webhooks_in_french(server, page, login, speaks_french):
+    """W39: the form, and what became of messages."""
+    with working_in(server, "manager", "fr_FR"):
+        login("manager")
+        page.goto("/odoo/billing-webhooks/new")
+        find_field(page, "name").locator("input").fill("Mise en service")
+        url = find_field(page, "url").locator("input")
+        url.fill("https://program.invalid/hook")
+        url.press("Tab")
+        page.locator(".o_form_button_save").click()
+        press(page, "Send a Test")
+        expect(page.locator(".o_notification")).to_be_visible()
+        speaks_french()
+        page.goto("/odoo/billing-webhook-messages")
+        row = page.locator(".o_data_row").filter(has_text="webhook.test")
+        expect(row.first).to_contain_text("Échec")
+        speaks_french()
+        row.first.locator("[name=kind]").click()
+        expect(page.locator(".o_form_view")).to_be_visible()
+        speaks_french()
+        manager = server.rpc("manager")
+        found = manager.call("omni.billing.webhook", "search", [])
+        manager.call("omni.billing.webhook", "unlink", found)

@@ -29,6 +29,7 @@ FRENCH = {
     "Send by e-mail": "Envoyer un e-mail",
     "Send by E-mail": "Envoyer un e-mail",
     "Send a Reminder": "Envoyer une relance",
+    "Send a Test": "Envoyer un test",
     "Send with a Message": "Envoyer avec un message",
     "Unbilled": "Non facturé",
     "Unpaid": "Impayé",
