@@ -18,7 +18,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,6 +63,36 @@ def serving(folder: Path, durable: bool = True) -> Iterator[dict[str, str]]:
     cluster = Cluster(folder, durable)
     with cluster.running():
         yield cluster.environment()
+
+
+@contextmanager
+def vacuuming(environment: Mapping[str, str]) -> Iterator[None]:
+    """Have a server for tests clean up after itself, as one in use does.
+
+    :param environment: the variables that lead to the server.
+    """
+    if is_external():
+        yield
+        return
+
+    def tell(*statements: str) -> None:
+        import psycopg2
+
+        connection = psycopg2.connect(
+            host=environment["PGHOST"], port=PORT, dbname="postgres", user=SUPERUSER
+        )
+        # Settings are not for a transaction to change.
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        connection.close()
+
+    tell("ALTER SYSTEM SET autovacuum = on", "SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        tell("ALTER SYSTEM RESET autovacuum", "SELECT pg_reload_conf()")
 
 
 def is_external() -> bool:

@@ -82,6 +82,7 @@
         "views/omni_billing_report_views.xml",
         "views/omni_billing_todo_views.xml",
         "views/omni_billing_webhook_views.xml",
+        "views/omni_billing_price_rise_views.xml",
         "views/omni_billing_menus.xml",
         "views/portal_templates.xml",
         "views/portal_list_templates.xml",

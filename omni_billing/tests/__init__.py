@@ -114,6 +114,7 @@ else:
         test_pdf_cache,
         test_plan,
         test_poisoned_context,
+        test_price_rise,
         test_printed,
         test_promise,
         test_properties,

@@ -57,6 +57,7 @@ OPENS = {
         "action_write",
     },
     "omni.billing.payment.wizard": {"action_card_link"},
+    "omni.billing.price.rise": {"action_open_lines"},
     "omni.billing.transaction": {
         "action_add_another",
         "action_open_answer",
@@ -115,6 +116,12 @@ ASKS = {
     "omni.billing.day.wizard": {"action_book"},
     "omni.billing.dispute.wizard": {"action_decide"},
     "omni.billing.payout": {"action_fetch", "action_match_again"},
+    "omni.billing.price.rise": {
+        "action_apply",
+        "action_preview",
+        "action_tell",
+        "action_undo",
+    },
     "omni.billing.statement": {"action_email"},
     "omni.billing.installment": {
         "action_cancel",
@@ -302,6 +309,8 @@ class TestPublicMethods(CardCommon):
         records.append(self._get_a_cheque(self.invoice))
         request = {"operation": "void", "reason": "X", "company_id": self.company.id}
         records.append(env["omni.billing.request"].create(request))
+        rise = {"name": "2026", "date": self.today}
+        records.append(env["omni.billing.price.rise"].create(rise))
         payout = {"provider_id": self.provider.id, "company_id": self.company.id}
         records.append(env["omni.billing.payout"].create({"reference": "po", **payout}))
         mail = {"move_id": self.invoice.id, "company_id": self.company.id}

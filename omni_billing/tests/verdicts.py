@@ -14,11 +14,11 @@ MODELS = """
     account.payment account.payment.method.line account.payment.register
     account.resequence.wizard account.secure.entries.wizard account.tax
     account.tax.repartition.line
-    base.partner.merge.automatic.wizard ir.actions.report mail.compose.message
-    payment.capture.wizard payment.link.wizard payment.method payment.provider
-    payment.refund.wizard payment.token payment.transaction portal.wizard
-    portal.wizard.user product.template res.company res.config.settings res.currency
-    res.partner res.users validate.account.move
+    base.partner.merge.automatic.wizard ir.actions.report ir.attachment
+    mail.compose.message payment.capture.wizard payment.link.wizard payment.method
+    payment.provider payment.refund.wizard payment.token payment.transaction
+    portal.wizard portal.wizard.user product.template res.company res.config.settings
+    res.currency res.partner res.users validate.account.move
 """
 
 #: By verdict and by who may come (Odoo's ``auth``); ``*`` is any value.
@@ -372,6 +372,12 @@ METHODS = {
             report_action retrieve_attachment
         """,
         ADMIN: "create_action unlink_action",
+    },
+    # Who may read or write the record that a file belongs to: Odoo asks that.
+    "ir.attachment": {
+        READS: "action_get check get_serving_groups",
+        WRITES: "create_unique generate_access_token register_as_main_attachment",
+        ADMIN: "force_storage regenerate_assets_bundles",
     },
     "mail.activity.mixin": {
         TALKS: """

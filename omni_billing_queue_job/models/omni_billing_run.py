@@ -1,7 +1,6 @@
 from odoo import api, fields, models
 from odoo.tools import split_every
 
-from odoo.addons.omni_billing.models.runs.omni_billing_run_billing import CHUNK
 from odoo.addons.omni_billing.tools.database import commit_progress
 from odoo.addons.omni_billing.tools.write_guard import trust
 
@@ -59,7 +58,7 @@ class OmniBillingRun(models.Model):
         pending = self._count_pending()
         is_at_it = self.state in ("checking", "running")
         if is_at_it and pending and self._has_runner():
-            self._spread("_job_bill", pending, CHUNK)
+            self._spread("_job_bill", pending, self._get_chunk_size())
             return True
         return super()._bill_pending()
 

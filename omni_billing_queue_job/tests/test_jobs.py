@@ -37,7 +37,6 @@ class TestJobs(BillingCommon):
         super().setUpClass()
         for module, name, size in (
             (omni_billing_run_billing, "CHUNK", CHUNK),
-            (omni_billing_run, "CHUNK", CHUNK),
             (omni_billing_run, "CHARGES", CHARGES),
             (omni_billing_run, "PDFS", PDFS),
             (omni_billing_service_charge, "CHUNK", SERVICES),
@@ -340,3 +339,14 @@ class TestJobs(BillingCommon):
         self.assertEqual(set(jobs.mapped("method_name")), {"_job_billing_render_pdf"})
         self.assertEqual(function.name, "<account.move>._job_billing_render_pdf")
         self.assertEqual(function.method, "_job_billing_render_pdf")
+
+    def test_fast_billing_is_proved_beside_the_queue(self):
+        """W45: what the queue brings takes no part in making an invoice."""
+        self.company.action_billing_prove()
+        self.assertFalse(self.company.billing_proven_problem)
+        self.assertTrue(self.company.billing_use_proven)
+        # A job bills three chunks then: each of them has something to do.
+        run = self._start()
+        self.assertEqual(len(self._jobs("_job_bill")), 1)
+        run._job_bill()
+        self.assertEqual(run.done_count, CUSTOMERS)

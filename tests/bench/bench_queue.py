@@ -55,17 +55,16 @@ def make():
 
 
 def read_largest(served):
-    """Return the MB of the largest worker; pages that are shared count in part."""
+    """Return the MB of the largest worker."""
     found = 0.0
-    for children in Path("/proc").glob("[0-9]*/status"):
+    for file in Path("/proc").glob("[0-9]*/status"):
         try:
-            status = children.read_text()
-            memory = children.with_name("smaps_rollup").read_text()
+            status = file.read_text()
         except OSError:
             continue
         if f"PPid:\t{served.pid}\n" in status:
-            sizes = dict(line.split(":", 1) for line in memory.splitlines()[1:])
-            found = max(found, int(sizes["Pss"].split()[0]) / 1024)
+            fields = dict(line.split(":", 1) for line in status.splitlines())
+            found = max(found, int(fields["VmRSS"].split()[0]) / 1024)
     return found
 
 
@@ -73,7 +72,7 @@ def count_left(run):
     """Return how many of its customers are still to be billed; None until it knows."""
     env.cr.rollback()
     env.cr.execute(
-        "SELECT count(*) FILTER (WHERE l.state = 'pending'), count(*), r.state"
+        "SELECT count(*) FILTER (WHERE l.state = 'pending'), count(l.id), r.state"
         "  FROM omni_billing_run r LEFT JOIN omni_billing_run_line l ON l.run_id = r.id"
         " WHERE r.id = %s GROUP BY r.state",
         [run.id],

@@ -31,7 +31,16 @@ WRITTEN = ("account.move", "account.move.line", "omni.billing.transaction")
 KNOWN = {
     *("account", "account_add_gln", "account_edi_ubl_cii", "account_payment"),
     *("account_peppol", "account_qr_code_sepa", "analytic", "auth_signup", "base"),
-    *("base_import", "base_vat", "bus", "html_editor", "iap", "mail", "omni_billing"),
+    *(
+        "base_import",
+        "base_sparse_field",
+        "base_vat",
+        "bus",
+        "html_editor",
+        "iap",
+        "mail",
+        "omni_billing",
+    ),
     *("omni_billing_facturx", "omni_billing_peppol", "omni_billing_queue_job"),
     *("partner_autocomplete", "payment", "payment_stripe", "phone_validation"),
     *("l10n_ca", "l10n_fr", "l10n_fr_account"),

@@ -1,5 +1,7 @@
 from . import (
     account_tax,
+    omni_billing_price_rise,
+    omni_billing_price_rise_line,
     omni_billing_service,
     omni_billing_service_change,
     omni_billing_service_charge,
@@ -7,6 +9,7 @@ from . import (
     omni_billing_service_own,
     omni_billing_service_preview,
     omni_billing_service_turn,
+    omni_billing_service_price,
     product_template,
     res_company,
     res_partner,

@@ -13,7 +13,7 @@ from odoo.addons.omni_billing_queue_job.models import (
 
 from tests.queue import steps
 
-omni_billing_run_billing.CHUNK = omni_billing_run.CHUNK = steps.CHUNK
+omni_billing_run_billing.CHUNK = steps.CHUNK
 omni_billing_service_charge.CHUNK = omni_billing_service.CHUNK = steps.CHUNK
 omni_billing_run.CHARGES = steps.CHARGES
 omni_billing_run.PDFS = steps.PDFS
