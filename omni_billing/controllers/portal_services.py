@@ -127,7 +127,11 @@ class BillingPortalServices(BillingPortal):
             "state": states[service.state],
             "colour": COLOURS.get(service.state, PLAIN),
             "price": service.unit and service_sudo._billing_describe_price(),
-            "plus_tax": bool(service_sudo.tax_ids) and not service.tax_included,
+            "plus_tax": not service.tax_included
+            and any(
+                tax.amount and not tax.price_include
+                for tax in service_sudo.tax_ids.flatten_taxes_hierarchy()
+            ),
             "currency": service_sudo.currency_id,
             "suspension": service.suspension,
             "date_start": service.date_start,

@@ -66,6 +66,15 @@ class TestPeople(PortalCommon):
         self.assertEqual(self._find(), person)
         self.assertEqual(person.partner_id.type, "invoice")
 
+    def test_login_of_who_left_does_not_come_back_to_another(self):
+        """F194: the contact has another address by now; the password is the old one."""
+        self._invite()
+        person = self._find()
+        self._invite(path=f"{person.id}/remove")
+        person.partner_id.write({"name": "Bob", "email": "bob@example.com"})
+        self.assertIn("cannot be invited", self._invite("Bob", "bob@example.com"))
+        self.assertFalse(person.active)
+
     def test_owner_cannot_remove_itself_nor_strangers(self):
         """F194: only who is listed."""
         for user in (self.owner, self.foreign_user, self.staff, self.portal):

@@ -170,6 +170,22 @@ class TestServices(PortalCommon):
         self.assertFalse(self.service.suspended_from)
         self.assertEqual(self.service.next_date, date(2025, 4, 1))
 
+    def test_days_used_of_a_charged_period_are_charged(self):
+        """W37: a pause that is ended within a period that was charged in part."""
+        with freeze_time("2025-01-10 12:00:00"):
+            self._charge()
+            self._change("pause", date_from="2025-02-02", date_to="2025-02-28")
+        with freeze_time("2025-02-01 12:00:00"):
+            self._charge()
+        with freeze_time("2025-02-03 12:00:00"):
+            self._change("resume")
+        charges = self.service.transaction_ids.filtered(
+            lambda one: one.period_start.month == 2
+        )
+        # 1 February, and the 3rd to the 28th, of 30 a month.
+        self.assertAlmostEqual(sum(charges.mapped("retail_cost")), 30 * 27 / 28, 2)
+        self.assertFalse(self.service.adjustment)
+
     @freeze_time("2025-03-10 12:00:00")
     def test_customer_does_not_resume_what_staff_suspended(self):
         """W37: until further notice is theirs."""

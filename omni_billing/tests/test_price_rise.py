@@ -140,6 +140,31 @@ class TestPriceRise(BillingCommon):
         with self.assertRaisesRegex(UserError, "not in force"):
             rise.action_undo()
 
+    def test_undo_leaves_quantities_and_what_goes_on(self):
+        """W36: a quantity entered since, and a change that repeats the price."""
+        rise = self._create()
+        rise.action_apply()
+        self.gym.change_ids.quantity = 3
+        self.pool.change_ids.create(
+            {
+                "service_id": self.pool.id,
+                "date": "2026-02-01",
+                "quantity": 5,
+                "price_unit": 20.9,
+            }
+        )
+        message = rise.action_undo()["params"]["message"]
+        self.assertIn("Pool", message)
+        self.assertEqual(self.gym.change_ids.mapped("price_unit"), [30])
+        self.assertEqual(self.gym.change_ids.quantity, 3)
+        self.assertEqual(len(self.pool.change_ids), 2)
+
+    def test_price_below_a_cent_is_not_rounded_to_one(self):
+        """W36: it is of a piece, and there are thousands."""
+        self._add_service("Messages", 0.015, quantity=10_000)
+        found = self._prices(self._create(percent=3))
+        self.assertEqual(found["Messages"][:2], (0.015, 0.01545))
+
     def test_what_is_in_force_is_not_edited(self):
         """W36: nor deleted; nor is its state said by hand."""
         rise = self._create()

@@ -71,7 +71,14 @@ class ResPartner(models.Model):
         # Twice at once is one invitation.
         lock_or_tell(self.sudo())  # sudo: as below.
         wizard = self._billing_prepare_access(self._billing_have_contact(name, email))
-        if wizard.email_state != "ok" or wizard.is_portal or wizard.is_internal:
+        # A login that was taken away comes back to who had it, and to nobody else.
+        is_other = wizard.user_id and wizard.user_id.login != email
+        if (
+            is_other
+            or wizard.email_state != "ok"
+            or wizard.is_portal
+            or wizard.is_internal
+        ):
             # Not why: who has a login here is nobody's to find out.
             raise UserError(
                 self.env._(

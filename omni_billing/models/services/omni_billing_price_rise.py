@@ -7,6 +7,7 @@ from odoo.tools import float_round, format_date
 
 from ...tools.action import open_list
 from ...tools.lock import lock_or_tell
+from ...tools.numbers import count_decimals
 from ...tools.write_guard import trust
 
 
@@ -55,7 +56,8 @@ class OmniBillingPriceRise(models.Model):
     index_new = fields.Float(string="Index Now", digits=(16, 4))
     step = fields.Float(
         string="Round to",
-        help="New prices are multiples of this, like 0.05 or 1. 0: as the currency.",
+        help="New prices are multiples of this, like 0.05 or 1. 0: as the currency, and"
+        " finer where a price is.",
     )
     domain = fields.Char(
         string="Services",
@@ -203,7 +205,8 @@ class OmniBillingPriceRise(models.Model):
     def action_undo(self):
         """Take back each new price of which nothing is charged yet.
 
-        What is charged stays: for that there is a new price, or a credit.
+        What is charged stays, and what a later change goes on with: for that there is
+        a new price, or a credit.
         """
         self.ensure_one()
         self.check_access("write")
@@ -212,8 +215,9 @@ class OmniBillingPriceRise(models.Model):
             raise UserError(self.env._("%s is not in force.", self.name))
         lines = self.line_ids.filtered("change_id")
         lock_or_tell(lines.service_id)
-        kept = lines.filtered(lambda line: line._is_charged())
-        (lines - kept).change_id.unlink()
+        kept = lines.filtered(lambda line: line._is_in_use())
+        for line in lines - kept:
+            line._take_back()
         trust(self).state = "undone"
         if not kept:
             return True
@@ -224,8 +228,9 @@ class OmniBillingPriceRise(models.Model):
                 "type": "warning",
                 "sticky": True,
                 "message": self.env._(
-                    "%(count)s new prices stay, since they are charged already:"
-                    " %(services)s. Enter another price on those services.",
+                    "%(count)s new prices stay, since they are charged already, or a"
+                    " later change goes on with them: %(services)s. Enter another price"
+                    " on those services.",
                     count=len(kept),
                     services=", ".join(kept[:5].mapped("service_id.name")),
                 ),
@@ -316,16 +321,22 @@ class OmniBillingPriceRise(models.Model):
             "is_included": not service.change_ids.filtered(lambda c: c.date >= day),
         }
 
-    def _compute_price(self, price):
+    def _compute_price(self, old):
         """Return the new price of a period, before the quantity; never below zero."""
+        price = old
         if self.kind == "percent":
             price *= 1 + self.percent / 100
         elif self.kind == "index":
             price *= self.index_new / self.index_old
         else:
             price += self.amount
-        step = self.step or self.currency_id.rounding
-        return max(float_round(price, precision_rounding=step), 0.0)
+        if self.step:
+            return max(float_round(price, precision_rounding=self.step), 0.0)
+        digits = self.currency_id.decimal_places
+        # A price of 0.015 a piece would double, or stay, if it were rounded to cents.
+        if count_decimals(old) > digits:
+            digits = count_decimals(old) + 2
+        return max(float_round(price, precision_digits=digits), 0.0)
 
     def _prepare_mail(self, customer, lines):
         """Return the e-mail to a customer, in the customer's language; nothing if none.

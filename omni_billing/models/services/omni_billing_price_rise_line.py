@@ -117,7 +117,17 @@ class OmniBillingPriceRiseLine(models.Model):
             "price_unit": self.price_new,
         }
 
-    def _is_charged(self):
-        """Whether some of the new price is charged."""
-        until = self.service_id.charged_until
-        return bool(until and until >= self.change_id.date)
+    def _is_in_use(self):
+        """Whether some of the new price is charged, or a later change repeats it."""
+        until, change = self.service_id.charged_until, self.change_id
+        if until and until >= change.date:
+            return True
+        later = self.service_id.change_ids.filtered(lambda one: one.date > change.date)
+        return self.price_new in later.mapped("price_unit")
+
+    def _take_back(self):
+        """Have the old price again; a quantity that was entered since stays."""
+        if self.change_id.quantity == self.quantity:
+            self.change_id.unlink()
+        else:
+            self.change_id.price_unit = self.price_old

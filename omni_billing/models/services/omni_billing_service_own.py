@@ -17,8 +17,8 @@ MAX_SKIPPED = 400
 class OmniBillingService(models.Model):
     """What customers do with their services themselves, as far as they may (W37).
 
-    Nothing of it changes what is charged already: a pause begins, and a service ends,
-    after the last day that was charged. Staff can do otherwise, and adjust.
+    Nothing of it gives back what is charged already: a pause begins, and a service
+    ends, after the last day that was charged. Staff can do otherwise, and adjust.
     """
 
     _inherit = "omni.billing.service"
@@ -136,7 +136,12 @@ class OmniBillingService(models.Model):
                     service=self.name,
                 )
             )
+        is_even = not self.adjustment
         self.action_resume()
+        # A period that was charged in part is used further: that is charged at once.
+        # What was to be settled before stays for staff.
+        if is_even and self.adjustment:
+            self.action_adjust()
         self._billing_log_own("service_resumed")
 
     def _billing_may_resume(self):
