@@ -24,6 +24,7 @@ else:
         test_analytic,
         test_archived_tax,
         test_balances,
+        test_bank_debit_doors,
         test_bank_debits,
         test_bulk,
         test_cancel_items,

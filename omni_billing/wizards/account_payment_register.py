@@ -18,9 +18,15 @@ class AccountPaymentRegister(models.TransientModel):
         return values
 
     def _create_payments(self):
-        """Override of `account`: what charged a card is not run again."""
+        """Override of `account`: what charged a card is not run again.
+
+        Nor is money taken for an invoice that a bank is being asked for (W33): it would
+        be paid twice.
+        """
+        invoices = self.line_ids.move_id
+        invoices._billing_check_not_collected()
         is_charging = bool(self.payment_token_id)
-        with self.line_ids.move_id._billing_charging_once(is_charging):
+        with invoices._billing_charging_once(is_charging):
             return super()._create_payments()
 
     def _init_payments(self, to_process, edit_mode=False):

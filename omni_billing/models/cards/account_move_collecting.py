@@ -60,7 +60,8 @@ class AccountMove(models.Model):
     def action_billing_stop_debit(self):
         """Call a bank debit back, so that the invoice can be paid otherwise; commits.
 
-        :raise UserError: if there is none, or the bank is at it already.
+        :raise UserError: if there is none, the bank is at it already, or it has just
+            been paid or come back, which is booked then.
         """
         self.ensure_one()
         self.check_access("write")
@@ -75,6 +76,8 @@ class AccountMove(models.Model):
                 )
             )
         collecting._billing_stop_debit()
+        if collecting.state != "cancel":
+            self._billing_raise_look_again()
         return notice(
             self.env._("The debit was stopped: nothing is collected."), after=reload()
         )

@@ -252,7 +252,9 @@ class PaymentToken(models.Model):
         """Override: what was agreed goes on with the card in its place (W32).
 
         What holds for all invoices only if it is the same card, saved again, or its
-        owner says so in the customer area; payments that were agreed in any case.
+        owner says so in the customer area; payments that were agreed in any case. Who
+        agreed that a card is charged did not agree that an account is debited, nor by
+        another scheme, whose rules are others.
         """
         result = super()._billing_hand_over(newer)
         by_owner = self.env.user._is_portal()
@@ -260,6 +262,8 @@ class PaymentToken(models.Model):
         mark = newer.sudo().billing_fingerprint
         active = self._billing_find_active()
         for consent in active.sorted("id"):
+            if not consent.token_id._billing_is_charged_like(newer):
+                continue
             is_same = bool(mark) and consent.token_id.billing_fingerprint == mark
             if consent.kind == "standing" and not (by_owner or is_same):
                 continue

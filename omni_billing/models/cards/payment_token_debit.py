@@ -65,6 +65,10 @@ class PaymentToken(models.Model):
             self.sudo().provider_code  # sudo: as above
         )
 
+    def _billing_is_charged_like(self, other):
+        """Whether both are cards, or accounts debited by the same scheme."""
+        return self._billing_get_debit() == other._billing_get_debit()
+
     def _billing_name_mandate(self):
         """Return what the mandate is known by, for evidence; nothing for a card."""
         # sudo: as above

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -6,6 +7,7 @@ from odoo.fields import Domain
 from odoo.tools import format_date
 
 from ...exceptions import GatewayRefused, GatewayUnknown
+from ...tools.database import insist
 from ...tools.debit import ENDS_MANDATE, SOFT_RETURN
 
 #: How often Stripe is asked of a debit, beside its events: it takes days.
@@ -52,11 +54,26 @@ class PaymentTransaction(models.Model):
             and self._billing_get_debit()
         )
 
+    def _billing_is_our_debit(self):
+        """Whether it is a debit of a company that has billing collect by them.
+
+        Off, all is as before: what comes back of debits by Odoo's pages costs no fee,
+        and a manager decides on it.
+        """
+        self.ensure_one()
+        return bool(self.company_id.billing_debits and self._billing_get_debit())
+
     @api.model
     def _billing_get_asked_domain(self):
-        """Return the open attempts that the job asks Stripe of now."""
-        return Domain("billing_ask_at", "=", False) | Domain(
-            "billing_ask_at", "<=", fields.Datetime.now()
+        """Return the open attempts that the job looks at now.
+
+        A debit that is at its bank waits for its turn. One that is decided, and whose
+        booking broke off, does not.
+        """
+        return (
+            Domain("state", "!=", "pending")
+            | Domain("billing_ask_at", "=", False)
+            | Domain("billing_ask_at", "<=", fields.Datetime.now())
         )
 
     # === OVERRIDES: THE WAY OF AN ATTEMPT === #
@@ -229,7 +246,9 @@ class PaymentTransaction(models.Model):
     # === STAFF === #
 
     def _billing_stop_debit(self):
-        """Call a debit back, which rarely works; commits nothing by itself.
+        """Call a debit back, which rarely works; commits what Stripe says.
+
+        Before that it may have been paid, or have come back: then that is booked.
 
         :raise UserError: if the bank is at it, or Stripe cannot be asked.
         """
@@ -244,11 +263,16 @@ class PaymentTransaction(models.Model):
                     " in a minute."
                 )
             ) from error
-        self._billing_apply(charge)
-        if self.billing_is_open:
+        insist(self.env, partial(self._billing_learn_stop, charge))
+        if self.state == "pending":
             raise UserError(
                 self.env._(
                     "The bank cannot be stopped any more. %(why)s",
                     why=self._billing_explain_collecting(),
                 )
             )
+
+    def _billing_learn_stop(self, charge):
+        """Record how a debit stands after it was called back, and tell who waits."""
+        self._billing_apply(charge)
+        self.filtered(lambda tx: not tx.billing_is_open)._billing_tell_waiting()

@@ -91,7 +91,7 @@ class OmniBillingInstallment(models.Model):
         "CHECK(amount > 0)", "A scheduled payment has to be more than zero."
     )
     _coming_idx = models.Index(
-        "(date) WHERE charge_state IN ('due', 'open', 'retry', 'failed')"
+        "(date) WHERE charge_state IN ('due', 'open', 'collecting', 'retry', 'failed')"
     )
     _failed_idx = models.Index("(id) WHERE charge_state = 'failed'")
     _list_idx = models.Index("(company_id, date, id)")

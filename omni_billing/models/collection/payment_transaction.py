@@ -1,4 +1,11 @@
+import logging
+
 from odoo import Command, fields, models
+from odoo.exceptions import UserError
+
+from ...tools.database import savepoint
+
+_logger = logging.getLogger(__name__)
 
 
 class PaymentTransaction(models.Model):
@@ -25,20 +32,47 @@ class PaymentTransaction(models.Model):
     def _billing_after_return(self, code):
         """Override: a fee by the company's rule, once for each debit (W33)."""
         result = super()._billing_after_return(code)
-        if self.billing_is_returned or not self._billing_get_customer_invoices():
+        invoices = self._billing_get_customer_invoices()
+        if self.billing_is_returned or not invoices or not self._billing_is_our_debit():
             return result
         self.billing_is_returned = True
-        if self.company_id.billing_return_fee > 0:
-            values = self._billing_prepare_return_fee()
-            # sudo: whoever learns of the return charges its fee.
-            transactions = self.env["omni.billing.transaction"].sudo()
-            self.billing_return_fee_id = transactions.create(values)
+        if invoices[:1].company_id.billing_return_fee > 0:
+            self._billing_charge_return_fee()
         return result
 
+    def _billing_charge_return_fee(self):
+        """Charge the fee; what is wrong with it holds up nothing, and staff are told.
+
+        The answer of the bank is recorded in any case, and the invoice owed again.
+        """
+        # sudo: whoever learns of the return charges its fee.
+        transactions = self.env["omni.billing.transaction"].sudo()
+        try:
+            with savepoint(self.env):
+                values = self._billing_prepare_return_fee()
+                fee = transactions.create(values)
+                self.env.flush_all()
+        except UserError as error:
+            _logger.warning("%s: no fee for its return: %s", self.reference, error)
+            self._billing_tell_staff(
+                self.env._(
+                    "The debit came back, and its fee could not be charged: %(why)s"
+                    " Mend the product and the amount of that fee in the settings, and"
+                    " charge it by hand if you want it.",
+                    why=error,
+                )
+            )
+        else:
+            self.billing_return_fee_id = fee
+
     def _billing_prepare_return_fee(self):
-        """Return the values of the charge for a debit that came back. Hook."""
+        """Return the values of the charge for a debit that came back. Hook.
+
+        A branch has its own fee, also where it debits by the account of a company
+        above it.
+        """
         invoice = self._billing_get_customer_invoices()[:1]
-        company = self.company_id
+        company = invoice.company_id
         product = company.billing_return_fee_product_id
         return {
             "name": invoice._billing_translate(
@@ -47,7 +81,7 @@ class PaymentTransaction(models.Model):
                 )
             ),
             "transaction_type": "charge",
-            "company_id": invoice.company_id.id,
+            "company_id": company.id,
             "partner_id": invoice.commercial_partner_id.id,
             "currency_id": self.currency_id.id,
             "retail_cost": company.currency_id._convert(

@@ -104,6 +104,7 @@ class ResCompany(models.Model):
     billing_return_fee_product_id = fields.Many2one(
         "product.product",
         string="Product of That Fee",
+        check_company=True,
         index="btree_not_null",
         help="Its taxes and its account. Empty: no taxes.",
     )
@@ -111,6 +112,12 @@ class ResCompany(models.Model):
         "CHECK(billing_return_fee >= 0)",
         "The fee for a returned debit is not less than zero.",
     )
+
+    @api.constrains("billing_return_fee_product_id")
+    def _check_billing_return_fee_product(self):
+        """A product of another company would be refused when it is charged."""
+        self._check_company(["billing_return_fee_product_id"])
+
     billing_tell_declines = fields.Boolean(
         string="Tell Customers of Failed Charges",
         default=True,

@@ -115,14 +115,17 @@ class OmniBillingWatch(models.Model):
 
     @api.model
     def _get_attempt_query(self):
-        # A bank debit takes days: it waits for us once Stripe is to be asked of it.
+        # A bank debit takes days: it waits for us once Stripe is to be asked of it,
+        # or once its outcome is to be booked.
         return SQL(
             """
             SELECT 'attempt', company_id, COUNT(*), 0,
-                   MIN(COALESCE(billing_ask_at, last_state_change, create_date))
+                   MIN(COALESCE(CASE WHEN state = 'pending' THEN billing_ask_at END,
+                                last_state_change, create_date))
               FROM payment_transaction
              WHERE billing_is_open
-               AND (billing_ask_at IS NULL OR billing_ask_at <= %s)
+               AND (state != 'pending' OR billing_ask_at IS NULL
+                    OR billing_ask_at <= %s)
           GROUP BY company_id
             """,
             fields.Datetime.now(),

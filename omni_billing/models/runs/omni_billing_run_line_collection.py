@@ -29,8 +29,8 @@ class OmniBillingRunLine(models.Model):
     email_error = KeptSentence(string="E-mail Error", readonly=True, copy=False)
 
     _charge_idx = models.Index(
-        "(charge_state, charge_date) WHERE charge_state IN ('due', 'open', 'retry',"
-        " 'failed')"
+        "(charge_state, charge_date) WHERE charge_state IN ('due', 'open',"
+        " 'collecting', 'retry', 'failed')"
     )
     _email_idx = models.Index("(run_id) WHERE email_state = 'todo'")
 

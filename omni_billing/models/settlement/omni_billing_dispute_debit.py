@@ -34,7 +34,7 @@ class OmniBillingDispute(models.Model):
         decide."""
         self.ensure_one()
         payment = self.transaction_id
-        if self.state != "lost" or not payment._billing_get_debit():
+        if self.state != "lost" or not payment._billing_is_our_debit():
             return
         reason = payment._billing_explain_return(self.reason) or self.reason_name
         try:
