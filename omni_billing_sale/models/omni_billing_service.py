@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import format_date
 
 from odoo.addons.omni_billing.tools.lock import lock_or_tell
 from odoo.addons.omni_billing.tools.write_guard import trust
@@ -39,27 +40,31 @@ class OmniBillingService(models.Model):
         """Override of `omni_billing`: which line it is of is written by orders."""
         return super()._billing_get_state_fields() | {"sale_line_id", "sale_order_id"}
 
-    def _sale_follow(self, quantity):
+    def _sale_follow(self, quantity, before):
         """Take over the quantity of the order's line.
 
-        What was never charged is as the line says now, or archived. Else another
-        quantity holds from today on, and the end is today: what was used stays charged.
+        What was never used nor charged is as the line says now, or archived. Else
+        another quantity holds from today on, and the end is today. An end that the
+        line did not set stays, and so does one that is over: staff are told.
 
         :param float quantity: 0 ends it.
+        :param float before: how many the line had in Billing; 0 if it ended it.
         """
         self.ensure_one()
         lock_or_tell(self)
         today = self._get_today()
-        if not self._sale_is_charged():
-            restart = self.sale_line_id._billing_prepare_restart
-            trust(self).write(restart(quantity) if quantity else {"active": False})
-        elif not quantity:
-            if not self.date_end or self.date_end > today:
-                trust(self).date_end = max(today, self.date_start)
-                self._sale_tell_ended()
+        if not quantity:
+            self._sale_end(today)
+        elif not before and not self.active and not self._sale_is_charged():
+            trust(self).write(self.sale_line_id._billing_prepare_restart(quantity))
+        elif not self.active or (self.date_end and self.date_end < today):
+            self._sale_tell_over()
         else:
-            if self.date_end:
+            if self.date_end and before:
+                self._sale_tell_end_stays()
+            elif self.date_end:
                 trust(self).date_end = False
+                self._sale_tell_goes_on()
             self._sale_change_quantity(quantity, today)
 
     def _sale_is_charged(self):
@@ -70,31 +75,109 @@ class OmniBillingService(models.Model):
             or Transaction.search_count(Domain("service_id", "=", self.id), limit=1)
         )
 
+    def _sale_end(self, today):
+        """End it today, or archive what was neither used before today nor charged."""
+        start = self.date_start or today
+        if start >= today and not self._sale_is_charged():
+            trust(self).active = False
+        elif not self.date_end or self.date_end > today:
+            trust(self).date_end = max(today, start)
+            self._sale_tell_ended()
+
     def _sale_change_quantity(self, quantity, today):
-        """Have another quantity hold from today on, at the price that holds."""
-        before = self.change_ids.sorted("date").filtered(lambda c: c.date <= today)
-        price = before[-1:].price_unit if before else self.price_unit
-        now = before[-1:].quantity if before else self.quantity
-        if not self.sale_line_id._billing_compare(now, quantity):
-            return
-        if same_day := before.filtered(lambda change: change.date == today):
-            trust(same_day).quantity = quantity
-            return
-        trust(self.env["omni.billing.service.change"]).create(
-            {
-                "service_id": self.id,
-                "date": max(today, self.date_start),
-                "quantity": quantity,
-                "price_unit": price,
-            }
+        """Have another quantity hold from today on, at the prices that hold.
+
+        Changes that are to come, as a price rise, have it as well.
+        """
+        compare = self.sale_line_id._billing_compare
+        day = max(today, self.date_start or today)
+        begun = self.change_ids.filtered(lambda change: change.date <= day)
+        last = begun.sorted("date")[-1:]
+        other = (self.change_ids - begun).filtered(
+            lambda change: compare(change.quantity, quantity)
         )
+        first_day = min(other.mapped("date"), default=None)
+        if compare((last or self).quantity, quantity):
+            first_day = day
+            if last.date == day:
+                other |= last
+            elif day == self.date_start and not self._sale_is_charged():
+                trust(self).quantity = quantity
+            else:
+                trust(self.env["omni.billing.service.change"]).create(
+                    {
+                        "service_id": self.id,
+                        "date": day,
+                        "quantity": quantity,
+                        "price_unit": (last or self).price_unit,
+                    }
+                )
+        if other:
+            trust(other).quantity = quantity
+        if first_day and self.charged_until and self.charged_until >= first_day:
+            self._sale_tell_charged(first_day)
+
+    # === WHAT STAFF ARE TOLD === #
 
     def _sale_tell_ended(self):
         """Tell what is left to settle of a service that ends with its order."""
         order = self.sale_order_id
-        trust(order).billing_to_settle = self.env._(
-            "%(service)s of %(order)s ends today. See whether a part of a period that"
-            " is charged is to be credited: open the service.",
-            service=self.name,
-            order=order.name,
+        order._billing_tell_to_settle(
+            self.env._(
+                "%(service)s of %(order)s ends today. See whether a part of a period"
+                " that is charged is to be credited: open the service.",
+                service=self.name,
+                order=order.name,
+            )
+        )
+
+    def _sale_tell_over(self):
+        """Tell that what is ordered is not charged, as its service is over."""
+        order = self.sale_order_id
+        order._billing_tell_to_settle(
+            self.env._(
+                "%(service)s of %(order)s has ended, or is archived, and stays so: what"
+                " is ordered now is not charged. Add a service if it is to go on.",
+                service=self.name,
+                order=order.name,
+            )
+        )
+
+    def _sale_tell_end_stays(self):
+        """Tell that a service ends, though another quantity of it is ordered."""
+        order = self.sale_order_id
+        order._billing_tell_to_settle(
+            self.env._(
+                "%(service)s of %(order)s has another quantity, and still ends on"
+                " %(date)s. Open the service if it is to go on.",
+                service=self.name,
+                order=order.name,
+                date=format_date(self.env, self.date_end),
+            )
+        )
+
+    def _sale_tell_goes_on(self):
+        """Tell that a service has no end any more, not even one agreed before."""
+        order = self.sale_order_id
+        order._billing_tell_to_settle(
+            self.env._(
+                "%(service)s of %(order)s goes on, without an end. If another one had"
+                " been agreed, enter it on the service.",
+                service=self.name,
+                order=order.name,
+            )
+        )
+
+    def _sale_tell_charged(self, day):
+        """Tell that a period that is charged has another quantity by now."""
+        order = self.sale_order_id
+        order._billing_tell_to_settle(
+            self.env._(
+                "%(service)s of %(order)s has another quantity from %(date)s on, and is"
+                " charged beyond that day. Open the service, and adjust what is"
+                " charged.",
+                service=self.name,
+                order=order.name,
+                date=format_date(self.env, day),
+            )
         )

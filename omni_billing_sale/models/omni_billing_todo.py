@@ -63,6 +63,7 @@ class OmniBillingTodo(models.Model):
 
     def _give_up_sale(self):
         """Take it off the list; what is not in Billing is tried again by the job."""
-        self._get_records().action_billing_settle()
+        self.env["omni.billing.transaction"].check_access("write")
+        self._get_records()._billing_settle()
         # sudo: as above.
         trust(self._get_records().sudo()).billing_problem = False

@@ -105,6 +105,17 @@ class OmniBillingTransaction(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _release(self):
+        """Override of `omni_billing`: of an order that is canceled nothing comes back.
+
+        What a void invoice had of it is void, instead of billed once more.
+        """
+        result = super()._release()
+        # sudo: who voids an invoice need not see orders, nor transactions.
+        lines = self.sudo().filtered(lambda t: t.state == "unbilled").sale_line_id
+        lines._billing_filter_closed()._billing_withdraw()
+        return result
+
     def _sale_get_origin(self):
         """Return what was sold that this takes back, or gives again; else nothing."""
         self.ensure_one()

@@ -5,8 +5,8 @@ from odoo.addons.omni_billing.tools.action import open_list
 from odoo.addons.omni_billing.tools.retell import KeptSentence
 from odoo.addons.omni_billing.tools.write_guard import is_trusted
 
-#: Whose order it is: what is in Billing is theirs.
-BASIC_FIELDS = {"company_id", "partner_id"}
+#: Whose order it is, and in which currency: what is in Billing is theirs.
+BASIC_FIELDS = {"company_id", "partner_id", "pricelist_id"}
 
 
 class SaleOrder(models.Model):
@@ -153,7 +153,7 @@ class SaleOrder(models.Model):
         for name in sorted(BASIC_FIELDS & vals.keys()):
             for order in self:
                 # sudo: whether something is in Billing, and nothing of it.
-                is_begun = order.sudo().order_line.filtered("billing_qty")
+                is_begun = order.sudo().order_line._billing_filter_begun()
                 if is_begun and order[name].id != vals[name]:
                     raise UserError(
                         self.env._(

@@ -42,14 +42,28 @@ class SaleOrder(models.Model):
     def action_billing_settle(self):
         """Take orders off the list of what is to be settled; nothing else changes.
 
-        :raise AccessError: if the user does not bill.
+        :raise AccessError: if the user does not bill, or may not edit the orders.
         """
         self.env["omni.billing.transaction"].check_access("write")
-        # sudo: who bills need not sell.
-        trust(self.sudo()).billing_to_settle = False
+        self.check_access("write")
+        self._billing_settle()
         return True
 
     # === BUSINESS METHODS === #
+
+    def _billing_settle(self):
+        # sudo: who bills need not sell; they see these orders, or find them in To Do.
+        trust(self.sudo()).billing_to_settle = False
+
+    def _billing_tell_to_settle(self, sentence):
+        """Tell staff what is left to decide on, beside what was told before.
+
+        :param str sentence: what, and what to do.
+        """
+        self.ensure_one()
+        told = self.billing_to_settle or ""
+        if sentence not in told:
+            trust(self).billing_to_settle = f"{told} {sentence}".strip()
 
     def _billing_follow_now(self):
         """Follow orders that a person confirms or cancels; the rest is for the job.

@@ -62,18 +62,34 @@ class SaleOrderLine(models.Model):
 
     @api.depends(
         "billing_qty",
+        "discount",
         "display_type",
         "is_downpayment",
         "order_id.billing_is_pooled",
+        "price_unit",
         "product_uom_qty",
         "qty_delivered",
         "state",
     )
     def _compute_billing_is_due(self):
         for line in self:
-            line.billing_is_due = line._billing_compare(
-                line._billing_get_target(), line.billing_qty
-            )
+            line.billing_is_due = line._billing_has_difference()
+
+    def _billing_has_difference(self):
+        """Whether more, or less, is to be in Billing than is there.
+
+        More of what comes to no amount, as a gram of it, waits until it does.
+        """
+        self.ensure_one()
+        target, there = self._billing_get_target(), self.billing_qty
+        if not self._billing_compare(target, there):
+            return False
+        kept = self._billing_keep(there, target)
+        return bool(
+            self._billing_is_service()
+            or self._billing_compare(there, kept)
+            or self._billing_is_worth(target - kept)
+        )
 
     def _compute_field_value(self, field):
         """Override of `base`: have the job come, whatever made a line due."""
@@ -109,22 +125,37 @@ class SaleOrderLine(models.Model):
         )
 
     def _billing_is_recurring(self):
-        """Whether it becomes a service, charged period by period."""
+        """Whether its product recurs, and so its price is one of a period."""
         self.ensure_one()
         return self._billing_is_pooled() and bool(self.product_id.billing_unit)
+
+    def _billing_is_service(self):
+        """Whether it is a service, or becomes one, charged period by period.
+
+        What it is in Billing it stays, whatever its product becomes.
+        """
+        self.ensure_one()
+        # sudo: whether there is one, and nothing of it.
+        line = self._origin.sudo()
+        if line.billing_service_ids:
+            return True
+        return self._billing_is_recurring() and not line._billing_is_begun()
 
     def _billing_get_target(self):
         """Return how many are to be in Billing, by the product's invoicing policy.
 
-        Of an order that is not confirmed, or is canceled, none.
+        Of an order that is not confirmed, or is canceled, none; nor of what is free, as
+        a delivery before its cost is known.
 
         :rtype: float
         """
         self.ensure_one()
         if self.state != "sale" or not self._billing_is_pooled():
             return 0.0
-        if self._billing_is_recurring():
+        if self._billing_is_service():
             return max(self.product_uom_qty, 0.0)
+        if not self._billing_get_price():
+            return 0.0
         is_ordered = self.product_id.invoice_policy == "order"
         quantity = self.product_uom_qty if is_ordered else self.qty_delivered
         return float_round(quantity, precision_digits=self._billing_get_digits())

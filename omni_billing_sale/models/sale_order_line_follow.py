@@ -81,32 +81,28 @@ class SaleOrderLine(models.Model):
             lines.with_company(company)._billing_follow_of_company()
 
     def _billing_follow_of_company(self):
-        recurring = self.filtered(
-            lambda line: line.billing_service_ids or line._billing_is_recurring()
-        )
+        recurring = self.filtered(lambda line: line._billing_is_service())
         recurring._billing_follow_services()
         ordered = self - recurring
-        closed = ordered.filtered(lambda line: line.state != "sale")
+        closed = ordered._billing_filter_closed()
         closed._billing_withdraw()
         ordered -= closed
         known = ordered._billing_read_known()
         added, taken = {}, {}
+        there = {line: line._billing_get_target() for line in self}
         for line in ordered:
-            target = line._billing_get_target()
-            kept = line._billing_keep(known[line], target)
-            added[line] = target - kept
+            kept = line._billing_keep(known[line], there[line])
+            added[line] = there[line] - kept
             taken[line] = known[line] - kept
         values = ordered._billing_take_back(taken)
-        values += [
-            line._billing_prepare_charge(added[line])
-            for line in ordered
-            if line._billing_is_worth(added[line])
-        ]
+        for line in ordered:
+            if line._billing_is_worth(added[line]):
+                values.append(line._billing_prepare_charge(added[line]))
+            else:
+                there[line] -= added[line]
         ordered._billing_enter(values)
-        for target, lines in self.grouped(
-            lambda line: line._billing_get_target()
-        ).items():
-            trust(lines).billing_qty = target
+        for quantity, lines in self.grouped(there.get).items():
+            trust(lines).billing_qty = quantity
 
     @api.model
     def _billing_keep(self, known, target):
@@ -216,6 +212,10 @@ class SaleOrderLine(models.Model):
             entries[line] = origins, counters
         return entries
 
+    def _billing_filter_closed(self):
+        """Return those of orders that are canceled, or quotations again."""
+        return self.filtered(lambda line: line.state != "sale")
+
     def _billing_withdraw(self):
         """Void what is unbilled of orders that were canceled, and tell what is billed.
 
@@ -235,4 +235,4 @@ class SaleOrderLine(models.Model):
         for order, amount in billed.items():
             if not order.currency_id.is_zero(amount):
                 left = order._billing_explain_canceled(amount)
-                trust(order).billing_to_settle = left
+                order._billing_tell_to_settle(left)

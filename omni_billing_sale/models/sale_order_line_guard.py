@@ -7,7 +7,7 @@ from odoo.addons.omni_billing.tools.write_guard import is_trusted
 #: What was agreed of a line: once it is in Billing, another line has to say otherwise.
 AGREED_FIELDS = {
     *("discount", "price_unit", "product_id", "product_uom_id", "tax_ids"),
-    "billing_setup_price",
+    *("billing_setup_price", "order_id"),
 }
 
 
@@ -59,14 +59,33 @@ class SaleOrderLine(models.Model):
                 )
             )
 
+    def _billing_filter_begun(self):
+        """Return those of which something is in Billing, of a canceled order as well.
+
+        What is void does not count, nor a service that was archived before its start.
+        """
+        # sudo: whether something is there, and nothing of it.
+        return self.filtered(lambda line: line._origin.sudo()._billing_is_begun())
+
+    def _billing_is_begun(self):
+        return bool(
+            self.billing_qty
+            or self.billing_transaction_ids.filtered(lambda t: t.state != "void")
+            or self.billing_service_ids.filtered(
+                lambda service: (
+                    service.active or service.charged_until or service.is_setup_charged
+                )
+            )
+        )
+
     def _billing_check_agreed(self, vals):
         """Check that the values leave what was agreed of lines in Billing.
 
         :raise UserError: if they do not.
         """
         names = AGREED_FIELDS & vals.keys()
-        # sudo: how many are in Billing, for customers who edit options, too.
-        for line in self.sudo().filtered("billing_qty") if names else ():
+        # sudo: what is in Billing, for customers who edit options, too.
+        for line in self.sudo()._billing_filter_begun() if names else ():
             changed = [
                 name
                 for name in sorted(names)

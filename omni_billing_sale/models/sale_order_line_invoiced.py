@@ -81,7 +81,7 @@ class SaleOrderLine(models.Model):
         result = theirs._compute_untaxed_amount_to_invoice()
         for line in ours:
             wanted = 0.0
-            if not line._billing_is_recurring():
+            if not line._billing_is_service():
                 wanted = line.price_reduce_taxexcl * line._billing_get_target()
                 wanted -= line.untaxed_amount_invoiced
             line.untaxed_amount_to_invoice = wanted
@@ -95,6 +95,6 @@ class SaleOrderLine(models.Model):
         for line in ours:
             left = line._billing_get_target() - line.billing_qty
             price = line.price_reduce_taxinc
-            is_recurring = line._billing_is_recurring()
-            line.amount_to_invoice = 0.0 if is_recurring else left * price
+            is_service = line._billing_is_service()
+            line.amount_to_invoice = 0.0 if is_service else left * price
         return result

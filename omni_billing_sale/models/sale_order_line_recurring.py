@@ -14,12 +14,12 @@ class SaleOrderLine(models.Model):
     @api.depends("order_id.billing_is_pooled")
     def _compute_price_unit(self):
         """Override of `sale`: of what is in Billing the price is agreed."""
-        fresh = self.filtered(lambda line: not line.billing_qty)
+        fresh = self - self._billing_filter_begun()
         return super(SaleOrderLine, fresh)._compute_price_unit()
 
     def _compute_discount(self):
         """Override of `sale`: as the price."""
-        fresh = self.filtered(lambda line: not line.billing_qty)
+        fresh = self - self._billing_filter_begun()
         return super(SaleOrderLine, fresh)._compute_discount()
 
     def _get_display_price(self):
@@ -75,7 +75,7 @@ class SaleOrderLine(models.Model):
         for line in self:
             service, target = line.billing_service_ids[:1], line._billing_get_target()
             if service:
-                service._sale_follow(target)
+                service._sale_follow(target, line.billing_qty)
             elif target > 0:
                 values.append(line._billing_prepare_service(target))
         if values:
@@ -102,11 +102,13 @@ class SaleOrderLine(models.Model):
         }
 
     def _billing_prepare_restart(self, quantity):
-        """Return what a service that was never charged is begun anew with."""
+        """Return what a service that was never used is begun anew with."""
         values = self._billing_prepare_service(quantity)
         del values["sale_line_id"]
         return values | {
             "active": True,
             "date_end": False,
+            # They were of what was agreed before.
+            "change_ids": [Command.clear()],
             "tax_ids": [Command.set(self.tax_ids.ids)],
         }
