@@ -10,10 +10,11 @@ cookie or password of the server's is used. Nothing is repeated here.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from threading import Event, Timer
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
@@ -26,6 +27,8 @@ from .webhook_messages import Answer, Message, check_url, is_local
 #: Seconds to connect, and to wait for an answer: the spec says 15 to 30.
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
+#: Seconds for the whole of an answer. `READ_SECONDS` begin anew with each byte of it.
+ANSWER_SECONDS = 30
 #: Bytes of an answer that are read, and kept for people.
 MAX_ANSWER = 500
 #: Longest pause that another program may ask for.
@@ -71,7 +74,10 @@ class WebhookGateway:
         target = parts.path or "/"
         if parts.query:
             target += f"?{parts.query}"
-        with closing(self._connect(message.url, parts)) as pool:
+        with (
+            closing(self._connect(message.url, parts)) as pool,
+            _hurry(pool) as is_cut_off,
+        ):
             try:
                 response = pool.urlopen(
                     "POST",
@@ -83,6 +89,9 @@ class WebhookGateway:
                     preload_content=False,
                 )
                 with closing(response):
+                    if is_cut_off.is_set():
+                        # The end of a connection is taken for that of the headers.
+                        raise GatewayUnknown("no_answer", "It took too long.")
                     return _read(response)
             except UNREACHED as error:
                 raise GatewayRefused("unreachable", _shorten(error)) from error
@@ -132,6 +141,41 @@ def sign(message: Message) -> dict[str, str]:
     }
 
 
+@contextmanager
+def _hurry(pool: urllib3.HTTPConnectionPool) -> Iterator[Event]:
+    """Cut a connection off whose answer, headers and all, is not there in time.
+
+    What comes before has a limit of its own: to connect, to encrypt and to send each
+    end with their time-out, however slowly the other side takes part.
+
+    :return: what is set if it was cut off.
+    """
+    timers = []
+    is_cut_off = Event()
+
+    class Connection(pool.ConnectionCls):
+        def getresponse(self):
+            timers.append(Timer(ANSWER_SECONDS, _cut_off, [self.sock, is_cut_off]))
+            timers[-1].daemon = True
+            timers[-1].start()
+            return super().getresponse()
+
+    pool.ConnectionCls = Connection
+    try:
+        yield is_cut_off
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def _cut_off(connection: socket.socket, is_cut_off: Event) -> None:
+    is_cut_off.set()
+    # Not the way of an encrypted one, which takes its keys from under who reads. It may
+    # be closed already.
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
 def _read(response: urllib3.BaseHTTPResponse) -> Answer:
     try:
         content = response.read(MAX_ANSWER, decode_content=False)
@@ -150,7 +194,7 @@ def _read_pause(value: str) -> int | None:
         return min(int(value[:9]), MAX_PAUSE)
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)

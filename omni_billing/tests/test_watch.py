@@ -84,7 +84,7 @@ class TestWatch(RunCommon, CardCommon, MailCommon):
         )
         self._follow("webhook", *steps)
         webhook.action_disable()
-        self._follow("webhook", (timedelta(), "failing"), failed=1)
+        self._follow("webhook", (timedelta(minutes=5), "failing"), failed=1)
         webhook.active = False
         self._follow("webhook", (timedelta(hours=5), "fine"), waiting=0)
 

@@ -10,17 +10,19 @@ from standardwebhooks import Webhook
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import freeze_time, tagged
-from odoo.tools import file_open
+from odoo.tools import file_open, mute_logger
 
 from odoo.addons.omni_billing.exceptions import GatewayRefused, GatewayUnknown
 from odoo.addons.omni_billing.gateways import webhooks
 from odoo.addons.omni_billing.gateways.webhook_messages import Answer
 from odoo.addons.omni_billing.models.outgoing import omni_billing_webhook_sending
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .webhook_common import WebhookCommon
 
 MANAGER = "omni_billing.omni_billing_group_manager"
 PAUSES = omni_billing_webhook_sending.PAUSES
+LOGGER = omni_billing_webhook_sending.__name__
 
 
 class SendingCommon(WebhookCommon):
@@ -135,7 +137,8 @@ class TestWebhookSending(SendingCommon):
         self.assertEqual(self._send_at(timedelta(days=1)), [])
         self.assertEqual((self.row + other).mapped("state"), ["queued", "queued"])
         self.webhook.action_enable()
-        self.assertEqual(self._send_at(timedelta(days=1)), [self.row.key, other.key])
+        # What was tried less goes first.
+        self.assertEqual(self._send_at(timedelta(days=1)), [other.key, self.row.key])
         self.assertFalse(self.webhook.activity_ids)
 
     def test_busy_program_says_when(self):
@@ -143,15 +146,130 @@ class TestWebhookSending(SendingCommon):
         other = self._tell()
         for status in (429, 502, 503, 504):
             with self.subTest(status=status):
-                self.row.write({"tries": 0, "next_try": self.now})
-                self.webhook.wait_until = False
+                self._begin_anew()
                 self.programs.answer_next(Answer(status, "", 3600))
                 self.assertEqual(self._send_at(timedelta()), [self.row.key])
                 self.assertEqual(self._send_at(timedelta(minutes=59)), [])
         self.assertEqual(
-            self._send_at(timedelta(minutes=61)), [self.row.key, other.key]
+            self._send_at(timedelta(minutes=61)), [other.key, self.row.key]
         )
         self.assertFalse(self.webhook.problem)
+        self.assertFalse(self.webhook.tries)
+
+    def _begin_anew(self):
+        self.row.write({"tries": 0, "next_try": self.now})
+        trust(self.webhook).write({"wait_until": False, "tries": 0})
+
+    def test_message_that_is_never_answered_holds_up_no_other(self):
+        """Its program takes all others, so it is not switched off for this one."""
+        for answer in (Answer(502), Answer(504), GatewayUnknown("no_answer", "late")):
+            with self.subTest(answer=str(answer)):
+                bad, later = self._tell(), timedelta()
+                self.programs.refuse(bad.key, answer)
+                for _hour in range(100):
+                    with freeze_time(self.now + later):
+                        other = self._tell()
+                    self._send_at(later)
+                    # Beside the bad one, if that is due; else after its short pause.
+                    self._send_at(later + timedelta(seconds=6))
+                    self.assertEqual(other.state, "sent", later)
+                    later += timedelta(hours=1)
+                self.assertEqual((bad.state, bad.tries), ("failed", len(PAUSES) + 1))
+                self.assertEqual(self.webhook.state, "on")
+                self.assertFalse(self.webhook.activity_ids)
+
+    def test_untried_message_goes_first_after_a_pause(self):
+        other = self._tell()
+        self.programs.refuse(self.row.key, Answer(504))
+        self.assertEqual(self._send_at(timedelta()), [self.row.key])
+        self.assertEqual(self._send_at(timedelta(seconds=6)), [other.key, self.row.key])
+        self.assertEqual((other.state, self.row.state), ("sent", "queued"))
+
+    def test_program_that_is_back_gets_all_at_once(self):
+        """Also if the first message after the pause is one that it refuses."""
+        others = [self._tell() for _n in range(3)]
+        self.programs.answer_next(Answer(503))
+        self._send_at(timedelta())
+        self.programs.answer_next(Answer(400))
+        self.assertEqual(len(self._send_at(timedelta(seconds=6))), 4)
+        self.assertEqual([row.state for row in others], ["queued", "sent", "sent"])
+        self.assertEqual(self.row.state, "sent")
+
+    def test_program_that_is_away_is_asked_less_and_less(self):
+        """By whichever of its messages; after three days it is switched off."""
+        rows = self.row
+        for _number in range(30):
+            rows += self._tell()
+        self.programs.always = {self.webhook.url: GatewayRefused("unreachable", "no")}
+        later = timedelta()
+        for number, pause in enumerate(PAUSES):
+            self.assertEqual(self._send_at(later), [rows[number].key])
+            self.assertEqual(self._send_at(later + pause - timedelta(seconds=1)), [])
+            later += pause
+        self.assertEqual(self.webhook.state, "on")
+        self._send_at(later)
+        self.assertEqual(self.webhook.state, "off")
+        self.assertEqual(self.webhook.activity_ids.user_id, self.env.user)
+        self.assertEqual(set(rows.mapped("state")), {"queued"})
+        # And then all of it goes out.
+        self.programs.always = {}
+        self.webhook.action_enable()
+        later += PAUSES[0]
+        self.assertEqual(len(self._send_at(later)), len(rows))
+
+    def test_message_that_somebody_else_sends_is_left_to_them(self):
+        with patch.object(
+            type(self.Delivery), "try_lock_for_update", lambda rows, **_kw: rows[:0]
+        ):
+            self.assertEqual(self._send_at(timedelta()), [])
+        self.assertEqual(self._send_at(timedelta()), [self.row.key])
+
+    # === WHAT NOBODY THOUGHT OF === #
+
+    @mute_logger(LOGGER)
+    def test_failure_of_whatever_kind_is_no_answer(self):
+        other = self._listen(url="https://other.example.com/")
+        his = self._tell(other)
+        self.programs.always = {self.webhook.url: ZeroDivisionError("secret")}
+        self.assertEqual(self._send_at(timedelta()), [self.row.key, his.key])
+        self.assertEqual((self.row.state, self.row.tries), ("queued", 1))
+        self.assertEqual(self.row.next_try, self.now + PAUSES[0])
+        self.assertIn("no answer. (ZeroDivisionError)", self.row.error)
+        self.assertEqual(his.state, "sent")
+
+    @mute_logger(LOGGER)
+    def test_message_that_cannot_be_made_waits_alone(self):
+        """A hook of somebody's fails: no other message waits for it."""
+        other, original = self._tell(), type(self.Delivery)._make_body
+
+        def make(row, record=None):
+            if row == self.row:
+                raise KeyError("x")
+            return original(row, record)
+
+        self.patch(type(self.Delivery), "_make_body", make)
+        self.assertEqual(self._send_at(timedelta()), [other.key])
+        self.assertEqual((self.row.state, self.row.tries), ("queued", 1))
+        self.assertIn("KeyError", self.row.error)
+        later = timedelta()
+        for pause in PAUSES:
+            later += pause
+            self._send_at(later)
+        self.assertEqual((self.row.state, self.webhook.state), ("failed", "on"))
+
+    @mute_logger("odoo.addons.omni_billing.tools.database")
+    def test_job_survives_one_program(self):
+        other = self._listen(url="https://other.example.com/")
+        his, original = self._tell(other), type(self.Webhook)._send_next
+
+        def send(webhook):
+            if webhook == self.webhook:
+                raise ZeroDivisionError
+            return original(webhook)
+
+        self.patch(type(self.Webhook), "_send_next", send)
+        self.assertEqual(self._send_at(timedelta()), [his.key])
+        self.assertEqual((self.row.state, his.state), ("queued", "sent"))
 
     def test_silent_program_holds_up_nobody_else(self):
         other = self._listen(url="https://other.example.com/")
@@ -162,8 +280,7 @@ class TestWebhookSending(SendingCommon):
             GatewayRefused("not_public", "10.0.0.1"),
         ):
             with self.subTest(error=error.code):
-                self.row.write({"tries": 0, "next_try": self.now})
-                self.webhook.wait_until = False
+                self._begin_anew()
                 his.write({"state": "queued", "next_try": self.now})
                 self.programs.always = {self.webhook.url: error}
                 self.assertEqual(self._send_at(timedelta()), [self.row.key, his.key])
@@ -284,6 +401,34 @@ class TestWebhookSecrets(SendingCommon):
                 webhook.write({name: "whsec_AAAA"})
             with self.assertRaises(AccessError):
                 webhook.search([(name, "like", "whsec_A")])
+
+    def test_where_it_stands_is_written_by_the_buttons(self):
+        """A manager has no secret shown twice, and none live on, by RPC."""
+        manager = self._create_user("webhook-guard", MANAGER)
+        webhook = self.webhook.with_user(manager)
+        values = {"name": "Forged", "url": "https://x.example.com/"}
+        now = fields.Datetime.now()
+        for name, value, new in (
+            ("is_secret_shown", False, True),
+            ("old_secret_until", now + timedelta(days=999), now),
+            ("state", "off", "off"),
+            ("problem", "Nothing", "Nothing"),
+            ("wait_until", False, now),
+            ("tries", 0, 1),
+        ):
+            with self.subTest(field=name):
+                with self.assertRaisesRegex(UserError, "buttons"):
+                    webhook.write({name: value})
+                with self.assertRaisesRegex(UserError, "buttons"):
+                    webhook.create(values | {name: new})
+                made = webhook.with_context(**{f"default_{name}": new}).create(values)
+                self.assertNotEqual(made[name], new)
+        webhook.name = "Renamed"
+        webhook.action_disable()
+        webhook.action_enable()
+        webhook.action_rotate_secret()
+        self.assertEqual(webhook.state, "on")
+        self.assertTrue(webhook.is_secret_shown and webhook.old_secret_until)
 
     def test_both_secrets_sign_for_a_day(self):
         old = self._have_secret()

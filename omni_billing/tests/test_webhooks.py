@@ -190,6 +190,43 @@ class TestWebhooksOfPayments(CardCommon, WebhookCommon):
         self.assertEqual(data["invoices"], [{"id": invoice.id, "number": invoice.name}])
         self.assertNotIn("4242", json.dumps(told))
 
+    @mute_logger("odoo.addons.omni_billing.models.cards")
+    def test_branch_is_told_of_what_its_customers_could_not_pay(self):
+        """The provider, and so the payment, is of the company above."""
+        branch = self.company.create(
+            {"name": "Branch", "parent_id": self.company.id, "country_id": False}
+        )
+        self._listen("payment.failed", company_id=branch.id)
+        # Another branch's, which has no part in it.
+        idle = self.company.create({"name": "Idle", "parent_id": self.company.id})
+        stranger = self._listen("payment.failed", company_id=idle.id)
+        [invoice] = self._bill_amounts(50)
+        self.gateway.decline(decline_code="insufficient_funds")
+        attempt = invoice._billing_charge(self.card, 50)
+        his = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.customer.id,
+                "company_id": branch.id,
+            }
+        )
+        for invoices, told in ((his, [his]), (invoice + his, [invoice, his])):
+            with self.subTest(count=len(invoices)):
+                # sudo: an empty outbox.
+                self.Delivery.sudo().search([]).unlink()
+                attempt.invoice_ids = invoices
+                attempt._billing_note_failed()
+                bodies = [body["data"] for body in self._send()]
+                bodies.sort(key=lambda data: data["company_id"])
+                self.assertEqual(
+                    [(body["company_id"], body["invoices"]) for body in bodies],
+                    [
+                        (one.company_id.id, [{"id": one.id, "number": one.name}])
+                        for one in told
+                    ],
+                )
+        self.assertFalse(self._get_rows(stranger))
+
 
 @tagged("post_install", "-at_install")
 class TestWebhooksOfServices(WebhookCommon):

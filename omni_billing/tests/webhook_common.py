@@ -14,14 +14,20 @@ class FakeWebhooks:
         self.answers = []
         #: By address, for as long as it is there.
         self.always = {}
+        #: By the id of a message, whatever its program does with others.
+        self.never = {}
 
     def answer_next(self, *answers):
         """Have the next messages answered so; an exception is raised."""
         self.answers += answers
 
+    def refuse(self, key, answer):
+        """Have one message be answered so each time; an exception is raised."""
+        self.never[key] = answer
+
     def send(self, message):
         self.sent.append(message)
-        answer = self.always.get(message.url)
+        answer = self.never.get(message.key) or self.always.get(message.url)
         if not answer:
             answer = self.answers.pop(0) if self.answers else Answer(200, "ok")
         if isinstance(answer, Exception):

@@ -30,6 +30,5 @@ class OmniBillingWebhook(models.Model):
 
     def _job_send(self):
         """Tell a program what is due"""
-        last = 0
-        while last := self._send_next(last):
+        while self._send_next():
             continue

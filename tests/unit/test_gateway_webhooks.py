@@ -3,6 +3,8 @@
 import json
 import socket
 import threading
+import time
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -134,6 +136,9 @@ def test_program_takes_nothing_that_is_signed_wrong_or_late(gateway, receiver):
         ("-5", None),
         ("²", None),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 999999999999 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2015 07:28:00 +999999999999", None),
+        ("Wed, 99999999999 Oct 2015 07:28:00 GMT", None),
     ],
 )
 def test_busy_program_says_for_how_long(gateway, receiver, header, seconds):
@@ -194,6 +199,52 @@ def test_answer_is_lost(receiver):
     listener.close()
 
 
+@pytest.fixture
+def drip():
+    """Serve beginnings of answers, each with a byte now and then for ten seconds."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    is_over = threading.Event()
+    threads = []
+
+    def begin(head):
+        def serve():
+            with listener.accept()[0] as connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(head)
+                for _byte in range(500):
+                    if is_over.wait(0.02):
+                        return
+                    connection.sendall(b"a")
+
+        threads.append(threading.Thread(target=serve, daemon=True))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield begin
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\n\r\n"]
+)
+def test_answer_that_drips_ends_in_time(monkeypatch, drip, head):
+    """It holds up all other programs: the time-out alone begins anew with each byte."""
+    monkeypatch.setattr(webhooks, "ANSWER_SECONDS", 0.5)
+    base = drip(head)
+    begun = time.monotonic()
+    if head.endswith(b"\r\n\r\n"):
+        # What became of it is known, whatever else it wanted to say.
+        assert webhooks.WebhookGateway(base).send(make(base)).is_taken
+    else:
+        with pytest.raises(GatewayUnknown) as failure:
+            webhooks.WebhookGateway(base).send(make(base))
+        assert failure.value.code == "no_answer"
+    assert time.monotonic() - begun < 5
+
+
 @pytest.mark.parametrize(
     "addresses",
     [
@@ -222,6 +273,8 @@ def test_address_that_was_judged_is_the_one_that_is_called(monkeypatch):
     asked = []
 
     class Pool:
+        ConnectionCls = object
+
         def urlopen(self, *_args, **_kwargs):
             raise ConnectionResetError
 

@@ -8,6 +8,7 @@ from ...gateways.webhook_messages import check_url, make_secret
 from ...tools.action import open_dialog, open_list
 from ...tools.lock import lock_or_tell
 from ...tools.retell import KeptSentence
+from ...tools.write_guard import trust
 
 #: How long messages are signed with the secret before as well.
 ROTATION = timedelta(hours=24)
@@ -20,7 +21,7 @@ class OmniBillingWebhook(models.Model):
     """
 
     _name = "omni.billing.webhook"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["omni.billing.guard.mixin", "mail.thread", "mail.activity.mixin"]
     _description = "Webhook"
     _order = "name, id"
     _check_company_auto = True
@@ -78,6 +79,11 @@ class OmniBillingWebhook(models.Model):
         readonly=True,
         copy=False,
         help="It gave no answer, or is busy: it is tried again then.",
+    )
+    tries = fields.Integer(
+        readonly=True,
+        copy=False,
+        help="How often it gave no answer, or was busy, since it took a message.",
     )
     delivery_ids = fields.One2many("omni.billing.webhook.delivery", "webhook_id")
     waiting_count = fields.Integer(compute="_compute_waiting_count", string="Waiting")
@@ -142,10 +148,32 @@ class OmniBillingWebhook(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        webhooks = super().create(vals_list)
+        model, vals_list = self._billing_guard_create(vals_list)
+        webhooks = super(OmniBillingWebhook, model).create(vals_list)
         for webhook in webhooks.sudo():  # sudo: nobody writes secrets.
             webhook.secret = make_secret()
         return webhooks
+
+    def write(self, vals):
+        self._billing_guard_write(vals)
+        return super().write(vals)
+
+    @api.model
+    def _billing_get_state_fields(self):
+        """Override: where it stands, and what was done with its secret."""
+        return super()._billing_get_state_fields() | {
+            "state",
+            "problem",
+            "wait_until",
+            "tries",
+            "old_secret_until",
+            "is_secret_shown",
+        }
+
+    def _billing_raise_state_fields(self, names):
+        raise UserError(
+            self.env._("Use the buttons: they say what of it can be done now.")
+        )
 
     # === ACTION METHODS === #
 
@@ -167,7 +195,7 @@ class OmniBillingWebhook(models.Model):
                     webhook=self.name,
                 )
             )
-        webhook.is_secret_shown = True
+        trust(webhook).is_secret_shown = True
         return self._open_secret(webhook.secret)
 
     def action_rotate_secret(self):
@@ -179,7 +207,7 @@ class OmniBillingWebhook(models.Model):
         self.check_access("write")
         lock_or_tell(self)
         webhook = self.sudo()  # sudo: as above.
-        webhook.write(
+        trust(webhook).write(
             {
                 "old_secret": webhook.secret,
                 "old_secret_until": fields.Datetime.now() + ROTATION,
@@ -210,7 +238,9 @@ class OmniBillingWebhook(models.Model):
                         webhook=webhook.name,
                     )
                 )
-        self.write({"state": "on", "problem": False, "wait_until": False})
+        trust(self).write(
+            {"state": "on", "problem": False, "wait_until": False, "tries": 0}
+        )
         self.activity_feedback(["omni_billing.mail_activity_data_webhook"])
         self._trigger_job()
         return True
@@ -219,7 +249,7 @@ class OmniBillingWebhook(models.Model):
         """Send nothing for now; what happens meanwhile is kept."""
         self.check_access("write")
         reason = self.env._("Switched off by %(user)s.", user=self.env.user.name)
-        self.write({"state": "off", "problem": reason})
+        trust(self).write({"state": "off", "problem": reason})
         return True
 
     def action_test(self):
@@ -275,7 +305,7 @@ class OmniBillingWebhook(models.Model):
     def _switch_off(self, reason):
         """Send nothing until somebody switches it on again; the responsible is told."""
         self.ensure_one()
-        self.write({"state": "off", "problem": reason})
+        trust(self).write({"state": "off", "problem": reason})
         self.activity_schedule(
             "omni_billing.mail_activity_data_webhook",
             note=reason,
@@ -291,4 +321,4 @@ class OmniBillingWebhook(models.Model):
                 ("old_secret", "!=", False),
             ]
         )
-        old.write({"old_secret": False, "old_secret_until": False})
+        trust(old).write({"old_secret": False, "old_secret_until": False})

@@ -12,6 +12,7 @@ from ...tools.database import check_can_commit, commit
 from ...tools.lock import wait_for
 from ...tools.notice import notice, reload
 from ...tools.retell import KeptSentence
+from ...tools.write_guard import trust
 
 #: Days that messages are kept which were taken, and those that were not.
 KEPT_DAYS = {"sent": 30, "canceled": 30, "failed": 90, "queued": 90}
@@ -65,7 +66,8 @@ class OmniBillingWebhookDelivery(models.Model):
         default="queued",
         help="Sent: the other program took it.",
     )
-    tries = fields.Integer(readonly=True)
+    # Not empty in the database, where that would come last.
+    tries = fields.Integer(readonly=True, default=0)
     next_try = fields.Datetime(readonly=True)
     sent_date = fields.Datetime(string="Sent on", readonly=True)
     status_code = fields.Integer(string="HTTP Status", readonly=True)
@@ -73,7 +75,7 @@ class OmniBillingWebhookDelivery(models.Model):
     error = KeptSentence(string="Reason", readonly=True)
 
     _key_uniq = models.Constraint("UNIQUE(key)", "A key names one message.")
-    _queued_idx = models.Index("(webhook_id, id) WHERE state = 'queued'")
+    _queued_idx = models.Index("(webhook_id, tries, id) WHERE state = 'queued'")
     _webhook_idx = models.Index("(webhook_id, id DESC)")
     _company_idx = models.Index("(company_id, id DESC)")
     _old_idx = models.Index("(create_date)")
@@ -97,7 +99,7 @@ class OmniBillingWebhookDelivery(models.Model):
         rows = self.sudo()  # sudo: messages are written by the server alone.
         wait_for(rows)
         rows.write({"state": "queued", "tries": 0, "next_try": fields.Datetime.now()})
-        rows.webhook_id.wait_until = False
+        trust(rows.webhook_id).write({"wait_until": False, "tries": 0})
         if len(rows) == 1:
             return rows._send_now()
         self.env["omni.billing.webhook"]._trigger_job()
@@ -150,7 +152,7 @@ class OmniBillingWebhookDelivery(models.Model):
     # === BUSINESS METHODS - WHAT IS TOLD === #
 
     @api.model
-    def _tell(self, kind, records, state=False):
+    def _tell(self, kind, records, state=False, company=None):
         """Write down a fact of each record, for the programs that listen to it.
 
         Costs one statement if there are none.
@@ -158,9 +160,11 @@ class OmniBillingWebhookDelivery(models.Model):
         :param str kind: the code of an `omni.billing.webhook.kind`.
         :param records: of one model, each with a ``company_id``.
         :param str state: where they stand now, as the message says it.
+        :param company: whose programs are told, if it is not that of each record.
         """
         if not records:
             return
+        companies = {record: company or record.company_id for record in records}
         # sudo: whoever does what is told of.
         found = self.sudo().env.execute_query(
             SQL(
@@ -175,15 +179,16 @@ class OmniBillingWebhookDelivery(models.Model):
               ORDER BY webhook.id
                 """,
                 kind,
-                records.company_id.ids,
+                list({one.id for one in companies.values()}),
             )
         )
         now = fields.Datetime.now()
         rows = [
-            self._prepare(kind, record, webhook_id, now) | {"fact_state": state}
+            self._prepare(kind, record, webhook_id, now)
+            | {"fact_state": state, "company_id": company_id}
             for webhook_id, company_id in found
             for record in records
-            if record.company_id.id == company_id
+            if companies[record].id == company_id
         ]
         if rows:
             # The fact itself is in the database before the number is drawn.
@@ -222,7 +227,7 @@ class OmniBillingWebhookDelivery(models.Model):
         self.ensure_one()
         if record is None:
             record = self.env[self.res_model].browse(self.res_id).exists()
-        record = record.sudo()  # sudo: as above.
+        record = record.sudo().with_company(self.company_id)  # sudo: as above.
         data = {
             "sequence": self.id,
             "id": self.res_id,

@@ -16,8 +16,10 @@ from ...tools.database import (
     commit_progress,
     insist,
     rollback,
+    step_alone,
 )
 from ...tools.lock import wait_for
+from ...tools.write_guard import trust
 
 _logger = logging.getLogger(__name__)
 
@@ -43,15 +45,16 @@ class OmniBillingWebhook(models.Model):
 
     @api.model
     def _cron_send(self):
-        """Send what is due, to each program in turn, the oldest first; commits."""
+        """Send what is due, to each program in turn; commits."""
         webhooks = self._find_due()
         commit_progress(self.env, remaining=len(webhooks))
-        queue = deque((webhook, 0) for webhook in webhooks)
+        queue = deque(webhooks)
         while queue:
-            webhook, last = queue.popleft()
-            if last := webhook._send_next(last):
-                queue.append((webhook, last))
-            if not commit_progress(self.env, 0 if last else 1):
+            webhook = queue.popleft()
+            is_over = not webhook._send_next_alone()
+            if not is_over:
+                queue.append(webhook)
+            if not commit_progress(self.env, int(is_over)):
                 return
 
     @api.model
@@ -63,20 +66,47 @@ class OmniBillingWebhook(models.Model):
             & (Domain("wait_until", "=", False) | Domain("wait_until", "<=", now))
         )
         Delivery = self.env["omni.billing.webhook.delivery"]
-        return ready.filtered(lambda webhook: Delivery._find_next(webhook, 0))
+        return ready.filtered(Delivery._find_next)
 
-    def _send_next(self, last):
-        """Send the next message that is due, after the one of an id; commits.
+    def _send_next_alone(self):
+        """Send the next, as `_send_next`; what goes wrong is left for the next run."""
+        more = []
+        error = step_alone(
+            self.env,
+            lambda: more.append(self._send_next()),
+            f"messages of webhook {self.id}",
+        )
+        return not error and more[0]
 
-        :return: its id, 0 if there is none, or if the program has to be left alone.
+    def _send_next(self):
+        """Send the next message that is due; commits.
+
+        :return: whether to go on: False if there is none, somebody else is at it, or
+            the program has to be left alone.
         """
         self.ensure_one()
-        delivery = self.env["omni.billing.webhook.delivery"]._find_next(self, last)
-        if not delivery:
-            return 0
-        delivery._deliver()
-        is_ready = self.state == "on" and not self.wait_until
-        return delivery.id if is_ready else 0
+        delivery = self.env["omni.billing.webhook.delivery"]._find_next(self)
+        if not delivery or not delivery._deliver():
+            return False
+        is_left_alone = self.wait_until and self.wait_until > fields.Datetime.now()
+        return self.state == "on" and not is_left_alone
+
+    def _leave_alone(self, reason, at_least):
+        """Send nothing for a while: it is not there, or busy.
+
+        The pauses are the program's, and grow until it takes something: those of its
+        messages say nothing of it, since each time another one is tried.
+
+        :param timedelta at_least: what it asked for itself.
+        """
+        self.ensure_one()
+        tries = self.tries + 1
+        if tries > len(PAUSES):
+            self._switch_off(reason)
+            return
+        wait_until = fields.Datetime.now() + max(_get_pause(tries), at_least)
+        trust(self).write({"tries": tries, "wait_until": wait_until, "problem": reason})
+        self._trigger_job(wait_until)
 
 
 class OmniBillingWebhookDelivery(models.Model):
@@ -87,14 +117,16 @@ class OmniBillingWebhookDelivery(models.Model):
     _inherit = "omni.billing.webhook.delivery"
 
     @api.model
-    def _find_next(self, webhook, last):
-        """Return the oldest message after an id that is due."""
+    def _find_next(self, webhook):
+        """Return the message that is due and was tried least, the oldest of them.
+
+        So one that its program cannot take is in the way of none that it can.
+        """
         return self.search(
             Domain("webhook_id", "=", webhook.id)
             & Domain("state", "=", "queued")
-            & Domain("id", ">", last)
             & Domain("next_try", "<=", fields.Datetime.now()),
-            order="id",
+            order="tries, id",
             limit=1,
         )
 
@@ -102,6 +134,9 @@ class OmniBillingWebhookDelivery(models.Model):
         """Send one message, and record what comes of it; commits.
 
         Harmless if it is not due, or somebody else is at it.
+
+        :return: whether it was tried, or cannot be.
+        :rtype: bool
         """
         self.ensure_one()
         check_can_commit(self.env)
@@ -111,15 +146,29 @@ class OmniBillingWebhookDelivery(models.Model):
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             # Somebody else is at it.
             rollback(self.env)
-            return
-        if message:
-            try:
-                answer = self.webhook_id._get_gateway().send(message)
-            except (GatewayRefused, GatewayUnknown) as error:
-                _logger.info("Webhook message %s: %s: %s", self.id, error.code, error)
-                answer = error
-            insist(self.env, partial(self._record, answer))
+            return False
+        except Exception as error:  # of a hook that says what it is about, say
+            rollback(self.env)
+            _logger.exception("Webhook message %s cannot be made", self.id)
+            record = partial(self._record_unmade, type(error).__name__)
+        else:
+            record = message and partial(self._record, self._call(message))
+        if record:
+            insist(self.env, record)
         self.env.invalidate_all()
+        return bool(record)
+
+    def _call(self, message):
+        """Send it, and return what was answered, or why nothing was."""
+        try:
+            return self.webhook_id._get_gateway().send(message)
+        except (GatewayRefused, GatewayUnknown) as error:
+            _logger.info("Webhook message %s: %s: %s", self.id, error.code, error)
+            return error
+        except Exception as error:  # nobody knows what the program has
+            rollback(self.env)
+            _logger.exception("Webhook message %s", self.id)
+            return GatewayUnknown("no_answer", type(error).__name__)
 
     def _begin(self):
         """Write the attempt down; return the message, None if none is to be sent."""
@@ -164,7 +213,9 @@ class OmniBillingWebhookDelivery(models.Model):
             now = fields.Datetime.now()
             self.write({**told, "state": "sent", "sent_date": now, "error": False})
             if self.webhook_id.problem and self.webhook_id.state == "on":
-                self.webhook_id.write({"problem": False, "wait_until": False})
+                trust(self.webhook_id).write(
+                    {"problem": False, "wait_until": False, "tries": 0}
+                )
             return
         error = self._explain(answer)
         if self._is_test():
@@ -174,33 +225,35 @@ class OmniBillingWebhookDelivery(models.Model):
             self.webhook_id._switch_off(error)
         elif self.tries > len(PAUSES):
             self.write({**told, "state": "failed", "error": error})
-            self._give_up(error)
+            if is_answer or answer.code != "not_made":
+                self._give_up(error)
         else:
             self._postpone(answer, told | {"error": error})
 
+    def _record_unmade(self, reason):
+        """Write down that it cannot be made, which was tried, and is its own fault."""
+        wait_for(self)
+        if self.state == "queued":
+            self.tries += 1
+            self._record(GatewayRefused("not_made", reason))
+
     def _postpone(self, answer, told):
         """Try again later; if it is not this message's fault, all others wait, too."""
-        pause = PAUSES[self.tries - 1] * (1 + random.random() * JITTER)  # noqa: S311
         is_answer = isinstance(answer, Answer)
-        if is_answer and answer.retry_after is not None:
-            pause = max(pause, timedelta(seconds=answer.retry_after))
-        next_try = fields.Datetime.now() + pause
+        asked = timedelta(seconds=(is_answer and answer.retry_after) or 0)
+        next_try = fields.Datetime.now() + max(_get_pause(self.tries), asked)
         self.write({**told, "next_try": next_try})
-        webhook = self.webhook_id
-        if not is_answer or answer.is_busy:
-            webhook.write({"wait_until": next_try, "problem": told["error"]})
-        webhook._trigger_job(next_try)
+        self.webhook_id._trigger_job(next_try)
+        is_own_fault = not answer.is_busy if is_answer else answer.code == "not_made"
+        if not is_own_fault:
+            self.webhook_id._leave_alone(told["error"], asked)
 
     def _give_up(self, error):
-        """Leave it to a person; if nothing else was taken either, send no more."""
-        taken = self.search_count(
-            [
-                ("webhook_id", "=", self.webhook_id.id),
-                ("sent_date", ">=", self.create_date),
-            ],
-            limit=1,
-        )
-        if not taken:
+        """Leave it to a person; if nothing else is taken either, send no more."""
+        is_taken = Domain("sent_date", ">=", self.create_date)
+        is_untried = Domain("state", "=", "queued") & Domain("tries", "=", 0)
+        others = Domain("webhook_id", "=", self.webhook_id.id) & (is_taken | is_untried)
+        if not self.search_count(others, limit=1):
             self.webhook_id._switch_off(error)
 
     def _explain(self, answer):
@@ -237,6 +290,12 @@ class OmniBillingWebhookDelivery(models.Model):
             ),
             "unreachable": self.env._("The program cannot be reached."),
             "no_answer": self.env._("The program gave no answer."),
+            "not_made": self.env._("The message cannot be made; the log says more."),
         }
         sentence = sentences.get(answer.code)
         return f"{sentence} ({answer})" if sentence else str(answer)
+
+
+def _get_pause(tries):
+    """Return how long to wait after so many attempts."""
+    return PAUSES[tries - 1] * (1 + random.random() * JITTER)  # noqa: S311
