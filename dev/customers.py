@@ -139,7 +139,9 @@ METHODS = {
     "omni_billing/models/payments/account_move_chargeable.py": (
         "_billing_check_amount",
     ),
-    "omni_billing/models/services/omni_billing_service.py": ("_describe_suspension",),
+    "omni_billing/models/services/omni_billing_service_suspension.py": (
+        "_describe_suspension",
+    ),
     "omni_billing/wizards/omni_billing_statement.py": (
         "_check_dates",
         "_compute_display_name",

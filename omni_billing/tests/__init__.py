@@ -131,6 +131,7 @@ else:
         test_run_mails,
         test_run_without_key,
         test_security,
+        test_service_suspensions,
         test_stale,
         test_stats,
         test_status,

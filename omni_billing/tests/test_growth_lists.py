@@ -17,9 +17,11 @@ SHORT = {
     "account.analytic.line",
     "omni.billing.credit.type",
     "omni.billing.first.step",
+    "omni.billing.price.rise",
     "omni.billing.reminder.level",
     "omni.billing.template",
     "omni.billing.watch",
+    "omni.billing.webhook",
 }
 
 
@@ -45,6 +47,7 @@ class TestLists(RunCommon, MailCommon):
         cls._add_plans()
         cls._add_consents()
         cls._add_what_stripe_tells()
+        cls._add_what_programs_are_told()
 
     @classmethod
     def _add_runs(cls):
@@ -79,6 +82,14 @@ class TestLists(RunCommon, MailCommon):
         card = cls._get_a_card()
         for partner in cls.many:
             card.sudo().copy({"partner_id": partner.id})._billing_agree("paper")
+
+    @classmethod
+    def _add_what_programs_are_told(cls):
+        webhook = cls.money["omni.billing.webhook"].create(
+            {"name": "Program", "url": "https://program.example.com/"}
+        )
+        for _one in cls.many:
+            cls.money["omni.billing.webhook.delivery"]._create_test(webhook)
 
     @classmethod
     def _add_what_stripe_tells(cls):

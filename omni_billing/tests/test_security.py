@@ -300,6 +300,7 @@ class TestSecurity(BillingCommon):
             "omni.billing.void.wizard",
             "omni.billing.service",
             "omni.billing.service.change",
+            "omni.billing.service.suspension",
             "omni.billing.run",
             "omni.billing.run.line",
             "omni.billing.run.schedule",

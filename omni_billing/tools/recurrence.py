@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
@@ -134,11 +134,11 @@ class Period:
 
         In advance, that is its first day of use: a service that is suspended until
         further notice is charged when it goes on. What is not used at all is passed
-        over when it is over.
+        over when it is over: on its last day the service may still go on.
         """
-        if in_advance and self.used:
-            return self.used[0].first
-        return self.span.last
+        if not self.used:
+            return self.span.last + DAY
+        return self.used[0].first if in_advance else self.span.last
 
     def shorten(self, last: date | None) -> Period:
         """Return the period as used up to a day, if at all."""
@@ -150,34 +150,50 @@ def iterate_periods(
     recurrence: Recurrence,
     after: date | None = None,
     end: date | None = None,
-    suspension: tuple[date | None, date | None] = (None, None),
+    suspensions: Sequence[tuple[date, date | None]] = (),
 ) -> Iterator[Period]:
     """Give the periods of a service one after the other, for ever if it has no end.
 
     :param after: the last day that is dealt with already.
     :param end: the last day of the service.
-    :param suspension: first and last day on which it is suspended; no last day: until
-        further notice.
+    :param suspensions: first and last days on which it is suspended, by their first
+        days; no last day: until further notice.
     """
     first = max(recurrence.start, after + DAY) if after else recurrence.start
     number = recurrence.get_number(first)
     while not end or first <= end:
         whole = recurrence.get_whole(number)
         span = whole.meet(first, end)
-        yield Period(whole, span, tuple(_cut(span, *suspension)))
+        yield Period(whole, span, tuple(_cut(span, suspensions)))
         first = whole.last + DAY
         number += 1
 
 
-def _cut(span: Span, suspended: date | None, until: date | None) -> Iterator[Span]:
-    """Give what is left of a span without a suspension."""
-    if not suspended:
-        yield span
-        return
-    parts = [span.meet(None, suspended - DAY)]
-    if until and until < date.max:
-        parts.append(span.meet(max(until + DAY, suspended), None))
-    yield from filter(None, parts)
+def _cut(span: Span, suspensions: Sequence[tuple[date, date | None]]) -> Iterator[Span]:
+    """Give what is left of a span without suspensions."""
+    first = span.first
+    for suspended, until in suspensions:
+        if part := span.meet(first, suspended - DAY):
+            yield part
+        if not until or until == date.max:
+            return
+        first = max(first, until + DAY)
+    if part := span.meet(first, None):
+        yield part
+
+
+def find_end(day: date, suspensions: Sequence[tuple[date, date | None]]) -> date | None:
+    """Return until when a service is suspended that is on a day, without a gap.
+
+    :return: the day itself if it is not suspended then; None: until further notice.
+    """
+    for suspended, until in suspensions:
+        if suspended > day + DAY:
+            break
+        if not until:
+            return None
+        day = max(day, until)
+    return day
 
 
 def prorate(price: Decimal, whole: Span, part: Span, decimals: int) -> Decimal:

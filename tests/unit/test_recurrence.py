@@ -11,6 +11,7 @@ from odoo.addons.omni_billing.tools.recurrence import (
     Recurrence,
     Span,
     compute_amount,
+    find_end,
     get_today,
     iterate_periods,
     prorate,
@@ -32,22 +33,28 @@ recurrences = st.builds(
 )
 prices = st.integers(0, 10**7).map(lambda cents: Decimal(cents) / 100)
 offsets = st.integers(0, 4000)
+#: Days between suspensions, and of one.
+gaps = st.integers(0, 400) | st.integers(0, 3)
 
 
 @st.composite
 def services(draw):
-    """Give a recurrence with an end and a suspension, or without."""
+    """Give a recurrence, with an end and some suspensions or without."""
     recurrence = draw(recurrences)
     end = draw(st.none() | offsets.map(lambda days: recurrence.start + days * DAY))
-    suspended = draw(st.none() | dates)
-    until = suspended and draw(
-        st.none() | offsets.map(lambda days: suspended + days * DAY)
-    )
-    return recurrence, end, (suspended, until)
+    suspensions, day = [], recurrence.start - 40 * DAY
+    for pause, days in draw(st.lists(st.tuples(gaps, gaps), max_size=5)):
+        first = day + pause * DAY
+        suspensions.append((first, first + days * DAY))
+        # The next may begin right after.
+        day = first + (days + 1) * DAY
+    if draw(st.booleans()):
+        suspensions.append((day + draw(gaps) * DAY, None))
+    return recurrence, end, tuple(suspensions)
 
 
-def take(recurrence, end=None, suspension=(None, None), after=None, count=12):
-    return list(islice(iterate_periods(recurrence, after, end, suspension), count))
+def take(recurrence, end=None, suspensions=(), after=None, count=12):
+    return list(islice(iterate_periods(recurrence, after, end, suspensions), count))
 
 
 def firsts(count=6, **values):
@@ -62,8 +69,8 @@ def firsts(count=6, **values):
 @given(services())
 def test_periods_tile_time_without_gap_or_overlap(service):
     """W8, W10: from the first day to the last, each day once."""
-    recurrence, end, suspension = service
-    periods = take(recurrence, end, suspension)
+    recurrence, end, suspensions = service
+    periods = take(recurrence, end, suspensions)
     assert periods[0].span.first == recurrence.start
     for period, later in pairwise(periods):
         assert later.span.first == period.span.last + DAY
@@ -77,26 +84,50 @@ def test_periods_tile_time_without_gap_or_overlap(service):
 
 @given(services())
 def test_each_day_is_used_or_suspended_or_outside(service):
-    """F192"""
-    recurrence, end, (suspended, until) = service
-    for period in take(recurrence, end, (suspended, until), count=3):
+    """F192, W35: days suspended and days charged are all days, however often."""
+    recurrence, end, suspensions = service
+    for period in take(recurrence, end, suspensions, count=3):
         used = [span.first + n * DAY for span in period.used for n in range(span.days)]
         assert len(used) == len(set(used))
         for n in range(min(period.span.days, 400)):
             day = period.span.first + n * DAY
-            is_suspended = (
-                suspended and suspended <= day and not (until and day > until)
+            is_suspended = any(
+                suspended <= day and not (until and day > until)
+                for suspended, until in suspensions
             )
             assert (day in used) == (not is_suspended)
+        # Parts without a day between them are one part.
+        assert all(
+            later.first > part.last + DAY for part, later in pairwise(period.used)
+        )
+
+
+@given(services(), offsets)
+def test_end_of_a_suspension_is_the_last_day_without_use(service, days):
+    """Suspensions that follow each other without a gap are one."""
+    recurrence, _end, suspensions = service
+    day = recurrence.start + days * DAY
+
+    def is_suspended(day):
+        return any(
+            first <= day and not (last and day > last) for first, last in suspensions
+        )
+
+    last = find_end(day, suspensions)
+    if last is None:
+        assert suspensions[-1][1] is None
+        return
+    assert last >= day and not is_suspended(last + DAY)
+    assert all(is_suspended(day + (n + 1) * DAY) for n in range((last - day).days))
 
 
 @given(services(), st.data())
 def test_going_on_after_a_period_gives_the_same_periods(service, data):
     """W10: dates do not drift, wherever the work was broken off."""
-    recurrence, end, suspension = service
-    periods = take(recurrence, end, suspension)
+    recurrence, end, suspensions = service
+    periods = take(recurrence, end, suspensions)
     index = data.draw(st.integers(0, len(periods) - 1))
-    rest = take(recurrence, end, suspension, after=periods[index].span.last)
+    rest = take(recurrence, end, suspensions, after=periods[index].span.last)
     assert rest[: len(periods) - index - 1] == periods[index + 1 :]
 
 
@@ -168,10 +199,11 @@ def test_suspended_until_further_notice_waits_and_goes_on():
     """F192: what is not used is passed over when it is over, not before."""
     recurrence = Recurrence(date(2025, 1, 1), "month")
     after = date(2025, 1, 31)
-    february = take(recurrence, None, (date(2025, 2, 1), None), after)[0]
+    february = take(recurrence, None, [(date(2025, 2, 1), None)], after)[0]
     assert not february.used
-    assert february.get_due_date(in_advance=True) == date(2025, 2, 28)
-    february = take(recurrence, None, (date(2025, 2, 1), date(2025, 2, 14)), after)[0]
+    assert february.get_due_date(in_advance=True) == date(2025, 3, 1)
+    half = [(date(2025, 2, 1), date(2025, 2, 14))]
+    february = take(recurrence, None, half, after)[0]
     assert february.get_due_date(in_advance=True) == date(2025, 2, 15)
     assert february.get_due_date(in_advance=False) == date(2025, 2, 28)
     assert compute_amount(february, [(date.min, Decimal(28))], 2) == 14
@@ -179,9 +211,14 @@ def test_suspended_until_further_notice_waits_and_goes_on():
 
 @given(services(), st.booleans())
 def test_due_dates_come_in_order_and_within_their_period(service, in_advance):
-    due = [(period.span, period.get_due_date(in_advance)) for period in take(*service)]
-    assert all(span.first <= day <= span.last for span, day in due)
-    assert sorted(day for _span, day in due) == [day for _span, day in due]
+    """What is not used is passed over on the day after."""
+    due = [(period, period.get_due_date(in_advance)) for period in take(*service)]
+    for period, day in due:
+        if period.used:
+            assert period.span.first <= day <= period.span.last
+        else:
+            assert day == period.span.last + DAY
+    assert sorted(day for _period, day in due) == [day for _period, day in due]
 
 
 # === Amounts === #
@@ -205,14 +242,14 @@ def test_parts_of_a_period_come_to_the_whole(recurrence, price, decimals, data):
 
 @given(services(), prices)
 def test_used_and_suspended_come_to_what_the_span_costs(service, price):
-    recurrence, end, (suspended, until) = service
+    recurrence, end, suspensions = service
     steps = [(recurrence.start, price)]
-    for with_gap, without in zip(
-        take(recurrence, end, (suspended, until)), take(recurrence, end), strict=True
+    for with_gaps, without in zip(
+        take(recurrence, end, suspensions), take(recurrence, end), strict=True
     ):
-        gap = suspended and without.span.meet(suspended, until)
-        missing = prorate(price, without.whole, gap, 2) if gap else 0
-        assert compute_amount(with_gap, steps, 2) + missing == compute_amount(
+        gaps = [without.span.meet(*suspension) for suspension in suspensions]
+        missing = sum(prorate(price, without.whole, gap, 2) for gap in gaps if gap)
+        assert compute_amount(with_gaps, steps, 2) + missing == compute_amount(
             without, steps, 2
         )
 

@@ -35,13 +35,20 @@ class OmniBillingService(models.Model):
         self.ensure_one()
         partner = self.commercial_partner_id
         to_text = fields.Date.to_string
+        first, last = self._find_told_suspension()
         return {
             "id": self.id,
             "product": self.product_id.default_code or None,
             "reference": self.customer_reference or None,
             "date_start": to_text(self.date_start) or None,
             "date_end": to_text(self.date_end) or None,
-            "suspended_from": to_text(self.suspended_from) or None,
-            "suspended_to": to_text(self.suspended_to) or None,
+            "suspended_from": to_text(first) or None,
+            "suspended_to": to_text(last) or None,
             "customer": {"id": partner.id, "reference": partner.ref or None},
         }
+
+    def _find_told_suspension(self):
+        """Return the days of the latest suspension that began, or else of the next."""
+        suspensions, today = self._get_suspensions(), self._get_today()
+        begun = [each for each in suspensions if each[0] <= today]
+        return (begun[-1:] or suspensions[:1] or [(None, None)])[0]

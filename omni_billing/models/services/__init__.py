@@ -8,6 +8,7 @@ from . import (
     omni_billing_service_guard,
     omni_billing_service_own,
     omni_billing_service_preview,
+    omni_billing_service_suspension,
     omni_billing_service_turn,
     omni_billing_service_price,
     product_template,

@@ -1,15 +1,12 @@
-from datetime import timedelta
-from itertools import islice
-
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
-from odoo.tools import float_round, format_date
+from odoo.tools import float_round
 
 from ...const import PERIOD_UNITS, SERVICE_TIMINGS
 from ...tools.action import open_list
 from ...tools.recurrence import (
     DAY,
     Recurrence,
+    find_end,
     get_today,
     iterate_periods,
     to_price,
@@ -154,11 +151,6 @@ class OmniBillingService(models.Model):
     )
     date_start = fields.Date(string="Start", default=fields.Date.context_today)
     date_end = fields.Date(string="End", copy=False, help="The last day of use.")
-    suspended_from = fields.Date(copy=False, help="The first day that is not charged.")
-    suspended_to = fields.Date(
-        copy=False,
-        help="The last day that is not charged. Empty: until further notice.",
-    )
 
     # === Where it stands === #
     state = fields.Selection(
@@ -171,10 +163,6 @@ class OmniBillingService(models.Model):
         ],
         string="Status",
         compute="_compute_state",
-    )
-    suspension = fields.Char(
-        compute="_compute_suspension",
-        help="When it is, or will be, suspended; nothing once that is over.",
     )
     charged_until = fields.Date(
         copy=False, help="The last day of the periods that are dealt with."
@@ -213,10 +201,6 @@ class OmniBillingService(models.Model):
     )
     _end_after_start = models.Constraint(
         "CHECK(date_end >= date_start)", "A service cannot end before it starts."
-    )
-    _suspension_valid = models.Constraint(
-        "CHECK(suspended_to IS NULL OR suspended_from <= suspended_to)",
-        "A suspension has a first day, which is not after its last.",
     )
     _amounts_not_negative = models.Constraint(
         "CHECK(price_unit >= 0 AND setup_price >= 0 AND quantity >= 0)",
@@ -290,7 +274,12 @@ class OmniBillingService(models.Model):
         return super()._compute_tax_ids()
 
     @api.depends(
-        "unit", "date_start", "date_end", "suspended_from", "suspended_to", "partner_id"
+        "unit",
+        "date_start",
+        "date_end",
+        "partner_id",
+        "suspension_ids.date_from",
+        "suspension_ids.date_to",
     )
     def _compute_state(self):
         now = fields.Datetime.now()
@@ -302,11 +291,7 @@ class OmniBillingService(models.Model):
                 service.state = "ended"
             elif service.date_start > today:
                 service.state = "upcoming"
-            elif (
-                service.suspended_from
-                and service.suspended_from <= today
-                and not (service.suspended_to and service.suspended_to < today)
-            ):
+            elif service._is_suspended(today):
                 service.state = "suspended"
             else:
                 service.state = "running"
@@ -320,8 +305,8 @@ class OmniBillingService(models.Model):
         "anchor_month",
         "date_start",
         "date_end",
-        "suspended_from",
-        "suspended_to",
+        "suspension_ids.date_from",
+        "suspension_ids.date_to",
         "setup_price",
         "is_setup_charged",
         "charged_until",
@@ -334,67 +319,19 @@ class OmniBillingService(models.Model):
                 dates.append(service.date_start)
             service.next_date = min(dates, default=False)
 
-    @api.depends("unit", "suspended_from", "suspended_to", "date_end", "partner_id")
-    @api.depends_context("lang")
-    def _compute_suspension(self):
-        now = fields.Datetime.now()
-        for service in self:
-            today, first = service._get_today(now), service.suspended_from
-            last, end = service.suspended_to, service.date_end
-            is_over = not first or (last and last < today) or (end and end < first)
-            service.suspension = (
-                False if is_over or not service.unit else service._describe_suspension()
-            )
-
-    def _describe_suspension(self):
-        first = format_date(self.env, self.suspended_from)
-        if self.suspended_to:
-            return self.env._(
-                "Suspended from %(first)s to %(last)s",
-                first=first,
-                last=format_date(self.env, self.suspended_to),
-            )
-        return self.env._("Suspended from %(first)s until further notice", first=first)
-
     @api.depends(
-        "charged_until", "date_end", "suspended_from", "suspended_to", "change_ids"
+        "charged_until",
+        "date_end",
+        "suspension_ids.date_from",
+        "suspension_ids.date_to",
+        "change_ids",
     )
     def _compute_adjustment(self):
         for service in self:
             found = service._origin._find_adjustments()
             service.adjustment = sum(amount for _period, amount, _pieces in found)
 
-    # === CONSTRAINT METHODS === #
-
-    @api.constrains("suspended_from", "suspended_to")
-    def _check_suspension(self):
-        if self.filtered(lambda s: s.suspended_to and not s.suspended_from):
-            raise ValidationError(
-                self.env._("Enter the first day of the suspension as well.")
-            )
-
     # === ACTION METHODS === #
-
-    def action_suspend(self):
-        """Suspend from tomorrow on, until further notice (F192)."""
-        self.check_access("write")
-        for service in self:
-            tomorrow = service._get_today() + timedelta(days=1)
-            service.write({"suspended_from": tomorrow, "suspended_to": False})
-        return True
-
-    def action_resume(self):
-        """Charge again, from today on."""
-        self.check_access("write")
-        for service in self.filtered("suspended_from"):
-            last = service._get_today() - timedelta(days=1)
-            is_over = last >= service.suspended_from
-            service.write(
-                {"suspended_to": last}
-                if is_over
-                else {"suspended_from": False, "suspended_to": False}
-            )
-        return True
 
     def action_open_transactions(self):
         self.ensure_one()
@@ -436,7 +373,7 @@ class OmniBillingService(models.Model):
             self._get_recurrence(),
             after or self.charged_until or None,
             self.date_end or None,
-            (self.suspended_from or None, self.suspended_to or None),
+            self._get_suspensions(),
         )
 
     def _find_next_used(self):
@@ -446,12 +383,16 @@ class OmniBillingService(models.Model):
         is to come.
         """
         self.ensure_one()
-        last = self.suspended_to
-        periods = [next(self._iterate_periods(), None)]
-        if periods[0] and not periods[0].used and last and last.year < LAST_YEAR:
-            # The rest of the period in which the suspension ends, and the next one.
-            periods = islice(self._iterate_periods(after=last - DAY), 2)
-        return next((period for period in periods if period and period.used), None)
+        suspensions, after = self._get_suspensions(), None
+        while period := next(self._iterate_periods(after), None):
+            if period.used:
+                return period
+            last = find_end(period.span.last, suspensions)
+            if not last or last.year >= LAST_YEAR:
+                return None
+            # The rest of the period in which the suspension ends, or the next one.
+            after = max(period.span.last, last - DAY)
+        return None
 
     def _get_prices(self):
         """Return what a whole period costs, by the day from which on it does."""

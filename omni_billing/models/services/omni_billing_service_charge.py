@@ -338,10 +338,10 @@ class OmniBillingService(models.Model):
         if not charged:
             return []
         currency, prices = self.currency_id, self._get_prices()
-        suspension = self.suspended_from or None, self.suspended_to or None
+        suspensions = self._get_suspensions()
         found = []
         for period in iterate_periods(
-            self._get_recurrence(), None, self.charged_until, suspension
+            self._get_recurrence(), None, self.charged_until, suspensions
         ):
             span = period.span
             parts = [

@@ -72,9 +72,10 @@ class OmniBillingService(models.Model):
 
     def _billing_find_pauses(self):
         """Return the suspensions that are known, each as its first and last day."""
-        if not self.suspended_from:
-            return []
-        return [(self.suspended_from, self.suspended_to or self._get_today())]
+        today = self._get_today()
+        return [
+            (begin, end or max(begin, today)) for begin, end in self._get_suspensions()
+        ]
 
     def _billing_get_day_after_charged(self):
         if not self.charged_until:
@@ -119,7 +120,8 @@ class OmniBillingService(models.Model):
                     days=days,
                 )
             )
-        self.write({"suspended_from": first, "suspended_to": last})
+        values = {"service_id": self.id, "date_from": first, "date_to": last}
+        self.suspension_ids.create(values | {"reason": "customer"})
         self._billing_log_own("service_paused", self.suspension)
 
     def _billing_unpause(self):
@@ -147,12 +149,13 @@ class OmniBillingService(models.Model):
     def _billing_may_resume(self):
         """Whether its customer may end the suspension that is, or will be.
 
-        What has no last day was suspended by staff, for their own reasons.
+        What staff suspended they have their own reasons for.
         """
         self.ensure_one()
         # sudo: as above.
         lets_pause = self.company_id.sudo().billing_pause_days
-        return bool(lets_pause and self.suspension and self.suspended_to)
+        is_own = self._get_coming_suspension().reason == "customer"
+        return bool(lets_pause and self.suspension and is_own)
 
     def _billing_end(self):
         """End it as its customer wishes: with notice, and after what is charged.

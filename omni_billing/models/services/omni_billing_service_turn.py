@@ -11,8 +11,6 @@ CAUSES = {
     "active",
     "date_end",
     "date_start",
-    "suspended_from",
-    "suspended_to",
     "unit",
 }
 #: Services that are looked at together.
@@ -37,12 +35,7 @@ class OmniBillingService(models.Model):
         "(date_end) WHERE date_end IS NOT NULL"
         " AND known_state IN ('running', 'suspended', 'upcoming')"
     )
-    _suspending_idx = models.Index(
-        "(suspended_from) WHERE suspended_from IS NOT NULL AND known_state = 'running'"
-    )
-    _resuming_idx = models.Index(
-        "(suspended_to) WHERE suspended_to IS NOT NULL AND known_state = 'suspended'"
-    )
+    _suspended_idx = models.Index("(id) WHERE known_state = 'suspended'")
 
     # === CRUD METHODS === #
 
@@ -79,19 +72,14 @@ class OmniBillingService(models.Model):
         It is tomorrow already somewhere, and still yesterday somewhere else.
         """
         today = fields.Date.today()
-        tomorrow, yesterday = today + timedelta(days=1), today - timedelta(days=1)
-        is_over = Domain("suspended_to", "<", yesterday)
+        tomorrow = today + timedelta(days=1)
         domain = Domain.OR(
             [
                 Domain("known_state", "=", "upcoming")
                 & Domain("date_start", "<=", tomorrow),
                 Domain("known_state", "in", ("running", "suspended", "upcoming"))
                 & Domain("date_end", "<=", today),
-                Domain("known_state", "=", "running")
-                & Domain("suspended_from", "<=", tomorrow)
-                & ~is_over,
-                Domain("known_state", "=", "suspended")
-                & Domain("suspended_to", "<=", today),
+                self._get_turned_domain(today),
             ]
         )
         last = 0
