@@ -394,6 +394,32 @@ class TestReturnedDebits(DebitCommon):
         )
         self.assertEqual(balance, 45)
 
+    def test_payouts_that_are_booked_later_do_not_book_it_again(self):
+        """W33: the reversal has it in the books; a first day before it changes nothing.
+
+        What the bank took would stand as disputed, too, and be owed a second time.
+        """
+        accounts = {
+            name: self.company[name].id
+            for name in ("billing_fee_account_id", "billing_dispute_account_id")
+        }
+        self.company.sudo().write(dict.fromkeys(accounts, False))
+        attempt = self._debit()
+        self._answer(attempt)
+        dispute = self._take_back(attempt)
+        self.assertTrue(dispute.row_ids)
+        since = self.today - timedelta(days=30)
+        self.company.sudo().write(accounts | {"billing_payouts_since": since})
+        self.Dispute._look_again()
+        self.assertFalse(dispute.row_ids.move_id)
+        self.assertFalse(dispute.problem)
+        for account in (self.clearing, self.held):
+            lines = self.env["account.move.line"].search(
+                [("account_id", "=", account.id), ("parent_state", "=", "posted")]
+            )
+            self.assertFalse(sum(lines.mapped("balance")), account.name)
+        self.assertEqual(self.invoice.amount_residual, 45)
+
     def test_authorization_that_is_disputed_ends_the_consent(self):
         attempt = self._debit()
         self._answer(attempt)

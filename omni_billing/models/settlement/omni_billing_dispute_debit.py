@@ -48,6 +48,19 @@ class OmniBillingDispute(models.Model):
         payment._billing_note_dispute(self.reference, "owed")
         payment._billing_note_return(self.reason)
 
+    def _get_unbooked(self):
+        """Override: what the reversal of a payment has in the books is not booked again.
+
+        Whoever begins to book payouts later, from an earlier day on, has both.
+        """
+        return super()._get_unbooked().filtered(
+            lambda row: not row.dispute_id._is_reversed()
+        )
+
+    def _is_reversed(self):
+        """Whether the payment that the bank took back was reversed as a whole."""
+        return self.state == "owed" and bool(self.decision_move_id.reversed_entry_id)
+
     def _book_return(self, reason):
         if self.company_id.billing_fee_account_id:
             if self.problem or not self._get_held_amount():
