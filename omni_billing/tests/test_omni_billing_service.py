@@ -12,41 +12,14 @@ from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.tools.write_guard import trust
 
-from .common import BillingCommon
+from .service_common import ServiceCommon
 
 SERVICE = "odoo.addons.omni_billing.models.services.omni_billing_service_charge"
 
 
 @tagged("post_install", "-at_install")
-class TestService(BillingCommon):
+class TestService(ServiceCommon):
     """F16, F29, F66, F149, F185, F192, W8, W10"""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.customer.tz = "Europe/Paris"
-        cls.Service = cls.env["omni.billing.service"]
-
-    def _create_service(self, **values):
-        return self.Service.create(
-            {
-                "name": "Fibre",
-                "partner_id": self.customer.id,
-                "price_unit": 31,
-                "unit": "month",
-                "date_start": "2025-01-01",
-                "tax_ids": [Command.set(self.tax_10.ids)],
-            }
-            | values
-        )
-
-    def _charge(self, now="2025-01-01 12:00:00"):
-        with freeze_time(now):
-            self.Service._cron_write_due()
-
-    def _read(self, service):
-        charges = service.transaction_ids.sorted(lambda t: (t.date, t.id))
-        return [(str(t.date), t._get_sign() * t.retail_cost) for t in charges]
 
     # === CHARGES === #
 

@@ -4,39 +4,25 @@ from datetime import date
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
-from odoo.tests import freeze_time, tagged
+from odoo.tests import tagged
 
-from .common import BillingCommon
+from .service_common import ServiceCommon
 
 
 @tagged("post_install", "-at_install")
-class TestPriceRise(BillingCommon):
+class TestPriceRise(ServiceCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.Service = cls.env["omni.billing.service"]
         cls.Service.search([]).unlink()
-        cls.customer.write({"tz": "UTC", "email": "ada@example.com"})
+        cls.customer.email = "ada@example.com"
         cls.gym = cls._add_service("Gym", 30)
         cls.pool = cls._add_service("Pool", 19.9, quantity=2)
 
     @classmethod
     def _add_service(cls, name, price, **values):
-        return cls.Service.create(
-            {
-                "name": name,
-                "partner_id": cls.customer.id,
-                "price_unit": price,
-                "unit": "month",
-                "date_start": "2025-01-01",
-                "tax_ids": [Command.clear()],
-            }
-            | values
-        )
-
-    def _charge(self, now):
-        with freeze_time(now):
-            self.Service._cron_write_due()
+        values = {"tax_ids": [Command.clear()]} | values
+        return cls._create_service(name=name, price_unit=price, **values)
 
     def _create(self, **values):
         rise = self.env["omni.billing.price.rise"].create(

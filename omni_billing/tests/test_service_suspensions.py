@@ -6,46 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo.exceptions import AccessError, UserError
-from odoo.fields import Command
 from odoo.tests import freeze_time, tagged
 
-from .common import BillingCommon
 from .properties import tried
+from .service_common import ServiceCommon
 
 #: Days from one click to the next.
 days = st.integers(0, 40)
 
 
 @tagged("post_install", "-at_install")
-class TestServiceSuspensions(BillingCommon):
+class TestServiceSuspensions(ServiceCommon):
     """A service is suspended more than once: F192, W35"""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.customer.tz = "Europe/Paris"
-        cls.Service = cls.env["omni.billing.service"]
-
-    def _create_service(self, **values):
-        return self.Service.create(
-            {
-                "name": "Fibre",
-                "partner_id": self.customer.id,
-                "price_unit": 31,
-                "unit": "month",
-                "date_start": "2025-01-01",
-                "tax_ids": [Command.set(self.tax_10.ids)],
-            }
-            | values
-        )
-
-    def _charge(self, now):
-        with freeze_time(now):
-            self.Service._cron_write_due()
-
-    def _read(self, service):
-        charges = service.transaction_ids.sorted(lambda t: (t.date, t.id))
-        return [(str(t.date), t._get_sign() * t.retail_cost) for t in charges]
 
     # === WHAT IS CHARGED === #
 
