@@ -72,7 +72,9 @@ class TestLists(RunCommon, MailCommon):
         values = {"name": "Fibre", "price_unit": 31, "unit": "month"}
         cls.env["omni.billing.service"].create(
             [
-                values | {"partner_id": one.id, "date_start": cls.today}
+                values
+                | {"partner_id": one.id, "date_start": cls.today}
+                | {"suspended_from": cls.today}
                 for one in cls.many
             ]
         )

@@ -86,6 +86,25 @@ class TestServices(PortalCommon):
         found = self.service._billing_describe_price()
         self.assertEqual(found, "$\xa040.00 every 2 months")
 
+    @freeze_time("2025-03-10 12:00:00")
+    def test_queries_do_not_grow_with_the_services(self):
+        """W37: what each is charged next is computed, and looked up for all."""
+
+        def count(path):
+            self._open(path)  # fills caches
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            self._open(path)
+            return self.cr.sql_log_count - before
+
+        counts = []
+        for _many in range(2):
+            for number in range(10):
+                self._add_service(name=f"Line {number}")
+            self.env.flush_all()
+            counts.append((count(URL), count(f"{URL}/{self.service.id}")))
+        self.assertEqual(counts[0], counts[1])
+
     def test_no_services_no_section(self):
         """W37: who has none is not led to an empty page."""
         self.service.partner_id = self.stranger
@@ -194,6 +213,24 @@ class TestServices(PortalCommon):
         self.assertFalse(tree.xpath("//form[contains(@action, '/resume')]"))
         self.assertIn("cannot be resumed here", self._change("resume"))
         self.assertTrue(self.service.suspended_from)
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_customer_takes_back_only_what_the_customer_paused(self):
+        """W37: staff made one of it until further notice, or planned another one."""
+        self._change("pause", date_from="2025-04-01", date_to="2025-04-10")
+        service = self.service.with_user(self.staff)
+        service.suspended_to = False
+        self.assertIn("cannot be resumed here", self._change("resume"))
+        self.assertTrue(self.service.suspended_from)
+        service.write({"suspended_from": False, "suspended_to": False})
+        self._change("pause", date_from="2025-04-01", date_to="2025-04-10")
+        service.write({"suspended_from": "2025-05-01", "suspended_to": "2025-05-31"})
+        self._change("resume")
+        self.assertEqual(self.service.suspension_ids.date_from, date(2025, 5, 1))
+        self.assertIn("cannot be resumed here", self._change("resume"))
+        # Nor do days of staff's count as the customer's.
+        first = date(2025, 6, 1)
+        self.assertEqual(self.service._billing_get_pause_days_left(first), 60)
 
     # === END === #
 

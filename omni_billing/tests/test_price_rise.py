@@ -145,6 +145,15 @@ class TestPriceRise(ServiceCommon):
         self.assertEqual(self.gym.change_ids.quantity, 3)
         self.assertEqual(len(self.pool.change_ids), 2)
 
+    def test_undo_of_what_another_rise_began_from(self):
+        """W36: it stays, and is named."""
+        rise = self._create()
+        rise.action_apply()
+        later = self._create(date="2026-07-01")
+        later.action_apply()
+        self.assertIn("2 new prices stay", rise.action_undo()["params"]["message"])
+        self.assertEqual(len(self.gym.change_ids), 2)
+
     def test_price_below_a_cent_is_not_rounded_to_one(self):
         """W36: it is of a piece, and there are thousands."""
         self._add_service("Messages", 0.015, quantity=10_000)
@@ -212,6 +221,8 @@ class TestPriceRise(ServiceCommon):
             rise = self._create()
             rise.action_apply()
             self.env.flush_all()
-            counts.append(self.env.cr.sql_log_count - before)
+            self.env.invalidate_all()
             rise.action_undo()
+            self.env.flush_all()
+            counts.append(self.env.cr.sql_log_count - before)
         self.assertLess(counts[1] - counts[0], 10, counts)

@@ -115,6 +115,30 @@ class TestServiceSuspensions(ServiceCommon):
         self._charge("2025-04-16 12:00:00")
         self.assertEqual(self._read(service)[3:], [("2025-04-16", 15.5)])
 
+    def test_suspension_that_is_shortened_later_is_charged_as_a_difference(self):
+        """W35: a whole month was passed over, and a part of it was used after all."""
+        service = self._create_service(
+            suspended_from="2025-02-01", suspended_to="2025-03-10"
+        )
+        self._charge("2025-03-11 12:00:00")
+        self.assertEqual(
+            self._read(service), [("2025-01-01", 31.0), ("2025-03-11", 21.0)]
+        )
+        service.suspended_to = "2025-02-14"
+        service.invalidate_recordset(["adjustment"])
+        self.assertEqual(service.adjustment, 15.5 + 10)
+        with freeze_time("2025-03-12 12:00:00"):
+            service.action_adjust()
+        self.assertEqual(sum(amount for _day, amount in self._read(service)), 77.5)
+        self.assertFalse(service.adjustment)
+
+    def test_what_others_charged_before_is_no_difference(self):
+        """W10: a service that comes charged until a day, and begins long before."""
+        service = self._create_service(charged_until="2025-03-31")
+        self._charge("2025-04-01 12:00:00")
+        self.assertEqual(self._read(service), [("2025-04-01", 31.0)])
+        self.assertFalse(service.adjustment)
+
     # === ITS ROWS === #
 
     def test_latest_suspension_is_edited_in_its_place(self):

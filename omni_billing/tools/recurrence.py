@@ -185,7 +185,8 @@ def _cut(span: Span, suspensions: Sequence[tuple[date, date | None]]) -> Iterato
 def find_end(day: date, suspensions: Sequence[tuple[date, date | None]]) -> date | None:
     """Return until when a service is suspended that is on a day, without a gap.
 
-    :return: the day itself if it is not suspended then; None: until further notice.
+    :return: the day itself if it is suspended neither then nor on the next one; None:
+        until further notice.
     """
     for suspended, until in suspensions:
         if suspended > day + DAY:

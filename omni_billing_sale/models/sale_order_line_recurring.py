@@ -110,5 +110,6 @@ class SaleOrderLine(models.Model):
             "date_end": False,
             # They were of what was agreed before.
             "change_ids": [Command.clear()],
+            "suspension_ids": [Command.clear()],
             "tax_ids": [Command.set(self.tax_ids.ids)],
         }

@@ -138,9 +138,11 @@ class TestSaleService(SaleCommon):
                 "price_unit": 50,
             }
         )
+        service.suspended_from = self.today + timedelta(days=40)
         self._confirm_again(line.order_id)
         self.assertTrue(service.active)
         self.assertFalse(service.change_ids)
+        self.assertFalse(service.suspension_ids)
 
     def test_difference_of_a_charged_period_is_told(self):
         """Nobody charges, or credits, it by itself."""

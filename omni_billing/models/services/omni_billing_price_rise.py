@@ -11,6 +11,10 @@ from ...tools.numbers import count_decimals
 from ...tools.write_guard import trust
 
 
+#: Of a price that is finer than its currency.
+MOST_DECIMALS = 6
+
+
 class OmniBillingPriceRise(models.Model):
     """New prices for many services from a day on, seen before and undone after (W36).
 
@@ -215,9 +219,8 @@ class OmniBillingPriceRise(models.Model):
             raise UserError(self.env._("%s is not in force.", self.name))
         lines = self.line_ids.filtered("change_id")
         lock_or_tell(lines.service_id)
-        kept = lines.filtered(lambda line: line._is_in_use())
-        for line in lines - kept:
-            line._take_back()
+        kept = lines._find_in_use()
+        (lines - kept)._take_back()
         trust(self).state = "undone"
         if not kept:
             return True
@@ -335,7 +338,7 @@ class OmniBillingPriceRise(models.Model):
         digits = self.currency_id.decimal_places
         # A price of 0.015 a piece would double, or stay, if it were rounded to cents.
         if count_decimals(old) > digits:
-            digits = count_decimals(old) + 2
+            digits = MOST_DECIMALS
         return max(float_round(price, precision_digits=digits), 0.0)
 
     def _prepare_mail(self, customer, lines):

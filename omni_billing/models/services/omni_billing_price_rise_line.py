@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 from ...tools.numbers import format_amount
 from ...tools.recurrence import to_price
@@ -117,17 +118,31 @@ class OmniBillingPriceRiseLine(models.Model):
             "price_unit": self.price_new,
         }
 
-    def _is_in_use(self):
-        """Whether some of the new price is charged, or a later change repeats it."""
-        until, change = self.service_id.charged_until, self.change_id
-        if until and until >= change.date:
-            return True
-        later = self.service_id.change_ids.filtered(lambda one: one.date > change.date)
-        return self.price_new in later.mapped("price_unit")
+    def _find_in_use(self):
+        """Return those whose new price is charged, or goes on in a later change."""
+        # Of another rise that began from here.
+        later = self.search(
+            Domain("service_id", "in", self.service_id.ids)
+            & Domain("change_id", "!=", False)
+            & Domain("rise_id", "not in", self.rise_id.ids)
+        ).grouped("service_id")
+
+        def is_in_use(line):
+            service, change = line.service_id, line.change_id
+            if service.charged_until and service.charged_until >= change.date:
+                return True
+            after = service.change_ids.filtered(lambda one: one.date > change.date)
+            rises = later.get(service, line.browse())
+            before = rises.filtered(lambda one: one.change_id in after)
+            return line.price_new in (
+                after.mapped("price_unit") + before.mapped("price_old")
+            )
+
+        return self.filtered(is_in_use)
 
     def _take_back(self):
-        """Have the old price again; a quantity that was entered since stays."""
-        if self.change_id.quantity == self.quantity:
-            self.change_id.unlink()
-        else:
-            self.change_id.price_unit = self.price_old
+        """Have the old prices again; a quantity that was entered since stays."""
+        same = self.filtered(lambda line: line.change_id.quantity == line.quantity)
+        for line in self - same:
+            line.change_id.price_unit = line.price_old
+        same.change_id.unlink()

@@ -349,10 +349,12 @@ class OmniBillingService(models.Model):
                 for first, part in charged.items()
                 if span.first <= first <= span.last
             ]
-            if not parts:
+            # Before the first one, others charged it. Later, it was passed over as
+            # suspended, and may be used by now.
+            if not parts and span.last < min(charged):
                 continue
             used = period.shorten(self.date_end or None)
-            amount, pieces = map(sum, zip(*parts, strict=True))
+            amount, pieces = map(sum, zip((0, 0), *parts, strict=True))
             due = compute_amount(used, prices, currency.decimal_places)
             if difference := currency.round(float(due) - amount):
                 found.append((period, difference, self._count_pieces(used) - pieces))

@@ -71,10 +71,12 @@ class OmniBillingService(models.Model):
         return max(left, 0)
 
     def _billing_find_pauses(self):
-        """Return the suspensions that are known, each as its first and last day."""
+        """Return what the customer paused, each as its first and last day."""
+        # sudo: days are staff's to read; how many are left is shown.
+        rows = self.sudo().suspension_ids.filtered(lambda row: row.reason == "customer")
         today = self._get_today()
         return [
-            (begin, end or max(begin, today)) for begin, end in self._get_suspensions()
+            (row.date_from, row.date_to or max(row.date_from, today)) for row in rows
         ]
 
     def _billing_get_day_after_charged(self):
@@ -139,7 +141,8 @@ class OmniBillingService(models.Model):
                 )
             )
         is_even = not self.adjustment
-        self.action_resume()
+        # What staff have planned beside it stays.
+        self._get_coming_suspension()._end(self._get_today())
         # A period that was charged in part is used further: that is charged at once.
         # What was to be settled before stays for staff.
         if is_even and self.adjustment:

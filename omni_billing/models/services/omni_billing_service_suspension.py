@@ -17,7 +17,7 @@ class OmniBillingServiceSuspension(models.Model):
 
     _name = "omni.billing.service.suspension"
     _description = "Suspension of a Billing Service"
-    _order = "service_id, date_from, id"
+    _order = "date_from, id"
     _rec_name = "date_from"
 
     service_id = fields.Many2one(
@@ -65,6 +65,12 @@ class OmniBillingServiceSuspension(models.Model):
         """Whether a day is one of its days."""
         self.ensure_one()
         return self.date_from <= day and (not self.date_to or day <= self.date_to)
+
+    def _end(self, today):
+        """Have them end the day before; what has not begun by then is no more."""
+        begun = self.filtered(lambda row: row.date_from < today)
+        begun.write({"date_to": today - DAY})
+        (self - begun).unlink()
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -140,7 +146,8 @@ class OmniBillingService(models.Model):
             if not first:
                 latest.unlink()
             elif latest and not is_other:
-                latest.write(values)
+                # Whoever wanted it before: the customer does not take that back.
+                latest.write(values | {"reason": "staff"})
             else:
                 latest.create({"service_id": service.id, **values})
 
@@ -203,12 +210,8 @@ class OmniBillingService(models.Model):
             today = service._get_today()
             rows = service.suspension_ids
             current = rows.filtered(lambda row, day=today: row._holds(day))
-            ended = current.filtered(lambda row, day=today: row.date_from < day)
-            ended.write({"date_to": today - DAY})
-            coming = current - ended
-            if not current:
-                coming = rows.filtered(lambda row, day=today: row.date_from > day)
-            coming.unlink()
+            coming = rows.filtered(lambda row, day=today: row.date_from > day)
+            (current or coming)._end(today)
         return True
 
     # === BUSINESS METHODS === #
@@ -249,8 +252,11 @@ class OmniBillingService(models.Model):
         )
 
     @api.model
-    def _get_turned_domain(self, today):
-        """Return which services may begin or end a suspension about a day."""
+    def _get_turned_domains(self, today):
+        """Return which services may begin, and which may end, a suspension by a day.
+
+        Each on its own: of two that are joined by OR, PostgreSQL reads all services.
+        """
         tomorrow, yesterday = today + DAY, today - DAY
         is_open = Domain("date_to", "=", False)
         begun = Domain("date_from", "<=", tomorrow)
@@ -258,10 +264,9 @@ class OmniBillingService(models.Model):
         lasts = Domain("date_from", "<=", yesterday) & (
             is_open | Domain("date_to", ">", today)
         )
-        return (
+        return [
             Domain("known_state", "=", "running")
-            & Domain("suspension_ids", "any", begins)
-        ) | (
+            & Domain("suspension_ids", "any", begins),
             Domain("known_state", "=", "suspended")
-            & Domain("suspension_ids", "not any", lasts)
-        )
+            & Domain("suspension_ids", "not any", lasts),
+        ]

@@ -73,15 +73,23 @@ class OmniBillingService(models.Model):
         """
         today = fields.Date.today()
         tomorrow = today + timedelta(days=1)
-        domain = Domain.OR(
-            [
-                Domain("known_state", "=", "upcoming")
-                & Domain("date_start", "<=", tomorrow),
-                Domain("known_state", "in", ("running", "suspended", "upcoming"))
-                & Domain("date_end", "<=", today),
-                self._get_turned_domain(today),
-            ]
-        )
+        for domain in (
+            Domain("known_state", "=", "upcoming")
+            & Domain("date_start", "<=", tomorrow),
+            Domain("known_state", "in", ("running", "suspended", "upcoming"))
+            & Domain("date_end", "<=", today),
+            *self._get_turned_domains(today),
+        ):
+            if not self._look_at_all(domain):
+                # What is left is found by the next run.
+                return
+
+    @api.model
+    def _look_at_all(self, domain):
+        """Look at the services of a domain; commits after each chunk.
+
+        :return: whether there was time for all of them.
+        """
         last = 0
         while services := self.search(
             domain & Domain("id", ">", last), order="id", limit=CHUNK
@@ -89,8 +97,8 @@ class OmniBillingService(models.Model):
             last = services[-1].id
             retry(self.env, services._look_at_free)
             if not commit_progress(self.env, len(services)):
-                # What is left is found by the next run.
-                return
+                return False
+        return True
 
     def _look_at_free(self):
         """Look at those that nobody else is working on."""

@@ -53,8 +53,10 @@ class OmniBillingDispute(models.Model):
 
         Whoever begins to book payouts later, from an earlier day on, has both.
         """
-        return super()._get_unbooked().filtered(
-            lambda row: not row.dispute_id._is_reversed()
+        return (
+            super()
+            ._get_unbooked()
+            .filtered(lambda row: not row.dispute_id._is_reversed())
         )
 
     def _is_reversed(self):
