@@ -9,7 +9,7 @@ customers use it; then everybody for some minutes at a rate.
 The tool is locust, from ``bench-requirements.txt``, in a folder of its own. On demand:
 no part of bin/test runs it.
 
-Options: --users N, --minutes N, --rate N (requests a second, of all together),
+Options: --users N, --minutes N, --rates N [N ...] (requests a second, of all together),
 --workers N, --invoices N (of each customer).
 """
 
@@ -21,6 +21,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 from dev import core, paths, proxy, server, venv
@@ -367,15 +369,36 @@ def measure(served, url, world):
         rate = find_rate(answers, steps)
     if rate and options.minutes:
         begin_next_part(world)
-        before = read_memory(served)
         steps = [(60 * options.minutes, rate)]
-        found, _all = run_people(url, world, users=options.users, steps=steps)
+        with watched(served) as sizes:
+            found, _all = run_people(url, world, users=options.users, steps=steps)
         add_everybody(found)
-        after = read_memory(served)
-        report.add("workers_begin_mb", max(before.values()))
-        report.add("workers_end_mb", max(after.values()))
-        if before.keys() != after.keys():
+        largest = [max(one.values()) for one in sizes]
+        print("    largest worker, MB, each minute:", *(f"{mb:.0f}" for mb in largest))
+        report.add("workers_begin_mb", largest[0])
+        report.add("workers_half_mb", largest[len(largest) // 2])
+        report.add("workers_end_mb", largest[-1])
+        if sizes[0].keys() != sizes[-1].keys():
             print("    a worker was replaced meanwhile")
+
+
+@contextmanager
+def watched(served):
+    """Have the memory of the workers read now, each minute, and at the end."""
+    sizes, is_over = [read_memory(served)], threading.Event()
+
+    def watch():
+        while not is_over.wait(60):
+            sizes.append(read_memory(served))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield sizes
+    finally:
+        is_over.set()
+        watcher.join()
+    sizes.append(read_memory(served))
 
 
 def measure_most(url, world):

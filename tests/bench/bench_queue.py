@@ -49,7 +49,8 @@ def make():
     )
     # Time passes in the run alone.
     env.cr.execute("UPDATE ir_cron SET nextcall = now() + interval '1 day'")
-    env.cr.execute("ANALYZE")
+    # Not all: PostgreSQL plans for what it was told to be empty as if it stayed so.
+    env.cr.execute("ANALYZE account_tax_omni_billing_transaction_rel")
     env.cr.commit()
     return run
 
