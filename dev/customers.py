@@ -81,11 +81,22 @@ METHODS = {
     "omni_billing/models/cards/res_company.py": (
         "_billing_get_consent_words",
         "_billing_get_debit_words",
+        "_billing_get_new_debit_words",
     ),
     "omni_billing/models/cards/payment_transaction.py": (
         "_billing_apply_cancel",
         "_billing_apply_charge",
         "_billing_resolve_charge",
+    ),
+    "omni_billing/models/cards/payment_transaction_account.py": (
+        "_billing_apply_account",
+        "_billing_begin_account",
+        "_billing_explain_unverified",
+        "_billing_get_mandate_words",
+        "_billing_open_page",
+        "_billing_prepare_mandate",
+        "_billing_take_refusal",
+        "_billing_verify_account",
     ),
     "omni_billing/models/cards/payment_transaction_allowed.py": (
         "_billing_check_beginning",

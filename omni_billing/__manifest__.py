@@ -29,8 +29,10 @@
         "data/omni_billing_credit_type_data.xml",
         "data/ir_cron_data.xml",
         "data/mail_activity_type_data.xml",
+        "data/payment_method_data.xml",
         "data/omni_billing_webhook_kind_data.xml",
         "data/mail_template_data.xml",
+        "data/mail_template_account_data.xml",
         "data/omni_billing_template_data.xml",
         "reports/omni_billing_reminder_templates.xml",  # of the next ones
         "data/mail_template_invoice_data.xml",
@@ -87,6 +89,7 @@
         "views/portal_templates.xml",
         "views/portal_list_templates.xml",
         "views/portal_pay_templates.xml",
+        "views/portal_account_templates.xml",  # of the next one
         "views/portal_card_templates.xml",
         "views/portal_service_templates.xml",
         "views/portal_people_templates.xml",

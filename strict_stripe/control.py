@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from . import cards, disputes, payment_intents, setup_intents
+from . import cards, checkout, disputes, payment_intents, setup_intents
 from .account import Account, Call
 from .balance import BalanceTransaction, Payout, Rules, pay_out
 from .charges import Charge
@@ -193,6 +193,12 @@ class Control:
         owner = self._account.find(Customer, customer)
         intent = setup_intents.save_account(self._call, owner, type, number, options)
         return self._shown(intent)
+
+    @command
+    def finish_page(self, id: str, number: str, is_instant: bool) -> dict:
+        page = self._account.find(checkout.Session, id)
+        checkout.finish(self._call, page, number, is_instant)
+        return self._shown(page)
 
     @command
     def verify_account(self, id: str) -> dict:

@@ -335,6 +335,14 @@ class StripeServer:
         what = {"type": type, "number": number, "options": options}
         return self._command("save_account", customer=customer, **what)
 
+    def finish_page(self, id: str, number: str, is_instant: bool = False) -> dict:
+        """Save a bank account on Stripe's page (a Checkout Session), as its owner.
+
+        :param is_instant: whether the owner logs in at the bank, so that no deposits
+            are needed.
+        """
+        return self._command("finish_page", id=id, number=number, is_instant=is_instant)
+
     def verify_account(self, id: str) -> dict:
         """Have the owner log in at the bank instead of waiting for deposits."""
         return self._command("verify_account", id=id)

@@ -19,6 +19,7 @@ from localstripe.resources import random_id
 # Each of these registers its endpoints.
 from . import (  # noqa: F401
     balance,
+    checkout,
     customers,
     disputes,
     events,
@@ -31,6 +32,7 @@ from . import (  # noqa: F401
     webhooks,
 )
 from .account import ENDPOINTS, Account, Call, Endpoint
+from .checkout import CheckoutPages
 from .control import Control
 from .errors import RefusedError, StripeError
 from .faults import ANSWER, DROP, Dropped, Fault
@@ -73,6 +75,7 @@ class Server:
         for each in ENDPOINTS:
             app.router.add_route(each.method, each.path, self._handler(each))
         Pages(self._account).add_routes(app)
+        CheckoutPages(self._account, self).add_routes(app)
         app.router.add_route("*", "/{path:.*}", self._unknown)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()

@@ -236,7 +236,7 @@ def verify_microdeposits(call: Call) -> Resource:
     given = call.params[kind]
     if given in ([*banks.DEPOSITS], [*reversed(banks.DEPOSITS)], banks.DESCRIPTOR_CODE):
         intent.next_action = None
-        _save(call, intent)
+        save(call, intent)
         return intent._show(call)
     intent._tries += 1
     if given == [*banks.TOO_MANY_DEPOSITS] or intent._tries >= banks.MAX_TRIES:
@@ -266,7 +266,7 @@ def _confirm(call: Call, intent: SetupIntent) -> None:
     if intent.payment_method._needs_authentication(off_session=False):
         intent._ask_customer(call)
         return
-    _save(call, intent)
+    save(call, intent)
 
 
 def _confirm_account(call: Call, intent: SetupIntent) -> None:
@@ -294,7 +294,7 @@ def _confirm_account(call: Call, intent: SetupIntent) -> None:
         )
     intent._accepted = check_acceptance(call, method.type)
     if not scheme.verifies:
-        _save(call, intent)
+        save(call, intent)
         return
     if options.get("verification_method") == "instant":
         raise StripeError(
@@ -302,7 +302,12 @@ def _confirm_account(call: Call, intent: SetupIntent) -> None:
             "An account whose number is typed is verified by microdeposits.",
             param=f"payment_method_options[{method.type}][verification_method]",
         )
-    is_acss = method.type == "acss_debit"
+    wait_for_deposits(call, intent)
+
+
+def wait_for_deposits(call: Call, intent: SetupIntent) -> None:
+    """Send two deposits, or one with a code, which the owner has to tell of."""
+    is_acss = intent.payment_method.type == "acss_debit"
     intent.status = "requires_action"
     intent.next_action = {
         "type": "verify_with_microdeposits",
@@ -319,7 +324,7 @@ def verify_at_once(call: Call, intent: SetupIntent) -> None:
     """Have the owner log in at the bank instead of waiting for deposits."""
     intent._must_be("authenticate", "requires_action")
     intent.next_action = None
-    _save(call, intent)
+    save(call, intent)
 
 
 def save_account(
@@ -340,7 +345,7 @@ def save_account(
     )
     intent._accepted = {"type": "online"}
     call.emit("setup_intent.created", intent)
-    _save(call, intent)
+    save(call, intent)
     return intent
 
 
@@ -350,7 +355,7 @@ def authenticate(call: Call, intent: SetupIntent, success: bool) -> None:
     intent.next_action = None
     if success:
         intent.payment_method._is_set_up = True
-        _save(call, intent)
+        save(call, intent)
         return
     error = StripeError(
         402, FAILED_AUTHENTICATION, code="setup_intent_authentication_failure"
@@ -358,7 +363,8 @@ def authenticate(call: Call, intent: SetupIntent, success: bool) -> None:
     _fail(call, intent, error)
 
 
-def _save(call: Call, intent: SetupIntent) -> None:
+def save(call: Call, intent: SetupIntent) -> None:
+    """Have it done: the customer has the method, and a mandate if it is an account."""
     method = intent.payment_method
     behaviour = None if method._is_debit else method._behaviour
     if behaviour and behaviour.decline and not behaviour.can_be_saved:

@@ -29,6 +29,7 @@ VERSION = stripe.api_version
 SERVICES = (
     "balance_transactions",
     "charges",
+    "checkout.sessions",
     "customers",
     "customers.payment_methods",
     "disputes",
@@ -100,11 +101,13 @@ def _read_calls() -> list[tuple[str, re.Pattern, type]]:
         for function in ast.walk(module):
             # Their asynchronous twins are functions of another kind.
             if isinstance(function, ast.FunctionDef):
-                calls += _read_call(function)
+                calls += _read_call(function, name.split(".")[0])
     return calls
 
 
-def _read_call(function: ast.FunctionDef) -> list[tuple[str, re.Pattern, type]]:
+def _read_call(
+    function: ast.FunctionDef, group: str
+) -> list[tuple[str, re.Pattern, type]]:
     annotations = [
         each.annotation for each in function.args.args if each.arg == "params"
     ]
@@ -126,7 +129,7 @@ def _read_call(function: ast.FunctionDef) -> list[tuple[str, re.Pattern, type]]:
         (
             ast.literal_eval(method).upper(),
             re.compile(pattern),
-            getattr(stripe.params, name),
+            getattr(getattr(stripe.params, group, stripe.params), name),
         )
     ]
 

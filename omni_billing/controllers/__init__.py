@@ -4,6 +4,7 @@ from . import (
     mailjet_webhook,
     metrics,
     portal,
+    portal_accounts,
     portal_cards,
     portal_lists,
     portal_pay,

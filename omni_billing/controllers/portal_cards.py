@@ -172,10 +172,12 @@ class BillingPortalCards(BillingPortal):
             "user_agent": (request.httprequest.user_agent.string or "")[:256],
         }
 
-    def _billing_write_agreement(self, channel, company, partner):
+    def _billing_write_agreement(self, channel, company, partner, method=None):
         """Return what is kept of a tick beside the form in which a card is entered.
 
         The words are those that the page shows; they hold once the card is saved.
+
+        :param method: `payment.method`, if a bank account is saved.
         """
         # sudo: settings are not the customer's to read; this one is shown.
         words = company.sudo().with_context(lang=request.env.lang)
@@ -183,7 +185,10 @@ class BillingPortalCards(BillingPortal):
             "channel": channel,
             "company_id": company.id,
             "given_by": partner.display_name,
-            "text": words._billing_get_consent_words(),
+            "text": words._billing_get_new_debit_words(method)
+            if method
+            else words._billing_get_consent_words(),
+            **({"notice_days": words.billing_notice_days} if method else {}),
             "lang": words.env.lang,
             "ip": request.httprequest.remote_addr,
             "user_agent": (request.httprequest.user_agent.string or "")[:256],
@@ -232,6 +237,9 @@ class BillingPortalCards(BillingPortal):
             providers.ids, opened.partner.id, force_tokenization=True, report=report
         )
         saving = PaymentPostProcessing()._get_monitored_transaction()
+        # They have a form of their own.
+        account_methods = opened.partner._billing_get_account_methods(opened.company)
+        methods -= account_methods
         return {
             "mode": "validation",
             "allow_token_selection": False,
@@ -243,6 +251,9 @@ class BillingPortalCards(BillingPortal):
             "transaction_route": f"/my/billing/card/{link}/transaction",
             "landing_route": f"/my/billing/card/{link}",
             "instructions": opened.company.billing_payment_instructions,
+            "account_methods": account_methods,
+            "account_route": f"/my/billing/card/{link}/account",
+            "account_company": opened.company.with_context(lang=request.env.lang),
             "words": opened.company.with_context(
                 lang=request.env.lang
             )._billing_get_consent_words(),
@@ -257,12 +268,22 @@ class BillingPortalCards(BillingPortal):
         cards = self._billing_find_cards()
         # sudo: settings are not the customer's to read; what follows is shown.
         company = request.env.company.sudo()
+        partner = request.env.user.partner_id
+        sees_account = self._billing_sees_account()
+        # They have a form of their own.
+        account_methods = partner._billing_get_account_methods(company)
+        form["payment_methods_sudo"] -= account_methods
         values = self._billing_prepare_values("billing_cards") | {
             **form,
             "cards": cards,
             "default_card": cards.filtered("billing_is_default")[:1],
-            "can_add": self._billing_sees_account()
-            and bool(form["payment_methods_sudo"]),
+            "can_add": sees_account and bool(form["payment_methods_sudo"]),
+            "account_methods": account_methods.filtered(lambda _one: sees_account),
+            "account_route": "/my/billing/cards/account",
+            "account_company": company,
+            "waiting": partner._billing_find_waiting_accounts().filtered(
+                lambda _one: sees_account
+            ),
             # The form adds cards; those there are have a list of their own.
             "tokens_sudo": request.env["payment.token"],
             "transaction_route": "/my/billing/cards/transaction",

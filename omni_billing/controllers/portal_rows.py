@@ -71,6 +71,8 @@ def describe_state(written, move, is_late):
     """
     env, state = move.env, move.billing_state
     is_unpaid = state in UNPAID_STATES
+    if is_unpaid and move.billing_collecting:
+        return env._("Being Collected"), COLOURS["partial"]
     if is_late and state == "unpaid":
         return env._("Overdue"), "bg-danger-subtle text-danger-emphasis"
     if move.billing_is_planned:

@@ -17,18 +17,17 @@ from datetime import datetime, timedelta, timezone
 
 import stripe
 
-from ..exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
+from ..exceptions import GatewayRefused, GatewayUnknown
+from .stripe_accounts import StripeAccounts
 from .stripe_answers import (
     DATABASE,
     REFERENCE,
     Card,
     Charge,
-    Mandate,
     Refund,
     read_card,
     read_charge,
     read_decline,
-    read_mandate,
     read_refund,
 )
 from .stripe_balance import (
@@ -39,6 +38,12 @@ from .stripe_balance import (
     read_movement,
     read_payout,
 )
+from .stripe_failures import (
+    CountingClient,
+    check_id,
+    typed_failures,
+    with_key,
+)
 
 #: What Stripe takes and answers depends on it, so an upgrade of the SDK must not change
 #: it unseen (https://docs.stripe.com/api/versioning).
@@ -47,24 +52,6 @@ API_VERSION = "2026-10-28.endive"
 TIMEOUT = (3, 10)
 #: The SDK repeats a call with the same key when the connection breaks.
 RETRIES = 1
-#: Errors that Stripe itself tells of, after which nothing was done. Whatever else comes
-#: back (a page of a proxy, half an answer, a status of the 500s) tells nothing.
-REFUSALS = (
-    stripe.CardError,
-    stripe.InvalidRequestError,
-    stripe.AuthenticationError,
-    stripe.PermissionError,
-    stripe.IdempotencyError,
-    stripe.RateLimitError,
-)
-#: Those that come before Stripe looks at what is asked, and at its key: they prove that
-#: this call did nothing, and tell nothing of an earlier one with the same key
-#: (https://docs.stripe.com/api/idempotent_requests).
-AT_THE_DOOR = (
-    stripe.AuthenticationError,
-    stripe.PermissionError,
-    stripe.RateLimitError,
-)
 #: Why an amount can never be charged, whoever asks.
 IMPOSSIBLE = ("amount_too_small", "amount_too_large")
 #: How far from its attempt a charge is looked for, if its customer is gone: clocks
@@ -80,7 +67,7 @@ MAX_KEY = 255
 TOLERANCE = 300
 
 
-class StripeGateway:
+class StripeGateway(StripeAccounts):
     """The calls that billing needs.
 
     :param str secret_key: of the account.
@@ -89,7 +76,7 @@ class StripeGateway:
 
     def __init__(self, secret_key: str, api_base: str = "") -> None:
         options = {"base_addresses": {"api": api_base}} if api_base else {}
-        self._client = _CountingClient(timeout=TIMEOUT)
+        self._client = CountingClient(timeout=TIMEOUT)
         self._api = stripe.StripeClient(
             secret_key,
             http_client=self._client,
@@ -111,11 +98,11 @@ class StripeGateway:
         values = {"name": name[:MAX_NAME], "metadata": metadata}
         if email:
             values["email"] = email
-        with _typed_failures():
-            created = self._api.customers.create(values, _with_key(key))
+        with typed_failures():
+            created = self._api.customers.create(values, with_key(key))
             while _is_replayed(created) and not self.has_customer(created.id):
                 key = f"{key}-{created.id}"[-MAX_KEY:]
-                created = self._api.customers.create(values, _with_key(key))
+                created = self._api.customers.create(values, with_key(key))
             return created.id
 
     def has_customer(self, customer: str) -> bool:
@@ -128,9 +115,9 @@ class StripeGateway:
 
         None if this account, or this mode of it, never had the customer.
         """
-        _check_id(customer)
+        check_id(customer)
         try:
-            with _typed_failures():
+            with typed_failures():
                 return self._api.customers.retrieve(customer)
         except GatewayRefused as error:
             if error.code == "resource_missing":
@@ -139,16 +126,16 @@ class StripeGateway:
 
     def set_default_card(self, customer: str, card: str) -> None:
         """Make it the card that Stripe itself would use."""
-        _check_id(customer, card)
+        check_id(customer, card)
         settings = {"invoice_settings": {"default_payment_method": card}}
-        with _typed_failures():
+        with typed_failures():
             self._api.customers.update(customer, settings)
 
     def get_card(self, card: str) -> Card | None:
         """Return a card, None if there is none of that id."""
-        _check_id(card)
+        check_id(card)
         try:
-            with _typed_failures():
+            with typed_failures():
                 return read_card(self._api.payment_methods.retrieve(card))
         except GatewayRefused as error:
             if error.code == "resource_missing":
@@ -157,8 +144,8 @@ class StripeGateway:
 
     def attach_card(self, card: str, customer: str) -> Card:
         """Give a new card to a customer."""
-        _check_id(card, customer)
-        with _typed_failures():
+        check_id(card, customer)
+        with typed_failures():
             return read_card(
                 self._api.payment_methods.attach(card, {"customer": customer})
             )
@@ -167,19 +154,8 @@ class StripeGateway:
         """Take a card away from its customer; that it is gone already is fine."""
         found = self.get_card(card)
         if found and found.customer:
-            with _typed_failures():
+            with typed_failures():
                 self._api.payment_methods.detach(card)
-
-    def get_mandate(self, mandate: str) -> Mandate | None:
-        """Return that a bank account may be debited, None if there is no such thing."""
-        _check_id(mandate)
-        try:
-            with _typed_failures():
-                return read_mandate(self._api.mandates.retrieve(mandate))
-        except GatewayRefused as error:
-            if error.code == "resource_missing":
-                return None
-            raise
 
     # === Charges === #
 
@@ -204,7 +180,7 @@ class StripeGateway:
         :return: the charge as it stands; one that a bank declined, or that the
             customer has to confirm, is an answer and no failure.
         """
-        _check_id(customer, card)
+        check_id(customer, card)
         values = self._prepare_intent(
             amount, currency, customer, card, reference, database
         )
@@ -217,8 +193,8 @@ class StripeGateway:
         if not is_customer_present:
             values["off_session"] = True
         try:
-            with _typed_failures(but=stripe.CardError, client=self._client):
-                intent = self._api.payment_intents.create(values, _with_key(key))
+            with typed_failures(but=stripe.CardError, client=self._client):
+                intent = self._api.payment_intents.create(values, with_key(key))
         except stripe.CardError as error:
             return read_decline(error)
         return read_charge(intent)
@@ -260,8 +236,8 @@ class StripeGateway:
             "description": f"{reference} (given up)",
         }
         try:
-            with _typed_failures():
-                intent = self._api.payment_intents.create(values, _with_key(key))
+            with typed_failures():
+                intent = self._api.payment_intents.create(values, with_key(key))
         except GatewayRefused as error:
             if error.code == "idempotency_error":
                 return False
@@ -288,8 +264,8 @@ class StripeGateway:
 
     def get_charge(self, intent: str) -> Charge:
         """Return a PaymentIntent as it stands."""
-        _check_id(intent)
-        with _typed_failures():
+        check_id(intent)
+        with typed_failures():
             return read_charge(
                 self._api.payment_intents.retrieve(
                     intent, {"expand": ["latest_charge"]}
@@ -306,7 +282,7 @@ class StripeGateway:
 
         :param since: when the charge was asked for, in UTC.
         """
-        _check_id(customer, reference)
+        check_id(customer, reference)
         try:
             return self._find_charge({"customer": customer}, reference, database)
         except GatewayRefused as error:
@@ -320,7 +296,7 @@ class StripeGateway:
         return self._find_charge({"created": created}, reference, database)
 
     def _find_charge(self, params, reference, database) -> Charge | None:
-        with _typed_failures():
+        with typed_failures():
             for intent in self._list(self._api.payment_intents, params):
                 metadata = intent.metadata.to_dict() if intent.metadata else {}
                 if (metadata.get(REFERENCE), metadata.get(DATABASE)) == (
@@ -333,9 +309,9 @@ class StripeGateway:
 
     def cancel(self, intent: str) -> Charge:
         """Give a PaymentIntent up; one that is decided already stays as it is."""
-        _check_id(intent)
+        check_id(intent)
         try:
-            with _typed_failures():
+            with typed_failures():
                 return read_charge(self._api.payment_intents.cancel(intent))
         except GatewayRefused as error:
             if error.code != "payment_intent_unexpected_state":
@@ -353,20 +329,20 @@ class StripeGateway:
             "amount": amount,
             "metadata": {REFERENCE: reference, DATABASE: database},
         }
-        _check_id(intent)
-        with _typed_failures(client=self._client):
-            return read_refund(self._api.refunds.create(values, _with_key(key)))
+        check_id(intent)
+        with typed_failures(client=self._client):
+            return read_refund(self._api.refunds.create(values, with_key(key)))
 
     def get_refund(self, refund: str) -> Refund:
         """Return a refund as it stands."""
-        _check_id(refund)
-        with _typed_failures():
+        check_id(refund)
+        with typed_failures():
             return read_refund(self._api.refunds.retrieve(refund))
 
     def list_refunds(self, intent: str) -> list[Refund]:
         """Return all refunds of a charge."""
-        _check_id(intent)
-        with _typed_failures():
+        check_id(intent)
+        with typed_failures():
             refunds = self._list(self._api.refunds, {"payment_intent": intent})
             return [read_refund(refund) for refund in refunds]
 
@@ -375,28 +351,28 @@ class StripeGateway:
     def list_payouts(self, since: datetime) -> list[Payout]:
         """Return all payouts that began since then, in UTC; the newest is first."""
         moment = int(since.replace(tzinfo=timezone.utc).timestamp())
-        with _typed_failures():
+        with typed_failures():
             payouts = self._list(self._api.payouts, {"created": {"gte": moment}})
             return [read_payout(payout) for payout in payouts]
 
     def get_payout(self, payout: str) -> Payout:
         """Return a payout as it stands."""
-        _check_id(payout)
-        with _typed_failures():
+        check_id(payout)
+        with typed_failures():
             return read_payout(self._api.payouts.retrieve(payout))
 
     def list_movements(self, payout: str) -> list[Movement]:
         """Return all that an automatic payout is made of, itself as well."""
-        _check_id(payout)
+        check_id(payout)
         params = {"payout": payout, "expand": ["data.source"]}
-        with _typed_failures():
+        with typed_failures():
             rows = self._list(self._api.balance_transactions, params)
             return [read_movement(row) for row in rows]
 
     def get_dispute(self, dispute: str) -> Dispute:
         """Return a dispute as it stands, with what it moved."""
-        _check_id(dispute)
-        with _typed_failures():
+        check_id(dispute)
+        with typed_failures():
             return read_dispute(self._api.disputes.retrieve(dispute))
 
     # === Events === #
@@ -430,76 +406,6 @@ class StripeGateway:
 
     def _list(self, service, params) -> Iterator:
         return service.list({**params, "limit": 100}).auto_paging_iter()
-
-
-class _typed_failures:  # noqa: N801
-    """Turn the SDK's failures into ours.
-
-    :param but: one that is an answer, and left to who asked.
-    :param client: whose call must not be taken for undone when it was repeated, and
-        only the repetition was turned away.
-    """
-
-    def __init__(
-        self,
-        but: type[Exception] | tuple = (),
-        client: _CountingClient | None = None,
-    ) -> None:
-        self._but = but
-        self._client = client
-        self._sent = client.sent if client else 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if not isinstance(error, stripe.StripeError) or isinstance(error, self._but):
-            return
-        code = error.code or ""
-        if isinstance(error, stripe.IdempotencyError):
-            code = code or "idempotency_error"
-        elif isinstance(error, stripe.RateLimitError):
-            # The SDK drops the code of this one.
-            code = "rate_limit"
-        message = error.user_message or str(error)
-        if self._is_answer(error):
-            is_denial = isinstance(
-                error, (stripe.AuthenticationError, stripe.PermissionError)
-            )
-            kind = GatewayDenied if is_denial else GatewayRefused
-            raise kind(code, message) from error
-        raise GatewayUnknown(code, message) from error
-
-    def _is_answer(self, error):
-        """Whether the failure says that nothing was done, by any sending of it."""
-        if not error.http_status or not isinstance(error, REFUSALS):
-            return False
-        is_repeated = self._client and self._client.sent - self._sent > 1
-        return not (is_repeated and isinstance(error, AT_THE_DOOR))
-
-
-class _CountingClient(stripe.RequestsClient):
-    """Counts what is sent: the SDK repeats a call by itself when it breaks off."""
-
-    sent = 0
-
-    def request(self, *args, **kwargs):
-        """Override of the SDK."""
-        self.sent += 1
-        return super().request(*args, **kwargs)
-
-
-def _check_id(*names: str) -> None:
-    """Refuse to look up an empty id: Stripe would answer with a list, or of another.
-
-    :raise GatewayRefused: without a call.
-    """
-    if not all(names):
-        raise GatewayRefused("no_id", "There is no id to look up at Stripe.")
-
-
-def _with_key(key: str) -> dict[str, str]:
-    return {"idempotency_key": key}
 
 
 def _is_replayed(created) -> bool:

@@ -68,6 +68,32 @@ class Mandate:
 
 
 @dataclass(frozen=True)
+class SavedAccount:
+    """What became of a bank account that its owner saves: a SetupIntent.
+
+    ``status`` is Stripe's word, or ``expired`` of a page that nobody finished.
+    ``deposits`` says how the account is verified, ``amounts`` or ``descriptor_code``,
+    if Stripe waits for that; ``deposits_at`` is when they arrive, in seconds of UTC.
+    """
+
+    id: str
+    status: str
+    customer: str = ""
+    #: The PaymentMethod, and what kind of debit it is.
+    method: str = ""
+    kind: str = ""
+    last4: str = ""
+    fingerprint: str = ""
+    mandate: str = ""
+    deposits: str = ""
+    deposits_at: int = 0
+    #: Whose metadata it has, and whether it is a real account.
+    reference: str = ""
+    database: str = ""
+    is_live: bool | None = None
+
+
+@dataclass(frozen=True)
 class Charge:
     """A PaymentIntent as it stands; ``status`` is Stripe's word."""
 
@@ -188,6 +214,33 @@ def read_mandate(mandate) -> Mandate:
     account = getattr(details, details.type, None)
     reference = getattr(account, "reference", None) or ""
     return Mandate(id=mandate.id, status=mandate.status, reference=reference)
+
+
+def read_account(intent, is_expired: bool = False) -> SavedAccount:
+    """Read a SetupIntent that came with its method; there is none before one began."""
+    if not intent:
+        return SavedAccount("", "expired" if is_expired else "open")
+    method = intent.payment_method
+    details = getattr(method, method.type, None) if method else None
+    action = intent.next_action
+    waits = getattr(action, "verify_with_microdeposits", None) if action else None
+    metadata = intent.metadata.to_dict() if intent.metadata else {}
+    is_over = is_expired and intent.status == "requires_payment_method"
+    return SavedAccount(
+        id=intent.id,
+        status="expired" if is_over else intent.status,
+        customer=getattr(intent.customer, "id", intent.customer) or "",
+        method=getattr(method, "id", "") or "",
+        kind=getattr(method, "type", "") or "",
+        last4=getattr(details, "last4", None) or "",
+        fingerprint=getattr(details, "fingerprint", None) or "",
+        mandate=getattr(intent.mandate, "id", intent.mandate) or "",
+        deposits=waits.microdeposit_type if waits else "",
+        deposits_at=waits.arrival_date if waits else 0,
+        reference=metadata.get(REFERENCE, ""),
+        database=metadata.get(DATABASE, ""),
+        is_live=intent.livemode,
+    )
 
 
 def read_decline(error) -> Charge:

@@ -4,10 +4,11 @@ What Stripe itself does is tested against a server (tests/unit, tests/faults); h
 test says what comes back.
 """
 
+import time
 from dataclasses import replace
 
 from ..exceptions import GatewayDenied, GatewayRefused, GatewayUnknown
-from ..gateways.stripe_answers import Card, Charge, Decline, Refund
+from ..gateways.stripe_answers import Card, Charge, Decline, Refund, SavedAccount
 
 
 class FakeGateway:
@@ -39,6 +40,9 @@ class FakeGateway:
         #: How mandates stand, by their id, and what the calls to charge named.
         self.mandates = {}
         self.named_charges = []
+        #: What Stripe's page was asked for, and what became of it, by its id.
+        self.pages = {}
+        self.saved = {}
 
     # What the test says.
 
@@ -140,6 +144,65 @@ class FakeGateway:
         if kind == "lose":
             raise GatewayUnknown("", "No answer")
         self.detached.append(card)
+
+    def begin_account(self, **asked):
+        kind, value = self._step()
+        if kind == "refuse":
+            raise GatewayRefused(value, f"Stripe's {value}, acct_1, sk_test_1")
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        page = f"cs_{len(self.pages)}"
+        self.pages[page] = asked
+        self.saved[page] = SavedAccount(
+            f"seti_{page}",
+            "requires_payment_method",
+            reference=asked["reference"],
+            database=asked["database"],
+            is_live=False,
+        )
+        return page, f"https://checkout.stripe.test/{page}"
+
+    def finish_page(self, page, deposits="", last4="6789"):
+        """Have the owner type an account on Stripe's page."""
+        asked = self.pages[page]
+        self.accounts.append(f"pm_{last4}")
+        self.saved[page] = replace(
+            self.saved[page],
+            status="requires_action" if deposits else "succeeded",
+            customer=asked["customer"],
+            method=f"pm_{last4}",
+            kind=asked["kind"],
+            last4=last4,
+            fingerprint=f"print-{last4}",
+            mandate="" if deposits else "mandate_1",
+            deposits=deposits,
+            deposits_at=int(time.time()) + 2 * 24 * 60 * 60 if deposits else 0,
+        )
+
+    def get_account(self, page):
+        kind, _value = self._step()
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        return self.saved[page]
+
+    def verify_account(self, setup, *, key, amounts=None, code=""):
+        kind, value = self._step()
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        if kind == "refuse":
+            raise GatewayRefused(value, "Refused")
+        [page] = [page for page, saved in self.saved.items() if saved.id == setup]
+        if amounts not in ([32, 45], None) or code not in ("", "SM11AA"):
+            name = "amounts" if amounts else "descriptor_code"
+            code = f"payment_method_microdeposit_verification_{name}_mismatch"
+            raise GatewayRefused(code, "Others")
+        self.saved[page] = replace(
+            self.saved[page],
+            status="succeeded",
+            mandate="mandate_1",
+            deposits="",
+        )
+        return self.saved[page]
 
     def get_mandate(self, mandate):
         self._check_open()

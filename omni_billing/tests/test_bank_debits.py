@@ -17,10 +17,9 @@ class DebitCommon(SettlementCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.company.billing_debits = True
-        # sudo: methods are an administrator's. Odoo has no record of this one.
-        sepa = cls.env.ref("payment.payment_method_sepa_direct_debit").sudo()
-        cls.acss = sepa.copy({"name": "Pre-Authorized Debit", "code": "acss_debit"})
+        cls.company.write({"billing_debits": True, "billing_notice_days": 0})
+        # sudo: methods are an administrator's.
+        cls.acss = cls.env.ref("omni_billing.payment_method_acss_debit").sudo()
 
     def setUp(self):
         super().setUp()

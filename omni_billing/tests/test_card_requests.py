@@ -1,7 +1,7 @@
 import re
 from unittest.mock import patch
 
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.exceptions import GatewayRefused
@@ -50,6 +50,8 @@ TAKES = {
     r"POST payment_intents/pi_\w+/(capture|cancel)": {},
     r"GET (payment|setup)_intents/\w+": EXPAND,
     r"GET customers/cus_\w+/payment_methods": {},
+    r"GET webhook_endpoints": {"limit": WHOLE},
+    r"POST webhook_endpoints/we_\w+": {"enabled_events[]": r"[a-z_.]+"},
     r"POST webhook_endpoints": {
         "api_version": r"\d{4}-\d\d-\d\d",
         "enabled_events[]": r"[a-z_.]+",
@@ -197,6 +199,30 @@ class TestRequests(RequestCommon):
         with self.assertRaisesRegex(ValidationError, "Invalid API Key"):
             self.provider.action_stripe_create_webhook()
         self.assertEqual(len(self.sent), 3)
+
+    def test_webhook_that_is_there_gets_the_events_it_lacks(self):
+        """W33: what it had stays; one of another address is left alone."""
+        address = self.provider._get_stripe_webhook_url()
+        known = {"charge.refunded", RENAMED[1]}
+        endpoints = [
+            {"id": "we_1", "url": address, "enabled_events": sorted(known)},
+            {"id": "we_2", "url": f"{address}/shop", "enabled_events": ["*"]},
+        ]
+        self.answers["webhook_endpoints"] = {"data": endpoints}
+        self.provider.action_billing_update_webhook()
+        _listed, (call, data) = self.sent
+        self.assertEqual(call, "POST webhook_endpoints/we_1")
+        wanted = self.provider._billing_get_webhook_events()
+        self.assertLessEqual(known | wanted, set(data["enabled_events[]"]))
+        self._check(call, data)
+        endpoints[0]["enabled_events"] = data["enabled_events[]"]
+        self.provider.action_billing_update_webhook()
+        self.assertEqual(len(self.sent), 3)
+        del endpoints[0]
+        with self.assertRaisesRegex(UserError, "no webhook with the address"):
+            self.provider.action_billing_update_webhook()
+        with self.assertRaises(AccessError):
+            self.provider.with_user(self.staff).action_billing_update_webhook()
 
     @staticmethod
     def _refuse(text):

@@ -60,7 +60,7 @@ class TestDeclinedMails(CardCommon, MailCommon, RunCommon):
         first, last = self.mailjet.sent
         self.assertIn("02/02/2025", first.text)
         self.assertIn("not enough money", first.text)
-        self.assertIn("not charged again", last.text)
+        self.assertIn("do not try again", last.text)
         for message in (first, last):
             self.assertIn(
                 f"/my/billing/invoices/{line.invoice_id.id}/pay", message.html
@@ -93,7 +93,7 @@ class TestDeclinedMails(CardCommon, MailCommon, RunCommon):
         self._charge()
         self._send_outbox()
         [message] = self.mailjet.sent
-        self.assertIn("carte", message.subject)
+        self.assertIn("paiement", message.subject)
         self.assertIn("Carte refusée", message.text)
         self.assertNotIn("declined", message.text)
 

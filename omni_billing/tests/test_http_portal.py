@@ -506,7 +506,7 @@ class TestPortalInvoice(PortalCommon):
         for page in ("/my/billing", path):
             tree = self._open(page)
             [told] = self._read(tree, "//*[@data-failure]")
-            self.assertIn(f"Your card was not charged for {invoice.name}", told)
+            self.assertIn(f"The payment failed for {invoice.name}", told)
             self.assertIn("Card declined.", told)
             self.assertNotIn("stolen", told)
             [link] = tree.xpath("//*[@data-failure]//a/@href")

@@ -100,7 +100,7 @@ class TestRunCollection(CardCommon, RunCommon):
         run = line.run_id
         self.assertEqual((run.failed_count, run.retry_count), (0, 1))
         self.assertEqual(run.retry_date, date(2025, 2, 2))
-        told = "Retried later: 1, on Feb 2, 2025"
+        told = "Charged later: 1, on Feb 2, 2025"
         self.assertEqual(run.get_progress()["retried"], told)
         self.assertIn(told, run.message_ids[0].body)
         Line = self.env["omni.billing.run.line"]
@@ -117,7 +117,7 @@ class TestRunCollection(CardCommon, RunCommon):
         )
         run.invalidate_recordset()
         self.assertEqual(
-            run.get_progress()["retried"], "Retried later: 2, from Feb 2, 2025 on"
+            run.get_progress()["retried"], "Charged later: 2, from Feb 2, 2025 on"
         )
 
     def test_run_tells_of_its_own_charges_alone(self):

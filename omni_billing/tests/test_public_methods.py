@@ -192,6 +192,7 @@ ASKS = {
         "action_test",
     },
     "omni.billing.webhook.delivery": {"action_cancel", "action_send_again"},
+    "payment.provider": {"action_billing_update_webhook"},
     "payment.transaction": {"action_billing_dismiss"},
     "payment.token": {
         "action_billing_consent",
@@ -295,7 +296,7 @@ class TestPublicMethods(CardCommon):
             "res.config.settings": {},
         }
         records = [self.invoice, self.charge, self.card, self.event]
-        records += [self.customer, self.company]
+        records += [self.customer, self.company, self.provider]
         records.append(self.env["omni.billing.template"].search([], limit=1))
         # sudo: settings are an administrator's; mails, lines and payments the jobs'.
         env = self.env(su=True)

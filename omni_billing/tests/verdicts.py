@@ -25,7 +25,8 @@ MODELS = """
 ROUTES = {
     "ours: test_http_*, tests/attacks": {
         "public": """
-            /my/billing/card/* /my/billing/card/*/transaction
+            /my/billing/account/* /my/billing/account/*/verify
+            /my/billing/card/* /my/billing/card/*/account /my/billing/card/*/transaction
             /my/billing/invoices/* /my/billing/invoices/*/pay /my/billing/invoices/*/pdf
             /my/billing/pay/transaction/* /omni_billing/mailjet/*
             /omni_billing/metrics
@@ -34,7 +35,8 @@ ROUTES = {
         "user": """
             /billing/bulk/*/invoices.* /my/billing /my/billing/activity
             /my/billing/activity/page/* /my/billing/addresses/*/*
-            /my/billing/cards /my/billing/cards/*/* /my/billing/cards/transaction
+            /my/billing/cards /my/billing/cards/*/* /my/billing/cards/account
+            /my/billing/cards/transaction
             /my/billing/invoices
             /my/billing/invoices/page/* /my/billing/pay /my/billing/pay/charge
             /my/billing/pay/check /my/billing/pay/credit /my/billing/people

@@ -12,22 +12,30 @@ class Debit:
     ``kind`` is Stripe's word for it. ``currencies`` are those in which an account can
     be debited. ``retry_days`` are the days after the first return on which a debit may
     be made again that came back for too little money; each is one more try.
+    ``notice_days`` are those between notice and debit, if nothing else was agreed.
+    ``countries`` are those in which a seller may be to debit by it; none is any.
     """
 
     kind: str
     currencies: tuple[str, ...]
     retry_days: tuple[int, ...]
+    notice_days: int
+    countries: tuple[str, ...] = ()
 
 
 #: By the code of Odoo's payment method.
 DEBITS = {
-    # Payments Canada, Rule H1: once more, within 30 days of the first return.
-    "acss_debit": Debit("acss_debit", ("CAD", "USD"), (7,)),
-    # Nacha: twice more, within 180 days.
-    "ach_direct_debit": Debit("us_bank_account", ("USD",), (5, 12)),
-    # The schemes leave it to who collects; twice is ours, as for ACH.
-    "bacs_direct_debit": Debit("bacs_debit", ("GBP",), (5, 12)),
-    "sepa_direct_debit": Debit("sepa_debit", ("EUR",), (5, 12)),
+    # Payments Canada, Rule H1: once more, within 30 days of the first return; notice of
+    # 10 days, unless the payer agreed to less.
+    "acss_debit": Debit("acss_debit", ("CAD", "USD"), (7,), 10, ("CA", "US")),
+    # Nacha: twice more, within 180 days. Regulation E, 12 CFR 1005.10(d): 10 days
+    # before an amount that differs.
+    "ach_direct_debit": Debit("us_bank_account", ("USD",), (5, 12), 10, ("US",)),
+    # The schemes leave it to who collects; twice is ours, as for ACH. The notice is as
+    # promised to the payer, 10 working days as a rule.
+    "bacs_direct_debit": Debit("bacs_debit", ("GBP",), (5, 12), 14, ("GB",)),
+    # EPC's rulebook: 14 calendar days, unless something else was agreed.
+    "sepa_direct_debit": Debit("sepa_debit", ("EUR",), (5, 12), 14),
 }
 KINDS = frozenset(debit.kind for debit in DEBITS.values())
 

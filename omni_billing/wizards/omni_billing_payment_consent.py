@@ -46,8 +46,20 @@ class OmniBillingPaymentWizard(models.TransientModel):
             wizard.consent_given_by = wizard.token_id.partner_id.display_name
 
     def _explain_no_consent(self):
-        return self.token_id._origin._billing_explain_no_consent(
-            self.amount, self.currency_id, self.invoice_ids._origin
+        return self._explain_not_agreed(self.token_id._origin, self.amount)
+
+    def _explain_not_agreed(self, card, amount, is_planned=False):
+        """Return why the customer has to be asked for this sum, or nothing.
+
+        :param bool is_planned: for later days: the customer is told before each.
+        """
+        charge = (amount, self.currency_id, self.invoice_ids._origin)
+        if problem := card._billing_explain_no_consent(*charge):
+            return problem
+        consent = card._billing_find_consent(*charge)
+        moves = charge[2]
+        return not is_planned and card._billing_explain_no_notice(
+            consent, amount, moves
         )
 
     def _charge(self):
@@ -73,9 +85,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
         """
         self.token_id._billing_check_card()
         total = sum(amount for _day, amount in payments) if payments else self.amount
-        problem = self.token_id._billing_explain_no_consent(
-            total, self.currency_id, self.invoice_ids
-        )
+        problem = self._explain_not_agreed(self.token_id, total, bool(payments))
         if not problem:
             return
         if not self.consent_channel:

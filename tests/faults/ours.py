@@ -8,7 +8,7 @@ from datetime import timedelta
 from stripe import HTTPClient
 from werkzeug.test import Client
 
-from odoo import http
+from odoo import fields, http
 from odoo.fields import Command
 
 from odoo.addons.omni_billing import const
@@ -35,6 +35,7 @@ STEPS = {
     "unbooked": "the outcome is committed, not booked",
     "uncommitted": "it is booked, not committed",
     "cash booked": "cash is booked, not committed",
+    "told": "a message is in the outbox, not committed",
 }
 
 
@@ -110,6 +111,9 @@ def stop_at(registry, step, stop):
             return create(self, amount, *values, **options)
 
         moves._billing_create_refund = create_refund
+    elif step == "told":
+        wrap(moves, "_billing_queue", after=lambda self: self.env.flush_all())
+        wrap(moves, "_billing_queue", after=pause)
     elif step == "cash booked":
         wrap(moves, "_billing_pay", after=lambda self: self.env.flush_all())
         wrap(moves, "_billing_pay", after=pause)
@@ -144,10 +148,10 @@ def add_case(env, name, customer, card, amount):
     return {"partner": partner.id, "token": token.id, "invoice": invoice}
 
 
-def add_account(env, case, account, mandate):
+def add_account(env, case, account, mandate, notice_days=0):
     """Save a bank account, which is charged from now on; return its id."""
     card = env["payment.token"].browse(case["token"])
-    card.company_id.billing_debits = True
+    card.company_id.write({"billing_debits": True, "billing_notice_days": notice_days})
     method = env.ref("payment.payment_method_ach_direct_debit")
     token = card.create(
         {
@@ -163,6 +167,46 @@ def add_account(env, case, account, mandate):
     token._billing_agree("paper")
     token.action_billing_set_default()
     return token.id
+
+
+def agree_to_notice(env, case):
+    """Have the owner of an account agree to debits that are told 10 days before."""
+    token = env["payment.token"].browse(case["token"])
+    token.company_id.billing_notice_days = 10
+    token._billing_agree("paper")
+
+
+def plan_debit(env, case):
+    """Plan to debit an invoice today."""
+    invoice = env["account.move"].browse(case["invoice"])
+    token = env["payment.token"].browse(case["token"])
+    payments = [(fields.Date.today(), invoice.amount_residual)]
+    env["omni.billing.installment"]._plan(invoice, payments, token)
+
+
+def collect(env, case=None):
+    """Run the job that charges what was planned."""
+    env["omni.billing.installment"].sudo()._cron_charge()
+
+
+def tell_long_ago(env, case):
+    """Have the notice be sent long ago, so that its day has come."""
+    notice = env["omni.billing.mail"].search(
+        [("kind", "=", "notice"), ("move_id", "=", case["invoice"])]
+    )
+    notice._set_sent()
+    notice.sent_date -= timedelta(days=11)
+    planned = env["omni.billing.installment"].search(
+        [("invoice_id", "=", case["invoice"])]
+    )
+    planned.charge_date = fields.Date.today()
+
+
+def count_notices(env, case):
+    """Count what the customer was told of debits to come."""
+    return env["omni.billing.mail"].search_count(
+        [("kind", "=", "notice"), ("move_id", "=", case["invoice"])]
+    )
 
 
 def read_debits(env, case):

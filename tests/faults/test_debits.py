@@ -197,3 +197,29 @@ def test_bank_takes_back_what_it_paid(debit):
     assert one.case.run(by="ben").error
     assert one.stripe.totals()["usd"]["net"] == 0
     assert not one.case.crashes
+
+
+def test_notice_and_debit_when_processes_die(debit):
+    """W33: told once, and debited once, after that; nobody is debited before."""
+    one = debit()
+    subject, ids = one.case.subject, one.case.ids
+    subject.run("agree_to_notice", case=ids).expect()
+    # By hand it is refused, and nothing is asked of Stripe.
+    assert "was not told" in one.case.run().message
+    subject.run("plan_debit", case=ids).expect()
+    one.case.start("collect", stop="told").wait_until_stopped().kill()
+    assert subject.run("count_notices", case=ids).expect() == 0
+    for _twice in range(2):
+        subject.run("collect").expect()
+    assert subject.run("count_notices", case=ids).expect() == 1
+    one.check("unpaid", 0, intents=0)
+    subject.run("tell_long_ago", case=ids).expect()
+    one.case.start("collect", stop="answered").wait_until_stopped().kill()
+    one.case.recover()
+    for _twice in range(2):
+        subject.run("collect").expect()
+    one.check_collecting()
+    one.go_on()
+    one.hear_all()
+    one.check("paid", PRICE)
+    assert subject.run("count_notices", case=ids).expect() == 1

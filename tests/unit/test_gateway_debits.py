@@ -156,3 +156,104 @@ def test_account_is_read_and_detached(server, gateway):
     assert (saved.type, saved.last4, saved.is_card) == ("sepa_debit", "3201", False)
     gateway.detach_card(account["card"])
     assert gateway.get_mandate(account["mandate"]).status == "inactive"
+
+
+ACSS = {
+    "currency": "cad",
+    "verification_method": "automatic",
+    "mandate_options": {
+        "payment_schedule": "combined",
+        "interval_description": "when an invoice is due",
+        "transaction_type": "personal",
+    },
+}
+
+
+def begin(gateway, kind="acss_debit", options=ACSS):
+    customer = gateway.create_customer("Ada", "ada@example.com", {}, f"c-{kind}")
+    page, url = gateway.begin_account(
+        kind=kind,
+        currency=SCHEMES[kind].currencies[0].upper(),
+        customer=customer,
+        options=options,
+        lang="fr",
+        done_url="https://shop.example.com/done",
+        back_url="https://shop.example.com/back",
+        reference="V-1",
+        database="db",
+        key=f"page-{kind}",
+    )
+    assert page in url
+    assert gateway.get_account(page).status == "requires_payment_method"
+    return page
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "number", "waits"),
+    [
+        ("acss_debit", ACSS, "000123456789", "amounts"),
+        ("bacs_debit", {}, "00012345", ""),
+        ("sepa_debit", {}, "AT611904300234573201", ""),
+        (
+            "us_bank_account",
+            {"verification_method": "automatic"},
+            "000123456789",
+            "descriptor_code",
+        ),
+    ],
+)
+def test_account_is_saved_on_stripes_page(
+    server, gateway, kind, options, number, waits
+):
+    """Verified by deposits, if its kind is; debited after that with its mandate."""
+    page = begin(gateway, kind, options)
+    server.finish_page(page, number)
+    account = gateway.get_account(page)
+    assert account.deposits == waits
+    if waits:
+        assert account.status == "requires_action"
+        assert account.deposits_at > MONDAY.timestamp()
+        right = {"amounts": [32, 45]} if waits == "amounts" else {"code": "SM11AA"}
+        for _twice in range(2):
+            account = gateway.verify_account(account.id, key="answer", **right)
+    assert (account.status, account.kind) == ("succeeded", kind)
+    assert account.last4 == number[-4:]
+    charge = gateway.charge(
+        amount=5000,
+        currency=SCHEMES[kind].currencies[0].upper(),
+        customer=account.customer,
+        card=account.method,
+        kind=kind,
+        mandate=account.mandate,
+        reference="INV/1",
+        database="db",
+        key="attempt-1",
+    )
+    assert charge.is_under_way
+
+
+def test_three_wrong_answers_end_a_verification(server, gateway):
+    """The same one sent again, after a lost answer, is no other."""
+    page = begin(gateway)
+    server.finish_page(page, "000123456789")
+    setup = gateway.get_account(page).id
+    codes = []
+    for number in (1, 1, 2, 3):
+        with pytest.raises(GatewayRefused) as refused:
+            gateway.verify_account(setup, key=f"answer-{number}", amounts=[1, number])
+        codes.append(refused.value.code.rsplit("_", 1)[1])
+    assert codes == ["mismatch", "mismatch", "mismatch", "exceeded"]
+    account = gateway.get_account(page)
+    assert (account.status, account.method) == ("requires_payment_method", "")
+
+
+def test_page_that_nobody_finished_expires(server, gateway):
+    page = begin(gateway)
+    go_on(server, days=2)
+    assert gateway.get_account(page).status == "expired"
+
+
+def test_mandate_names_what_its_scheme_asks_for(server, gateway):
+    with pytest.raises(GatewayRefused) as refused:
+        begin(gateway, options={"currency": "cad"})
+    assert refused.value.code == "parameter_missing"

@@ -28,6 +28,7 @@ ACTIONS = [
     ("mailed", "Invoice Sent by E-mail"),
     ("reminded", "Reminder Sent"),
     ("failure_told", "Told of a Failed Charge"),
+    ("debit_announced", "Told of a Debit"),
     ("mail_failed", "E-mail Failed"),
     ("reminders_paused", "Reminders Paused"),
     ("reminders_resumed", "Reminders Resumed"),

@@ -18,6 +18,7 @@ from . import (
     payment_token_consent,
     payment_token_debit,
     payment_transaction,
+    payment_transaction_account,
     payment_transaction_allowed,
     payment_transaction_book,
     payment_transaction_capture,
@@ -36,5 +37,6 @@ from . import (
     payment_transaction_words,
     res_company,
     res_partner,
+    res_partner_account,
     res_partner_card_link,
 )

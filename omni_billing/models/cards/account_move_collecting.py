@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import format_list
 
 from ...tools.database import check_can_commit
@@ -14,6 +15,7 @@ class AccountMove(models.Model):
     billing_collecting = fields.Char(
         string="Being Collected",
         compute="_compute_billing_collecting",
+        search="_search_billing_collecting",
         help="A bank debit is under way.",
     )
 
@@ -25,6 +27,27 @@ class AccountMove(models.Model):
             move.billing_collecting = (
                 collecting._billing_explain_collecting() if collecting else False
             )
+
+    def _search_billing_collecting(self, operator, value):
+        """Find what a bank debit is under way of: whether there is one, not its words.
+
+        :raise UserError: if words are looked for.
+        """
+        if operator not in ("in", "not in") or set(value) != {False}:
+            raise UserError(
+                self.env._("It can be asked only whether an invoice is collected.")
+            )
+        # sudo: attempts are internal; those who see the invoice may know of it.
+        attempts = self.env["payment.transaction"].sudo()
+        pending = attempts.search(
+            Domain("billing_is_open", "=", True)
+            & Domain("state", "=", "pending")
+            & Domain("operation", "!=", "refund")
+        ).filtered(lambda tx: tx._billing_is_collecting())
+        is_collected = operator == "not in"
+        return Domain(
+            "billing_attempt_id", "in" if is_collected else "not in", pending.ids
+        )
 
     def _billing_find_collecting(self):
         """Return the bank debits that these invoices wait for, in sudo."""

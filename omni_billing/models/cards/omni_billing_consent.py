@@ -98,6 +98,11 @@ class OmniBillingConsent(models.Model):
         readonly=True,
         help="Of a bank account: what its bank knows the permission by.",
     )
+    notice_days = fields.Integer(
+        string="Days of Notice",
+        readonly=True,
+        help="How long before each debit the customer is told of it, as agreed.",
+    )
     attempt_ids = fields.One2many(
         "payment.transaction",
         "billing_consent_id",
@@ -189,6 +194,13 @@ class OmniBillingConsent(models.Model):
         if self.kind == "single":
             amount += self._get_used()
         return self.currency_id.compare_amounts(amount, self.amount_limit) <= 0
+
+    def _get_notice_days(self):
+        """Return how many days before a debit its owner has to be told; 0 is none.
+
+        Who agreed to just these sums knows of them.
+        """
+        return self.notice_days if self.kind == "standing" else 0
 
     def _get_used(self):
         """Return what was charged under it, or may have been; in its currency.

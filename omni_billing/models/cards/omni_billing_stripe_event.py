@@ -38,6 +38,7 @@ DENIED_WAIT = timedelta(minutes=10)
 KEPT_DAYS = 90
 
 HANDLERS = {
+    "checkout.session.": "_process_page",
     "payment_intent.": "_process_payment",
     "setup_intent.": "_process_setup",
     "charge.refund": "_process_refund",
@@ -402,8 +403,21 @@ class OmniBillingStripeEvent(models.Model):
         attempt = self._find_transaction(intent["id"], intent)
         if not attempt:
             return False
-        self._process_standard(attempt, "setup_intents", intent["id"])
+        if attempt.billing_page_ref:
+            attempt._billing_learn_account()
+        else:
+            self._process_standard(attempt, "setup_intents", intent["id"])
         return True
+
+    def _process_page(self):
+        """A bank account was saved on Stripe's page, or nobody finished that."""
+        saving = self.env["payment.transaction"].search(
+            Domain("provider_id", "in", self._get_providers().ids)
+            & Domain("billing_page_ref", "=", self.object_ref)
+        )
+        for one in saving:
+            one._billing_learn_account()
+        return bool(saving)
 
     def _process_standard(self, attempt, endpoint, intent_ref):
         """Process a payment of Odoo's own form as its return page does."""

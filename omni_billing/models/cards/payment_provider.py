@@ -7,19 +7,24 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import email_normalize
 
 from odoo.addons.payment_stripe import utils as stripe_utils
+from odoo.addons.payment_stripe.const import HANDLED_WEBHOOK_EVENTS
 
 from ... import gateways
 from ...exceptions import GatewayDenied, GatewayRefused
 from ...gateways.stripe_answers import Decline
 from ...tools.insert import insert_once
 from ...tools.lock import take_turns
+from ...tools.notice import notice
 
 _logger = logging.getLogger(__name__)
 
 #: Besides those that payment_stripe asks for (its const.py).
 WEBHOOK_EVENTS = (
     "payment_intent.requires_action",
+    "setup_intent.requires_action",
     "setup_intent.setup_failed",
+    "checkout.session.completed",
+    "checkout.session.expired",
     "refund.created",
     "refund.updated",
     "refund.failed",
@@ -166,6 +171,42 @@ class PaymentProvider(models.Model):
                 raise
         data = {**data, "enabled_events[]": sorted(wanted - {CARD_UPDATES[1]})}
         return request(method, endpoint, data=data, **kwargs)
+
+    def action_billing_update_webhook(self):
+        """Have a webhook that is at Stripe already tell all that we use.
+
+        One that was made before this version, or by hand, lacks some. Nothing is lost
+        meanwhile: jobs ask for what no event told.
+
+        :raise UserError: if there is none of this server's address.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        wanted = {*HANDLED_WEBHOOK_EVENTS, *self._billing_get_webhook_events()}
+        address = self._get_stripe_webhook_url()
+        answer = self._send_api_request(
+            "GET", "webhook_endpoints", params={"limit": 100}
+        )
+        ours = [one for one in answer["data"] if one["url"] == address]
+        if not ours:
+            raise UserError(
+                self.env._(
+                    "Stripe has no webhook with the address %(address)s. Look there, or"
+                    " delete the secret here and generate one.",
+                    address=address,
+                )
+            )
+        for endpoint in ours:
+            known = set(endpoint["enabled_events"])
+            # The old name of one is for endpoints that have it.
+            lacking = wanted - known - {CARD_UPDATES[1]}
+            if lacking and "*" not in known:
+                self._send_api_request(
+                    "POST",
+                    f"webhook_endpoints/{endpoint['id']}",
+                    data={"enabled_events[]": sorted(known | lacking)},
+                )
+        return notice(self.env._("Stripe's webhook tells all that is used here."))
 
     @api.model
     def _billing_get_webhook_events(self):

@@ -310,8 +310,7 @@ class PaymentToken(models.Model):
             )
         # sudo: customers and staff choose among cards that they may read.
         token = self.sudo()
-        token._billing_find_siblings().billing_is_default = False
-        token.billing_is_default = True
+        token._billing_become_default()
         self.env["omni.billing.activity.log"]._log_cards("card_default", token)
         try:
             token.provider_id._billing_get_gateway().set_default_card(
@@ -351,6 +350,12 @@ class PaymentToken(models.Model):
         return True
 
     # === BUSINESS METHODS === #
+
+    def _billing_become_default(self):
+        """Be charged first from now on; what was before stays."""
+        self.ensure_one()
+        self._billing_find_siblings().billing_is_default = False
+        self.billing_is_default = True
 
     def _billing_take_first_place(self):
         """Be charged first, and have the default card before it go, as agreed (F127).

@@ -105,6 +105,16 @@ class PaymentToken(models.Model):
         self.ensure_one()
         return any(one._is_for(moves) for one in self._billing_find_active())
 
+    def _billing_explain_no_notice(self, consent, amount, moves):
+        """Return why an account is not debited yet, or nothing. Hook.
+
+        The rooms that write to customers know what they were told.
+
+        :param consent: `omni.billing.consent` that it would be debited under.
+        :param float amount: taxes included, in the currency of ``moves``.
+        """
+        return ""
+
     def _billing_explain_no_consent(self, amount=0.0, currency=None, moves=None):
         """Return why a card may not be charged without its owner, or nothing.
 
@@ -178,6 +188,9 @@ class PaymentToken(models.Model):
                 "kind": kind,
                 "channel": channel,
                 "mandate_ref": token._billing_name_mandate(),
+                "notice_days": values.get("notice_days", seller.billing_notice_days)
+                if token._billing_get_debit()
+                else 0,
             }
         )
         if kind == "standing":
@@ -233,7 +246,9 @@ class PaymentToken(models.Model):
         seller = seller or token._billing_get_seller()
         company = seller.with_context(lang=lang)
         words = (
-            company._billing_get_debit_words(token)
+            company._billing_get_debit_words(
+                token.with_env(company.env).display_name, token._billing_name_mandate()
+            )
             if token._billing_get_debit()
             else company._billing_get_consent_words()
         )
@@ -280,6 +295,7 @@ class PaymentToken(models.Model):
                 agreed_on=consent.agreed_on,
                 text=consent.text,
                 lang=consent.lang,
+                notice_days=consent.notice_days,
                 origin_id=consent.id,
             )
         active._end(self.env._("%(card)s took its place.", card=newer.display_name))

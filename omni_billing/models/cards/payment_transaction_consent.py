@@ -48,9 +48,19 @@ class PaymentTransaction(models.Model):
         # sudo: what the page wrote down is the server's.
         agreed = self.sudo().billing_agreed
         card = self.token_id
-        if card.billing_is_card and agreed:
+        if card and self._billing_get_debit():
+            # Its reference is kept with what was agreed.
+            card._billing_try_read_mandate()
+        # Beside Odoo's own form are the words for a card.
+        is_asked = card.billing_is_card or (
+            self.billing_page_ref and card.billing_is_charged
+        )
+        if is_asked and agreed:
             card._billing_agree(**agreed)
-        elif card.billing_is_card and self.operation == "validation":
+            if self.billing_page_ref:
+                # The words were: from this account.
+                card._billing_become_default()
+        elif is_asked and self.operation == "validation":
             # Whoever entered it saw the tick, and left it empty.
             card._billing_find_standing()._end(
                 self.env._("The card was saved again, and it was not agreed to.")
@@ -73,6 +83,8 @@ class PaymentTransaction(models.Model):
         consent = card._billing_find_consent(*charge)
         if not consent:
             raise UserError(card._billing_explain_no_consent(*charge))
+        if why := card._billing_explain_no_notice(consent, tx.amount, tx.invoice_ids):
+            raise UserError(why)
         if consent.kind == "single":
             # Two charges at once come to no more than was agreed.
             take_turns(consent)

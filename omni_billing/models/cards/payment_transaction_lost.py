@@ -47,6 +47,8 @@ class PaymentTransaction(models.Model):
             payment._billing_try(payment._billing_take_over)
         for payment in self._billing_find_unfinished(before):
             payment._billing_try(payment._billing_go_on)
+        for saving in self._billing_find_begun_accounts():
+            saving._billing_try(saving._billing_learn_account)
         attempts.filtered(lambda tx: not tx.billing_is_open)._billing_tell_waiting()
 
     def _billing_try(self, step):

@@ -249,8 +249,6 @@ class PaymentTransaction(models.Model):
     def _tokenize(self, payment_data):
         """Override of `payment`: it takes the place of another, if wished (F127)."""
         result = super()._tokenize(payment_data)
-        if self._billing_get_debit() and self.token_id:
-            self.token_id._billing_try_read_mandate()
         if self.billing_replaces_card and self.token_id.billing_is_charged:
             self.token_id._billing_take_first_place()
         return result

@@ -18,12 +18,29 @@ class ResCompany(models.Model):
         string="Debit Bank Accounts",
         help="Bank accounts that customers saved at Stripe are charged as cards are:"
         " chosen, the default, by runs and plans. A debit takes days, and may come"
-        " back. Stripe tells customers of each debit before it: leave its e-mails on.",
+        " back.",
+    )
+    billing_notice_days = fields.Integer(
+        string="Days of Notice before a Debit",
+        default=10,
+        help="Who agrees to automatic payment from a bank account is told of each debit"
+        " by e-mail so many days before it. It is part of the words that are agreed to,"
+        " so a change is for those who agree from now on. 0: no notice of ours.",
     )
 
-    def _billing_get_debit_words(self, token):
-        """Return what the owner of a bank account agrees to, with its mandate."""
+    _billing_notice_days_possible = models.Constraint(
+        "CHECK(billing_notice_days BETWEEN 0 AND 60)",
+        "The days of notice before a debit are from 0 to 60.",
+    )
+
+    def _billing_get_debit_words(self, account, mandate=""):
+        """Return what the owner of a bank account agrees to.
+
+        :param str account: what it is called.
+        :param str mandate: its reference, if there is one yet.
+        """
         self.ensure_one()
+        days = self.billing_notice_days
         words = self.env._(
             "I allow %(company)s to debit %(account)s for what I am invoiced, when it"
             " is due or as agreed, without asking me each time. The amount is that of"
@@ -32,11 +49,25 @@ class ResCompany(models.Model):
             " telling %(company)s. I can ask my bank for the money back, as its rules"
             " say.",
             company=self.name,
-            account=token.with_env(self.env).display_name,
+            account=account,
         )
-        if mandate := token._billing_name_mandate():
+        if days:
+            words += "\n" + self.env._(
+                "I am told by e-mail, %(days)s days before each debit at the latest:"
+                " its amount and its day.",
+                days=days,
+            )
+        if mandate:
             words += "\n" + self.env._("Mandate: %(mandate)s", mandate=mandate)
         return words
+
+    def _billing_get_new_debit_words(self, method):
+        """Return what is agreed to beside the saving of an account, of a `Debit`."""
+        self.ensure_one()
+        kind = method.with_env(self.env).name
+        return self._billing_get_debit_words(
+            self.env._("the account that I save (%(kind)s)", kind=kind)
+        )
 
     def _billing_get_consent_words(self):
         """Return the words that customers agree to, in the language of the context."""

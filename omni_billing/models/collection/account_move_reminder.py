@@ -84,7 +84,7 @@ class AccountMove(models.Model):
     def _billing_get_mail_obstacle(self, kind):
         """Override: nobody is reminded of what is paid or disputed."""
         obstacle = super()._billing_get_mail_obstacle(kind)
-        if not obstacle and kind in ("reminder", "declined"):
+        if not obstacle and kind in ("reminder", "declined", "notice"):
             return self._billing_get_reminder_obstacle()
         return obstacle
 

@@ -37,7 +37,7 @@ class CollectionMixin(models.AbstractModel):
             ("due", "To Charge"),
             ("open", "Outcome Unknown"),
             ("collecting", "Being Collected"),
-            ("retry", "Tried Again Later"),
+            ("retry", "Charged Later"),
             ("paid", "Paid"),
             ("failed", "Needs Attention"),
             ("no_card", "No Card"),
@@ -244,6 +244,8 @@ class CollectionMixin(models.AbstractModel):
             reason = self._explain_no_charge(card)
             if reason:
                 self._do_without_card(reason)
+                return
+            if self._waits_for_notice(card):
                 return
             attempt = self.invoice_id._billing_charge(
                 card, at_most=self._get_charge_limit(), note_down=self._note_down

@@ -74,7 +74,7 @@ class OmniBillingInstallment(models.Model):
             ("due", "Planned"),
             ("open", "Outcome Unknown"),
             ("collecting", "Being Collected"),
-            ("retry", "Tried Again Later"),
+            ("retry", "Charged Later"),
             ("paid", "Paid"),
             ("failed", "Needs Attention"),
             # None ever is: Odoo warns where a mixin's values are not all there.
@@ -329,7 +329,11 @@ class OmniBillingInstallment(models.Model):
 
     @api.model
     def _cron_charge(self):
-        """Charge what is due today, and tell staff of what is expected; commits."""
+        """Charge what is due today, and tell staff of what is expected; commits.
+
+        Of debits that come the customer is told before, so that they come in time.
+        """
+        self._announce_coming()
         self._collect_due()
 
     def _apply_outcome(self, attempt):

@@ -9,6 +9,28 @@ class PaymentToken(models.Model):
 
     _inherit = "payment.token"
 
+    def _billing_explain_no_notice(self, consent, amount, moves):
+        """Override: an account is debited once its owner was told, as agreed (W33)."""
+        if why := super()._billing_explain_no_notice(consent, amount, moves):
+            return why
+        days = consent._get_notice_days()
+        if not days or not self._billing_get_debit():
+            return ""
+        notices = self.env["omni.billing.mail"]
+        found = [notices._find_notice(self, move) for move in moves]
+        told = sum(notice.notice_amount for notice in found if notice._is_ripe())
+        is_told = bool(found) and all(notice._is_ripe() for notice in found)
+        if is_told and moves[0].currency_id.compare_amounts(amount, told) <= 0:
+            return ""
+        return self.env._(
+            "The owner of %(account)s is told of each debit %(days)s days before it, as"
+            " agreed, and was not told of this one. Nothing was debited: have it paid"
+            " by a billing run or as planned, which tell by themselves, or ask the"
+            " customer and record in the payment dialog how this payment was agreed.",
+            account=self.display_name,
+            days=days,
+        )
+
     def _billing_hand_over(self, newer):
         """Override: what was agreed for this card is charged to the one in its place.
 

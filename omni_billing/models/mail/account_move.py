@@ -264,7 +264,8 @@ class AccountMove(models.Model):
     def _billing_prepare_mail(self, kind, level=None, others=None):
         """Return what a message says, in the language of the customer. Hook.
 
-        :param str kind: ``invoice``, ``reminder`` or ``declined``, without the PDF.
+        :param str kind: ``invoice`` or ``reminder``; ``declined`` or ``notice``,
+            without the PDF.
         :param level: the `omni.billing.reminder.level` of a reminder, if it has one.
         :param others: further invoices (`account.move`) that it is about.
         :return: ``to``, ``cc`` (partners), ``email_from``, ``reply_to``, ``subject``,
@@ -315,7 +316,7 @@ class AccountMove(models.Model):
 
     def _billing_list_mail_files(self, kind):
         """Return name, bytes and type of what is attached to one message. Hook."""
-        if kind == "declined":
+        if kind in ("declined", "notice"):
             return []
         is_one = len(self) == 1
         return [
@@ -353,6 +354,8 @@ class AccountMove(models.Model):
             return own or self.env.ref("omni_billing.mail_template_reminder")
         if kind == "declined":
             return self.env.ref("omni_billing.mail_template_declined")
+        if kind == "notice":
+            return self.env.ref("omni_billing.mail_template_debit_notice")
         own = self.company_id.billing_mail_template_id
         return own or self.env.ref("omni_billing.mail_template_invoice")
 
@@ -360,7 +363,7 @@ class AccountMove(models.Model):
         """Return id or name of Mailjet's template; empty to use the text of Odoo's."""
         if kind == "reminder":
             return level and level.mailjet_template or ""
-        if kind == "declined":
+        if kind in ("declined", "notice"):
             return ""
         return self.company_id.billing_mailjet_template or ""
 

@@ -78,6 +78,7 @@ class OmniBillingMail(models.Model):
             ("reminder", "Reminder"),
             ("einvoice", "E-Invoice"),
             ("declined", "Failed Charge"),
+            ("notice", "Notice of a Debit"),
         ],
         required=True,
         readonly=True,

@@ -241,7 +241,11 @@ class OmniBillingMail(models.Model):
             }
         )
         self.recipient_ids.state = "sent"
-        told = {"reminder": "reminded", "declined": "failure_told"}
+        told = {
+            "reminder": "reminded",
+            "declined": "failure_told",
+            "notice": "debit_announced",
+        }
         self._log(told.get(self.kind, "mailed"), self.email_to)
         for move in self._get_moves():
             move._billing_note_sent(self)
@@ -386,6 +390,7 @@ class OmniBillingMail(models.Model):
             message = {
                 "reminder": self.env._("Reminder sent successfully"),
                 "declined": self.env._("The customer was told."),
+                "notice": self.env._("The customer was told."),
                 "einvoice": self.env._("E-invoice handed over"),
             }.get(self.kind) or self.env._("Invoice e-mail sent successfully")
         return notice(message, kind, sticky=kind == "danger", after=reload())

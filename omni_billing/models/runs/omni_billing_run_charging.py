@@ -11,9 +11,10 @@ class OmniBillingRun(models.Model):
     _inherit = "omni.billing.run"
 
     retry_count = fields.Integer(
-        string="Retried Later",
+        string="Charged Later",
         compute="_compute_charges",
-        help="Cards that were declined for now, and are charged again by themselves.",
+        help="Cards that were declined for now, and accounts whose owners were told of"
+        " the debit: they are charged by themselves.",
     )
     retry_date = fields.Date(string="Next Retry", compute="_compute_charges")
     retry_last_date = fields.Date(compute="_compute_charges")
@@ -61,8 +62,8 @@ class OmniBillingRun(models.Model):
             "date": format_date(self.env, self.retry_date, date_format="medium"),
         }
         if self.retry_date == self.retry_last_date:
-            return self.env._("Retried later: %(count)s, on %(date)s", **values)
-        return self.env._("Retried later: %(count)s, from %(date)s on", **values)
+            return self.env._("Charged later: %(count)s, on %(date)s", **values)
+        return self.env._("Charged later: %(count)s, from %(date)s on", **values)
 
     def _explain_end(self):
         """Override: what is retried, and who has no card."""

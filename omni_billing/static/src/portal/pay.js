@@ -52,7 +52,7 @@ export class BillingPay extends Interaction {
         }
         const card = this.card;
         await this.run(async () => {
-            this.show("action", _t("Your card is being charged…"));
+            this.show("action", _t("Your payment is being made…"));
             const params = {
                 ids: this.el.dataset.ids,
                 card_id: parseInt(card.value),
