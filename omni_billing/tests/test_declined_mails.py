@@ -65,7 +65,7 @@ class TestDeclinedMails(CardCommon, MailCommon, RunCommon):
             self.assertIn(
                 f"/my/billing/invoices/{line.invoice_id.id}/pay", message.html
             )
-            self.assertIn("not charged", message.subject)
+            self.assertIn("failed", message.subject)
             self.assertFalse(message.files)
 
     def test_hard_decline_is_told_once(self):

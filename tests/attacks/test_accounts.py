@@ -25,7 +25,7 @@ def begin(world, who):
     """Begin to save an account, as an honest customer; return Stripe's page."""
     world.forget()
     text = who.get("/my/billing/cards").text
-    method = re.search(r'name="method_id" value="(\d+)"', text)[1]
+    method = re.search(r'name="method_id"[^>]*value="(\d+)"', text)[1]
     answer = who.submit("/my/billing/cards/account", method_id=method)
     return PAGE.search(answer.headers["Location"])[1]
 

@@ -172,7 +172,8 @@ def add_account(env, case, account, mandate, notice_days=0):
 def agree_to_notice(env, case):
     """Have the owner of an account agree to debits that are told 10 days before."""
     token = env["payment.token"].browse(case["token"])
-    token.company_id.billing_notice_days = 10
+    token.company_id.write({"billing_notice_days": 10, "email": "us@example.com"})
+    token.partner_id.email = "payer@example.com"
     token._billing_agree("paper")
 
 

@@ -10,7 +10,6 @@ from ...tools.lock import lock_or_tell
 from ...tools.numbers import count_decimals
 from ...tools.write_guard import trust
 
-
 #: Of a price that is finer than its currency.
 MOST_DECIMALS = 6
 

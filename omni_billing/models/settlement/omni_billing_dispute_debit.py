@@ -49,7 +49,7 @@ class OmniBillingDispute(models.Model):
         payment._billing_note_return(self.reason)
 
     def _get_unbooked(self):
-        """Override: what the reversal of a payment has in the books is not booked again.
+        """Override: what a reversed payment has in the books is not booked again.
 
         Whoever begins to book payouts later, from an earlier day on, has both.
         """
