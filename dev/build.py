@@ -80,3 +80,9 @@ def make_assets(workspace: Workspace, database: str) -> None:
     """Spare the first page the making of scripts and styles."""
     with Step("Making scripts and styles", "Scripts and styles made"):
         workspace.script(database, paths.SCRIPTS / "assets.py")
+
+
+def make_tested_company(workspace: Workspace, database: str) -> None:
+    """Spare each class of tests the making of its company."""
+    with Step("Making the company of the tests", "Company of the tests made"):
+        workspace.script(database, paths.SCRIPTS / "tested.py")

@@ -18,6 +18,7 @@ from dev import (
     addon,
     core,
     guests,
+    gym,
     lint,
     neighbors,
     newer,
@@ -199,6 +200,10 @@ class Runner:
         """Tell the story of bin/run, and see that it comes to what it claims."""
         return Result.of("story", story.check(self._space))
 
+    def gym(self) -> Result:
+        """Live through twelve months of a gym, and compare all that keeps count."""
+        return Result.of("gym", gym.check(self._space))
+
     def upgrade(self) -> Result:
         """Update a database of the version before, which loses nothing."""
         return Result.of("upgrade", upgrade.check(self._space))
@@ -323,7 +328,7 @@ class Runner:
         part: str,
         *arguments: str,
         space: Workspace | None = None,
-        kind: str = "addon",
+        kind: str = "tested",
     ) -> Result:
         space = space or self._space
         with Templates(space).copied(kind, part) as database:
@@ -438,6 +443,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "versions": Runner.versions,
     "load": Runner.load,
     "story": Runner.story,
+    "gym": Runner.gym,
     "next": Runner.next,
     "deep": Runner.deep,
 }
@@ -451,8 +457,9 @@ ON_DEMAND = {
     "versions",
     "load",
     "story",
+    "gym",
     "next",
     "deep",
 }
 #: Cannot choose among their tests.
-WHOLE = {"lint", "own", "upgrade", "abroad", "world", "beside", "story"}
+WHOLE = {"lint", "own", "upgrade", "abroad", "world", "beside", "story", "gym"}

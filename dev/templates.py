@@ -49,6 +49,7 @@ class Templates:
             "base": self._base,
             "addon": self._addon,
             "demo": self._demo,
+            "tested": self._tested,
             "queue": self._queue,
             "attacked": self._attacked,
             "suites": self._suites,
@@ -86,6 +87,11 @@ class Templates:
         scripts = [paths.SCRIPTS / name for name in ("demo.py", "assets.py")]
         steps = (build.load_demo, build.make_assets)
         return self._on(self._addon(), "demo", scripts, *steps)
+
+    def _tested(self) -> str:
+        """Have the company that tests in transactions begin with."""
+        scripts = [paths.SCRIPTS / "tested.py", paths.ADDON / "tests" / "common.py"]
+        return self._on(self._addon(), "tested", scripts, build.make_tested_company)
 
     def _queue(self) -> str:
         """Have OCA's job queue, with which our addon for it installs itself."""

@@ -9,6 +9,13 @@ from odoo.tests import new_test_user
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
 from odoo.addons.omni_billing.tools.write_guard import trust
 
+#: One of each kind, by login.
+USERS = {
+    "staff-test": "omni_billing.omni_billing_group_user",
+    "portal-test": "base.group_portal",
+    "outsider-test": "base.group_user",
+}
+
 
 class BillingCommon(AccountTestInvoicingCommon):
     """A company with a chart of accounts, a customer, and one user of each kind.
@@ -37,12 +44,20 @@ class BillingCommon(AccountTestInvoicingCommon):
         cls.goodwill = cls.env.ref("omni_billing.credit_type_goodwill")
         cls.tax_10 = cls._create_tax(10)
         cls.tax_20_included = cls._create_tax(20, price_include_override="tax_included")
-        cls.staff = cls._create_user(
-            "staff-test", "omni_billing.omni_billing_group_user"
+        cls.staff, cls.portal, cls.outsider = (
+            cls._find_user(login) or cls._create_user(login, groups)
+            for login, groups in USERS.items()
         )
-        cls.portal = cls._create_user("portal-test", "base.group_portal")
         cls.portal.partner_id.parent_id = cls.customer
-        cls.outsider = cls._create_user("outsider-test", "base.group_user")
+
+    @classmethod
+    def setup_independent_company(cls, **values):
+        """Override: bin/test has one like it in the database, once for all classes."""
+        made = cls.env["res.company"].search([("name", "=", "company_1_data")])
+        if not made:
+            return super().setup_independent_company(**values)
+        cls.env.user.company_ids = [Command.link(made.id)]
+        return made
 
     @classmethod
     def _stay_in_one_day(cls):
@@ -58,6 +73,12 @@ class BillingCommon(AccountTestInvoicingCommon):
         return super().get_default_groups() | cls.quick_ref(
             "omni_billing.omni_billing_group_manager"
         )
+
+    @classmethod
+    def _find_user(cls, login):
+        """Find a user of the company that bin/test has made."""
+        mine = [("login", "=", login), ("company_id", "=", cls.company.id)]
+        return cls.env["res.users"].search(mine)
 
     @classmethod
     def _create_user(cls, login, groups):

@@ -62,6 +62,22 @@ class RunCommon(BillingCommon):
 class TestRun(RunCommon):
     """F40, F186-F188, F202, W9"""
 
+    def test_numbers_that_others_gave_meanwhile_are_not_tried(self):
+        """W45: a chunk goes on after the last one, which it does not see by itself."""
+        self._charge_all()
+        invoice = self._do().line_ids.invoice_id.sorted("id")[-1]
+        prefix = invoice.sequence_prefix
+        self.assertEqual(
+            invoice._billing_read_last_number(prefix), invoice.sequence_number
+        )
+        self._charge_all()
+        with patch.object(
+            type(invoice), "_billing_read_last_number", return_value=500
+        ) as read:
+            invoices = self._do().line_ids.invoice_id.sorted("id")
+        self.assertEqual(invoices.mapped("sequence_number"), [501, 502, 503, 504])
+        read.assert_called_once_with(prefix)
+
     def test_each_customer_gets_one_invoice(self):
         charges = self._charge_all(45) + self._charge_all(5)
         run = self._do(title="January", date_due="2040-01-31")

@@ -17,6 +17,7 @@ Those of this file wait, since what they are for cannot be left:
   did, in other rows as well: one outcome is booked once.
 - `hold`: one at a time across commits, with which row locks end.
 - `be_first`: what one makes, all who wait for it take.
+- `wait_for_series`: jobs give numbers one after the other.
 
 **In which order.** Who waits for a lock while another waits for theirs would wait in a
 circle; PostgreSQL ends it after a second, and one of both begins again. So who takes
@@ -51,6 +52,8 @@ from odoo.tools import SQL, format_list
 HOLD_SPACE = 0x0B112
 #: Space of the invoices whose PDF is being made; the second half is the invoice.
 PDF_SPACE = 0x0B111
+#: Space of the series of numbers that a run goes on with.
+SERIES_SPACE = 0x0B113
 #: What another does first takes a call to Stripe at most, with its second try.
 MAX_SECONDS = 90
 
@@ -162,3 +165,15 @@ def be_first(env, space, number):
         return True
     env.cr.execute(SQL("SELECT pg_advisory_xact_lock(%s, %s)", space, number))
     return False
+
+
+def wait_for_series(env, journal, prefix):
+    """Wait until no other job gives numbers of a series; it ends with the transaction.
+
+    :param journal: whose series it is.
+    :param str prefix: what all its numbers begin with.
+    """
+    name = f"{journal.id}/{prefix}"
+    env.cr.execute(
+        SQL("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", SERIES_SPACE, name)
+    )

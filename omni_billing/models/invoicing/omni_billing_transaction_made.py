@@ -1,6 +1,7 @@
 from odoo import api, models
 
 from ...tools.write_guard import trust
+from .account_move_number import IN_LOT
 from .omni_billing_proven_rows import AMOUNT_FIELDS
 
 #: Nobody follows what is made by the hundred, and the run says what it made.
@@ -47,7 +48,7 @@ class OmniBillingTransaction(models.Model):
         lot._set_invoiced(invoices, amounts)
         # It remembers what is the same for all.
         prepared[0].transactions._take_distributions(invoices)
-        invoices.with_context(**quiet).action_post()
+        invoices.with_context(**quiet, **{IN_LOT: is_quiet}).action_post()
         return dict(zip((one.index for one in prepared), invoices.ids, strict=True))
 
     # === BUSINESS METHODS - STATE === #
