@@ -26,6 +26,7 @@ FILES = (
     "omni_billing/models/customers/res_partner_people.py",
     "omni_billing/models/documents/account_move_printed.py",
     "omni_billing/models/services/omni_billing_service_own.py",
+    "omni_billing/models/services/omni_billing_service_plan_own.py",
     "omni_billing/static/src/portal/",
 )
 #: Selections whose values are on pages and in mails.
@@ -150,6 +151,14 @@ METHODS = {
     "omni_billing/models/payments/account_move_chargeable.py": (
         "_billing_check_amount",
     ),
+    "omni_billing/models/services/omni_billing_service_plan.py": (
+        "_billing_change_plan",
+        "_billing_preview_plan",
+        "_billing_undo_plan",
+        "_compute_plan_change",
+    ),
+    "omni_billing/models/services/omni_billing_service_tell.py": ("_write_how_to_end",),
+    "omni_billing/models/services/omni_billing_service_term.py": ("_compute_trial",),
     "omni_billing/models/services/omni_billing_service_suspension.py": (
         "_describe_suspension",
     ),
@@ -171,6 +180,8 @@ VIEW = "model_terms:ir.ui.view,arch_db:"
 SELECTION = re.compile(
     rf"model:ir\.model\.fields\.selection,name:\w+\.selection__({'|'.join(FIELDS)})__"
 )
+#: Records that customers choose from.
+CHOICE = re.compile(r"model:omni\.billing\.closing\.reason,name:")
 CODE = "code:addons/"
 #: Where it matters whose language is spoken.
 SPEAKING = {"models", "wizards"}
@@ -197,7 +208,7 @@ def _is_seen(message: str, place: str) -> bool:
         return file.startswith(FILES) or message in said(paths.ROOT / file)
     if place.startswith(VIEW):
         return place.removeprefix(VIEW) in templates()
-    return bool(MAIL.match(place) or SELECTION.match(place))
+    return any(kind.match(place) for kind in (MAIL, SELECTION, CHOICE))
 
 
 @cache

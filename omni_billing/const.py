@@ -102,6 +102,12 @@ PERIOD_UNITS = [
     ("year", "Years"),
 ]
 SERVICE_TIMINGS = [("advance", "In Advance"), ("arrears", "In Arrears")]
+#: What staff may agree of a plan otherwise than its product says.
+PLAN_FIELDS = (
+    *("quantity", "price_unit", "unit", "interval", "timing", "tax_included"),
+    "name",
+)
+EXIT_FEES = [("fixed", "An Amount"), ("rest", "Percents of the Rest")]
 
 #: Why a bank said no for now: the same card may be charged some days later. Whatever
 #: else it says is for a person (https://docs.stripe.com/declines/codes).

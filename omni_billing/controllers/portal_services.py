@@ -53,16 +53,26 @@ class BillingPortalServices(BillingPortal):
         return self._billing_render_service(self._billing_find_service(service_id))
 
     @http.route(
-        "/my/billing/services/<int:service_id>/<any(pause,resume,end):operation>",
+        "/my/billing/services/<int:service_id>/<any(pause,resume,end,plan,keep):operation>",
         type="http",
         auth="user",
         website=True,
         methods=["POST"],
     )
     def billing_service_change(
-        self, service_id, operation, date_from="", date_to="", **_kwargs
+        self,
+        service_id,
+        operation,
+        date_from="",
+        date_to="",
+        product_id="",
+        seen="",
+        last="",
+        reason_id="",
+        note="",
+        **_kwargs,
     ):
-        """Pause, resume or end a service, as far as the company allows it."""
+        """Pause, resume, change or end a service, as far as the company allows it."""
         service = self._billing_find_service(service_id)
         # sudo: the customer's own, as was asked; the model says what is allowed.
         service_sudo = service.sudo()
@@ -75,13 +85,84 @@ class BillingPortalServices(BillingPortal):
                     )
                 elif operation == "resume":
                     service_sudo._billing_unpause()
+                elif operation == "plan":
+                    plan = self._billing_read_plan(service_sudo, product_id)
+                    service = service_sudo._billing_change_own_plan(plan, seen)
+                elif operation == "keep":
+                    service_sudo._billing_undo_own_plan()
                 else:
-                    service_sudo._billing_end()
+                    # The day is sent with the fee that was shown for it.
+                    day, _bar, fee = last.partition("|")
+                    service_sudo._billing_end(
+                        day and self._billing_read_day(day), reason_id, note, fee
+                    )
         except UserError as error:
             return self._billing_render_service(service, error=str(error))
         return request.redirect(f"/my/billing/services/{service.id}")
 
+    @http.route(
+        "/my/billing/services/<int:service_id>/plan",
+        type="http",
+        auth="user",
+        website=True,
+        methods=["GET"],
+    )
+    def billing_service_plan(self, service_id, product_id="", **_kwargs):
+        """Show what another plan comes to, before it is changed."""
+        service = self._billing_find_service(service_id)
+        # sudo: the customer's own, and a product that is offered to it.
+        service_sudo = service.sudo()
+        try:
+            plan = self._billing_read_plan(service_sudo, product_id)
+            preview = service_sudo._billing_preview_own_plan(plan)
+        except UserError as error:
+            return self._billing_render_service(service, error=str(error))
+        today = service_sudo._get_today()
+        due = [row for row in preview["rows"] if row["date"] <= today]
+        values = self._billing_prepare_values("billing_service") | {
+            "row": self._billing_write_service(service),
+            "plan": plan,
+            "plan_price": preview["plan"]._billing_describe_price(),
+            "day": preview["day"],
+            "due": due,
+            "due_total": sum(row["amount"] for row in due),
+            "later": [row for row in preview["rows"] if row["date"] > today],
+            "seen": preview["seen"],
+        }
+        return request.render("omni_billing.portal_billing_service_plan", values)
+
     # === HELPERS === #
+
+    def _billing_read_plan(self, service_sudo, product_id):
+        """Return the product that a form sent, if the customer may change to it."""
+        plans = service_sudo._billing_get_own_plans()
+        return plans.filtered(lambda plan: str(plan.id) == product_id)
+
+    def _billing_list_ends(self, service_sudo, last):
+        """Return the days on which the customer may end it, each with its fee."""
+        early = service_sudo._billing_get_last_day_with_fee()
+        ends = []
+        for day in filter(None, (last, early)):
+            text = format_date(request.env, day)
+            if fee := service_sudo._billing_describe_exit_fee(day):
+                text = request.env._(
+                    "%(date)s, for an exit fee of %(fee)s, taxes included",
+                    date=text,
+                    fee=fee,
+                )
+            ends.append({"day": day, "fee": fee, "text": text})
+        return ends
+
+    def _billing_list_plans(self, service_sudo):
+        """Return what the customer may change a service to, each with its price."""
+        return [
+            {
+                "id": plan.id,
+                "name": plan.with_context(lang=request.env.lang).name,
+                "price": service_sudo._billing_describe_plan(plan),
+            }
+            for plan in service_sudo._billing_get_own_plans()
+        ]
 
     def _billing_find_service(self, service_id):
         """Return a service that is the customer's.
@@ -134,6 +215,8 @@ class BillingPortalServices(BillingPortal):
             ),
             "currency": service_sudo.currency_id,
             "suspension": service.suspension,
+            "trial": service.trial,
+            "term_end": service.state != "ended" and service_sudo._billing_find_term(),
             "date_start": service.date_start,
             "date_end": service.date_end,
             "next": service_sudo._billing_list_next(count) if service.unit else [],
@@ -162,6 +245,11 @@ class BillingPortalServices(BillingPortal):
                 " time after it.",
                 format_date(request.env, last),
             ),
+            "ends": last and self._billing_list_ends(service_sudo, last),
+            "reasons": last and service_sudo._billing_get_own_reasons(),
+            "plans": self._billing_list_plans(service_sudo),
+            "plan_change": service_sudo.plan_change,
+            "may_keep": service_sudo._billing_may_keep_plan(),
             "error": error,
         }
         return request.render("omni_billing.portal_billing_service", values)

@@ -165,8 +165,10 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.consent.wizard": {"token_id": self._get_a_card().id},
             "omni.billing.day.wizard": {},
             "omni.billing.dispute.wizard": {"dispute_id": self._get_a_dispute().id},
+            "omni.billing.end.wizard": {"service_id": self._get_a_service().id},
             "omni.billing.payment.wizard": {**several},
             "omni.billing.proforma.wizard": customer,
+            "omni.billing.plan.wizard": {"service_id": self._get_a_service().id},
             "omni.billing.promise.wizard": {**several, "date": self.today},
             "omni.billing.refund.wizard": customer,
             "omni.billing.report.wizard": {
@@ -195,6 +197,19 @@ class BillingCommon(AccountTestInvoicingCommon):
             }
         )
         return card.with_env(cls.env)
+
+    @classmethod
+    def _get_a_service(cls):
+        """Return a service that is running, and charged by the month."""
+        return cls.env["omni.billing.service"].create(
+            {
+                "name": "Gym",
+                "partner_id": cls.customer.id,
+                "price_unit": 30,
+                "unit": "month",
+                "date_start": cls.today - timedelta(days=40),
+            }
+        )
 
     @classmethod
     def _get_a_cheque(cls, invoice):

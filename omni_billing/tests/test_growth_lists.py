@@ -15,6 +15,7 @@ SHORT = {
     "omni.billing.tax",
     # Odoo's own rows, which our view shows as they are.
     "account.analytic.line",
+    "omni.billing.closing.reason",
     "omni.billing.credit.type",
     "omni.billing.first.step",
     "omni.billing.price.rise",
@@ -74,7 +75,7 @@ class TestLists(RunCommon, MailCommon):
             [
                 values
                 | {"partner_id": one.id, "date_start": cls.today}
-                | {"suspended_from": cls.today}
+                | {"suspended_from": cls.today, "date_end": later}
                 for one in cls.many
             ]
         )

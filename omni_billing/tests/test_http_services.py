@@ -7,6 +7,7 @@ from odoo.fields import Command
 from odoo.tests import freeze_time, tagged
 
 from .test_http_portal import PortalCommon
+from .test_service_plans import PlanCommon
 
 URL = "/my/billing/services"
 
@@ -44,6 +45,9 @@ class TestServices(PortalCommon):
 
     def _change(self, operation, service=None, status=200, **values):
         service = service or self.service
+        if operation == "end":
+            reason = self.env.ref("omni_billing.closing_reason_move")
+            values = {"reason_id": reason.id} | values
         response = self._post(f"{URL}/{service.id}/{operation}", **values)
         self.assertEqual(response.status_code, status)
         self.env.invalidate_all()
@@ -255,3 +259,126 @@ class TestServices(PortalCommon):
         self.assertEqual(service.date_end, date(2025, 12, 31))
         self.assertFalse(service.adjustment)
         self.assertFalse(service.next_date)
+
+    @freeze_time("2025-03-10 12:00:00")
+    def test_end_within_the_term(self):
+        """W36: a fee that was shown, or the end of the term; and why."""
+        self._charge()
+        self.customer.email = "ada@example.com"
+        self.service.write(
+            {"term_end": "2025-12-31", "exit_fee_kind": "fixed", "exit_fee": 20}
+        )
+        tree = self._open(f"{URL}/{self.service.id}")
+        values = tree.xpath("//input[@name='last']/@value")
+        self.assertEqual(values, ["2025-12-31|", "2025-04-09|$\xa022.00"])
+        for wrong in ("2025-04-09|", "2025-04-08|$\xa022.00", "2025-04-30|"):
+            self.assertIn("not hold any more", self._change("end", last=wrong))
+        text = self._change("end", last=values[1], reason_id="x")
+        self.assertIn("choose a reason", text)
+        self.assertFalse(self.service.date_end)
+        before = self.env["mail.mail"].search([])
+        self._change("end", last=values[1], note="Bye")
+        self.assertEqual(self.service.date_end, date(2025, 4, 9))
+        self.assertEqual(self.service.exit_fee_id.amount_total, 22)
+        self.assertEqual(self.service.closing_note, "Bye")
+        mail = self.env["mail.mail"].search([]) - before
+        self.assertIn("22.00", mail.body_html)
+
+
+@tagged("post_install", "-at_install")
+class TestServicePlansOnPages(PortalCommon, PlanCommon):
+    """W37: customers change their plans, as far as the company lets them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.billing_plan_rule = "upgrade"
+        cls.service = cls._add_service()
+
+    def _change(self, operation, service=None, status=200, **values):
+        service = service or self.service
+        if operation == "end":
+            reason = self.env.ref("omni_billing.closing_reason_move")
+            values = {"reason_id": reason.id} | values
+        response = self._post(f"{URL}/{service.id}/{operation}", **values)
+        self.assertEqual(response.status_code, status)
+        self.env.invalidate_all()
+        return " ".join(response.text.split())
+
+    def _look(self, plan):
+        tree = self._open(f"{URL}/{self.service.id}/plan?product_id={plan.id}")
+        return tree, "".join(tree.xpath("//input[@name='seen']/@value"))
+
+    @freeze_time("2025-04-16 12:00:00")
+    def test_customer_sees_it_and_changes_it(self):
+        """W37: what costs more at once; what was shown is what is charged."""
+        self.Service._cron_write_due()
+        tree = self._open(f"{URL}/{self.service.id}")
+        plans = self._read(tree, "//ul[hasclass('o_billing_plans')]/li")
+        self.assertIn("Large $ 60.00 a month, from 04/16/2025 on", plans[0])
+        # 300 a year is less than 30 a month.
+        self.assertIn("Year $ 300.00 a year, from 05/01/2025 on", plans[1])
+        tree, seen = self._look(self.large)
+        rows = self._read(tree, "//section[1]//tbody/tr")
+        self.assertIn("-$16.50", rows[0].replace("\ufeff", "").replace(" ", ""))
+        self.assertIn("Total $ 13.50", rows[2])
+        text = self._change("plan", product_id=self.large.id, seen="other")
+        self.assertIn("not what was shown", text)
+        self.assertFalse(self.service.replaced_by_ids)
+        self._change("plan", product_id=self.large.id, seen=seen)
+        new = self.service.replaced_by_ids
+        self.assertEqual(new.product_id, self.large)
+        charges = (self.service | new).transaction_ids.filtered(
+            lambda t: t.date == date(2025, 4, 16)
+        )
+        total = sum(charges.mapped("amount_total"))
+        self.assertAlmostEqual(total, 13.5)
+        log = self.env["omni.billing.activity.log"].search([], limit=1)
+        self.assertEqual((log.action, log.create_uid), ("service_plan", self.portal))
+
+    @freeze_time("2025-04-16 12:00:00")
+    def test_customer_keeps_the_plan_of_today(self):
+        """W37: until the day comes; to end it, the change is taken back first."""
+        self.Service._cron_write_due()
+        self.company.billing_lets_end = True
+        _tree, seen = self._look(self.yearly)
+        text = self._change("plan", product_id=self.yearly.id, seen=seen)
+        self.assertIn("Upcoming", text)
+        self.assertEqual(self.service.date_end, date(2025, 4, 30))
+        self.assertIn("cannot be ended here", self._change("end"))
+        text = self._change("keep")
+        self.assertFalse(self.service.date_end or self.service.replaced_by_ids)
+        self.assertIn("no change", self._change("keep"))
+        # What was used in arrears is not taken back to be charged as the other plan.
+        late = self._add_service(timing="arrears")
+        self.large.billing_timing = "arrears"
+        preview = late._billing_preview_plan(self.large, "now")
+        late._billing_change_plan(self.large, "now", preview["seen"])
+        self.assertTrue(late.can_undo_plan)
+        self.assertIn("no change", self._change("keep", late))
+
+    @freeze_time("2025-04-16 12:00:00")
+    def test_customer_reaches_no_plan_that_is_not_offered(self):
+        """W37: by no route, nor by RPC; nor that of somebody else's service."""
+        self.Service._cron_write_due()
+        secret = self._add_plan("Secret", 1)
+        seen = self.service._billing_preview_plan(secret, "period")["seen"]
+        for plan in (secret.id, self.small.id, 0, "x", 2**40):
+            text = self._change("plan", product_id=plan, seen=seen)
+            self.assertIn("cannot be changed to that", text)
+            self._open(f"{URL}/{self.service.id}/plan?product_id={plan}")
+        foreign = self._add_service(partner_id=self.stranger.id)
+        self._change("plan", foreign, 404, product_id=self.large.id, seen=seen)
+        self._change("keep", foreign, 404)
+        path = f"{URL}/{foreign.id}/plan?product_id={self.large.id}"
+        self.assertEqual(self.url_open(path).status_code, 404)
+        for method in ("action_undo_plan", "action_change_plan"):
+            with self.assertRaises(AccessError):
+                getattr(self.service.with_user(self.portal), method)()
+        with self.assertRaises(AccessError):
+            self.service.with_user(self.portal).write({"product_id": secret.id})
+        self.company.billing_plan_rule = False
+        self._change("plan", product_id=self.large.id, seen=seen)
+        self.assertFalse(self.service.replaced_by_ids)
+        tree = self._open(f"{URL}/{self.service.id}")
+        self.assertFalse(tree.xpath("//a[contains(@href, '/plan?')]"))

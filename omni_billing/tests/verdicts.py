@@ -42,7 +42,8 @@ ROUTES = {
             /my/billing/pay/check /my/billing/pay/credit /my/billing/people
             /my/billing/people/*/* /my/billing/people/invite
             /my/billing/services /my/billing/services/*
-            /my/billing/services/*/* /my/billing/statement
+            /my/billing/services/*/* /my/billing/services/*/plan
+            /my/billing/statement
             /my/billing/transactions /my/billing/transactions/*/report
             /my/billing/transactions/page/*
         """,

@@ -108,6 +108,32 @@ class Recurrence:
         )
 
 
+def follow(old: Recurrence, start: date, unit: str, interval: int) -> Recurrence:
+    """Return the recurrence of what takes over from a day on.
+
+    Of the same length, its periods are those of before: the first is the rest of the
+    one that is under way. Others begin on that day, unless a day was chosen.
+    """
+    in_months = unit in UNIT_MONTHS and old.unit in UNIT_MONTHS
+    if (unit, interval) == (old.unit, old.interval):
+        whole = old.get_whole(old.get_number(start))
+        if in_months:
+            month = whole.first.month if unit == "year" or interval > 1 else 0
+            day = old.day or old.start.day
+            same = Recurrence(start, unit, interval, day, month=month)
+        else:
+            same = Recurrence(start, unit, interval, weekday=whole.first.weekday())
+        if same.get_whole(0) == whole:
+            return same
+    return Recurrence(
+        start,
+        unit,
+        interval,
+        old.day if in_months else 0,
+        old.weekday if unit == old.unit == "week" else None,
+    )
+
+
 def _count_months(day: date) -> int:
     return day.year * 12 + day.month - 1
 

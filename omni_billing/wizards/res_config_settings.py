@@ -81,6 +81,12 @@ class ResConfigSettings(models.TransientModel):
     billing_notice_days = fields.Integer(
         related="company_id.billing_notice_days", readonly=False
     )
+    billing_tell_days = fields.Integer(
+        related="company_id.billing_tell_days", readonly=False
+    )
+    billing_plan_rule = fields.Selection(
+        related="company_id.billing_plan_rule", readonly=False
+    )
     billing_tell_declines = fields.Boolean(
         related="company_id.billing_tell_declines", readonly=False
     )

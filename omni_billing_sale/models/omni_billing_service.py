@@ -53,7 +53,11 @@ class OmniBillingService(models.Model):
         self.ensure_one()
         lock_or_tell(self)
         today = self._get_today()
-        if not quantity:
+        if self.date_start > today and self._billing_can_undo_plan():
+            # What the order says is of the plan that is in force.
+            self._sale_tell_plan()
+            self._billing_undo_plan()._sale_follow(quantity, before)
+        elif not quantity:
             self._sale_end(today)
         elif not before and not self.active and not self._sale_is_charged():
             trust(self).write(self.sale_line_id._billing_prepare_restart(quantity))
@@ -66,6 +70,33 @@ class OmniBillingService(models.Model):
                 trust(self).date_end = False
                 self._sale_tell_goes_on()
             self._sale_change_quantity(quantity, today)
+
+    def _note_plan(self, plan):
+        """Override of `omni_billing`: the line goes on with the new plan."""
+        result = super()._note_plan(plan)
+        self._sale_hand_over(plan)
+        return result
+
+    def _note_plan_undone(self, plan):
+        """Override of `omni_billing`: and comes back."""
+        result = super()._note_plan_undone(plan)
+        plan._sale_hand_over(self)
+        return result
+
+    def _sale_hand_over(self, other):
+        """Have another service be that of the line."""
+        line = self.sale_line_id
+        trust(self).sale_line_id = False
+        # A line is one service, at each moment.
+        self.flush_recordset(["sale_line_id"])
+        trust(other).sale_line_id = line
+
+    def _sale_find_order(self):
+        """Return the order of a service, or of the plan that took its place."""
+        service = self
+        while service and not service.sale_order_id:
+            service = service.replaced_by_ids[:1]
+        return service.sale_order_id
 
     def _sale_is_charged(self):
         """Whether anything of it was ever charged, whatever became of that."""
@@ -118,6 +149,20 @@ class OmniBillingService(models.Model):
             self._sale_tell_charged(first_day)
 
     # === WHAT STAFF ARE TOLD === #
+
+    def _sale_tell_plan(self):
+        """Tell that another plan was to follow, and does not any more."""
+        order = self.sale_order_id
+        order._billing_tell_to_settle(
+            self.env._(
+                "%(order)s was changed: %(service)s, which was to be the plan from"
+                " %(date)s on, was taken back. Change the plan anew if it is still"
+                " wanted.",
+                order=order.name,
+                service=self.name,
+                date=format_date(self.env, self.date_start),
+            )
+        )
 
     def _sale_tell_ended(self):
         """Tell what is left to settle of a service that ends with its order."""

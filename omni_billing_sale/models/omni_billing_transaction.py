@@ -73,7 +73,8 @@ class OmniBillingTransaction(models.Model):
     def _compute_sale_order_id(self):
         for transaction in self:
             order = transaction.sale_line_id.order_id
-            transaction.sale_order_id = order or transaction.service_id.sale_order_id
+            service = transaction.service_id
+            transaction.sale_order_id = order or service._sale_find_order()
 
     # === CRUD METHODS === #
 

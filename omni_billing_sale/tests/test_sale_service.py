@@ -171,3 +171,31 @@ class TestSaleService(SaleCommon):
         order._action_cancel()
         for words in ("First", "Second", "88.00"):
             self.assertIn(words, order.billing_to_settle)
+
+    # === ANOTHER PLAN === #
+
+    def _change_plan(self, service, when):
+        preview = service._billing_preview_plan(self.fibre, when)
+        return service._billing_change_plan(self.fibre, when, preview["seen"])
+
+    def test_line_goes_on_with_the_new_plan(self):
+        """W36: what is ordered more of is of the plan that is in force."""
+        line, service = self._sell(days=10, is_charged=True)
+        plan = self._change_plan(service, "now")
+        self.assertEqual(line.billing_service_ids, plan)
+        self.assertEqual(service.transaction_ids.sale_order_id, line.order_id)
+        self.assertEqual(plan.transaction_ids.sale_order_id, line.order_id)
+        self._order(line, 3)
+        self.assertEqual(plan.change_ids.quantity, 3)
+        self.assertFalse(service.change_ids)
+
+    def test_plan_to_come_is_taken_back_by_its_order(self):
+        """W36: and nothing of a canceled order begins later."""
+        line, service = self._sell(days=10, is_charged=True)
+        plan = self._change_plan(service, "period")
+        line.order_id._action_cancel()
+        self._follow()
+        self.assertFalse(plan.exists())
+        self.assertEqual(line.billing_service_ids, service)
+        self.assertEqual(service.date_end, self.today)
+        self.assertIn("taken back", line.order_id.billing_to_settle)

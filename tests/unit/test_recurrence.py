@@ -12,6 +12,7 @@ from odoo.addons.omni_billing.tools.recurrence import (
     Span,
     compute_amount,
     find_end,
+    follow,
     get_today,
     iterate_periods,
     prorate,
@@ -275,6 +276,45 @@ def test_change_to_the_same_price_changes_nothing(recurrence, price, days):
         assert compute_amount(period, change, 2) == compute_amount(
             period, change[:1], 2
         )
+
+
+# === Plans === #
+
+
+@given(recurrences, offsets, prices)
+def test_new_plan_takes_the_rest_of_the_period(old, days, price):
+    """W36: of the same length, the parts of both come to one whole, to the cent."""
+    price, day = to_price(float(price), 1, 2), old.start + days * DAY + DAY
+    whole = old.get_whole(old.get_number(day))
+    new = follow(old, day, old.unit, old.interval)
+    [first] = take(new, count=1)
+    if first.whole != whole:
+        # What cannot go on in this rhythm begins anew, as fortnights in their second
+        # week do, or what lasts five months.
+        assert old.interval > 1
+        return
+    assert take(new, count=3)[1].whole.first == whole.last + DAY
+    steps = [(date.min, price)]
+    after = whole.first - DAY if whole.first > old.start else None
+    before = sum(
+        compute_amount(last, steps, 2)
+        for last in take(old, day - DAY, after=after, count=1)
+    )
+    missing = Decimal(0)
+    if whole.first < old.start:
+        missing = prorate(price, whole, Span(whole.first, old.start - DAY), 2)
+    assert missing + before + compute_amount(first, steps, 2) == price
+
+
+@given(recurrences, offsets, st.sampled_from(["day", "week", "month", "year"]))
+def test_new_plan_of_another_length_has_its_first_day(old, days, unit):
+    """W36: and a day of the month that was chosen."""
+    day = old.start + days * DAY
+    new = follow(old, day, unit, 1)
+    [first] = take(new, count=1)
+    assert first.span.first == day
+    if {unit, old.unit} <= {"month", "year"} and old.day:
+        assert new.day == old.day
 
 
 def test_price_changes_within_a_period():

@@ -45,6 +45,8 @@ ACTIONS = [
     ("service_paused", "Service Paused"),
     ("service_resumed", "Service Resumed"),
     ("service_to_end", "Service Ended by Notice"),
+    ("service_plan", "Plan Changed"),
+    ("service_plan_undone", "Change of Plan Taken Back"),
     ("person_invited", "Person Invited"),
     ("person_removed", "Person Removed"),
 ]

@@ -40,6 +40,8 @@ class OmniBillingService(models.Model):
             "id": self.id,
             "product": self.product_id.default_code or None,
             "reference": self.customer_reference or None,
+            # sudo: how plans follow each other is the company's to tell.
+            "replaces": self.sudo().replaces_id.id or None,
             "date_start": to_text(self.date_start) or None,
             "date_end": to_text(self.date_end) or None,
             "suspended_from": to_text(first) or None,

@@ -1,5 +1,6 @@
 from . import (
     account_tax,
+    omni_billing_closing_reason,
     omni_billing_price_rise,
     omni_billing_price_rise_line,
     omni_billing_service,
@@ -9,6 +10,10 @@ from . import (
     omni_billing_service_own,
     omni_billing_service_preview,
     omni_billing_service_suspension,
+    omni_billing_service_plan,
+    omni_billing_service_plan_own,
+    omni_billing_service_term,
+    omni_billing_service_tell,
     omni_billing_service_turn,
     omni_billing_service_price,
     product_template,

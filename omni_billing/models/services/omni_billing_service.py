@@ -373,7 +373,7 @@ class OmniBillingService(models.Model):
             self._get_recurrence(),
             after or self.charged_until or None,
             self.date_end or None,
-            self._get_suspensions(),
+            self._get_free_days(),
         )
 
     def _find_next_used(self):
@@ -383,16 +383,23 @@ class OmniBillingService(models.Model):
         is to come.
         """
         self.ensure_one()
-        suspensions, after = self._get_suspensions(), None
+        free, after = self._get_free_days(), None
         while period := next(self._iterate_periods(after), None):
             if period.used:
                 return period
-            last = find_end(period.span.last, suspensions)
+            last = find_end(period.span.last, free)
             if not last or last.year >= LAST_YEAR:
                 return None
             # The rest of the period in which the suspension ends, or the next one.
             after = max(period.span.last, last - DAY)
         return None
+
+    def _get_free_days(self):
+        """Return the days that are not charged, as the calendar has them. Hook.
+
+        :return: first and last days, in their order; no last day: until further notice.
+        """
+        return self._get_suspensions()
 
     def _get_prices(self):
         """Return what a whole period costs, by the day from which on it does."""

@@ -48,22 +48,8 @@ class OmniBillingService(models.Model):
         self.ensure_one()
         self.check_access("write")
         lock_or_tell(self)
-        Transaction = self.env["omni.billing.transaction"]
-        parts = dict(
-            Transaction._read_group(
-                [("service_id", "=", self.id), ("period_start", "!=", False)],
-                ["period_start:day"],
-                ["service_part:max"],
-            )
-        )
-        trust(Transaction).create(
-            [
-                self._prepare_adjustment_values(
-                    period, amount, parts.get(period.span.first, 0) + 1
-                )
-                | self._prepare_adjustment_price(amount, pieces)
-                for period, amount, pieces in self._find_adjustments()
-            ]
+        trust(self.env["omni.billing.transaction"]).create(
+            self._prepare_adjustments(self._find_adjustments())
         )
         self.invalidate_recordset(["adjustment"])
         return True
@@ -338,10 +324,9 @@ class OmniBillingService(models.Model):
         if not charged:
             return []
         currency, prices = self.currency_id, self._get_prices()
-        suspensions = self._get_suspensions()
-        found = []
+        free, found = self._get_free_days(), []
         for period in iterate_periods(
-            self._get_recurrence(), None, self.charged_until, suspensions
+            self._get_recurrence(), None, self.charged_until, free
         ):
             span = period.span
             parts = [
@@ -359,6 +344,27 @@ class OmniBillingService(models.Model):
             if difference := currency.round(float(due) - amount):
                 found.append((period, difference, self._count_pieces(used) - pieces))
         return found
+
+    def _prepare_adjustments(self, found):
+        """Return the values of the charges and credits that correct periods.
+
+        :param found: as `_find_adjustments` returns them.
+        :rtype: list[dict]
+        """
+        parts = found and dict(
+            self.env["omni.billing.transaction"]._read_group(
+                [("service_id", "=", self.id), ("period_start", "!=", False)],
+                ["period_start:day"],
+                ["service_part:max"],
+            )
+        )
+        return [
+            self._prepare_adjustment_values(
+                period, amount, max(parts.get(period.span.first, 0), 0) + 1
+            )
+            | self._prepare_adjustment_price(amount, pieces)
+            for period, amount, pieces in found
+        ]
 
     def _read_charged(self):
         """Return the amount and quantity charged, by the first day of the period.

@@ -10,6 +10,8 @@ from ...tools.numbers import format_amount
 
 #: Of which the days of pauses are counted.
 YEAR = timedelta(days=365)
+#: Characters of what a customer says of an end.
+MAX_NOTE = 500
 #: Periods within a suspension that are looked behind for the next charge.
 MAX_SKIPPED = 400
 
@@ -33,7 +35,10 @@ class OmniBillingService(models.Model):
         self.ensure_one()
         # sudo: settings are not the customer's to read; what follows of them is shown.
         company, today = self.company_id.sudo(), self._get_today()
-        is_going_on = self.state in ("running", "upcoming") and not self.suspension
+        is_going_on = self.state in ("running", "upcoming") and not (
+            # sudo: which plan follows is not the customer's to read.
+            self.suspension or self.sudo().replaced_by_ids
+        )
         if not company.billing_pause_days or not is_going_on:
             return None
         first = max(today + timedelta(days=1), self._billing_get_day_after_charged())
@@ -46,16 +51,26 @@ class OmniBillingService(models.Model):
         """
         self.ensure_one()
         # sudo: as above.
-        company, today = self.company_id.sudo(), self._get_today()
-        is_going_on = self.state in ("running", "upcoming", "suspended")
+        company = self.company_id.sudo()
+        is_going_on = self.state in ("running", "upcoming", "suspended") and not (
+            # sudo: as above. Who ends what is to follow takes that back first.
+            self.sudo().replaced_by_ids
+        )
         if not company.billing_lets_end or not is_going_on:
             return None
-        last = max(
-            today + timedelta(days=company.billing_notice_days),
-            self._billing_get_day_after_charged() - timedelta(days=1),
-            self.date_start,
-        )
+        last, _with_fee = self._billing_find_ends()
         return None if self.date_end and self.date_end <= last else last
+
+    def _billing_get_last_day_with_fee(self):
+        """Return the last day of use if the customer ended it today, for a fee.
+
+        :return: None if it ends no sooner by that, or there is no such choice.
+        :rtype: datetime.date | None
+        """
+        self.ensure_one()
+        if not self._billing_get_last_day():
+            return None
+        return self._billing_find_ends()[1]
 
     def _billing_get_pause_days_left(self, first):
         """Return for how many days it may be paused, from a day on.
@@ -71,13 +86,21 @@ class OmniBillingService(models.Model):
         return max(left, 0)
 
     def _billing_find_pauses(self):
-        """Return what the customer paused, each as its first and last day."""
+        """Return what the customer paused, each as its first and last day.
+
+        In the plans before as well: another plan gives no days anew.
+        """
         # sudo: days are staff's to read; how many are left is shown.
-        rows = self.sudo().suspension_ids.filtered(lambda row: row.reason == "customer")
-        today = self._get_today()
-        return [
-            (row.date_from, row.date_to or max(row.date_from, today)) for row in rows
-        ]
+        today, found, service = self._get_today(), [], self.sudo()
+        while service:
+            over = service.date_end if service.id != self.id else None
+            for row in service.suspension_ids:
+                last = row.date_to or max(row.date_from, today)
+                last = min(last, over or last)
+                if row.reason == "customer" and row.date_from <= last:
+                    found.append((row.date_from, last))
+            service = service.replaces_id
+        return found
 
     def _billing_get_day_after_charged(self):
         if not self.charged_until:
@@ -160,15 +183,29 @@ class OmniBillingService(models.Model):
         is_own = self._get_coming_suspension().reason == "customer"
         return bool(lets_pause and self.suspension and is_own)
 
-    def _billing_end(self):
+    def _billing_get_own_reasons(self):
+        """Return why a customer may say that it ends: `omni.billing.closing.reason`."""
+        self.ensure_one()
+        # sudo: a list that is shown.
+        Reason = self.env["omni.billing.closing.reason"].sudo()
+        companies = (False, self.company_id.id)
+        return Reason.search([("is_own", "=", True), ("company_id", "in", companies)])
+
+    def _billing_end(self, day=None, reason_id="", note="", seen_fee=""):
         """End it as its customer wishes: with notice, and after what is charged.
 
+        :param datetime.date day: that was chosen of those that were shown; by default
+            the one without a fee.
+        :param str reason_id: of a reason; needed if there is one that customers choose.
+        :param str seen_fee: the fee that was shown for the day, in words.
         :return: the last day of use.
-        :raise UserError: if the company does not let customers, or it ends sooner.
+        :raise UserError: if the company does not let customers, it ends sooner, or
+            something else was shown.
         """
         self.ensure_one()
         lock_or_tell(self)
         last = self._billing_get_last_day()
+        days = {last, self._billing_get_last_day_with_fee()}
         if not last:
             raise UserError(
                 self.env._(
@@ -176,10 +213,26 @@ class OmniBillingService(models.Model):
                     service=self.name,
                 )
             )
-        self.date_end = last
+        last = day or last
+        fee = self._billing_describe_exit_fee(last)
+        if last not in days or fee != seen_fee:
+            raise UserError(
+                self.env._(
+                    "What was shown does not hold any more. Look at it again. Nothing"
+                    " was changed."
+                )
+            )
+        reasons = self._billing_get_own_reasons()
+        reason = reasons.filtered(lambda one: str(one.id) == reason_id)
+        if reasons and not reason:
+            raise UserError(
+                self.env._("Say why you end it: choose a reason. Nothing was changed.")
+            )
+        self._billing_close(last, reason, note[:MAX_NOTE])
         self._billing_log_own(
             "service_to_end", self.env._("Until %s", format_date(self.env, last))
         )
+        self._billing_tell_end(fee)
         return last
 
     def _billing_log_own(self, action, note=""):

@@ -1,0 +1,488 @@
+from datetime import timedelta
+from itertools import islice
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Command, Domain
+from odoo.tools import format_date
+
+from ...const import PLAN_FIELDS
+from ...tools.action import open_dialog, open_list
+from ...tools.lock import lock_or_tell
+from ...tools.recurrence import DAY, compute_amount, follow, iterate_periods
+from ...tools.write_guard import is_trusted, trust, without_any_default
+from .omni_billing_service_charge import SETUP_PART
+
+#: By which both plans know each other.
+LINKS = ("replaces_id", "replaced_end")
+#: What stays agreed, whatever the plan.
+TERMS = ("notice_days", "renewal_months", "exit_fee_kind", "exit_fee")
+#: Charges to come that a preview lists, of the new plan.
+NEXT_CHARGES = 3
+#: Periods within a suspension that are looked behind for them.
+MAX_PERIODS = 400
+
+
+class OmniBillingService(models.Model):
+    """Another plan: from a day on, a service takes the place of another one (W36).
+
+    A service keeps its periods, product and taxes once it is charged. So the one ends
+    on the day before, and is credited for what is charged beyond; the other begins, and
+    if its periods are as long, goes on in the rhythm of the one before. Both name each
+    other, and no day is of both, nor of none.
+    """
+
+    _inherit = "omni.billing.service"
+
+    replaces_id = fields.Many2one(
+        "omni.billing.service",
+        string="Plan Before",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The service of which this is the new plan.",
+    )
+    replaced_by_ids = fields.One2many(
+        "omni.billing.service",
+        "replaces_id",
+        string="Plan After",
+        readonly=True,
+        copy=False,
+        context={"active_test": False},
+        groups="base.group_user",
+    )
+    replaced_end = fields.Date(
+        string="End of the Plan Before",
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+        help="That it had, and gets back if the change is taken back.",
+    )
+    plan_change = fields.Char(
+        string="Change of Plan",
+        compute="_compute_plan_change",
+        help="Which plan takes its place, and when.",
+    )
+    can_undo_plan = fields.Boolean(compute="_compute_plan_change")
+
+    # Two people at once do not change it to two plans.
+    _replaces_unique = models.UniqueIndex(
+        "(replaces_id) WHERE replaces_id IS NOT NULL",
+        "This service has another plan already.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("replaced_by_ids.date_start", "replaced_by_ids.charged_until")
+    @api.depends_context("lang")
+    def _compute_plan_change(self):
+        for service in self:
+            # sudo: customers see which plan they will have.
+            plan = service.sudo().replaced_by_ids[:1]
+            service.can_undo_plan = bool(plan) and plan._billing_can_undo_plan()
+            service.plan_change = bool(plan) and self.env._(
+                "Its plan is %(plan)s from %(date)s on.",
+                plan=plan.name,
+                date=format_date(self.env, plan.date_start),
+            )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        if not is_trusted(self.env):
+            self._check_plan(vals)
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_plan(self):
+        if not is_trusted(self.env) and self.filtered("replaces_id"):
+            self._raise_plan(self.filtered("replaces_id")[0].replaces_id)
+
+    @api.model
+    def _billing_get_state_fields(self):
+        """Override: which plan follows which."""
+        return super()._billing_get_state_fields() | {"replaces_id", "replaced_end"}
+
+    def _check_plan(self, vals):
+        """Refuse what would leave a day to both plans, or to none."""
+        ends = self.filtered("replaced_by_ids") if "date_end" in vals else ()
+        starts = self.filtered("replaces_id") if "date_start" in vals else ()
+        for service in ends:
+            if service._will_change("date_end", vals["date_end"]):
+                self._raise_plan(service)
+        for service in starts:
+            if service._will_change("date_start", vals["date_start"]):
+                self._raise_plan(service.replaces_id)
+
+    def _raise_plan(self, service):
+        raise UserError(
+            self.env._(
+                "%(service)s has another plan from %(date)s on. Take that change back"
+                " first, on the service.",
+                service=service.name,
+                date=format_date(self.env, service.replaced_by_ids[:1].date_start),
+            )
+        )
+
+    # === ACTION METHODS === #
+
+    def action_change_plan(self):
+        """Open the dialog that shows what another plan comes to."""
+        self.ensure_one()
+        self.check_access("write")
+        return open_dialog(
+            "omni.billing.plan.wizard",
+            self.env._("Change the Plan"),
+            {"default_service_id": self.id},
+        )
+
+    def action_open_plans(self):
+        """Show the service that took its place, or whose place it took."""
+        self.ensure_one()
+        plans = self | self.replaces_id | self.replaced_by_ids
+        context = {"active_test": False}
+        return open_list(
+            self.env,
+            "omni_billing_service_action",
+            [("id", "in", plans.ids)],
+            context,
+        )
+
+    def action_undo_plan(self):
+        """Go on with this service, and not with the plan that was to follow.
+
+        :raise UserError: if something is charged or credited for the change.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        plan = self.replaced_by_ids[:1]
+        if not plan:
+            raise UserError(
+                self.env._("%s has no change of plan to take back.", self.name)
+            )
+        plan._billing_undo_plan()
+        return True
+
+    def action_resume(self):
+        """Override: the plan that is to follow goes on as well."""
+        return super(OmniBillingService, self | self.replaced_by_ids).action_resume()
+
+    def _suspend(self, first):
+        """Override: and the plan that is to follow, so that it does not begin."""
+        result = super()._suspend(first)
+        for plan in self.replaced_by_ids:
+            plan._suspend(max(first, plan.date_start))
+        return result
+
+    # === BUSINESS METHODS === #
+
+    def _billing_find_plan_day(self, when):
+        """Return the first day of another plan; None if there can be none.
+
+        :param str when: ``now`` or ``period``, for the next one.
+        :rtype: datetime.date | None
+        """
+        self.ensure_one()
+        # sudo: customers change their plans without reading how they follow.
+        if self.sudo().replaced_by_ids or self.state != "running":
+            return None
+        today = self._get_today()
+        if when == "now":
+            # Each plan has a day at least.
+            day = max(today, self.date_start + DAY)
+        else:
+            recurrence = self._get_recurrence()
+            last = max(today, self.charged_until or today)
+            day = recurrence.get_whole(recurrence.get_number(last)).last + DAY
+        return None if self.date_end and day > self.date_end else day
+
+    def _billing_preview_plan(self, product, when, agreed=None):
+        """Return what another plan comes to; nothing is changed.
+
+        :param product: `product.product` of the plan.
+        :param str when: ``now`` or ``period``.
+        :param dict agreed: instead of what the product says; see `const.PLAN_FIELDS`.
+        :return: its first ``day``; ``rows``, each with date, name, note, amount (taxes
+            included, below zero for a credit) and which part of the change it is:
+            ``before``, ``unused`` or ``after``; ``seen``, which says all of it in
+            short; and the ``plan``, a service that is not in the database.
+        :rtype: dict
+        :raise UserError: if the plan cannot be changed, or not to this product.
+        """
+        self.ensure_one()
+        day = self._billing_find_plan_day(when)
+        if not day:
+            raise UserError(
+                self.env._(
+                    "%(service)s cannot change its plan now: it has not begun, is"
+                    " suspended, ends before, or has another plan already. Nothing was"
+                    " changed.",
+                    service=self.name,
+                )
+            )
+        values = self._prepare_plan(product, day, agreed or {})
+        plan = self._draft_plan(product, day, agreed or {})
+        if not plan.unit:
+            raise UserError(
+                self.env._(
+                    "%(product)s is not a recurring service: enter its period and price"
+                    " on the product first.",
+                    product=product.display_name,
+                )
+            )
+        Transaction = self.env["omni.billing.transaction"]
+        parts = (
+            ("before", self._prepare_until(day - DAY)),
+            ("unused", self._prepare_adjustments(self._find_unused(day - DAY))),
+            ("after", plan._prepare_first_charges()),
+        )
+        rows = []
+        for part, charges in parts:
+            for charge in charges:
+                entry = Transaction.new(charge | {"state": "unbilled"})
+                rows.append(
+                    {
+                        "part": part,
+                        "date": entry.date,
+                        "name": entry.name,
+                        "note": entry.description or "",
+                        "amount": entry.amount_total,
+                    }
+                )
+        decimals = self.currency_id.decimal_places
+        seen = [f"{row['date']} {row['amount']:.{decimals}f}" for row in rows]
+        return {
+            "day": day,
+            "plan": plan,
+            "values": values,
+            "rows": rows,
+            "seen": "; ".join([str(day), str(plan.price_unit), *seen]),
+        }
+
+    def _billing_change_plan(self, product, when, seen, agreed=None):
+        """Have another plan, as it was shown; what is due today is charged at once.
+
+        :param str seen: of the preview that was shown.
+        :return: the service that takes its place.
+        :raise UserError: if the plan cannot be changed, or comes to something else now.
+        """
+        self.ensure_one()
+        lock_or_tell(self)
+        preview = self._billing_preview_plan(product, when, agreed)
+        if preview["seen"] != seen:
+            raise UserError(
+                self.env._(
+                    "What the change comes to is not what was shown any more. Look at"
+                    " it again. Nothing was changed."
+                )
+            )
+        last, now = preview["day"] - DAY, fields.Datetime.now()
+        unused = self._prepare_adjustments(self._find_unused(last))
+        Service = without_any_default(self.env["omni.billing.service"])
+        plan = trust(Service).create(preview["values"]).with_env(self.env)
+        trust(self).date_end = last
+        trust(self.env["omni.billing.transaction"]).create(unused)
+        self._note_plan(plan)
+        left = self | plan
+        while left:
+            left = left._write_due(now)
+        self._billing_log_plan("service_plan", plan)
+        return plan
+
+    def _billing_can_undo_plan(self):
+        """Whether this plan can be taken back: nothing of the change is charged yet."""
+        self.ensure_one()
+        # sudo: customers take their change back, and do not see how it is kept.
+        plan = self.sudo()
+        before = plan.replaces_id
+        is_credited = before.charged_until and before.charged_until >= plan.date_start
+        return bool(before) and not (
+            is_credited
+            or plan.charged_until
+            or plan.transaction_ids
+            or plan.replaced_by_ids
+        )
+
+    def _billing_undo_plan(self):
+        """Take this plan back, and go on with the one before.
+
+        :return: the service that goes on.
+        :raise UserError: if something is charged or credited for the change.
+        """
+        self.ensure_one()
+        before = self.replaces_id
+        lock_or_tell(before | self)
+        if not self._billing_can_undo_plan():
+            raise UserError(
+                self.env._(
+                    "%(service)s is charged, or what was before is credited: the change"
+                    " cannot be taken back. Change the plan again instead.",
+                    service=self.name,
+                )
+            )
+        before._billing_log_plan("service_plan_undone", self)
+        before._note_plan_undone(self)
+        trust(before).date_end = self.replaced_end
+        trust(self).unlink()
+        return before
+
+    def _note_plan(self, plan):
+        """Note that another service takes the place of this one. Hook."""
+
+    def _note_plan_undone(self, plan):
+        """Note that this service goes on; the other is deleted then. Hook."""
+
+    def _billing_log_plan(self, action, plan):
+        self.env["omni.billing.activity.log"]._log(
+            [
+                {
+                    "action": action,
+                    "company": self.company_id,
+                    "customer": self.commercial_partner_id,
+                    "name": f"{self.name} → {plan.name}",
+                }
+            ]
+        )
+
+    # === HELPERS === #
+
+    def _prepare_plan(self, product, day, agreed):
+        """Return the values of the service that takes the place of this one. Hook.
+
+        Taxes and price are the product's; who pays, and where it is used, stays.
+        """
+        agreed = {name: agreed[name] for name in PLAN_FIELDS if name in agreed}
+        unit = agreed.get("unit", product.billing_unit)
+        interval = agreed.get("interval") or product.billing_interval or 1
+        rhythm = follow(self._get_recurrence(), day, unit, interval) if unit else None
+        lang = self.partner_id.lang or self.env.lang
+        # sudo: suspensions that customers see, and need not read.
+        rows = self.sudo().suspension_ids.filtered(
+            lambda row: not row.date_to or row.date_to >= day
+        )
+        return {
+            "name": product.with_context(lang=lang).name,
+            "company_id": self.company_id.id,
+            "partner_id": self.partner_id.id,
+            "payer_id": self.payer_id.id,
+            "commercial_partner_id": self.commercial_partner_id.id,
+            "site_id": self.site_id.id,
+            "customer_reference": self.customer_reference,
+            "currency_id": self.currency_id.id,
+            "product_id": product.id,
+            "quantity": self._find_quantity_on(day),
+            "setup_price": 0.0,
+            "timing": product.billing_timing or self.timing,
+            "unit": unit,
+            "interval": interval,
+            "anchor_day": rhythm.day if rhythm else 0,
+            "anchor_weekday": str(rhythm.weekday)
+            if rhythm and rhythm.weekday is not None
+            else False,
+            "anchor_month": str(rhythm.month) if rhythm and rhythm.month else False,
+            "date_start": day,
+            "date_end": self.date_end,
+            "tax_included": False,
+            **self._keep_terms(day),
+            "replaces_id": self.id,
+            "replaced_end": self.date_end,
+            "suspension_ids": [
+                Command.create(
+                    {
+                        "date_from": max(row.date_from, day),
+                        "date_to": row.date_to,
+                        "reason": row.reason,
+                    }
+                )
+                for row in rows
+            ],
+            **agreed,
+        }
+
+    def _keep_terms(self, day):
+        """Return what was agreed and holds for another plan, too: nothing is anew."""
+        is_free = self.trial_end and self.trial_end >= day
+        return {
+            "trial_end": self.trial_end if is_free else False,
+            "term_end": self.term_end,
+            **{name: self[name] for name in TERMS},
+        }
+
+    def _draft_plan(self, product, day, agreed=None):
+        """Return the service that would take the place of this one; not written."""
+        values = self._prepare_plan(product, day, agreed or {})
+        return self.new({k: v for k, v in values.items() if k not in LINKS})
+
+    def _find_quantity_on(self, day):
+        begun = self.change_ids.filtered(lambda change: change.date <= day)
+        return (begun.sorted("date")[-1:] or self).quantity
+
+    def _prepare_until(self, last):
+        """Return the values of what is still to be charged until a day, its last."""
+        periods = iterate_periods(
+            self._get_recurrence(),
+            self.charged_until or None,
+            last,
+            self._get_free_days(),
+        )
+        setup = self._has_setup_to_charge()
+        values = [self._prepare_setup_values()] if setup else []
+        return values + self._prepare_period_values(list(periods))
+
+    def _prepare_first_charges(self):
+        """Return the values of the first charges of a plan."""
+        coming = islice(self._iterate_periods(), MAX_PERIODS)
+        used = (period for period in coming if period.used)
+        return self._prepare_period_values(list(islice(used, NEXT_CHARGES)))
+
+    def _find_unused(self, last):
+        """Return what is charged for days after one, as adjustments.
+
+        It is the share of those days, and never more than what still stands of the
+        charge: what was given away, voided or canceled is not given back again.
+
+        :param datetime.date last: of use.
+        :return: as `_find_adjustments`.
+        """
+        self.ensure_one()
+        if not self.charged_until or self.charged_until <= last:
+            return []
+        recurrence, free = self._get_recurrence(), self._get_free_days()
+        whole = recurrence.get_whole(recurrence.get_number(last + DAY))
+        after = max(whole.first, self.date_start) - timedelta(days=1)
+        prices, decimals = self._get_prices(), self.currency_id.decimal_places
+        standing, found = self._read_standing(after), []
+        for period in iterate_periods(recurrence, after, self.charged_until, free):
+            span, used = period.span, period.shorten(last)
+            planned = period.shorten(self.date_end or None)
+            kept = float(compute_amount(used, prices, decimals))
+            unused = float(compute_amount(planned, prices, decimals)) - kept
+            stands = sum(
+                amount
+                for first, amount in standing.items()
+                if span.first <= first <= span.last
+            )
+            amount = self.currency_id.round(max(min(unused, stands - kept), 0.0))
+            if amount:
+                is_all = not self.currency_id.compare_amounts(amount, unused)
+                pieces = self._count_pieces(used) - self._count_pieces(planned)
+                found.append((period, -amount, pieces if is_all else 0.0))
+        return found
+
+    def _read_standing(self, after):
+        """Return what stands of what was charged, by the first day of its period."""
+        Transaction = self.env["omni.billing.transaction"]
+        standing = {}
+        for first, kind, amount in Transaction._read_group(
+            Domain("service_id", "=", self.id)
+            & Domain("period_start", ">", after)
+            & Domain("service_part", "!=", SETUP_PART)
+            & Domain("state", "!=", "void")
+            & Domain("canceled_by_ids", "not any", [("state", "!=", "void")]),
+            ["period_start:day", "transaction_type"],
+            ["retail_cost:sum"],
+        ):
+            sign = -1 if kind == "credit" else 1
+            standing[first] = standing.get(first, 0.0) + sign * amount
+        return standing

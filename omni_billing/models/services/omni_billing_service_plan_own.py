@@ -1,0 +1,134 @@
+from odoo import models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import format_date
+
+from ...tools.recurrence import UNIT_DAYS, UNIT_MONTHS, to_price
+
+#: Days of a month, on average.
+MONTH_DAYS = 30.436875
+
+
+class OmniBillingService(models.Model):
+    """What customers change of their plan themselves (W37)."""
+
+    _inherit = "omni.billing.service"
+
+    def _billing_get_own_plans(self):
+        """Return the products that its customer may change it to.
+
+        :return: `product.product`, none if the company does not let customers.
+        """
+        self.ensure_one()
+        Product = self.env["product.product"]
+        # sudo: settings are not the customer's to read.
+        if not self.company_id.sudo().billing_plan_rule:
+            return Product
+        if not self._billing_find_plan_day("period"):
+            return Product
+        # sudo: products that are offered to this customer.
+        product = self.sudo().product_id
+        return (product.billing_plan_ids - product).filtered_domain(
+            Domain("active", "=", True)
+            & Domain("sale_ok", "=", True)
+            & Domain("billing_unit", "!=", False)
+            & Domain(Product._check_company_domain(self.company_id))
+        )
+
+    def _billing_find_own_when(self, product):
+        """Return when a customer's change to a product is: what costs more at once.
+
+        Values are compared by the day, as of periods of different lengths.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        # sudo: as above.
+        rule = self.company_id.sudo().billing_plan_rule
+        if rule != "upgrade" or not self._billing_find_plan_day("now"):
+            return "period"
+        day = self._billing_find_plan_day("now")
+        plan = self._draft_plan(product, day)
+        now = self._billing_get_day_value(day)
+        return "now" if plan._billing_get_day_value(day) > now else "period"
+
+    def _billing_get_day_value(self, day):
+        begun = self.change_ids.filtered(lambda change: change.date <= day)
+        price = (begun.sorted("date")[-1:] or self).price_unit
+        decimals = self.currency_id.decimal_places
+        amount = to_price(price, self._find_quantity_on(day), decimals)
+        days = UNIT_DAYS.get(self.unit) or UNIT_MONTHS[self.unit] * MONTH_DAYS
+        return float(amount) / (self.interval * days)
+
+    # === WHAT A CUSTOMER DOES === #
+
+    def _billing_preview_own_plan(self, product):
+        """Return what a change comes to, as `_billing_preview_plan`.
+
+        :raise UserError: if the product is not one that the customer may change to.
+        """
+        self._billing_check_own_plan(product)
+        return self._billing_preview_plan(product, self._billing_find_own_when(product))
+
+    def _billing_check_own_plan(self, product):
+        self.ensure_one()
+        if product not in self._billing_get_own_plans():
+            raise UserError(
+                self.env._(
+                    "%(service)s cannot be changed to that here now. Please ask us.",
+                    service=self.name,
+                )
+            )
+
+    def _billing_change_own_plan(self, product, seen):
+        """Change the plan as its customer wishes, as it was shown.
+
+        :raise UserError: as `_billing_preview_own_plan` and `_billing_change_plan`.
+        """
+        self._billing_check_own_plan(product)
+        when = self._billing_find_own_when(product)
+        plan = self._billing_change_plan(product, when, seen)
+        self._billing_tell_plan(plan)
+        return plan
+
+    def _billing_undo_own_plan(self):
+        """Take a change back that is to come, as its customer wishes.
+
+        :raise UserError: if there is none, or the company does not let customers.
+        """
+        if not self._billing_may_keep_plan():
+            raise UserError(
+                self.env._(
+                    "There is no change of %(service)s that can be taken back here."
+                    " Please ask us.",
+                    service=self.name,
+                )
+            )
+        self.replaced_by_ids._billing_undo_plan()
+        self._billing_tell_kept()
+
+    def _billing_may_keep_plan(self):
+        """Whether its customer may take a change of plan back: one that has not begun.
+
+        What is charged in arrears was used, though nothing is charged of it yet.
+        """
+        self.ensure_one()
+        # sudo: as above.
+        service = self.sudo()
+        plan = service.replaced_by_ids[:1]
+        lets = service.company_id.billing_plan_rule
+        is_to_come = plan and plan.date_start > self._get_today()
+        return bool(lets and is_to_come) and plan._billing_can_undo_plan()
+
+    # === WHAT A CUSTOMER READS === #
+
+    def _billing_describe_plan(self, product):
+        """Return what another plan costs, and from when it would be, in words."""
+        self.ensure_one()
+        day = self._billing_find_plan_day(self._billing_find_own_when(product))
+        plan = self._draft_plan(product, day)
+        return self.env._(
+            "%(price)s, from %(date)s on",
+            price=plan._billing_describe_price(),
+            date=format_date(self.env, day),
+        )

@@ -1,0 +1,335 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
+
+from ...const import EXIT_FEES, MAX_TITLE_LENGTH
+from ...tools.action import open_dialog
+from ...tools.numbers import format_amount
+from ...tools.recurrence import DAY, compute_amount, iterate_periods
+from ...tools.term import find_bound, find_term_end
+from ...tools.write_guard import trust
+
+
+class OmniBillingService(models.Model):
+    """For how long it was agreed: free days, minimum term, notice, renewal (W36)."""
+
+    _inherit = "omni.billing.service"
+
+    trial_end = fields.Date(
+        string="Free Until",
+        compute="_compute_first_days",
+        store=True,
+        readonly=False,
+        precompute=True,
+        copy=False,
+        help="The last day that is free: it is charged from the next day on.",
+    )
+    trial = fields.Char(
+        compute="_compute_trial", help="Until when it is free; nothing once it is over."
+    )
+    term_end = fields.Date(
+        string="Agreed Until",
+        compute="_compute_first_days",
+        store=True,
+        readonly=False,
+        precompute=True,
+        copy=False,
+        help="The last day of the first term. Empty: notice is enough to end it.",
+    )
+    notice_days = fields.Integer(
+        string="Notice",
+        compute="_compute_terms",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="Days between the customer's notice and the last day, at least. 0: as the"
+        " company's settings say.",
+    )
+    renewal_months = fields.Integer(
+        string="Renewed for",
+        compute="_compute_terms",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="Months by which the term is renewed, if nobody ends it in time. 0: it"
+        " goes on, and can be ended with notice.",
+    )
+    exit_fee_kind = fields.Selection(
+        EXIT_FEES,
+        string="Exit Fee",
+        compute="_compute_terms",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="Charged if it ends before the term. Empty: nobody ends it before.",
+    )
+    exit_fee = fields.Float(
+        string="Fee",
+        compute="_compute_terms",
+        store=True,
+        readonly=False,
+        precompute=True,
+        min_display_digits="Product Price",
+        help="An amount, or percents of what the rest of the term would cost.",
+    )
+    exit_fee_id = fields.Many2one(
+        "omni.billing.transaction",
+        string="Exit Fee Charged",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        groups="base.group_user",
+    )
+    closing_reason_id = fields.Many2one(
+        "omni.billing.closing.reason",
+        string="Reason for Ending",
+        copy=False,
+        index="btree_not_null",
+        ondelete="restrict",
+        groups="base.group_user",
+    )
+    closing_note = fields.Char(copy=False, groups="base.group_user")
+
+    _terms_valid = models.Constraint(
+        "CHECK(notice_days BETWEEN 0 AND 366 AND renewal_months BETWEEN 0 AND 120"
+        " AND exit_fee >= 0 AND (exit_fee_kind != 'rest' OR exit_fee <= 100))",
+        "Notice is from 0 to 366 days, a renewal from 0 to 120 months, an exit fee not"
+        " less than zero, and not more than 100 percent of the rest.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends(
+        *("product_id", "date_start", "unit", "interval"),
+        *("anchor_day", "anchor_month", "anchor_weekday"),
+    )
+    def _compute_first_days(self):
+        """Propose the free days and the term that the product says; others stay."""
+        for service in self:
+            product, start = service.product_id, service.date_start
+            trial, term = service.trial_end, service.term_end
+            if start and service.unit and not service.charged_until:
+                trial = service._find_trial_end(product) or trial
+                if product.billing_term_months:
+                    first = trial + DAY if trial else start
+                    term = find_term_end(first, product.billing_term_months)
+            service.trial_end, service.term_end = trial, term
+
+    def _find_trial_end(self, product):
+        count = product.billing_trial
+        if not count:
+            return None
+        if product.billing_trial_unit == "period":
+            if not 0 <= self.anchor_day <= 31 or self.interval < 1:
+                return None
+            return self._get_recurrence().get_whole(count - 1).last
+        return self.date_start + timedelta(days=count - 1)
+
+    @api.depends("trial_end", "partner_id")
+    @api.depends_context("lang")
+    def _compute_trial(self):
+        now = fields.Datetime.now()
+        for service in self:
+            is_free = service._billing_is_in_trial(service._get_today(now))
+            service.trial = is_free and self.env._(
+                "Free until %s", format_date(self.env, service.trial_end)
+            )
+
+    @api.depends("trial_end")
+    def _compute_next_date(self):
+        """Override: what is free is charged later."""
+        return super()._compute_next_date()
+
+    @api.depends("trial_end")
+    def _compute_adjustment(self):
+        """Override: as the next charge."""
+        return super()._compute_adjustment()
+
+    @api.depends("product_id")
+    def _compute_terms(self):
+        """Propose what the product says; what was entered stays."""
+        for service in self:
+            product = service.product_id
+            fee = service._convert_price(product.billing_exit_fee)
+            if product.billing_exit_fee_kind == "rest":
+                fee = product.billing_exit_fee
+            has_fee = service.exit_fee_kind
+            service.notice_days = service.notice_days or product.billing_notice_days
+            service.renewal_months = (
+                service.renewal_months or product.billing_renewal_months
+            )
+            service.exit_fee_kind = has_fee or product.billing_exit_fee_kind
+            service.exit_fee = service.exit_fee if has_fee else fee
+
+    # === CRUD METHODS === #
+
+    @api.model
+    def _billing_get_state_fields(self):
+        """Override: what was charged because it ended."""
+        return super()._billing_get_state_fields() | {"exit_fee_id"}
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "date_end" in vals and not vals["date_end"]:
+            left = self.filtered("closing_reason_id")
+            left.write({"closing_reason_id": False, "closing_note": False})
+        return result
+
+    # === ACTION METHODS === #
+
+    def action_end(self):
+        """Open the dialog that shows when it can end, and what that costs."""
+        self.ensure_one()
+        self.check_access("write")
+        return open_dialog(
+            "omni.billing.end.wizard",
+            self.env._("End the Service"),
+            {"default_service_id": self.id},
+        )
+
+    # === BUSINESS METHODS === #
+
+    def _get_free_days(self):
+        """Override: the days of a trial are not charged either."""
+        return tuple(
+            sorted(
+                (*super()._get_free_days(), *self._get_trial()),
+                key=lambda days: days[0],
+            )
+        )
+
+    def _get_trial(self):
+        if not self.trial_end or not self.date_start:
+            return ()
+        has_days = self.trial_end >= self.date_start
+        return ((self.date_start, self.trial_end),) if has_days else ()
+
+    def _get_notice(self):
+        """Return the days of notice: its own, or the company's."""
+        self.ensure_one()
+        # sudo: settings are not the customer's to read; what follows of them is shown.
+        return self.notice_days or self.company_id.sudo().billing_notice_days
+
+    def _billing_is_in_trial(self, day):
+        return bool(self.trial_end and day <= self.trial_end)
+
+    def _billing_find_bound(self, today):
+        """Return the last day of the term that it is bound to by now; None if none.
+
+        In its free days nothing binds yet.
+        """
+        self.ensure_one()
+        if self._billing_is_in_trial(today):
+            return None
+        return find_bound(
+            today, self._get_notice(), self.term_end or None, self.renewal_months
+        )
+
+    def _billing_find_term(self):
+        """Return the last day of the term that it is in; None if it is in none."""
+        self.ensure_one()
+        term, renewal = self.term_end or None, self.renewal_months
+        return find_bound(self._get_today(), 0, term, renewal)
+
+    def _billing_find_ends(self):
+        """Return the first last day without an exit fee, and with one.
+
+        What is charged is used in any case. The second is None where there is no such
+        fee, or it makes no difference.
+
+        :rtype: tuple[datetime.date, datetime.date | None]
+        """
+        self.ensure_one()
+        today = self._get_today()
+        charged = self._billing_get_day_after_charged() - DAY
+        first = max(charged, self.date_start)
+        if self._billing_is_in_trial(today):
+            return max(first, self.trial_end), None
+        earliest = max(first, today + timedelta(days=self._get_notice()))
+        bound = self._billing_find_bound(today)
+        free = max(earliest, bound) if bound else earliest
+        has_choice = self.exit_fee_kind and earliest < free
+        return free, earliest if has_choice else None
+
+    def _billing_compute_exit_fee(self, last):
+        """Return the fee for an end on a day, before taxes or with them as its price.
+
+        :param datetime.date last: of use.
+        :rtype: float
+        """
+        self.ensure_one()
+        bound = self._billing_find_bound(self._get_today())
+        if not bound or last >= bound or not self.exit_fee_kind:
+            return 0.0
+        if self.exit_fee_kind == "fixed":
+            return self.currency_id.round(self.exit_fee)
+        prices, decimals = self._get_prices(), self.currency_id.decimal_places
+        rest = sum(
+            compute_amount(period, prices, decimals)
+            for period in iterate_periods(
+                self._get_recurrence(), last, bound, self._get_free_days()
+            )
+        )
+        return self.currency_id.round(float(rest) * self.exit_fee / 100)
+
+    def _billing_close(self, last, reason, note="", is_waived=False):
+        """End a service on a day, and charge the exit fee if there is one.
+
+        :param datetime.date last: of use.
+        :param reason: `omni.billing.closing.reason`.
+        :param bool is_waived: whether the fee is not charged; the note says why.
+        :raise UserError: if it has another plan to come, or ends before it starts.
+        """
+        self.ensure_one()
+        if last < self.date_start:
+            raise UserError(
+                self.env._(
+                    "%(service)s cannot end before it starts, on %(date)s.",
+                    service=self.name,
+                    date=format_date(self.env, self.date_start),
+                )
+            )
+        fee = 0.0 if is_waived else self._billing_compute_exit_fee(last)
+        self.write(
+            {
+                "date_end": last,
+                "closing_reason_id": reason.id,
+                "closing_note": note or False,
+            }
+        )
+        # sudo: a charge that stands is not made twice, whoever sees it.
+        standing = self.sudo().exit_fee_id.filtered(lambda t: t.state != "void")
+        if fee and not standing:
+            values = self._prepare_exit_fee(fee)
+            charge = trust(self.env["omni.billing.transaction"]).create(values)
+            trust(self).exit_fee_id = charge
+
+    def _prepare_exit_fee(self, fee):
+        """Return the values of the charge for an end before the term. Hook."""
+        env = self.with_context(lang=self.partner_id.lang or self.env.lang).env
+        name = env._("%(service)s, exit fee", service=self.name)
+        return (
+            self._prepare_common_values(fee)
+            | self._prepare_adjustment_price(fee, 0.0)
+            | {
+                "name": name[:MAX_TITLE_LENGTH],
+                "description": env._(
+                    "It was agreed until %s.",
+                    format_date(env, self._billing_find_bound(self._get_today())),
+                ),
+                "date": self._get_today(),
+            }
+        )
+
+    def _billing_describe_exit_fee(self, last):
+        """Return the fee for an end on a day in words, taxes included; none if none."""
+        self.ensure_one()
+        fee = self._billing_compute_exit_fee(last)
+        if not fee:
+            return ""
+        values = self._prepare_exit_fee(fee) | {"state": "unbilled"}
+        charge = self.env["omni.billing.transaction"].new(values)
+        return format_amount(self.env, charge.amount_total, self.currency_id)

@@ -1,0 +1,217 @@
+"""Another plan of a service: shown before, done as shown, taken back (W36)."""
+
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tests import freeze_time, tagged
+
+from .properties import tried
+from .service_common import ServiceCommon
+
+
+class PlanCommon(ServiceCommon):
+    """A gym with a small and a large plan, of other taxes."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.large = cls._add_plan("Large", 60)
+        cls.yearly = cls._add_plan("Year", 300, billing_unit="year")
+        cls.small = cls._add_plan("Small", 30, taxes_id=cls.tax_10)
+        cls.small.billing_plan_ids = cls.large | cls.yearly
+
+    @classmethod
+    def _add_plan(cls, name, price, taxes_id=(), **values):
+        return cls.env["product.product"].create(
+            {
+                "name": name,
+                "type": "service",
+                "billing_unit": "month",
+                "billing_recurring_price": price,
+                "taxes_id": [Command.set([tax.id for tax in taxes_id])],
+            }
+            | values
+        )
+
+    @classmethod
+    def _add_service(cls, **values):
+        return cls.Service.create(
+            {
+                "name": "Gym",
+                "partner_id": cls.customer.id,
+                "product_id": cls.small.id,
+                "date_start": "2025-01-01",
+            }
+            | values
+        )
+
+    def _change(self, service, when="now", product=None, **agreed):
+        product = product or self.large
+        preview = service._billing_preview_plan(product, when, agreed)
+        return service._billing_change_plan(product, when, preview["seen"], agreed)
+
+    def _read_totals(self, services):
+        return [
+            (str(t.date), round(t.amount_total, 2))
+            for t in services.transaction_ids.sorted(lambda t: (t.date, t.id))
+        ]
+
+
+@tagged("post_install", "-at_install")
+class TestServicePlans(PlanCommon):
+    @given(
+        day=st.integers(1, 75),
+        late=st.booleans(),
+        timing=st.sampled_from(["advance", "arrears"]),
+        when=st.sampled_from(["now", "period"]),
+        plan=st.sampled_from(["large", "yearly", "small"]),
+        price=st.sampled_from([0.01, 30, 99.99]),
+    )
+    @tried(ci=15, deep=400)
+    def test_what_is_shown_is_what_is_charged(
+        self, day, late, timing, when, plan, price
+    ):
+        """W36: to the cent, now and later; no day of both plans, nor of none."""
+        service = self._add_service(timing=timing, price_unit=price)
+        now = date(2025, 1, 1) + timedelta(days=day)
+        if not late:
+            self._charge(now)
+        product = getattr(self, plan)
+        with freeze_time(now):
+            before = self._read_totals(service)
+            preview = service._billing_preview_plan(product, when)
+            self.assertEqual(self._read_totals(service), before)
+            new = service._billing_change_plan(product, when, preview["seen"])
+            if when == "now":
+                due = [
+                    (str(row["date"]), round(row["amount"], 2))
+                    for row in preview["rows"]
+                    if row["date"] <= now
+                ]
+                written = self._read_totals(service | new)
+                for entry in before:
+                    written.remove(entry)
+                self.assertEqual(sorted(written), sorted(due))
+        self.assertEqual(service.date_end, new.date_start - timedelta(days=1))
+        last = max(row["date"] for row in preview["rows"])
+        self._charge(last)
+        written = self._read_totals(service | new)
+        for entry in before:
+            written.remove(entry)
+        shown = [(str(r["date"]), round(r["amount"], 2)) for r in preview["rows"]]
+        self.assertEqual(sorted(written), sorted(shown))
+        self.assertFalse(service.adjustment)
+
+    def test_large_plan_at_once(self):
+        """W36: unused days come back with their taxes, the rest has those of now."""
+        service = self._add_service()
+        self._charge("2025-04-10")
+        with freeze_time("2025-04-16"):
+            new = self._change(service)
+        credit = service.transaction_ids.sorted("id")[-1]
+        self.assertEqual(credit.transaction_type, "credit")
+        self.assertEqual((credit.retail_cost, credit.amount_total), (15, -16.5))
+        self.assertEqual(credit.tax_ids, self.tax_10)
+        self.assertRecordValues(
+            new.transaction_ids,
+            [{"retail_cost": 30, "amount_total": 30, "date": date(2025, 4, 16)}],
+        )
+        self.assertEqual(new.next_date, date(2025, 5, 1))
+        self.assertEqual(service.state, "ended")
+        with self.assertRaisesRegex(UserError, "credited: the change"):
+            service.action_undo_plan()
+
+    def test_plan_from_the_next_period_on_is_taken_back(self):
+        """W36: before anything is charged; nothing of it is left."""
+        service = self._add_service(date_end="2026-12-31")
+        with freeze_time("2025-04-16"):
+            self.Service._cron_write_due()
+            new = self._change(service, "period", self.yearly)
+            self.assertEqual(new.date_start, date(2025, 5, 1))
+            self.assertEqual(new.date_end, date(2026, 12, 31))
+            self.assertEqual(service.date_end, date(2025, 4, 30))
+            self.assertIn("Year", service.plan_change)
+            with self.assertRaisesRegex(UserError, "another plan already"):
+                self._change(service)
+            service.action_undo_plan()
+        self.assertFalse(new.exists())
+        self.assertEqual(service.date_end, date(2026, 12, 31))
+        self._charge("2025-05-02")
+        self.assertEqual(self._read_totals(service)[-1], ("2025-05-01", 33))
+
+    def test_what_was_given_away_is_not_given_back(self):
+        """W36: nor what was voided, nor more than stands of it."""
+        for free in ("action_mark_free", "action_void"):
+            service = self._add_service()
+            with freeze_time("2025-04-16"):
+                self.Service._cron_write_due()
+                getattr(service.transaction_ids.sorted("date")[-1], free)()
+                self._change(service)
+            credits_ = service.transaction_ids.filtered("credit_type_id")
+            self.assertFalse(credits_, free)
+
+    def test_nothing_leaves_a_day_to_both_plans(self):
+        """W36: by no door; the dialog of a service that changed since says so."""
+        service = self._add_service()
+        with freeze_time("2025-04-16"):
+            self.Service._cron_write_due()
+            seen = service._billing_preview_plan(self.large, "now")["seen"]
+            self.large.billing_recurring_price = 61
+            with self.assertRaisesRegex(UserError, "not what was shown"):
+                service._billing_change_plan(self.large, "now", seen)
+            self.assertFalse(service.replaced_by_ids)
+            new = self._change(service, "period")
+            for change in (
+                lambda: service.write({"date_end": False}),
+                lambda: service.write({"date_end": "2025-06-30"}),
+                lambda: new.write({"date_start": "2025-04-20"}),
+                lambda: new.write({"replaces_id": False}),
+                lambda: service.write({"replaced_by_ids": [Command.clear()]}),
+                new.unlink,
+                lambda: self._add_service(replaces_id=service.id),
+            ):
+                with self.assertRaises(UserError):
+                    change()
+            self.assertFalse(service.copy().replaced_by_ids)
+
+    def test_suspended_service_does_not_begin_its_new_plan(self):
+        """W36: and goes on with it."""
+        service = self._add_service()
+        with freeze_time("2025-04-16"):
+            self.Service._cron_write_due()
+            new = self._change(service, "period")
+            service.action_suspend()
+            self.assertEqual(new.suspended_from, date(2025, 5, 1))
+        self._charge("2025-05-10")
+        self.assertFalse(new.transaction_ids)
+        with freeze_time("2025-05-11"):
+            new.action_resume()
+            self.Service._cron_write_due()
+        # 21 of 31 days of 60.
+        self.assertEqual(new.transaction_ids.retail_cost, 40.65)
+
+    def test_dialog_of_staff(self):
+        """W36: another price than the product's may be agreed; once."""
+        service = self._add_service()
+        with freeze_time("2025-04-16"):
+            self.Service._cron_write_due()
+            Wizard = self.env["omni.billing.plan.wizard"].with_user(self.staff)
+            wizard = Wizard.create(
+                {"service_id": service.id, "product_id": self.large.id, "when": "now"}
+            )
+            self.assertEqual(wizard.price_unit, 60)
+            wizard.price_unit = 50
+            self.assertIn("8.50", wizard.preview)
+            action = wizard.action_change()
+            self.assertEqual(wizard.action_change(), action)
+            new = self.Service.browse(action["res_id"])
+        self.assertEqual(new.replaces_id, service)
+        self.assertEqual(new.transaction_ids.retail_cost, 25)
+        with self.assertRaises(AccessError):
+            self.env["omni.billing.plan.wizard"].with_user(self.portal).create(
+                {"service_id": service.id}
+            )
