@@ -173,6 +173,7 @@ METHODS = {
         "_billing_get_penalty",
         "_billing_get_recovery",
     ),
+    "omni_billing_sepa/models/account_move.py": ("_billing_explain_collecting",),
 }
 #: What a mail says; its name and description are staff's.
 MAIL = re.compile(r"model(_terms)?:mail\.template,(subject|body_html):")

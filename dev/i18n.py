@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import core, customers, paths, workspace
+from dev import core, customers, paths, venv, workspace
 from dev.console import Step, say
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
     import polib
 
     with workspace.opened(core.ensure(), paths.TEST_DATA, durable=False) as space:
-        exported = _export(space)
+        exported = _export(workspace.with_path(space, venv.ensure_sepa()))
     work = _check if options.check else _update
     return max(work(folder, polib.pofile(terms)) for folder, terms in exported.items())
 
@@ -68,7 +68,11 @@ def _export(space: Workspace) -> dict[Path, str]:
 def _places() -> dict[str, list[Path]]:
     """Return which addons have words, by the kind of database that has them."""
     everywhere = [one for one in paths.ADDONS if one not in paths.GUEST_ADDONS]
-    return {"addon": everywhere, "sale": [paths.SALE_ADDON]}
+    return {
+        "addon": everywhere,
+        "sale": [paths.SALE_ADDON],
+        "sepa": [paths.SEPA_ADDON],
+    }
 
 
 def _check(folder: Path, fresh: POFile) -> int:

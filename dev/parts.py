@@ -241,6 +241,12 @@ class Runner:
         tests = f"{paths.SALE_ADDON.name}/tests"
         return self._pytest_odoo("sale", tests, kind="sale")
 
+    def sepa(self) -> Result:
+        """Collect by SEPA, with the addons of OCA for it."""
+        space = workspace.with_path(self._space, venv.ensure_sepa())
+        tests = f"{paths.SEPA_ADDON.name}/tests"
+        return self._pytest_odoo("sepa", tests, space=space, kind="sepa")
+
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
         template = Templates(self._space).ensure("demo")
@@ -431,6 +437,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "attacks": Runner.attacks,
     "peppol": Runner.peppol,
     "sale": Runner.sale,
+    "sepa": Runner.sepa,
     "http": Runner.http,
     "own": Runner.own,
     "upgrade": Runner.upgrade,

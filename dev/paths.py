@@ -15,8 +15,10 @@ QUEUE_ADDON = ROOT / "omni_billing_queue_job"
 PEPPOL_ADDON = ROOT / "omni_billing_peppol"
 #: Needs Odoo's Sales, which changes much that tests look at.
 SALE_ADDON = ROOT / "omni_billing_sale"
+#: Needs addons of OCA, as the job queue does.
+SEPA_ADDON = ROOT / "omni_billing_sepa"
 #: Not in each test database.
-GUEST_ADDONS = (QUEUE_ADDON, PEPPOL_ADDON, SALE_ADDON)
+GUEST_ADDONS = (QUEUE_ADDON, PEPPOL_ADDON, SALE_ADDON, SEPA_ADDON)
 SCRIPTS = ROOT / "dev" / "scripts"
 ODOO_BIN = ROOT / "dev" / "odoo-bin"
 
@@ -33,5 +35,6 @@ OTHER_REQUIREMENTS = os.environ.get("OMNI_REQUIREMENTS")
 REQUIREMENTS = Path(OTHER_REQUIREMENTS or ROOT / "requirements.txt")
 TEST_REQUIREMENTS = ROOT / "test-requirements.txt"
 QUEUE_REQUIREMENTS = ROOT / "queue-requirements.txt"
+SEPA_REQUIREMENTS = ROOT / "sepa-requirements.txt"
 LOAD_REQUIREMENTS = ROOT / "bench-requirements.txt"
 STRIPE_REQUIREMENTS = ROOT / "stripe-requirements.txt"

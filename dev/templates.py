@@ -56,6 +56,7 @@ class Templates:
             "suites_addon": self._suites_addon,
             "peppol": self._peppol,
             "sale": self._sale,
+            "sepa": self._sepa,
         }[kind]()
 
     def _base(self) -> str:
@@ -107,6 +108,11 @@ class Templates:
         """Have Odoo's Sales, with which our addon for it installs itself."""
         install = partial(build.install, modules=["sale_management"])
         return self._on(self._addon(), "sale", [], install)
+
+    def _sepa(self) -> str:
+        """Have OCA's SEPA direct debit, with which our addon for it installs itself."""
+        install = partial(build.install, modules=["account_payment_sepa_direct_debit"])
+        return self._on(self._addon(), "sepa", [paths.SEPA_REQUIREMENTS], install)
 
     def _attacked(self) -> str:
         scripts = [attacked.SCRIPT, paths.ROOT / "dev" / "attacked.py"]

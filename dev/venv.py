@@ -74,6 +74,11 @@ def ensure_queue() -> Path:
     return _ensure_apart("queue", paths.QUEUE_REQUIREMENTS, "job queue")
 
 
+def ensure_sepa() -> Path:
+    """Have OCA's SEPA direct debit in a folder of its own, as the job queue."""
+    return _ensure_apart("sepa", paths.SEPA_REQUIREMENTS, "SEPA direct debit")
+
+
 def ensure_load() -> Path:
     """Have what asks pages by the thousand in a folder of its own, with all it needs"""
     return _ensure_apart("load", paths.LOAD_REQUIREMENTS, "load test")

@@ -428,8 +428,7 @@ class BillingPortalPay(BillingPortal):
             or moves_sudo._billing_get_chargeable_amount(moves_sudo.billing_attempt_id)
             < due,
             "collecting": " ".join(
-                attempt._billing_explain_collecting()
-                for attempt in moves_sudo._billing_find_collecting()
+                dict.fromkeys(filter(None, moves_sudo.mapped("billing_collecting")))
             ),
             "can_add": bool(form["payment_methods_sudo"]),
             "tokens_sudo": request.env["payment.token"],

@@ -23,10 +23,13 @@ class AccountMove(models.Model):
     @api.depends_context("lang")
     def _compute_billing_collecting(self):
         for move in self:
-            collecting = move._billing_find_collecting()
-            move.billing_collecting = (
-                collecting._billing_explain_collecting() if collecting else False
-            )
+            move.billing_collecting = move._billing_explain_collecting()
+
+    def _billing_explain_collecting(self):
+        """Return what a bank is being asked for of one invoice, or nothing. Hook."""
+        self.ensure_one()
+        collecting = self._billing_find_collecting()
+        return collecting._billing_explain_collecting() if collecting else False
 
     def _search_billing_collecting(self, operator, value):
         """Find what a bank debit is under way of: whether there is one, not its words.

@@ -1,8 +1,8 @@
-from odoo import models
+from odoo import Command, models
 
 
 class AccountMove(models.Model):
-    """What collecting leaves behind when an invoice is void."""
+    """What collecting leaves behind when an invoice is void, or a debit came back."""
 
     _inherit = "account.move"
 
@@ -33,3 +33,35 @@ class AccountMove(models.Model):
                     void=self.name,
                 )
             )
+
+    def _billing_prepare_return_fee(self, currency):
+        """Return the values of the charge for a debit of this invoice that came back.
+
+        A branch has its own fee, also where it debits by the account of a company
+        above it.
+
+        :param currency: the `res.currency` in which it was debited.
+        :rtype: dict
+        """
+        self.ensure_one()
+        company = self.company_id
+        product = company.billing_return_fee_product_id
+        return {
+            "name": self._billing_translate(
+                lambda env: env._(
+                    "Fee for the returned debit of %(invoice)s", invoice=self.name
+                )
+            ),
+            "transaction_type": "charge",
+            "company_id": company.id,
+            "partner_id": self.commercial_partner_id.id,
+            "currency_id": currency.id,
+            "retail_cost": company.currency_id._convert(
+                company.billing_return_fee, currency, company
+            ),
+            **(
+                {"product_id": product.id}
+                if product
+                else {"tax_ids": [Command.clear()]}
+            ),
+        }

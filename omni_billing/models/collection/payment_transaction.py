@@ -1,6 +1,6 @@
 import logging
 
-from odoo import Command, fields, models
+from odoo import fields, models
 from odoo.exceptions import UserError
 
 from ...tools.database import savepoint
@@ -66,33 +66,9 @@ class PaymentTransaction(models.Model):
             self.billing_return_fee_id = fee
 
     def _billing_prepare_return_fee(self):
-        """Return the values of the charge for a debit that came back. Hook.
-
-        A branch has its own fee, also where it debits by the account of a company
-        above it.
-        """
+        """Return the values of the charge for a debit that came back. Hook."""
         invoice = self._billing_get_customer_invoices()[:1]
-        company = invoice.company_id
-        product = company.billing_return_fee_product_id
-        return {
-            "name": invoice._billing_translate(
-                lambda env: env._(
-                    "Fee for the returned debit of %(invoice)s", invoice=invoice.name
-                )
-            ),
-            "transaction_type": "charge",
-            "company_id": company.id,
-            "partner_id": invoice.commercial_partner_id.id,
-            "currency_id": self.currency_id.id,
-            "retail_cost": company.currency_id._convert(
-                company.billing_return_fee, self.currency_id, company
-            ),
-            **(
-                {"product_id": product.id}
-                if product
-                else {"tax_ids": [Command.clear()]}
-            ),
-        }
+        return invoice._billing_prepare_return_fee(self.currency_id)
 
     def _billing_is_followed_up(self):
         """Override: a scheduled payment tells of its own charges."""

@@ -1,0 +1,23 @@
+{
+    "name": "Omni Billing: SEPA Direct Debit",
+    "summary": "Collect invoices by files for the bank, and read what comes back",
+    "version": "19.0.1.0.0",
+    "category": "Accounting/Accounting",
+    "author": "Omni Billing",
+    "license": "AGPL-3",
+    "depends": ["omni_billing", "account_payment_sepa_direct_debit"],
+    "auto_install": True,
+    "data": [
+        "security/omni_billing_sepa_groups.xml",
+        "security/ir.model.access.csv",
+        "security/omni_billing_sepa_security.xml",
+        "data/ir_cron_data.xml",
+        "data/mail_template_data.xml",
+        "wizards/omni_billing_sepa_import_wizard_views.xml",
+        "views/account_move_views.xml",
+        "views/account_payment_order_views.xml",
+        "views/omni_billing_sepa_file_views.xml",
+        "views/res_config_settings_views.xml",
+        "views/res_partner_views.xml",
+    ],
+}

@@ -1,0 +1,151 @@
+from collections import Counter
+
+from odoo import models
+from odoo.exceptions import UserError
+
+from odoo.addons.omni_billing.tools.notice import notice, reload
+
+
+class AccountMove(models.Model):
+    """Collecting invoices by SEPA: they go into the draft debit order (W34)."""
+
+    _inherit = "account.move"
+
+    # === ACTION METHODS === #
+
+    def action_billing_collect_sepa(self):
+        """Collect what is owed of these invoices, of those that can be.
+
+        :return: a notice of how many, and why the others are not.
+        :raise UserError: if none can be.
+        """
+        self.check_access("write")
+        self.env["omni.billing.payment.wizard"].check_access("create")
+        collected, reasons = self._billing_collect_sepa()
+        why = " ".join(
+            self.env._("%(number)s: %(reason)s", number=number, reason=reason)
+            for reason, number in Counter(reasons.values()).items()
+        )
+        if not collected:
+            raise UserError(why or self.env._("Nothing is owed."))
+        message = self.env._(
+            "In the debit order: %(number)s. Nothing else is charged for them now.",
+            number=len(collected),
+        )
+        kind = "warning" if reasons else "success"
+        told = f"{message} {why}" if why else message
+        return notice(told, kind, sticky=bool(why), after=reload())
+
+    # === BUSINESS METHODS === #
+
+    def _billing_collect_sepa(self):
+        """Put what is owed of these invoices into debit orders, by company.
+
+        Credit on file is used first, as before a card is charged (W15).
+
+        :return: the invoices that are being collected now, and why the others are not,
+            a sentence by invoice.
+        :rtype: tuple[account.move, dict]
+        """
+        self._billing_lock()
+        collected, reasons = self.browse(), {}
+        for company, moves in self.grouped("company_id").items():
+            mandates = self.env["account.banking.mandate"]._billing_find_mandates(
+                moves.commercial_partner_id, company
+            )
+            fit = self.browse()
+            for own in moves.grouped("commercial_partner_id").values():
+                fit += own._billing_prepare_sepa(mandates, reasons)
+            if fit:
+                fit._billing_add_to_order(company, mandates)
+            collected += fit
+        return collected, reasons
+
+    def _billing_prepare_sepa(self, mandates, reasons):
+        """Use credit on file for invoices of one customer; return what is left to owe.
+
+        :param mandates: by customer, see `_billing_find_mandates`.
+        :param dict reasons: gets why invoices are not collected.
+        """
+        fit = self.browse()
+        for move in self:
+            if problem := move._billing_explain_no_sepa(mandates):
+                reasons[move] = problem
+            else:
+                fit += move
+        try:
+            # What the customer began to pay on another page goes no further.
+            fit._billing_close_other_payments()
+            fit._billing_spend_credit()
+        except UserError as error:
+            reasons |= dict.fromkeys(fit, str(error))
+            return self.browse()
+        return fit.filtered(lambda move: move._billing_is_unpaid())
+
+    def _billing_add_to_order(self, company, mandates):
+        """Add what is owed to the draft debit order of the company; make one if needed.
+
+        Each part is debited on the day when it is due, and not before the notice.
+        """
+        # sudo: who collects need not manage debit orders; the rights were checked.
+        orders = self.env["account.payment.order"].sudo().with_company(company)
+        method = company.sudo().billing_sepa_line_id  # sudo: as above
+        domain = self._get_account_payment_domain(method)
+        order = orders.search(domain, order="id", limit=1)
+        if not order:
+            invoice = self[:1].sudo()  # sudo: as above
+            order = orders.create(invoice._prepare_new_payment_order(method))
+        lines = self._billing_get_receivable_lines()
+        order.env["account.payment.line"].create(
+            [
+                {
+                    "order_id": order.id,
+                    "move_line_id": line.id,
+                    "mandate_id": mandates[line.move_id.commercial_partner_id].id,
+                }
+                for line in lines.filtered(lambda line: not line.reconciled)
+            ]
+        )
+        return order
+
+    # === CHECKS === #
+
+    def _billing_explain_no_sepa(self, mandates):
+        """Return why an invoice is not collected by SEPA, or nothing.
+
+        :param mandates: by customer, see `_billing_find_mandates`.
+        """
+        self.ensure_one()
+        company = self.company_id.sudo()  # sudo: settings are an administrator's.
+        if not company.billing_sepa_line_id:
+            return self.env._(
+                "The company does not collect by SEPA: choose a payment method in"
+                " Billing > Configuration > Settings."
+            )
+        if not self._billing_is_unpaid():
+            return self.env._("It is not waiting to be paid.")
+        if collecting := self._billing_explain_collecting():
+            return collecting
+        if self.commercial_partner_id not in mandates:
+            return self.env._(
+                "The customer has no valid SEPA mandate for recurring debits."
+            )
+        return self._billing_explain_no_collection()
+
+    def _billing_explain_no_collection(self):
+        """Return why an invoice may not be collected now, mandate or not. Hook."""
+        self.ensure_one()
+        if self.currency_id != self.env.ref("base.EUR"):
+            return self.env._("SEPA debits are in euros alone.")
+        move = self.sudo()  # sudo: attempts are internal.
+        if move.billing_attempt_id:
+            return self.env._("A card payment is under way.")
+        if move.billing_dispute not in (False, "won", "owed"):
+            return self.env._("It is disputed.")
+        if move._billing_has_plan():
+            return self.env._("It is paid as planned, on other days.")
+        left = move._billing_get_chargeable_amount()
+        is_less = self.currency_id.compare_amounts(left, self.amount_residual) < 0
+        if is_less and not move._billing_find_sepa_lines():
+            return self.env._("A payment is under way, and not booked yet.")
+        return None

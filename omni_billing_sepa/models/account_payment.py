@@ -1,0 +1,211 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import LockError, UserError
+from odoo.fields import Domain
+from odoo.tools import split_every
+
+from odoo.addons.omni_billing.tools.database import commit_progress, savepoint
+from odoo.addons.omni_billing.tools.write_guard import trust
+
+from ..tools.target_days import add_business_days
+from .res_company import METHOD
+
+_logger = logging.getLogger(__name__)
+
+#: A bank of the customer sends back what it cannot pay within five business days of
+#: the debit (EPC016, SEPA Direct Debit Core rulebook, 4.3); our own bank tells of it on
+#: the next.
+RETURN_DAYS = 6
+BATCH = 50
+
+
+class AccountPayment(models.Model):
+    """Money of a debit order: booked when the bank has paid, or nothing came back."""
+
+    _inherit = "account.payment"
+
+    # OCA has no index on these: each order asks for its payments.
+    payment_order_id = fields.Many2one(index="btree_not_null")
+    payment_lot_id = fields.Many2one(index="btree_not_null")
+    billing_notice_partner_ids = fields.Many2many(
+        "res.partner", compute="_compute_billing_notice"
+    )
+    billing_mandate_id = fields.Many2one(
+        "account.banking.mandate", compute="_compute_billing_notice"
+    )
+
+    _billing_reference_idx = models.Index("(memo) WHERE payment_order_id IS NOT NULL")
+    _billing_waiting_idx = models.Index(
+        "(date) WHERE payment_order_id IS NOT NULL AND state = 'draft'"
+    )
+
+    @api.depends("payment_line_ids.mandate_id", "invoice_ids")
+    def _compute_billing_notice(self):
+        for payment in self:
+            to = payment.partner_id.browse().union(
+                *(move._billing_get_recipients() for move in payment.invoice_ids)
+            )
+            payment.billing_notice_partner_ids = to.filtered("email_normalized")
+            payment.billing_mandate_id = payment.payment_line_ids.mandate_id[:1]
+
+    # === OVERRIDES OF ACCOUNT === #
+
+    def action_post(self):
+        """Override of `account`: not because its file is at the bank.
+
+        Who posts one by hand after that says that the bank has paid it.
+        """
+        if self.env.context.get("billing_sepa_books"):
+            return super().action_post()
+        waiting = self.env.context.get("billing_sepa_wait") or ()
+        kept = self.filtered(lambda payment: payment.payment_order_id.id in waiting)
+        by_hand = (self - kept).filtered(
+            lambda payment: payment.state == "draft" and payment._billing_is_at_bank()
+        )
+        result = super(AccountPayment, self - kept - by_hand).action_post()
+        if by_hand:
+            by_hand._billing_book_sepa()
+        return result
+
+    def _billing_is_at_bank(self):
+        """Whether it is of a debit order whose file the bank has."""
+        self.ensure_one()
+        order = self.payment_order_id
+        return order.payment_method_code == METHOD and order.state == "uploaded"
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _cron_billing_book_sepa(self):
+        """Book what did not come back within the days that banks have for it."""
+        today = fields.Date.context_today(self)
+        waiting = self.search(
+            Domain("payment_order_id", "!=", False)
+            & Domain("state", "=", "draft")
+            & Domain("date", "<", today)
+            & Domain("payment_order_id.state", "=", "uploaded")
+            & Domain("payment_order_id.payment_method_code", "=", METHOD),
+            order="id",
+        )
+        due = waiting.filtered(
+            lambda payment: add_business_days(payment.date, RETURN_DAYS) <= today
+        )
+        commit_progress(self.env, remaining=len(due))
+        for ids in split_every(BATCH, due.ids):
+            payments = self.browse(ids).try_lock_for_update(allow_referencing=True)
+            payments._billing_book_or_tell()
+            if not commit_progress(self.env, len(ids)):
+                return
+
+    def _billing_book_or_tell(self):
+        """Book these; what cannot be booked is told, and holds up no other."""
+        try:
+            with savepoint(self.env):
+                self._billing_book_sepa()
+        except UserError as error:
+            if len(self) > 1:
+                for payment in self:
+                    payment._billing_book_or_tell()
+                return
+            if isinstance(error.__cause__, LockError):
+                # Somebody works on the invoice: the next turn books it.
+                return
+            _logger.warning("%s is not booked: %s", self.memo, error)
+            for invoice in self.invoice_ids[:1]:
+                invoice._billing_tell_staff(
+                    self.env._(
+                        "The debit %(reference)s cannot be booked: %(why)s",
+                        reference=self.memo,
+                        why=error,
+                    )
+                )
+
+    def _billing_book_sepa(self):
+        """Book what the bank has paid, on the day of the debit, and pay the invoices.
+
+        :raise UserError: if the period is closed.
+        """
+        self.invoice_ids._billing_lock()
+        payments = self.filtered(lambda payment: payment.state == "draft")
+        for payment in payments:
+            company = payment.company_id
+            company._billing_check_open(payment.date, payment.journal_id)
+            if not payment.outstanding_account_id:
+                account = payment._billing_get_outstanding_account()
+                payment.outstanding_account_id = account
+        payments.with_context(billing_sepa_books=True).action_post()
+        lines = self.env["account.move.line"]
+        lines._reconcile_plan([payment._billing_pair() for payment in payments])
+        # sudo: lines of runs are their job's.
+        self.env["omni.billing.run.line"].sudo()._learn_outcomes(payments.invoice_ids)
+
+    def _billing_pair(self):
+        """Return the items of the invoices and of the money that pays them."""
+        owed = self.payment_line_ids.move_line_id
+        both = owed + self.move_id._billing_get_receivable_lines()
+        return both.filtered(
+            lambda line: (
+                not line.reconciled and line.account_id == self.destination_account_id
+            )
+        )
+
+    def _billing_send_back(self, reasons):
+        """Have these be owed again: the bank did not pay, or took the money back.
+
+        What is booked is reversed by an entry of today, so that no past day changes.
+
+        :param reasons: why, by payment.
+        :raise UserError: if the books are closed today.
+        """
+        waiting = self.filtered(lambda payment: payment.state == "draft")
+        waiting.action_cancel()
+        booked = (self - waiting).filtered(
+            lambda payment: payment.state in ("in_process", "paid")
+        )
+        today = fields.Date.context_today(self)
+        for journal in booked.journal_id:
+            journal.company_id._billing_check_open(today, journal)
+        matched = booked.filtered(lambda payment: payment._billing_is_matched())
+        for part in (matched, booked - matched):
+            part._billing_reverse_all(reasons, today, part == matched)
+        self._message_log_batch(
+            bodies={payment.id: reasons[payment] for payment in self}
+        )
+
+    def _billing_reverse_all(self, reasons, today, is_matched):
+        """Do what `_billing_reverse` does, for many at once.
+
+        :param bool is_matched: whether they are on a bank statement, which stays so.
+        """
+        if not self:
+            return
+        receipts = self._billing_find_receipts()
+        trust(receipts).partial_id = False
+        trust(receipts).create(
+            [
+                receipt._prepare_undo_values(today, reasons[receipt.payment_id])
+                for receipt in receipts
+            ]
+        )
+        invoices = self._billing_find_paid()
+        self._billing_unreconcile()
+        moves = self.move_id.with_context(billing_sepa_at_once=True)
+        reversals = moves._reverse_moves(
+            [
+                {"date": today, "ref": f"{payment.name}: {reasons[payment]}"}
+                for payment in self
+            ],
+            cancel=not is_matched,
+        )
+        if is_matched:
+            reversals.action_post()
+        trust(self).state = "canceled"
+        for payment in self:
+            trust(payment).write(
+                {
+                    "billing_undo_reason": reasons[payment],
+                    "billing_undo_move_id": payment.move_id.reversal_move_ids[-1:].id,
+                }
+            )
+        invoices._billing_update_payment_reference()

@@ -1,0 +1,71 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ..tools.target_days import find_business_day
+from .res_company import METHOD
+
+
+class AccountPaymentLine(models.Model):
+    """What is collected of an invoice: from here on it is *being collected* (W34)."""
+
+    _inherit = "account.payment.line"
+
+    # OCA has no index on these, and they are asked for with each invoice.
+    move_line_id = fields.Many2one(index="btree_not_null")
+    mandate_id = fields.Many2one(index="btree_not_null")
+    billing_is_under_way = fields.Boolean(
+        string="Being Collected",
+        compute="_compute_billing_is_under_way",
+        store=True,
+        help="In a debit order, and neither booked nor back yet.",
+    )
+
+    _billing_once = models.UniqueIndex(
+        "(move_line_id) WHERE billing_is_under_way",
+        "What is owed of this invoice is being collected already, in another debit"
+        " order.",
+    )
+
+    @api.depends("state", "payment_ids.state", "order_id.payment_method_code")
+    def _compute_billing_is_under_way(self):
+        for line in self:
+            states = line.payment_ids.mapped("state")
+            if states:
+                is_under_way = "draft" in states
+            else:
+                is_under_way = line.state in ("draft", "open", "generated")
+            is_sepa = line.order_id.payment_method_code == METHOD
+            line.billing_is_under_way = is_sepa and is_under_way
+
+    # === OVERRIDES OF ACCOUNT_PAYMENT_BATCH_OCA === #
+
+    def _prepare_write_draft2open(self):
+        """Override: not before the customer was told, on a day when banks settle."""
+        values = super()._prepare_write_draft2open()
+        if self.order_id._billing_is_sepa() and self.mandate_id:
+            notice = timedelta(days=self.mandate_id._billing_get_notice_days())
+            first = fields.Date.context_today(self) + notice
+            values["date"] = find_business_day(max(values["date"], first))
+        return values
+
+    def _draft2open_payment_line_check(self):
+        """Override: what is collected is what is owed, and nothing else pays it."""
+        errors = super()._draft2open_payment_line_check()
+        move = self.move_line_id.move_id
+        if not self.billing_is_under_way or not move:
+            return errors
+        owed = self.move_line_id.amount_residual_currency
+        if self.currency_id.compare_amounts(self.amount_currency, owed):
+            errors.append(
+                self.env._(
+                    "%(invoice)s: %(amount)s would be collected, and %(owed)s are owed"
+                    " by now. Delete this line, and collect the invoice again.",
+                    invoice=move.display_name,
+                    amount=self.currency_id._billing_format(self.amount_currency),
+                    owed=self.currency_id._billing_format(owed),
+                )
+            )
+        elif problem := move._billing_explain_no_collection():
+            errors.append(problem)
+        return errors

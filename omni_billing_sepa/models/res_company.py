@@ -1,0 +1,47 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+METHOD = "sepa_direct_debit"
+
+
+class ResCompany(models.Model):
+    """Whether, and how, a company collects by files for its bank (W34)."""
+
+    _inherit = "res.company"
+
+    billing_sepa_line_id = fields.Many2one(
+        "account.payment.method.line",
+        string="Collect by SEPA with",
+        domain="[('payment_method_id.code', '=', 'sepa_direct_debit'),"
+        " ('company_id', '=', id)]",
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The payment method of the bank that gets the files. None: Billing does"
+        " not collect by SEPA.",
+    )
+    billing_sepa_notice_days = fields.Integer(
+        string="Notice before the Debit (days)",
+        default=14,
+        help="Nothing is debited sooner after the notice. The rulebook says 14 calendar"
+        " days unless the mandate, or another agreement, says less.",
+    )
+
+    _billing_sepa_notice = models.Constraint(
+        "CHECK(billing_sepa_notice_days BETWEEN 1 AND 90)",
+        "A notice is sent between 1 and 90 days before the debit.",
+    )
+
+    @api.constrains("billing_sepa_line_id")
+    def _check_billing_sepa_line(self):
+        for company in self:
+            line = company.billing_sepa_line_id
+            if not line:
+                continue
+            if line.payment_method_id.code != METHOD or line.company_id != company:
+                raise ValidationError(
+                    self.env._(
+                        "%(line)s is not a SEPA direct debit of %(company)s.",
+                        line=line.display_name,
+                        company=company.name,
+                    )
+                )

@@ -1,0 +1,1 @@
+from . import omni_billing_sepa_import_wizard
