@@ -186,6 +186,40 @@ class TestDebitNotice(DebitCommon, RunCommon):
         self.assertEqual(notice.move_id, line.invoice_id)
         self.assertEqual(notice.notice_amount, line.invoice_id.amount_residual)
 
+    def test_invoice_that_the_run_sends_is_the_notice(self):
+        self._create_transaction(30, date=self.today)
+        run = self._create_run(is_charge=True, is_email=True)
+        run.action_start()
+        self._work()
+        line = run.line_ids.filtered(lambda one: one.partner_id == self.customer)
+        self.assertEqual((line.charge_state, line.email_state), ("retry", "queued"))
+        self.assertFalse(self._find_notices())
+        # sudo: as the outbox does.
+        mail = line.invoice_id.sudo().billing_mail_ids
+        self.assertEqual((mail.kind, mail.notice_amount), ("invoice", 30))
+        told = line.invoice_id._billing_prepare_mail("invoice")
+        self.assertIn("we debit", told["body"])
+        self.assertIn("mandate_1", told["body"])
+        self.assertNotIn("Please pay it by", told["body"])
+        self.assertTrue(told["files"])
+        mail._set_sent()
+        mail.sent_date -= timedelta(days=10)
+        self.gateway.wait()
+        line.sudo().charge_date = self.today  # sudo: a job
+        self._work()
+        self.assertEqual(line.charge_state, "collecting")
+        # It is over: the invoice sent again says nothing of it.
+        told = line.invoice_id._billing_prepare_mail("invoice")
+        self.assertNotIn("we debit", told["body"])
+        # A template of one's own says nothing of it, so it is told beside it.
+        template = self.env.ref("omni_billing.mail_template_invoice").sudo()
+        template.body_html = "<p>Your invoice</p>"
+        self._create_transaction(31, date=self.today)
+        other = self._create_run(is_charge=True, is_email=True)
+        other.action_start()
+        self._work()
+        self.assertEqual(self._find_notices().notice_amount, 31)
+
     def test_upgrade_tells_as_the_scheme_says(self):
         self.env.cr.execute("UPDATE omni_billing_consent SET notice_days = NULL")
         folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.12.0"

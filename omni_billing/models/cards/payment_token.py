@@ -85,6 +85,11 @@ class PaymentToken(models.Model):
                 today.month,
             )
 
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        """Override of `payment`: an account has the name of its kind."""
+        return super()._compute_display_name()
+
     def _build_display_name(self, *args, **kwargs):
         """Override of `payment`: Visa •••• 4242 (12/2031)."""
         self.ensure_one()

@@ -79,14 +79,20 @@ class CollectionMixin(models.AbstractModel):
         is_again = notice.state in LOST and self.charge_state == "failed"
         if notice and not is_again and (not is_less or notice.state == "queued"):
             return notice
-        queued = move._billing_queue(
-            "notice",
+        queued = self._queue_notice(
             notice_token_id=card.id,
             notice_amount=amount,
             notice_days=days,
             notice_date=self._get_planned_date(),
         )
         return queued.sudo()  # sudo: as above
+
+    def _queue_notice(self, **values):
+        """Put the notice in the outbox, and return it. Hook.
+
+        :param values: of `omni.billing.mail`.
+        """
+        return self.invoice_id._billing_queue("notice", **values)
 
     def _get_amount_to_tell(self):
         """Return what would be debited now, in the currency of the invoice."""

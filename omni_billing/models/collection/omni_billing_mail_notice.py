@@ -49,8 +49,7 @@ class OmniBillingMail(models.Model):
         """
         # sudo: whether an account may be debited is asked by jobs and customers.
         notices = self.sudo().search(
-            Domain("kind", "=", "notice")
-            & Domain("move_id", "=", move.id)
+            Domain("move_id", "=", move.id)
             & Domain("notice_token_id", "=", card.id)
             & Domain("state", "!=", "canceled"),
             order="id desc",

@@ -157,6 +157,15 @@ class OmniBillingRunLine(models.Model):
 
     # === BUSINESS METHODS - E-MAIL === #
 
+    def _queue_notice(self, **values):
+        """Override: the e-mail that is sent in any case is the notice of a debit."""
+        move = self.invoice_id
+        if self.email_state == "todo" and move._billing_tells_of_debits():
+            if sent := move._billing_queue("invoice", **values):
+                self.write({"email_state": "queued", "email_error": False})
+                return sent
+        return super()._queue_notice(**values)
+
     def _email(self):
         """Send the invoice; why that broke off stays with the line.
 
