@@ -33,6 +33,7 @@ FILES = (
 FIELDS = (
     "account_move__billing_state",
     "omni_billing_activity_log__action",
+    "omni_billing_consent__channel",
     "omni_billing_service__state",
     "omni_billing_transaction__state",
 )
@@ -144,6 +145,7 @@ METHODS = {
         "_billing_check_archive",
         "_billing_hold_email",
     ),
+    "omni_billing/models/overdue/res_partner.py": ("_billing_get_suspension",),
     "omni_billing/models/payments/account_move.py": (
         "_billing_check_payable",
         "_billing_check_together",

@@ -46,6 +46,7 @@
         "wizards/omni_billing_proforma_wizard_views.xml",
         "wizards/omni_billing_plan_wizard_views.xml",
         "wizards/omni_billing_promise_wizard_views.xml",
+        "wizards/omni_billing_overdue_wizard_views.xml",
         "wizards/omni_billing_payment_wizard_views.xml",
         "wizards/omni_billing_refund_wizard_views.xml",
         "wizards/omni_billing_report_wizard_views.xml",

@@ -84,6 +84,7 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "may_invite": request.env.user.partner_id._billing_may_invite(
                 request.env.company
             ),
+            "debts": self._billing_get_suspension(),
             "has_services": self._billing_search("omni.billing.service", count=1),
             "transaction_stats": self._billing_get_stats("omni.billing.transaction"),
             "move_stats": self._billing_get_stats("account.move"),
@@ -245,6 +246,13 @@ class BillingPortal(PortalAccount, PaymentPortal):
             "user_account": request.env.user._billing_get_account().sudo(),
             "format_percentage": request.env["account.move"]._billing_format_percentage,
         }
+
+    def _billing_get_suspension(self):
+        """Return what is said of a suspension of the customer's services (W35)."""
+        if not self._billing_sees_account():
+            return {}
+        customer = request.env.user._billing_get_account()
+        return customer._billing_get_suspension(request.env.company)
 
     def _billing_sees_account(self):
         """Tell whether the user sees the billing of the customer it belongs to."""

@@ -35,9 +35,10 @@ class BillingPortalServices(BillingPortal):
         """List the services, with what is charged next."""
         services = self._billing_search("omni.billing.service", limit=MAX_SERVICES)
         values = self._billing_prepare_values("billing_services") | {
+            "debts": self._billing_get_suspension(),
             "service_rows": [
                 self._billing_write_service(one) for one in services.sorted(_rank)
-            ]
+            ],
         }
         return request.render("omni_billing.portal_billing_services", values)
 
@@ -53,7 +54,7 @@ class BillingPortalServices(BillingPortal):
         return self._billing_render_service(self._billing_find_service(service_id))
 
     @http.route(
-        "/my/billing/services/<int:service_id>/<any(pause,resume,end,plan,keep):operation>",
+        "/my/billing/services/<int:service_id>/<any(pause,resume,end,plan,keep,autopay_on,autopay_off):operation>",
         type="http",
         auth="user",
         website=True,
@@ -72,7 +73,10 @@ class BillingPortalServices(BillingPortal):
         note="",
         **_kwargs,
     ):
-        """Pause, resume, change or end a service, as far as the company allows it."""
+        """Pause, resume, change or end a service, as far as the company allows it.
+
+        And say whether it is paid automatically with the others.
+        """
         service = self._billing_find_service(service_id)
         # sudo: the customer's own, as was asked; the model says what is allowed.
         service_sudo = service.sudo()
@@ -90,6 +94,10 @@ class BillingPortalServices(BillingPortal):
                     service = service_sudo._billing_change_own_plan(plan, seen)
                 elif operation == "keep":
                     service_sudo._billing_undo_own_plan()
+                elif operation.startswith("autopay"):
+                    service_sudo._billing_turn_autopay(
+                        operation == "autopay_off" and "customer"
+                    )
                 else:
                     # The day is sent with the fee that was shown for it.
                     day, _bar, fee = last.partition("|")
@@ -230,6 +238,7 @@ class BillingPortalServices(BillingPortal):
         last = service_sudo._billing_get_last_day()
         values = self._billing_prepare_values("billing_service") | {
             "row": self._billing_write_service(service, NEXT_CHARGES),
+            "debts": self._billing_get_suspension(),
             "first_pause": first,
             "pause_text": days
             and request.env._(
@@ -239,6 +248,15 @@ class BillingPortalServices(BillingPortal):
                 date=format_date(request.env, first),
             ),
             "may_resume": service_sudo._billing_may_resume(),
+            "autopay": service.unit
+            and (
+                "off"
+                if service_sudo.autopay_off
+                else any(
+                    card._billing_find_standing() for card in self._billing_find_cards()
+                )
+                and "on"
+            ),
             "end_text": last
             and request.env._(
                 "If you end it today, its last day is %s. Nothing is charged for the"

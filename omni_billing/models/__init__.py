@@ -9,6 +9,7 @@ from . import documents  # isort: skip
 from . import mail  # isort: skip
 from . import collection  # isort: skip
 from . import services  # isort: skip
+from . import overdue  # isort: skip
 from . import runs  # isort: skip
 from . import customers  # isort: skip
 from . import reporting  # isort: skip

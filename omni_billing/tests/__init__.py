@@ -101,6 +101,7 @@ else:
         test_omni_billing_service,
         test_omni_billing_transaction,
         test_operations,
+        test_overdue,
         test_own_mails,
         test_payment_doors,
         test_payment_taken,

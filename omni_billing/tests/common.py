@@ -166,6 +166,7 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.day.wizard": {},
             "omni.billing.dispute.wizard": {"dispute_id": self._get_a_dispute().id},
             "omni.billing.end.wizard": {"service_id": self._get_a_service().id},
+            "omni.billing.overdue.wizard": customer,
             "omni.billing.payment.wizard": {**several},
             "omni.billing.proforma.wizard": customer,
             "omni.billing.plan.wizard": {"service_id": self._get_a_service().id},

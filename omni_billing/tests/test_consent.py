@@ -96,6 +96,28 @@ class TestConsent(CardCommon):
         self._work()
         self.assertIn("did not agree", run.line_ids.reason)
 
+    def test_service_that_is_not_paid_automatically(self):
+        """W32: no invoice with something of it is charged, whichever door is used."""
+        self._record()
+        service = self.env["omni.billing.service"].create(
+            {"name": "Locker", "partner_id": self.customer.id}
+        )
+        service.with_user(self.staff).action_autopay_off()
+        self._create_transaction(5, service_id=service.id)
+        line = self._collect()
+        self.assertEqual(line.charge_state, "no_consent")
+        self.assertIn("Locker is not paid automatically", line.charge_error)
+        self.assertFalse(self.gateway.taken)
+        with self.assertRaisesRegex(UserError, "Locker is not paid"):
+            line.invoice_id._billing_charge(self.plain)
+        self.assertEqual(self._collect().charge_state, "paid")
+        service.with_user(self.staff).action_autopay_on()
+        service._billing_turn_autopay("customer")
+        with self.assertRaisesRegex(UserError, "alone turns it on"):
+            service.with_user(self.staff).action_autopay_on()
+        with self.assertRaises(UserError):
+            service.with_user(self.staff).write({"autopay_off": False})
+
     def test_staff_say_how_it_was_agreed(self):
         dialog = self._open_dialog()
         self.assertTrue(dialog.needs_consent)
@@ -246,6 +268,29 @@ class TestConsent(CardCommon):
         )
         self.assertEqual(self.plain.billing_autopay, "Off")
         self.assertEqual(self._collect().charge_state, "no_consent")
+
+    def test_customer_is_told_what_staff_recorded(self):
+        """W32: who, how, the words, the limit; and that it was taken back."""
+        self.customer.email = "acme@example.com"
+        self._record(amount_limit=80)
+        mails = self.env["mail.mail"].sudo()
+        told = mails.search([], order="id desc", limit=1)
+        self.assertEqual(told.recipient_ids, self.customer)
+        for words in (
+            "is on",
+            "Ada",
+            "By Phone",
+            "80.00 at most",
+            "/my/billing/cards",
+        ):
+            self.assertIn(words, f"{told.subject} {told.body_html}")
+        wizard = self.env["omni.billing.consent.wizard"].with_user(self.staff)
+        wizard.create({"token_id": self.plain.id}).action_withdraw()
+        told = mails.search([], order="id desc", limit=1)
+        self.assertIn("is off", told.subject)
+        before = mails.search_count([])
+        wizard.create({"token_id": self.plain.id}).action_withdraw()
+        self.assertEqual(mails.search_count([]), before)
 
     # === OTHER CARDS === #
 

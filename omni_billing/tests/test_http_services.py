@@ -1,6 +1,6 @@
 """What customers see of their services, and do with them (W37)."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from odoo.exceptions import AccessError
 from odoo.fields import Command
@@ -137,6 +137,67 @@ class TestServices(PortalCommon):
         self._change("end", status=404)
         self.assertFalse(self.service.date_end)
 
+    # === AUTOMATIC PAYMENT === #
+
+    def test_customer_pays_a_service_otherwise(self):
+        """W32: off and on again; who pays nothing automatically is not asked."""
+        # sudo: cards are the server's.
+        cards = self.env["payment.token"].sudo()
+        card = cards.search([("partner_id", "=", self.customer.id)], limit=1)
+        card._billing_withdraw("By phone")
+        self.assertNotIn("Automatic Payment", self._open_service())
+        card._billing_agree("portal")
+        self.assertIn("is paid automatically", self._open_service())
+        text = self._change("autopay_off")
+        self.assertIn("you pay each invoice with it yourself", text)
+        self.assertEqual(self.service.autopay_off, "customer")
+        self._change("autopay_on")
+        self.assertFalse(self.service.autopay_off)
+
+    def _open_service(self):
+        return self._open(f"{URL}/{self.service.id}").text_content()
+
+    # === DEBTS === #
+
+    def test_customer_reads_what_prevents_a_suspension(self):
+        """W35: the day, the amount and a button to pay; nothing for other contacts."""
+        level = self.env["omni.billing.reminder.level"].search([("days", "=", 30)])
+        level.suspends = True
+        self.company.billing_reminders = True
+        self.customer.email = "acme@example.com"
+        invoice = self._bill(
+            self._create_transaction(45), date_due=self.today - timedelta(days=30)
+        )
+        # sudo: jobs.
+        self.env["omni.billing.reminder"].sudo()._cron_remind()
+        invoice.billing_mail_ids.sudo().state = "sent"
+        for url in ("/my/billing", URL, f"{URL}/{self.service.id}"):
+            [told] = self._open(url).xpath("//*[@data-suspension]")
+            self.assertIn("will be suspended on", told.text_content())
+            self.assertIn("unless $ 45.00", told.text_content().replace("\xa0", " "))
+            self.assertEqual(told.xpath(".//a/@href"), ["/my/billing/pay?ids=all"])
+        self.company.billing_portal_scope = "invoice"
+        self.assertFalse(self._open("/my/billing").xpath("//*[@data-suspension]"))
+
+    def test_customer_cannot_lift_a_suspension_for_debts(self):
+        """W35: not by the button of its own pauses, nor by RPC."""
+        self.company.billing_lets_end = False
+        row = self.service.suspension_ids.create(
+            {
+                "service_id": self.service.id,
+                "date_from": self.today,
+                "reason": "overdue",
+            }
+        )
+        self.assertIn("cannot be resumed here", self._change("resume"))
+        self.assertFalse(row.date_to)
+        for step in (
+            row.with_user(self.portal).unlink,
+            self.service.with_user(self.portal).action_resume,
+        ):
+            with self.assertRaises(AccessError):
+                step()
+
     # === PAUSE === #
 
     @freeze_time("2025-03-10 12:00:00")
@@ -177,7 +238,8 @@ class TestServices(PortalCommon):
         """W37: no form, and no way around it."""
         self.company.write({"billing_pause_days": 0, "billing_lets_end": False})
         tree = self._open(f"{URL}/{self.service.id}")
-        self.assertFalse(tree.xpath("//form[contains(@action, '/services/')]"))
+        [form] = tree.xpath("//form[contains(@action, '/services/')]/@action")
+        self.assertTrue(form.endswith("/autopay_off"))
         self.assertIn("please ask us", tree.text_content())
         self._change("pause", date_from="2025-06-01", date_to="2025-06-02")
         self._change("resume")

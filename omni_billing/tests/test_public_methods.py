@@ -83,6 +83,7 @@ OPENS = {
         "action_billing_invoices",
         "action_billing_paid_by_others",
         "action_billing_pay_all",
+        "action_billing_suspension",
         "action_billing_proforma",
         "action_billing_promise",
         "action_billing_transactions",
@@ -120,6 +121,7 @@ ASKS = {
     },
     "omni.billing.day.wizard": {"action_book"},
     "omni.billing.dispute.wizard": {"action_decide"},
+    "omni.billing.overdue.wizard": {"action_decide"},
     "omni.billing.payout": {"action_fetch", "action_match_again"},
     "omni.billing.price.rise": {
         "action_apply",
@@ -168,6 +170,8 @@ ASKS = {
         "action_send_again",
     },
     "omni.billing.service": {
+        "action_autopay_off",
+        "action_autopay_on",
         "action_adjust",
         "action_follow_contact",
         "action_resume",
@@ -226,6 +230,7 @@ ASKS = {
         "action_billing_reconcile",
         "action_billing_refund_credit",
         "action_billing_refuse_address",
+        "action_billing_suspend_now",
     },
 }
 ARGUMENTS = {"run_step": [[]], "get_preview": [{}]}

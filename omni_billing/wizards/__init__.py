@@ -14,6 +14,7 @@ from . import (
     omni_billing_day_wizard,
     omni_billing_dispute_wizard,
     omni_billing_end_wizard,
+    omni_billing_overdue_wizard,
     omni_billing_payment_wizard,
     omni_billing_payment_for_others,
     omni_billing_payment_cheques,

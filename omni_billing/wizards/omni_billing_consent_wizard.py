@@ -80,7 +80,7 @@ class OmniBillingConsentWizard(models.TransientModel):
             raise UserError(self.env._("Say who agreed, when and how."))
         if self.agreed_on > fields.Datetime.now():
             raise UserError(self.env._("Nobody agreed in the future: correct the day."))
-        self.token_id._billing_agree(
+        consent = self.token_id._billing_agree(
             self.channel,
             given_by=self.given_by,
             agreed_on=self.agreed_on,
@@ -89,6 +89,7 @@ class OmniBillingConsentWizard(models.TransientModel):
             document_name=self.document_name,
             note=self.note,
         )
+        self._tell_customer(consent)
         message = self.env._(
             "%(card)s is charged automatically from now on.",
             card=self.token_id.display_name,
@@ -99,9 +100,11 @@ class OmniBillingConsentWizard(models.TransientModel):
     def action_withdraw(self):
         """Record that the customer took it back: nothing is charged by itself then."""
         self._check_card()
-        self.token_id._billing_withdraw(
+        ended = self.token_id._billing_withdraw(
             self.note or self.env._("The customer took it back.")
         )
+        if standing := ended.filtered(lambda one: one.kind == "standing")[:1]:
+            self._tell_customer(standing)
         message = self.env._(
             "%(card)s is not charged automatically any more.",
             card=self.token_id.display_name,
@@ -111,3 +114,34 @@ class OmniBillingConsentWizard(models.TransientModel):
     def _check_card(self):
         self.token_id._billing_check_manage()
         self.token_id._billing_check_card()
+
+    def _tell_customer(self, consent):
+        """Tell the customer what was recorded in its name, and how to take it back.
+
+        Who has no address is not told: staff spoke with the customer.
+
+        :param consent: the `omni.billing.consent`, valid or ended.
+        """
+        customer, seller = consent.partner_id, consent.company_id
+        recipients = customer._billing_get_mailed(seller, customer)
+        if not recipients:
+            return
+        spoken = consent.with_context(lang=customer.lang or self.env.lang)
+        channels = spoken._fields["channel"]._description_selection(spoken.env)
+        # sudo: the template, and the company that sends, are not staff's.
+        template = self.env.ref("omni_billing.mail_template_autopay").sudo()
+        template.with_context(
+            billing_is_on=consent.state == "active",
+            billing_consent=consent,
+            billing_how=dict(channels)[consent.channel],
+            # sudo: as above
+            billing_link=f"{seller.sudo().get_base_url()}/my/billing/cards",
+        ).send_mail(
+            self.token_id.id,
+            email_values={
+                "recipient_ids": recipients.ids,
+                # sudo: as above
+                "email_from": seller.sudo().email_formatted
+                or self.env.user.email_formatted,
+            },
+        )

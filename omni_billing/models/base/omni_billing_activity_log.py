@@ -47,6 +47,11 @@ ACTIONS = [
     ("service_to_end", "Service Ended by Notice"),
     ("service_plan", "Plan Changed"),
     ("service_plan_undone", "Change of Plan Taken Back"),
+    ("service_autopay_off", "Automatic Payment of a Service Off"),
+    ("service_autopay_on", "Automatic Payment of a Service On"),
+    ("services_suspended", "Services Suspended"),
+    ("services_resumed", "Services Resumed"),
+    ("suspension_decided", "Suspension Decided"),
     ("person_invited", "Person Invited"),
     ("person_removed", "Person Removed"),
 ]

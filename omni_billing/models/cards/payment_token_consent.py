@@ -126,7 +126,7 @@ class PaymentToken(models.Model):
         if self._billing_find_consent(amount, currency, moves):
             return ""
         standing = self._billing_find_standing()
-        if standing.amount_limit:
+        if standing.amount_limit and amount:
             return self.env._(
                 "The customer agreed to charges of %(limit)s at most with %(card)s, and"
                 " this is %(amount)s. Ask the customer, and record that in the payment"

@@ -275,7 +275,7 @@ class CollectionMixin(models.AbstractModel):
             return self._explain_no_card()
         if not card.active or card._billing_has_consent_for(self.invoice_id):
             return ""
-        return card._billing_explain_no_consent()
+        return card._billing_explain_no_consent(moves=self.invoice_id)
 
     def _do_without_card(self, reason):
         """Use what credit there is; the rest is not charged."""

@@ -11,6 +11,7 @@ SOURCES = [
     ("refund", "Failed Refund", "payment.transaction"),
     ("expected", "Expected Payment", "omni.billing.installment"),
     ("promise", "Promise Not Kept", "account.move"),
+    ("notice", "Services Not Suspended", "account.move"),
     ("cheque", "Cheque to Deposit", "omni.billing.cheque"),
     ("bounced", "Cheque Bounced", "omni.billing.cheque"),
     ("mail", "E-mail Did Not Arrive", "omni.billing.mail"),
@@ -24,7 +25,10 @@ SOURCES = [
     ("report", "Charge Reported", "omni.billing.transaction"),
 ]
 #: Sentences of ours are kept in the language of who was there: these are said anew.
-SAID_ANEW = ("attempt", "dispute", "promise", "cheque", "bounced", "request")
+SAID_ANEW = (
+    *("attempt", "dispute", "promise", "cheque", "bounced", "request"),
+    "notice",
+)
 #: What a customer says is nobody else's to say in other words.
 OWN_WORDS = ("report",)
 #: So many invoices of a request are named; all of them open from the row.
@@ -117,6 +121,12 @@ class OmniBillingTodo(models.Model):
         return self.env._(
             "Promised by %(date)s, and not paid.",
             date=format_date(self.env, self.date.date()),
+        )
+
+    def _explain_notice(self):
+        return self.env._(
+            "The notice did not arrive, so services go on: %s",
+            retell(self.env, self.detail) or self.env._("remind the customer anew."),
         )
 
     def _explain_bounced(self):

@@ -5,7 +5,10 @@ from ...tools.action import open_list
 from ...tools.notice import notice, reload
 
 #: The kinds of rows about money that is owed for an invoice.
-OWED = ("charge", "installment", "attempt", "expected", "promise", "bounced")
+OWED = (
+    *("charge", "installment", "attempt", "expected", "promise", "bounced"),
+    "notice",
+)
 #: Rows that are of one scheduled payment, or customer of a run: the dialog knows it.
 OF_ONE_PAYMENT = ("charge", "installment", "expected")
 #: What opens a dialog about one row alone.
@@ -166,6 +169,11 @@ class OmniBillingTodo(models.Model):
             )
         if kind == "cheque":
             return self.env._("A cheque is deposited, or canceled: open it.")
+        if kind == "notice":
+            return self.env._(
+                "Correct the address, and remind the customer anew; or give more time"
+                " on the Customer Billing tab."
+            )
         if kind == "payout":
             return self.env._(
                 "A payout stays here until it is booked: open it, and read what is"
@@ -243,6 +251,9 @@ class OmniBillingTodo(models.Model):
 
     def _again_promise(self):
         return self.action_promise()
+
+    def _again_notice(self):
+        return self.action_remind()
 
     def _again_cheque(self):
         return self._get_records().action_deposit()

@@ -37,10 +37,12 @@ class OmniBillingTodo(models.Model):
             *("commercial_partner_id", "company_id", "error", "error_code", "kind"),
             *("move_id", "needs_action", "sent_date", "state", "tries", "user_id"),
         ],
+        "omni.billing.overdue": ["company_id", "is_kept", "partner_id"],
         "omni.billing.payout": [
             *("amount", "company_id", "currency_id", "date", "reason", "reference"),
             "state",
         ],
+        "omni.billing.reminder": ["mail_id", "move_id", "suspend_on"],
         "omni.billing.request": [
             *("amount", "company_id", "currency_id", "invoice_ids", "operation"),
             *("partner_id", "reason", "state"),
@@ -93,6 +95,7 @@ class OmniBillingTodo(models.Model):
             self._get_cheque_query(),
             self._get_bounced_query(),
             self._get_request_query(),
+            self._get_notice_query(),
         ]
 
     @api.model
@@ -450,4 +453,27 @@ class OmniBillingTodo(models.Model):
              WHERE request.state = 'asked'
             """,
             id=self._get_id(SQL("request.id"), 13),
+        )
+
+    @api.model
+    def _get_notice_query(self):
+        """Return the SQL of notices that did not arrive: they suspend no service."""
+        return SQL(
+            """
+            SELECT %(id)s, 'notice', move.id, notice.suspend_on::timestamp, mail.error,
+                   NULL, move.amount_residual, move.currency_id,
+                   move.commercial_partner_id, move.id, move.name, move.company_id,
+                   move.invoice_user_id, 'staff'
+              FROM omni_billing_reminder notice
+              JOIN account_move move ON move.id = notice.move_id
+               AND move.billing_state IN ('unpaid', 'partial')
+         LEFT JOIN omni_billing_mail mail ON mail.id = notice.mail_id
+             WHERE notice.suspend_on <= CURRENT_DATE
+               AND (mail.id IS NULL OR mail.state IN ('bounced', 'blocked', 'failed'))
+               AND NOT EXISTS (
+                   SELECT FROM omni_billing_overdue decided
+                    WHERE decided.partner_id = move.commercial_partner_id
+                      AND decided.company_id = move.company_id AND decided.is_kept)
+            """,
+            id=self._get_id(SQL("notice.id"), 15),
         )

@@ -11,5 +11,6 @@ from . import (
     omni_billing_run_proven,
     omni_billing_run_schedule,
     omni_billing_run_sending,
+    omni_billing_service_autopay,
     payment_transaction,
 )

@@ -53,7 +53,11 @@ class OmniBillingRun(models.Model):
             )
             return False
         if self.state == "checking":
-            remarks = [line._find_warning(amount), self._find_later(transactions)]
+            remarks = [
+                line._find_warning(amount),
+                self._find_not_automatic(transactions),
+                self._find_later(transactions),
+            ]
             remark = " ".join(filter(None, remarks)) or False
             line._set_ready(transactions, amount, remark)
         return True

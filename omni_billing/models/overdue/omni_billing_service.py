@@ -1,0 +1,148 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ...tools.recurrence import DAY
+from ...tools.write_guard import is_trusted, trust
+
+
+class OmniBillingServiceSuspension(models.Model):
+    """Suspended since the customer did not pay (W35)."""
+
+    _inherit = "omni.billing.service.suspension"
+
+    reason = fields.Selection(
+        selection_add=[("overdue", "Not Paid")],
+        ondelete={"overdue": lambda rows: rows.write({"reason": "staff"})},
+    )
+
+    _overdue_idx = models.Index("(service_id, date_to) WHERE reason = 'overdue'")
+
+    def write(self, vals):
+        """Override of the ORM: what staff lift stays lifted."""
+        if "date_to" in vals or "date_from" in vals:
+            self._note_lifted()
+        return super().write(vals)
+
+    def unlink(self):
+        self._note_lifted()
+        return super().unlink()
+
+    def _note_lifted(self):
+        """Note that staff decided on these: only a later notice suspends again."""
+        if is_trusted(self.env):
+            return
+        services = self.filtered(lambda row: row.reason == "overdue").service_id
+        for service in services:
+            trust(service).lifted_on = service._get_today()
+
+
+class OmniBillingService(models.Model):
+    """A service is suspended with its customer's account, and goes on with it (W35)."""
+
+    _inherit = "omni.billing.service"
+
+    is_never_suspended = fields.Boolean(
+        string="Never Suspended for Debts",
+        help="It goes on when the customer's services are suspended because of unpaid"
+        " invoices: an emergency line, for instance.",
+    )
+    lifted_on = fields.Date(
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+        help="When staff ended a suspension because of unpaid invoices.",
+    )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "is_never_suspended" in vals:
+            self.commercial_partner_id._billing_review_services()
+        return result
+
+    @api.model
+    def _billing_get_state_fields(self):
+        """Override: what staff decided is noted, not entered."""
+        return super()._billing_get_state_fields() | {"lifted_on"}
+
+    # === BUSINESS METHODS === #
+
+    def _find_overdue_rows(self):
+        """Return the suspensions of these because of debts that are not over."""
+        rows = self.suspension_ids.filtered(lambda row: row.reason == "overdue")
+        return rows.filtered(
+            lambda row: not row.date_to or row.date_to >= row.service_id._get_today()
+        )
+
+    def _prepare_plan(self, product, day, agreed):
+        """Override: what was decided of a service holds for another plan."""
+        return super()._prepare_plan(product, day, agreed) | {
+            "is_never_suspended": self.is_never_suspended,
+            # sudo: customers change their plans.
+            "lifted_on": self.sudo().lifted_on,
+        }
+
+    def _find_debt_day(self):
+        """Return from which day on debts suspend it now; None if they do not.
+
+        What has not begun is suspended with the others, or it would be charged first.
+        """
+        self.ensure_one()
+        if self.is_never_suspended or self.state not in ("running", "upcoming"):
+            return None
+        first = max(self._get_today(), self.date_start)
+        return None if self._is_suspended(first) else first
+
+    def _suspend_for_debts(self, noticed_on):
+        """Suspend those of these services that run, from today on.
+
+        :param noticed_on: the day that the latest notice named: what staff lifted
+            since stays lifted.
+        :return: the services that were not suspended before.
+        """
+        values = []
+        for service in self:
+            first = service._find_debt_day()
+            # sudo: who runs the job is nobody of staff.
+            lifted_on = service.sudo().lifted_on
+            if not first or (lifted_on and lifted_on >= noticed_on):
+                continue
+            later = [
+                row.date_from for row in service.suspension_ids if row.date_from > first
+            ]
+            values.append(
+                {
+                    "service_id": service.id,
+                    "date_from": first,
+                    # A pause that was agreed stays; the job comes again after it.
+                    "date_to": min(later) - DAY if later else False,
+                    "reason": "overdue",
+                }
+            )
+        rows = trust(self.env["omni.billing.service.suspension"]).create(values)
+        return rows.service_id.with_env(self.env)
+
+    def _resume_from_debts(self):
+        """End the suspensions of these because of debts: today is charged again.
+
+        :return: the services that were suspended.
+        """
+        rows = self._find_overdue_rows()
+        services = rows.service_id
+        for service, own in rows.grouped("service_id").items():
+            trust(own)._end(service._get_today())
+        return services
+
+    @api.model
+    def _get_suspendable_domain(self, company):
+        """Return the services that debts with a company suspend. Hook."""
+        return (
+            Domain("company_id", "=", company.id)
+            & Domain("unit", "!=", False)
+            & Domain("is_never_suspended", "=", False)
+            & (
+                Domain("date_end", "=", False)
+                | Domain("date_end", ">=", fields.Date.today())
+            )
+        )

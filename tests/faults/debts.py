@@ -1,0 +1,81 @@
+"""Debts that suspend a service, while somebody pays; runs in a fork of ``worker``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from odoo import fields
+from odoo.fields import Command
+
+from tests.faults.worker import wrap
+
+
+def stop_at(registry, step, stop):
+    """Have the job stop before it locks a customer, or with the lock."""
+
+    def pause(self):
+        self.env.cr.execute("SELECT 1")  # From here on it sees what is there now.
+        stop(step)
+
+    name = {"looked": "_review", "locked": "_apply"}[step]
+    wrap(registry["omni.billing.overdue"], name, before=pause)
+
+
+def owe(env, case):
+    """Have the customer be late, with a service; the day of the notice has come."""
+    today = fields.Date.context_today(env.user)
+    level = env["omni.billing.reminder.level"].search([("days", "=", 30)], limit=1)
+    level.write({"suspends": True, "suspend_minimum": 0})
+    invoice = env["account.move"].browse(case["invoices"])
+    env.cr.execute(
+        "UPDATE account_move SET invoice_date_due = %s WHERE id = %s",
+        [today - timedelta(days=40), invoice.id],
+    )
+    env.cr.execute(
+        "UPDATE account_move_line SET date_maturity = %s"
+        " WHERE move_id = %s AND date_maturity IS NOT NULL",
+        [today - timedelta(days=40), invoice.id],
+    )
+    env.invalidate_all()
+    mail = env["omni.billing.mail"].create(
+        {
+            "company_id": invoice.company_id.id,
+            "move_id": invoice.id,
+            "kind": "reminder",
+            "state": "sent",
+            "level_id": level.id,
+        }
+    )
+    notice = env["omni.billing.reminder"].create(
+        {"move_id": invoice.id, "level_id": level.id, "days": 30, "state": "sent"}
+    )
+    notice.write({"mail_id": mail.id, "suspend_on": today})
+    service = env["omni.billing.service"].create(
+        {
+            "name": "Fibre",
+            "partner_id": case["partner"],
+            "company_id": invoice.company_id.id,
+            "price_unit": 30,
+            "unit": "month",
+            "date_start": today - timedelta(days=90),
+            "tax_ids": [Command.clear()],
+        }
+    )
+    return service.id
+
+
+def review(env):
+    """Do what the job does."""
+    env["omni.billing.overdue"]._cron_review()
+
+
+def read(env, service):
+    """Read where the service stands, and how often it was suspended."""
+    service = env["omni.billing.service"].browse(service)
+    return [service.state, len(service.suspension_ids)]
+
+
+def count_triggers(env):
+    """Count how often the job was told to look at once."""
+    job = env.ref("omni_billing.ir_cron_review_overdue")
+    return env["ir.cron.trigger"].search_count([("cron_id", "=", job.id)])
