@@ -1,9 +1,15 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.omni_billing.tools.lock import take_turns
 
 from ..tools.target_days import find_business_day
 from .res_company import METHOD
+
+#: States of an order whose file was made.
+AT_BANK = ("generated", "uploaded")
 
 
 class AccountPaymentLine(models.Model):
@@ -37,6 +43,23 @@ class AccountPaymentLine(models.Model):
                 is_under_way = line.state in ("draft", "open", "generated")
             is_sepa = line.order_id.payment_method_code == METHOD
             line.billing_is_under_way = is_sepa and is_under_way
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override: who pays the same invoice meanwhile begins again, and sees it."""
+        lines = super().create(vals_list)
+        if moves := lines.filtered("billing_is_under_way").move_line_id.move_id:
+            take_turns(moves)
+        return lines
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_at_bank(self):
+        """What the bank has is collected: to forget it here would collect it twice."""
+        for line in self.filtered("billing_is_under_way"):
+            if line.order_id._billing_is_sepa() and line.state in AT_BANK:
+                raise UserError(line.order_id._billing_explain_at_bank())
 
     # === OVERRIDES OF ACCOUNT_PAYMENT_BATCH_OCA === #
 

@@ -30,6 +30,8 @@ class AccountPaymentOrder(models.Model):
 
     def open2generated(self):
         """Override: a bank refuses a file whose day is over, or none of its days."""
+        if self._billing_is_sepa():
+            self._billing_check_mandates()
         for lot in self.payment_lot_ids if self._billing_is_sepa() else ():
             if lot._billing_is_too_soon() or not is_business_day(lot.date):
                 raise UserError(
@@ -43,6 +45,22 @@ class AccountPaymentOrder(models.Model):
                     )
                 )
         return super().open2generated()
+
+    def _billing_check_mandates(self):
+        """Check that no customer took the mandate back since the order was confirmed.
+
+        :raise UserError: if one did.
+        """
+        mandates = self.payment_line_ids.mandate_id
+        ended = mandates.filtered(lambda one: one.state not in ("valid", "final"))
+        if ended:
+            raise UserError(
+                self.env._(
+                    "No mandate any more: %(mandates)s. Cancel the order, set it back"
+                    " to draft, take these customers out and confirm it again.",
+                    mandates=format_list(self.env, ended.mapped("display_name")),
+                )
+            )
 
     def generated2uploaded(self):
         """Override: the file is at the bank, and no money is here yet (W34).
@@ -77,6 +95,25 @@ class AccountPaymentOrder(models.Model):
             moves, self.env._("It was taken out of the debit order.")
         )
         return result
+
+    def cancel2draft(self):
+        """Override: OCA's button asks only its page whether the order is canceled.
+
+        :raise UserError: if it is not: what the bank has would be collected again.
+        """
+        for order in self.filtered(lambda order: order._billing_is_sepa()):
+            if order.state != "cancel":
+                raise UserError(order._billing_explain_at_bank())
+        return super().cancel2draft()
+
+    def _billing_explain_at_bank(self):
+        self.ensure_one()
+        return self.env._(
+            "The bank has, or may have, the file of %(order)s. Nothing was changed: if"
+            " the file was not brought to the bank, or the bank refused it, cancel the"
+            " order.",
+            order=self.name,
+        )
 
     # === ACTION METHODS === #
 

@@ -71,6 +71,10 @@ class TestCollect(SepaCommon):
         [payment] = self._bring(order)
         self.assertEqual(invoices.mapped("billing_state"), ["unpaid"] * 2)
         self.assertTrue(all(invoices.mapped("billing_collecting")))
+        # What the bank has is not forgotten, by whatever button.
+        for forget in (order.cancel2draft, order.payment_line_ids.unlink):
+            with self.assertRaisesRegex(UserError, "The bank has"):
+                forget()
         with self.assertRaisesRegex(UserError, "yet"):
             order.action_billing_bank_paid()
         with self._at(add_business_days(payment.date, 5)):

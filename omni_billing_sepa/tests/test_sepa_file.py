@@ -87,6 +87,14 @@ class TestFile(SepaCommon):
         with self._at(late), self.assertRaisesRegex(UserError, "is over"):
             order.open2generated()
 
+    def test_mandate_that_ended_meanwhile(self):
+        """W34: who takes the mandate back before the file is made is not debited."""
+        order = self._collect(self._owe(10))
+        order.draft2open()
+        self.mandate.cancel()
+        with self.assertRaisesRegex(UserError, "No mandate any more"):
+            order.open2generated()
+
     def test_customer_without_an_address_is_named(self):
         self.customer.email = False
         order = self._collect(self._owe(10))
