@@ -159,6 +159,11 @@ METHODS = {
         "_billing_undo_plan",
         "_compute_plan_change",
     ),
+    "omni_billing/models/services/omni_billing_service_discount.py": (
+        "_billing_redeem",
+        "_describe",
+        "_describe_discount",
+    ),
     "omni_billing/models/services/omni_billing_service_tell.py": ("_write_how_to_end",),
     "omni_billing/models/services/omni_billing_service_term.py": ("_compute_trial",),
     "omni_billing/models/services/omni_billing_service_suspension.py": (

@@ -73,6 +73,7 @@
         "views/omni_billing_credit_type_views.xml",
         "views/omni_billing_service_views.xml",
         "views/omni_billing_closing_reason_views.xml",
+        "views/omni_billing_coupon_views.xml",
         "views/omni_billing_template_views.xml",
         "views/omni_billing_run_views.xml",
         "views/omni_billing_consent_views.xml",

@@ -77,6 +77,8 @@ LIMITS = {
     },
     # Charges that a customer says are wrong: each is work for a person.
     "report": {"account": (10, 300), "address": (30, 60)},
+    # Codes of coupons, of which somebody may try many.
+    "coupon": {"account": (10, 300), "address": (30, 60)},
     # E-mail addresses of other contacts: the mail that tells of them costs nothing.
     "address": {"account": (5, 600), "address": (20, 60)},
     "pdf": {
@@ -107,6 +109,7 @@ PLAN_FIELDS = (
     *("quantity", "price_unit", "unit", "interval", "timing", "tax_included"),
     "name",
 )
+DISCOUNT_KINDS = [("percent", "Percents"), ("amount", "An Amount")]
 EXIT_FEES = [("fixed", "An Amount"), ("rest", "Percents of the Rest")]
 
 #: Why a bank said no for now: the same card may be charged some days later. Whatever

@@ -54,7 +54,7 @@ class BillingPortalServices(BillingPortal):
         return self._billing_render_service(self._billing_find_service(service_id))
 
     @http.route(
-        "/my/billing/services/<int:service_id>/<any(pause,resume,end,plan,keep,autopay_on,autopay_off):operation>",
+        "/my/billing/services/<int:service_id>/<any(pause,resume,end,plan,keep,coupon,autopay_on,autopay_off):operation>",
         type="http",
         auth="user",
         website=True,
@@ -71,6 +71,7 @@ class BillingPortalServices(BillingPortal):
         last="",
         reason_id="",
         note="",
+        code="",
         **_kwargs,
     ):
         """Pause, resume, change or end a service, as far as the company allows it.
@@ -92,6 +93,8 @@ class BillingPortalServices(BillingPortal):
                 elif operation == "plan":
                     plan = self._billing_read_plan(service_sudo, product_id)
                     service = service_sudo._billing_change_own_plan(plan, seen)
+                elif operation == "coupon":
+                    service_sudo._billing_redeem_own(code)
                 elif operation == "keep":
                     service_sudo._billing_undo_own_plan()
                 elif operation.startswith("autopay"):
@@ -224,6 +227,7 @@ class BillingPortalServices(BillingPortal):
             "currency": service_sudo.currency_id,
             "suspension": service.suspension,
             "trial": service.trial,
+            "discount": service_sudo.discount,
             "term_end": service.state != "ended" and service_sudo._billing_find_term(),
             "date_start": service.date_start,
             "date_end": service.date_end,
@@ -267,6 +271,7 @@ class BillingPortalServices(BillingPortal):
             "reasons": last and service_sudo._billing_get_own_reasons(),
             "plans": self._billing_list_plans(service_sudo),
             "plan_change": service_sudo.plan_change,
+            "may_redeem": service_sudo._billing_may_redeem(),
             "may_keep": service_sudo._billing_may_keep_plan(),
             "error": error,
         }

@@ -134,6 +134,8 @@ else:
         test_run_mails,
         test_run_without_key,
         test_security,
+        test_coupon_at_once,
+        test_service_discounts,
         test_service_plans,
         test_service_suspensions,
         test_service_terms,

@@ -163,6 +163,7 @@ class BillingCommon(AccountTestInvoicingCommon):
             "omni.billing.card.refund.wizard": one,
             "omni.billing.consent.base.wizard": {},
             "omni.billing.consent.wizard": {"token_id": self._get_a_card().id},
+            "omni.billing.coupon.wizard": {"service_id": self._get_a_service().id},
             "omni.billing.day.wizard": {},
             "omni.billing.dispute.wizard": {"dispute_id": self._get_a_dispute().id},
             "omni.billing.end.wizard": {"service_id": self._get_a_service().id},

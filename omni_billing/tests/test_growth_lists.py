@@ -79,6 +79,10 @@ class TestLists(RunCommon, MailCommon):
                 for one in cls.many
             ]
         )
+        coupon = {"name": "Spring", "value": 10}
+        cls.env["omni.billing.coupon"].create(
+            [coupon | {"code": f"SPRING{one.id}"} for one in cls.many]
+        )
 
     @classmethod
     def _add_consents(cls):

@@ -399,6 +399,28 @@ class TestServicePlansOnPages(PortalCommon, PlanCommon):
         self.assertEqual((log.action, log.create_uid), ("service_plan", self.portal))
 
     @freeze_time("2025-04-16 12:00:00")
+    def test_customer_redeems_a_coupon(self):
+        """W37: its code; none that is another's, or for staff alone."""
+        self.Service._cron_write_due()
+        path = f"{URL}/{self.service.id}"
+        self.assertFalse(self._open(path).xpath("//form[contains(@action, 'coupon')]"))
+        Coupon = self.env["omni.billing.coupon"]
+        values = {"name": "Spring", "value": 20}
+        Coupon.create(values | {"code": "HERS", "partner_ids": self.stranger.ids})
+        Coupon.create(values | {"code": "STAFF", "is_own": False})
+        Coupon.create(values | {"code": "MINE"})
+        for code in ("HERS", "STAFF", "", "%", "MIN_"):
+            self.assertIn("cannot be redeemed", self._change("coupon", code=code))
+        foreign = self._add_service(partner_id=self.stranger.id)
+        self._change("coupon", foreign, 404, code="MINE")
+        self.assertFalse(self.service.discount_ids)
+        text = self._change("coupon", code="mine")
+        self.assertIn("20% off (Spring) from 05/01/2025 to 05/31/2025", text)
+        self.assertEqual(self._change("coupon", code="MINE").count("cannot be"), 1)
+        with self.assertRaises(AccessError):
+            self.service.with_user(self.portal).action_redeem()
+
+    @freeze_time("2025-04-16 12:00:00")
     def test_customer_keeps_the_plan_of_today(self):
         """W37: until the day comes; to end it, the change is taken back first."""
         self.Service._cron_write_due()

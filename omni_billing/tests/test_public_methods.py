@@ -50,6 +50,7 @@ OPENS = {
     "omni.billing.service": {
         "action_change_plan",
         "action_end",
+        "action_redeem",
         "action_open_plans",
         "action_open_transactions",
     },
@@ -148,6 +149,7 @@ ASKS = {
     "omni.billing.card.link.wizard": {"action_send"},
     "omni.billing.consent.base.wizard": {"action_ask", "action_state"},
     "omni.billing.consent.wizard": {"action_record", "action_withdraw"},
+    "omni.billing.coupon.wizard": {"action_redeem"},
     "omni.billing.end.wizard": {"action_end"},
     "omni.billing.plan.wizard": {"action_change"},
     "omni.billing.promise.wizard": {"action_promise"},

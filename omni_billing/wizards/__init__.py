@@ -11,6 +11,7 @@ from . import (
     omni_billing_card_refund_wizard,
     omni_billing_consent_base_wizard,
     omni_billing_consent_wizard,
+    omni_billing_coupon_wizard,
     omni_billing_day_wizard,
     omni_billing_dispute_wizard,
     omni_billing_end_wizard,

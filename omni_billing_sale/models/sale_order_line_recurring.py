@@ -110,6 +110,7 @@ class SaleOrderLine(models.Model):
             "date_end": False,
             # They were of what was agreed before.
             "change_ids": [Command.clear()],
+            "discount_ids": [Command.clear()],
             "suspension_ids": [Command.clear()],
             "tax_ids": [Command.set(self.tax_ids.ids)],
         }

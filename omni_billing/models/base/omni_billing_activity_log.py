@@ -45,6 +45,7 @@ ACTIONS = [
     ("service_paused", "Service Paused"),
     ("service_resumed", "Service Resumed"),
     ("service_to_end", "Service Ended by Notice"),
+    ("coupon_redeemed", "Coupon Redeemed"),
     ("service_plan", "Plan Changed"),
     ("service_plan_undone", "Change of Plan Taken Back"),
     ("service_autopay_off", "Automatic Payment of a Service Off"),

@@ -1,6 +1,7 @@
 from . import (
     account_tax,
     omni_billing_closing_reason,
+    omni_billing_coupon,
     omni_billing_price_rise,
     omni_billing_price_rise_line,
     omni_billing_service,
@@ -13,6 +14,7 @@ from . import (
     omni_billing_service_plan,
     omni_billing_service_plan_own,
     omni_billing_service_term,
+    omni_billing_service_discount,
     omni_billing_service_tell,
     omni_billing_service_turn,
     omni_billing_service_price,

@@ -23,6 +23,9 @@ class OmniBillingPriceRiseLine(models.Model):
         "omni.billing.service", required=True, index=True, ondelete="cascade"
     )
     partner_id = fields.Many2one(related="service_id.partner_id", string="Customer")
+    discount = fields.Char(
+        related="service_id.discount", help="Off the old price, and off the new one."
+    )
     date = fields.Date(string="From", required=True, readonly=True)
     quantity = fields.Float(readonly=True, min_display_digits="Product Unit")
     price_old = fields.Float(

@@ -402,7 +402,11 @@ class OmniBillingService(models.Model):
         return self._get_suspensions()
 
     def _get_prices(self):
-        """Return what a whole period costs, by the day from which on it does."""
+        """Return what a whole period costs, by the day from which on it does. Hook."""
+        return self._get_full_prices()
+
+    def _get_full_prices(self):
+        """Return what it costs as it was agreed, as `_get_prices`."""
         self.ensure_one()
         decimals = self.currency_id.decimal_places
         return [

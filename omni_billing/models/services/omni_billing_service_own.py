@@ -252,10 +252,7 @@ class OmniBillingService(models.Model):
     def _billing_describe_price(self):
         """Return what it costs, in words: “€30.00 a month”, as it was agreed."""
         self.ensure_one()
-        today = self._get_today()
-        prices = sorted(self._get_prices(), key=lambda step: step[0])
-        started = [price for day, price in prices if day <= today]
-        price = started[-1] if started else prices[0][1]
+        price = self._get_full_price(self._get_today())
         return self._billing_describe_period(
             format_amount(self.env, float(price), self.currency_id)
         )

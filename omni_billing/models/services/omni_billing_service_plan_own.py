@@ -120,6 +120,28 @@ class OmniBillingService(models.Model):
         is_to_come = plan and plan.date_start > self._get_today()
         return bool(lets and is_to_come) and plan._billing_can_undo_plan()
 
+    def _billing_redeem_own(self, code):
+        """Redeem a coupon as its customer wishes.
+
+        :raise UserError: as `_billing_redeem`.
+        """
+        self.env["omni.billing.limit"]._take("coupon")
+        self._billing_redeem(code, is_own=True)
+
+    def _billing_may_redeem(self):
+        """Whether there are coupons that customers redeem, of whatever code."""
+        self.ensure_one()
+        is_going_on = self.unit and self.state in ("running", "upcoming", "suspended")
+        # sudo: whether there is one, and nothing of it.
+        Coupon = self.env["omni.billing.coupon"].sudo()
+        return bool(is_going_on) and bool(
+            Coupon.search_count(
+                Domain("is_own", "=", True)
+                & Domain("company_id", "=", self.company_id.id),
+                limit=1,
+            )
+        )
+
     # === WHAT A CUSTOMER READS === #
 
     def _billing_describe_plan(self, product):

@@ -1,0 +1,88 @@
+"""Two at once, on connections of their own that commit: no test of Odoo's runner."""
+
+from contextlib import contextmanager
+from threading import Barrier, Thread
+
+from odoo import SUPERUSER_ID, api
+from odoo.exceptions import UserError
+from odoo.modules.registry import Registry
+from odoo.service.model import retrying
+from odoo.tests import BaseCase, get_db_name, tagged
+from odoo.tools import mute_logger
+
+
+@tagged("-standard", "-at_install", "post_install", "omni_billing_at_once")
+class TestCouponAtOnce(BaseCase):
+    """W36: the last use of a coupon is of one, whoever else is at it."""
+
+    def setUp(self):
+        super().setUp()
+        self.registry = Registry(get_db_name())
+        with self._connect() as env:
+            company = env["res.company"].search([("chart_template", "!=", False)])[0]
+            customers = env["res.partner"].create([{"name": "One"}, {"name": "Two"}])
+            services = env["omni.billing.service"].create(
+                [
+                    {
+                        "name": "Gym",
+                        "partner_id": customer.id,
+                        "company_id": company.id,
+                        "price_unit": 30,
+                        "unit": "month",
+                        "date_start": "2099-01-01",
+                    }
+                    for customer in customers
+                ]
+            )
+            coupon = env["omni.billing.coupon"].create(
+                {
+                    "name": "Last",
+                    "code": "LAST-ONE",
+                    "value": 20,
+                    "max_uses": 1,
+                    "company_id": company.id,
+                }
+            )
+            self.service_ids, self.coupon_id = services.ids, coupon.id
+            self.addCleanup(self._end)
+
+    def _end(self):
+        """Leave nothing behind."""
+        with self._connect() as env:
+            env["omni.billing.service"].browse(self.service_ids).unlink()
+            env["omni.billing.coupon"].browse(self.coupon_id).unlink()
+
+    @contextmanager
+    def _connect(self):
+        with self.registry.cursor() as cr:
+            yield api.Environment(cr, SUPERUSER_ID, {})
+
+    @mute_logger("odoo.sql_db", "odoo.service.model")
+    def test_last_use_is_of_one(self):
+        both, answers = Barrier(2), []
+
+        def redeem(service_id):
+            with self._connect() as env:
+                env.transaction.default_env = env
+                service = env["omni.billing.service"].browse(service_id)
+                # Each has seen that there is a use left.
+                coupon = env["omni.billing.coupon"].browse(self.coupon_id)
+                self.assertTrue(coupon._billing_fits(service))
+                both.wait(timeout=30)
+                try:
+                    retrying(lambda: service._billing_redeem("LAST-ONE"), env)
+                    answers.append("done")
+                except UserError as error:
+                    answers.append(str(error))
+
+        threads = [Thread(target=redeem, args=[one]) for one in self.service_ids]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        answers.sort(key=lambda answer: answer != "done")
+        self.assertEqual(answers[0], "done")
+        self.assertIn("used up", answers[1])
+        with self._connect() as env:
+            coupon = env["omni.billing.coupon"].browse(self.coupon_id)
+            self.assertEqual((coupon.uses, len(coupon.discount_ids)), (1, 1))
