@@ -300,7 +300,7 @@ class Gym:
         by_list = Counter()
         for one in charges.filtered(lambda one: one.period_start and one.service_id):
             if one.period_start <= LAST:
-                by_list[one.period_start] += cents(one.amount_untaxed)
+                by_list[one.period_start.month] += cents(one.amount_untaxed)
         fees = charges.filtered(lambda one: "returned debit" in one.name)
         store = self.stripe.store()
         owner = self.customers.get(member.number)
@@ -351,7 +351,8 @@ class Gym:
             ("parent_state", "=", "posted"),
         ]
         if partner:
-            domain += [("partner_id", "=", partner.id)]
+            # What a bank took back names the customer where it is owed again.
+            domain += [("move_id", "in", self.get_items(partner).move_id.ids)]
         return sum(self.env["account.move.line"].search(domain).mapped("balance"))
 
     def count_debits(self):

@@ -51,8 +51,8 @@ class Member:
             first <= day <= last for first, last, _told in self.pauses
         )
 
-    def owes(self) -> dict[date, int]:
-        """Give what each period costs in cents, by its first day used as a key."""
+    def owes(self) -> dict[int, int]:
+        """Give what each period costs in cents, by the month in which it begins."""
         found = {}
         for first, last in self._periods():
             days = [first + DAY * number for number in range((last - first).days + 1)]
@@ -60,7 +60,7 @@ class Member:
             old, new = PRICES[self.plan]
             price = new if first >= RISE else old
             if cents := _round(Fraction(price * used, len(days))):
-                found[first] = cents
+                found[first.month] = cents
         return found
 
     def _periods(self) -> list[tuple[date, date]]:
