@@ -248,7 +248,10 @@ class PaymentTransaction(models.Model):
             self._billing_confirm_mandate()
         elif account.deposits:
             self._billing_wait_for_deposits(account)
-        elif account.status in ("canceled", "expired") or self.billing_deposits:
+        elif account.status in ("canceled", "expired") or (
+            # Stripe gave the verification up.
+            self.billing_deposits and account.status == "requires_payment_method"
+        ):
             self._billing_end_account(self.env._("The bank account was not saved."))
         else:
             self.billing_ask_at = fields.Datetime.now() + ASK_PAGE
