@@ -1,6 +1,6 @@
 from werkzeug.exceptions import Forbidden, NotFound
 
-from odoo import http
+from odoo import fields, http
 from odoo.exceptions import UserError
 from odoo.http import request
 
@@ -188,8 +188,9 @@ class BillingPortalCards(BillingPortal):
             "text": words._billing_get_new_debit_words(method)
             if method
             else words._billing_get_consent_words(),
-            **({"notice_days": words.billing_notice_days} if method else {}),
+            **({"notice_days": words.billing_debit_notice_days} if method else {}),
             "lang": words.env.lang,
+            "agreed_on": fields.Datetime.to_string(fields.Datetime.now()),
             "ip": request.httprequest.remote_addr,
             "user_agent": (request.httprequest.user_agent.string or "")[:256],
         }

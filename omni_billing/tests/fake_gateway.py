@@ -42,6 +42,7 @@ class FakeGateway:
         self.named_charges = []
         #: What Stripe's page was asked for, and what became of it, by its id.
         self.pages = {}
+        self.page_keys = []
         self.saved = {}
 
     # What the test says.
@@ -146,6 +147,7 @@ class FakeGateway:
         self.detached.append(card)
 
     def begin_account(self, **asked):
+        self.page_keys.append(asked["key"])
         kind, value = self._step()
         if kind == "refuse":
             raise GatewayRefused(value, f"Stripe's {value}, acct_1, sk_test_1")
@@ -180,7 +182,9 @@ class FakeGateway:
         )
 
     def get_account(self, page):
-        kind, _value = self._step()
+        kind, value = self._step()
+        if kind == "refuse":
+            raise GatewayRefused(value, "Refused")
         if kind == "lose":
             raise GatewayUnknown("", "No answer")
         return self.saved[page]

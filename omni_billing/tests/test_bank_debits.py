@@ -17,7 +17,7 @@ class DebitCommon(SettlementCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.company.write({"billing_debits": True, "billing_notice_days": 0})
+        cls.company.write({"billing_debits": True, "billing_debit_notice_days": 0})
         # sudo: methods are an administrator's.
         cls.acss = cls.env.ref("omni_billing.payment_method_acss_debit").sudo()
 

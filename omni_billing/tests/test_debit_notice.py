@@ -2,14 +2,20 @@
 
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.modules.migration import load_script
-from odoo.tests import tagged
+from odoo.tests import freeze_time, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .test_bank_debits import DebitCommon
 from .test_omni_billing_run import RunCommon
+
+ANNOUNCING = "odoo.addons.omni_billing.models.collection"
 
 
 @tagged("post_install", "-at_install")
@@ -18,7 +24,7 @@ class TestDebitNotice(DebitCommon, RunCommon):
 
     def setUp(self):
         super().setUp()
-        self.company.billing_notice_days = 10
+        self.company.billing_debit_notice_days = 10
         self.consent = self.account._billing_agree("paper")
         self.plans = self.env["omni.billing.installment"].sudo()  # sudo: a job
 
@@ -50,7 +56,7 @@ class TestDebitNotice(DebitCommon, RunCommon):
         self.assertEqual(self.consent.notice_days, 10)
         self.assertIn("10 days before each debit", self.consent.text)
         # Who agreed before is told as was agreed then.
-        self.company.billing_notice_days = 3
+        self.company.billing_debit_notice_days = 3
         self.assertEqual(self.consent._get_notice_days(), 10)
         self.assertEqual(self.card._billing_agree("paper").notice_days, 0)
 
@@ -219,6 +225,159 @@ class TestDebitNotice(DebitCommon, RunCommon):
         other.action_start()
         self._work()
         self.assertEqual(self._find_notices().notice_amount, 31)
+
+    def test_each_debit_has_its_own_notice(self):
+        """Failed before: the second one was debited on the notice of the first."""
+        first, second = self._plan(11, 25), self._plan(40, 20)
+        self._work_on(first)
+        notice = self._find_notices()
+        self.assertEqual(notice.notice_installment_id, first)
+        self._send(notice, days_ago=11)
+        first.date = self.today
+        self.gateway.wait()
+        self._work_on(first)
+        self._return(first.charge_attempt_id)
+        self._work_on(first)
+        first._hand_over("No.")
+        second.date = self.today
+        self._work_on(second)
+        self.assertEqual(second.charge_state, "retry")
+        self.assertEqual(len(self.gateway.named_charges), 1)
+        self.assertEqual((self._find_notices() - notice).notice_installment_id, second)
+        # Nor by a context of one's own, or once the first is planned anew.
+        with self.assertRaisesRegex(UserError, "was not told of this one"):
+            move = self.invoice.with_context(billing_debit=first.id)
+            move._billing_charge(self.account, 25)
+        first.action_cancel()
+        anew = self._plan(0, 25)
+        self._work_on(anew)
+        self.assertEqual(anew.charge_state, "retry")
+
+    def test_notice_holds_for_a_week_and_for_trying_again(self):
+        plan = self._plan()
+        self._work_on(plan)
+        notice = self._find_notices()
+        self._send(notice, days_ago=18)
+        self._come_to_its_day(plan)
+        self.assertFalse(self.gateway.named_charges)
+        anew = self._find_notices() - notice
+        self.assertEqual(plan.charge_date, self.today + timedelta(days=10))
+        self._send(anew, days_ago=17)
+        self._come_to_its_day(plan)
+        self.assertEqual(plan.charge_state, "collecting")
+        self._return(plan.charge_attempt_id)
+        self._work_on(plan)
+        self.assertEqual(plan.charge_state, "retry")
+        # Rule H1 of Payments Canada: for 30 days.
+        self._send(anew, days_ago=41)
+        self.assertFalse(anew._is_ripe())
+        self._send(anew, days_ago=40)
+        self._come_to_its_day(plan)
+        self.assertEqual(plan.charge_state, "collecting")
+        self.assertEqual(len(self._find_notices()), 2)
+
+    def test_debits_closer_together_than_the_notice(self):
+        """One that breaks, and what is told already, cost the others nothing."""
+        plans = self._plan(3, 5) + self._plan(5, 6) + self._plan(10, 15)
+        plans += self._plan(11, 19)
+        announce = type(plans)._announce
+
+        def break_off(payment):
+            if payment == plans[0]:
+                raise ValueError("No such day")
+            return announce(payment)
+
+        with (
+            patch.object(type(plans), "_announce", break_off),
+            mute_logger(f"{ANNOUNCING}.omni_billing_installment_notice"),
+        ):
+            self._work_on(plans)
+        self.assertEqual(len(self._find_notices()), 3)
+        self._work_on(plans)
+        notices = self._find_notices()
+        told = [
+            (one.notice_installment_id, one.notice_amount, one.notice_date)
+            for one in notices
+        ]
+        wanted = [(plan, plan.amount, plan.date) for plan in plans]
+        self.assertCountEqual(told, wanted)
+        for notice in notices:
+            said = notice._narrow()._billing_prepare_mail("notice")["body"]
+            self.assertIn(f"{notice.notice_amount:.2f}</strong> for our invoice", said)
+        # What is told of is not looked at again.
+        few = self._count_announcing()
+        self.plans._plan(self._bill_amounts(30), self._split(30), self.account)
+        self.plans._announce_coming()
+        self.assertEqual(len(self._find_notices()), 10)
+        self.assertEqual(self._count_announcing(), few)
+
+    def _split(self, total):
+        return [(self.today + timedelta(days=3 + n), total / 6) for n in range(6)]
+
+    def _count_announcing(self):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        before = self.env.cr.sql_log_count
+        self.plans._announce_coming()
+        return self.env.cr.sql_log_count - before
+
+    def test_disputed_is_left_to_staff(self):
+        plan, later = self._plan(0, 20), self._plan(5, 25)
+        trust(self.invoice).billing_dispute = "open"
+        self._work_on(plan)
+        self.assertEqual((plan.charge_state, later.charge_state), ("failed", "due"))
+        self.assertIn("is disputed", plan.charge_error)
+        self.assertFalse(self._find_notices())
+
+    def test_days_are_those_of_the_customer(self):
+        plan = self._plan(11)
+        self._work_on(plan)
+        notice = self._find_notices()
+        notice._set_sent()
+        notice.sent_date = "2026-01-02 12:00:00"
+        notice.notice_date = "2026-01-21"
+        for zone, moment, is_ripe in (
+            ("Pacific/Auckland", "2026-01-20 12:00:00", True),
+            ("Pacific/Auckland", "2026-01-20 10:00:00", False),
+            ("America/Los_Angeles", "2026-01-21 03:00:00", False),
+            ("America/Los_Angeles", "2026-01-21 09:00:00", True),
+        ):
+            self.customer.tz = zone
+            with freeze_time(moment):
+                self.assertEqual(notice._is_ripe(), is_ripe, (zone, moment))
+
+    def test_several_that_did_not_arrive_are_told_anew(self):
+        plans = self._plan(0, 20) + self._plan(0, 25)
+        self._work_on(plans)
+        for notice in self._find_notices():
+            self._send(notice, days_ago=10)
+            notice._set_failed("bounced", "No such mailbox.")
+        plans.charge_date = self.today
+        self._work_on(plans)
+        self.assertEqual(plans.mapped("charge_state"), ["failed"] * 2)
+        plans.action_charge_again()
+        self._work_on(plans)
+        self.assertEqual(plans.mapped("charge_state"), ["retry"] * 2)
+        self.assertEqual(len(self._find_notices()), 4)
+
+    def test_nobody_is_told_of_what_does_not_come(self):
+        plan, other = self._plan(5, 20), self._plan(5, 25)
+        self._work_on(plan)
+        notices = self._find_notices()
+        self.assertFalse(any(notice._find_obstacle() for notice in notices))
+        plan.action_cancel()
+        canceled = notices.filtered(lambda one: one.notice_installment_id == plan)
+        self.assertIn("does not come any more", canceled._find_obstacle())
+        canceled._set_failed("bounced", "No such mailbox.")
+        again = canceled._queue_again().sudo()
+        self.assertIn("does not come any more", again._find_obstacle())
+        staying = notices - canceled
+        self.assertFalse(staying._find_obstacle())
+        other.charge_state = "collecting"
+        self.assertTrue(staying._find_obstacle())
+        other.charge_state = "due"
+        self.account.sudo().active = False
+        self.assertTrue(staying._find_obstacle())
 
     def test_upgrade_tells_as_the_scheme_says(self):
         self.env.cr.execute("UPDATE omni_billing_consent SET notice_days = NULL")

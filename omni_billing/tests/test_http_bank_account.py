@@ -1,15 +1,19 @@
 """A customer saves a bank account on Stripe's page, and verifies it (W33, W32)."""
 
 from datetime import timedelta
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import freeze_time, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.gateways.stripe_answers import Mandate
 
 from .test_http_card_link import CardLinkCommon
+
+CARDS = "odoo.addons.omni_billing.models.cards"
 
 
 class AccountCommon(CardLinkCommon):
@@ -177,6 +181,53 @@ class TestBankAccount(AccountCommon):
         event = event.search([("event_ref", "=", "evt_page")])
         self.assertEqual(event.state, "done")
         self.assertEqual(len(self._find_accounts()), 1)
+
+    def test_account_is_saved_whatever_else_is_wrong(self):
+        """A template that is broken, and debits that are switched off meanwhile."""
+        self._begin_account(agrees="1")
+        ticked = fields.Datetime.now().replace(microsecond=0)
+        self.gateway.finish_page("cs_0", "descriptor_code")
+        saving = self._find_saving()
+        with (
+            patch.object(
+                type(saving), "_billing_send_template", side_effect=ValueError("No.")
+            ),
+            mute_logger(f"{CARDS}.payment_transaction_account"),
+        ):
+            saving._billing_learn_account()
+        self.assertTrue(saving.billing_deposits)
+        # sudo: what staff were told.
+        told = saving.partner_id.commercial_partner_id.sudo().activity_ids
+        self.assertIn("could not be confirmed", told[:1].note or "")
+        self.company.billing_debits = False
+        with freeze_time(self.env.cr.now() + timedelta(days=3)):
+            saving._billing_verify_account(code="SM11AA")
+        self.assertEqual(saving.state, "done")
+        consent = saving.token_id._billing_find_standing()
+        self.assertLess(abs(consent.agreed_on - ticked), timedelta(hours=1))
+        self.assertFalse(saving.token_id.billing_is_default)
+        # Nearest first, and none that is for tests.
+        self.company.billing_debits = True
+        keys = {"stripe_publishable_key": "pk_test_2", "stripe_secret_key": "sk_test_2"}
+        other = self.provider.sudo().copy({"state": "test", "sequence": -1} | keys)
+        other.is_published = True
+        self.provider.sudo().state = "enabled"
+        self.assertEqual(
+            self.customer._billing_get_account_provider(self.company), self.provider
+        )
+
+    def test_page_that_stripe_does_not_know_is_over(self):
+        """Nor is what it may have heard of asked for with other values."""
+        self._begin_account()
+        for _twice in range(2):
+            self.gateway.lose(is_executed=False)
+            self.assertIn("gives no answer", self._begin_account())
+        self.assertEqual(len(set(self.gateway.page_keys)), 3)
+        saving = self._find_saving()
+        saving.billing_ask_at = fields.Datetime.now()
+        self.gateway.refuse("resource_missing")
+        saving._cron_billing_resolve()
+        self.assertEqual(saving.state, "cancel")
 
     def test_nothing_is_begun_that_is_not_offered(self):
         for method in (

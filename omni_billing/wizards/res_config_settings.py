@@ -52,8 +52,8 @@ class ResConfigSettings(models.TransientModel):
         currency_field="billing_currency_id",
     )
     billing_debits = fields.Boolean(related="company_id.billing_debits", readonly=False)
-    billing_notice_days = fields.Integer(
-        related="company_id.billing_notice_days", readonly=False
+    billing_debit_notice_days = fields.Integer(
+        related="company_id.billing_debit_notice_days", readonly=False
     )
     billing_return_fee = fields.Monetary(
         related="company_id.billing_return_fee",

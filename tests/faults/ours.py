@@ -151,7 +151,9 @@ def add_case(env, name, customer, card, amount):
 def add_account(env, case, account, mandate, notice_days=0):
     """Save a bank account, which is charged from now on; return its id."""
     card = env["payment.token"].browse(case["token"])
-    card.company_id.write({"billing_debits": True, "billing_notice_days": notice_days})
+    card.company_id.write(
+        {"billing_debits": True, "billing_debit_notice_days": notice_days}
+    )
     method = env.ref("payment.payment_method_ach_direct_debit")
     token = card.create(
         {
@@ -172,7 +174,7 @@ def add_account(env, case, account, mandate, notice_days=0):
 def agree_to_notice(env, case):
     """Have the owner of an account agree to debits that are told 10 days before."""
     token = env["payment.token"].browse(case["token"])
-    token.company_id.write({"billing_notice_days": 10, "email": "us@example.com"})
+    token.company_id.write({"billing_debit_notice_days": 10, "email": "us@example.com"})
     token.partner_id.email = "payer@example.com"
     token._billing_agree("paper")
 

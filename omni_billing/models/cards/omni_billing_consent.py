@@ -115,6 +115,9 @@ class OmniBillingConsent(models.Model):
         "CHECK(amount_limit >= 0)", "The limit of a consent is zero or more."
     )
     _active_idx = models.Index("(token_id) WHERE state = 'active'")
+    _notice_idx = models.Index(
+        "(notice_days) WHERE state = 'active' AND notice_days > 0"
+    )
 
     # === CRUD METHODS === #
 
@@ -201,6 +204,16 @@ class OmniBillingConsent(models.Model):
         Who agreed to just these sums knows of them.
         """
         return self.notice_days if self.kind == "standing" else 0
+
+    @api.model
+    def _get_longest_notice(self):
+        """Return how many days before a debit anybody has to be told; 0 is none."""
+        longest = self.search(
+            Domain("state", "=", "active") & Domain("notice_days", ">", 0),
+            order="notice_days desc",
+            limit=1,
+        )
+        return longest.notice_days
 
     def _get_used(self):
         """Return what was charged under it, or may have been; in its currency.

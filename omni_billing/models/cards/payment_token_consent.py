@@ -154,6 +154,13 @@ class PaymentToken(models.Model):
         """
         self.ensure_one()
         self._billing_check_card()
+        return self._billing_keep_consent(channel, kind, **values)
+
+    def _billing_keep_consent(self, channel, kind="standing", **values):
+        """Record what was agreed, also of an account that is not charged just now.
+
+        :return: as `_billing_agree`, which takes the same.
+        """
         # sudo: consents are the server's; who asks was checked.
         token = self.sudo()
         customer = token.partner_id.commercial_partner_id
@@ -188,7 +195,9 @@ class PaymentToken(models.Model):
                 "kind": kind,
                 "channel": channel,
                 "mandate_ref": token._billing_name_mandate(),
-                "notice_days": values.get("notice_days", seller.billing_notice_days)
+                "notice_days": values.get(
+                    "notice_days", seller.billing_debit_notice_days
+                )
                 if token._billing_get_debit()
                 else 0,
             }

@@ -3,15 +3,18 @@ import json
 import logging
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from uuid import uuid4
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_date
 from odoo.tools.misc import hash_sign, verify_hash_signed
 
 from ...exceptions import GatewayRefused, GatewayUnknown
 from ...gateways.stripe_answers import DATABASE, REFERENCE
+from ...tools.database import savepoint
 from ...tools.lock import take_turns
 
 _logger = logging.getLogger(__name__)
@@ -116,7 +119,10 @@ class PaymentTransaction(models.Model):
             {
                 "provider_id": provider.id,
                 "payment_method_id": method.id,
-                "reference": savings._compute_reference(provider.code, prefix="V"),
+                # Stripe knows it by that for a day, also one that is undone here.
+                "reference": savings._compute_reference(
+                    provider.code, prefix=f"V-{uuid4().hex[:12]}"
+                ),
                 "amount": provider._get_validation_amount(),
                 "currency_id": currency.id,
                 "partner_id": partner.id,
@@ -232,7 +238,16 @@ class PaymentTransaction(models.Model):
         if self.state != "draft":
             return
         gateway = self.provider_id._billing_get_gateway()
-        self._billing_apply_account(gateway.get_account(self.billing_page_ref))
+        try:
+            account = gateway.get_account(self.billing_page_ref)
+        except GatewayRefused as error:
+            is_old = self.create_date < fields.Datetime.now() - timedelta(LINK_DAYS)
+            if error.code != "resource_missing" and not is_old:
+                raise
+            take_turns(self)
+            self._billing_end_account(self.env._("The bank account was not saved."))
+        else:
+            self._billing_apply_account(account)
 
     def _billing_apply_account(self, account):
         """Write down how it stands.
@@ -397,10 +412,23 @@ class PaymentTransaction(models.Model):
         if self.billing_account_told:
             return
         self.billing_account_told = True
-        # sudo: templates are an administrator's.
-        self.env.ref("omni_billing.mail_template_account_saved").sudo().send_mail(
-            self.id
-        )
+        try:
+            with savepoint(self.env):
+                # sudo: templates are an administrator's.
+                self.sudo()._billing_send_template("account_saved", self)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:  # a broken template, say: the account is saved
+            self.invalidate_recordset()
+            _logger.warning("%s: not confirmed", self.reference, exc_info=True)
+            self._billing_tell_staff(
+                self.env._(
+                    "%(account)s: the mandate could not be confirmed to the customer by"
+                    " e-mail: %(error)s",
+                    account=self._billing_name_account(),
+                    error=error,
+                )
+            )
 
     def _billing_name_account(self):
         """Return how people know it: Pre-Authorized Debit •••• 6789."""

@@ -52,12 +52,11 @@ class PaymentTransaction(models.Model):
             # Its reference is kept with what was agreed.
             card._billing_try_read_mandate()
         # Beside Odoo's own form are the words for a card.
-        is_asked = card.billing_is_card or (
-            self.billing_page_ref and card.billing_is_charged
-        )
+        is_asked = card.billing_is_card or self.billing_page_ref
         if is_asked and agreed:
-            card._billing_agree(**agreed)
-            if self.billing_page_ref:
+            # Also while debits are switched off: the customer was there just once.
+            card._billing_keep_consent(**agreed)
+            if self.billing_page_ref and card.billing_is_charged:
                 # The words were: from this account.
                 card._billing_become_default()
         elif is_asked and self.operation == "validation":

@@ -20,7 +20,7 @@ class ResCompany(models.Model):
         " chosen, the default, by runs and plans. A debit takes days, and may come"
         " back.",
     )
-    billing_notice_days = fields.Integer(
+    billing_debit_notice_days = fields.Integer(
         string="Days of Notice before a Debit",
         default=10,
         help="Who agrees to automatic payment from a bank account is told of each debit"
@@ -28,8 +28,8 @@ class ResCompany(models.Model):
         " so a change is for those who agree from now on. 0: no notice of ours.",
     )
 
-    _billing_notice_days_possible = models.Constraint(
-        "CHECK(billing_notice_days BETWEEN 0 AND 60)",
+    _billing_debit_notice_possible = models.Constraint(
+        "CHECK(billing_debit_notice_days BETWEEN 0 AND 60)",
         "The days of notice before a debit are from 0 to 60.",
     )
 
@@ -40,7 +40,7 @@ class ResCompany(models.Model):
         :param str mandate: its reference, if there is one yet.
         """
         self.ensure_one()
-        days = self.billing_notice_days
+        days = self.billing_debit_notice_days
         words = self.env._(
             "I allow %(company)s to debit %(account)s for what I am invoiced, when it"
             " is due or as agreed, without asking me each time. The amount is that of"

@@ -42,7 +42,7 @@ class ResPartner(models.Model):
         # sudo: settings and providers are an administrator's.
         sellers = company.sudo().parent_ids
         providers = self.env["payment.provider"].sudo()  # sudo: as above
-        return providers.search(
+        found = providers.search(
             [
                 ("code", "=", "stripe"),
                 ("state", "in", ("enabled", "test")),
@@ -51,9 +51,12 @@ class ResPartner(models.Model):
                 ("company_id", "in", sellers.ids),
                 # The company that has the account at Stripe says whether it debits.
                 ("company_id.billing_debits", "=", True),
-            ],
-            limit=1,
+            ]
         )
+        # One that moves money, and the nearest one.
+        return found.sorted(
+            lambda one: (one.state != "enabled", -len(one.company_id.parent_ids))
+        )[:1]
 
     def _billing_get_account_methods(self, company):
         """Return the kinds of debit, `payment.method`, that accounts are saved for.

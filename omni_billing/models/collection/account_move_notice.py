@@ -32,18 +32,18 @@ class AccountMove(models.Model):
         self.ensure_one()
         # sudo: the customer is told, whoever sends it.
         notices = self.env["omni.billing.mail"].sudo()
-        latest = notices.search(
-            Domain("move_id", "=", self.id) & Domain("notice_token_id", "!=", False),
-            order="id desc",
-            limit=1,
-        )
-        account = latest.notice_token_id
-        notice = notices._find_notice(account, self) if latest else latest
+        found = Domain("move_id", "=", self.id) & Domain("notice_token_id", "!=", False)
+        # That which is written now; the latest, where the text is only looked at.
+        if one := self.env.context.get("billing_notice_id"):
+            found &= Domain("id", "=", one)
+        notice = notices.search(found, order="id desc", limit=1)
+        account = notice.notice_token_id
         date = notice._get_debit_date() if notice else False
+        today = notice._get_day(fields.Datetime.now())
         return {
             "amount": notice.notice_amount,
             "date": date,
-            "is_to_come": bool(date) and date >= fields.Date.today(),
+            "is_to_come": bool(date) and date >= today and notice._is_awaited(),
             "account": account.display_name or "",
             "mandate": account._billing_name_mandate() if account else "",
         }

@@ -146,6 +146,10 @@ class CollectionMixin(models.AbstractModel):
         self.ensure_one()
         return self.partner_id._billing_get_cards(self.company_id)[:1]
 
+    def _get_charged_invoice(self):
+        """Return the invoice, as it is charged."""
+        return self.invoice_id
+
     def _explain_no_card(self):
         return self.env._("No card is saved.")
 
@@ -247,7 +251,7 @@ class CollectionMixin(models.AbstractModel):
                 return
             if self._waits_for_notice(card):
                 return
-            attempt = self.invoice_id._billing_charge(
+            attempt = self._get_charged_invoice()._billing_charge(
                 card, at_most=self._get_charge_limit(), note_down=self._note_down
             )
         except UserError as error:

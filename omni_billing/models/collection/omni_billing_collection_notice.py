@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import models
+from odoo.fields import Domain
 from odoo.tools import format_date
 
 from ...tools.numbers import format_amount
@@ -17,22 +18,34 @@ class CollectionMixin(models.AbstractModel):
 
     _inherit = "omni.billing.collection.mixin"
 
+    #: The field of `omni.billing.mail` that names what a notice tells of.
+    _notice_field = None
+
+    def action_charge_again(self):
+        """Override: the customer is told anew, if that did not arrive."""
+        self._check_left_to_staff()._forget_notices(Domain("state", "in", LOST))
+        return super().action_charge_again()
+
+    def _get_charged_invoice(self):
+        """Override: an account is debited by the notice of just this."""
+        # No client can send a record in its context.
+        return super()._get_charged_invoice().with_context(billing_debit=self)
+
     def _waits_for_notice(self, card):
         """Tell the customer of the debit, unless that is done; whether it has to wait.
 
         :param card: `payment.token` that is to be charged.
         """
+        if not self._get_notice_days(card):
+            return False
+        if obstacle := self.invoice_id._billing_get_mail_obstacle("notice"):
+            self._hand_over(self._explain_untold(obstacle))
+            return True
         notice = self._give_notice(card)
-        if not notice or notice._is_ripe():
+        if notice._is_ripe():
             return False
         if notice.state in LOST:
-            self._hand_over(
-                self.env._(
-                    "The customer could not be told of the debit, so nothing was"
-                    " debited: %(why)s",
-                    why=notice.error or "",
-                )
-            )
+            self._hand_over(self._explain_untold(notice.error or ""))
             return True
         day = notice._get_debit_date()
         tomorrow = self._get_today() + timedelta(days=1)
@@ -53,36 +66,48 @@ class CollectionMixin(models.AbstractModel):
         )
         return True
 
+    def _explain_untold(self, why):
+        return self.env._(
+            "The customer could not be told of the debit, so nothing was debited:"
+            " %(why)s",
+            why=why,
+        )
+
+    def _get_notice_days(self, card):
+        """Return how many days before the debit the customer is told; 0: not at all.
+
+        :param card: `payment.token` that is to be charged.
+        """
+        currency, amount = self.invoice_id.currency_id, self._get_amount_to_tell()
+        if not card._billing_get_debit() or currency.is_zero(amount):
+            return 0
+        consent = card._billing_find_consent(amount, currency, self.invoice_id)
+        return consent._get_notice_days() if consent else 0
+
     def _give_notice(self, card):
         """Return the notice of the debit, put in the outbox if there is none.
 
-        :return: `omni.billing.mail` in sudo; none where no notice is needed.
+        What did not arrive is for staff, who may have it charged again by that.
+
+        :return: `omni.billing.mail` in sudo.
         """
-        move = self.invoice_id
-        notices = self.env["omni.billing.mail"].sudo()  # sudo: as the outbox does.
+        # sudo: as the outbox does.
+        notice = self.env["omni.billing.mail"].sudo()._find_notice(card, self)
         amount = self._get_amount_to_tell()
-        if not card._billing_get_debit() or move.currency_id.is_zero(amount):
-            return notices
-        consent = card._billing_find_consent(amount, move.currency_id, move)
-        days = consent._get_notice_days() if consent else 0
-        if not days:
-            return notices
-        notice = notices._find_notice(card, move)
-        is_less = notice and (
-            move.currency_id.compare_amounts(notice.notice_amount, amount) < 0
-        )
+        compare = self.invoice_id.currency_id.compare_amounts
+        is_less = compare(notice.notice_amount, amount) < 0
         if is_less and notice.state == "queued" and not notice.attempt_date:
             # Nobody was told yet.
             notice.notice_amount = amount
+        if notice.state in ("queued", *LOST):
             return notice
-        # What did not arrive is for staff, who may have it sent again by that.
-        is_again = notice.state in LOST and self.charge_state == "failed"
-        if notice and not is_again and (not is_less or notice.state == "queued"):
+        if notice and not is_less and not notice._is_over():
             return notice
         queued = self._queue_notice(
+            **{self._notice_field: self.id},
             notice_token_id=card.id,
             notice_amount=amount,
-            notice_days=days,
+            notice_days=self._get_notice_days(card),
             notice_date=self._get_planned_date(),
         )
         return queued.sudo()  # sudo: as above
@@ -93,6 +118,16 @@ class CollectionMixin(models.AbstractModel):
         :param values: of `omni.billing.mail`.
         """
         return self.invoice_id._billing_queue("notice", **values)
+
+    def _forget_notices(self, domain=Domain.TRUE):
+        """Have the customer be told anew of these debits.
+
+        :param domain: of `omni.billing.mail`: what they were told by.
+        """
+        # sudo: as the outbox does.
+        mails = self.env["omni.billing.mail"].sudo()
+        told = mails.search(Domain(self._notice_field, "in", self.ids) & domain)
+        told.write({self._notice_field: False})
 
     def _get_amount_to_tell(self):
         """Return what would be debited now, in the currency of the invoice."""

@@ -333,8 +333,8 @@ class OmniBillingInstallment(models.Model):
 
         Of debits that come the customer is told before, so that they come in time.
         """
-        self._announce_coming()
         self._collect_due()
+        self._announce_coming()
 
     def _apply_outcome(self, attempt):
         """Override: keep how much it was."""

@@ -16,12 +16,13 @@ class PaymentToken(models.Model):
         days = consent._get_notice_days()
         if not days or not self._billing_get_debit():
             return ""
-        notices = self.env["omni.billing.mail"]
-        found = [notices._find_notice(self, move) for move in moves]
-        told = sum(notice.notice_amount for notice in found if notice._is_ripe())
-        is_told = bool(found) and all(notice._is_ripe() for notice in found)
-        if is_told and moves[0].currency_id.compare_amounts(amount, told) <= 0:
-            return ""
+        debit = self.env.context.get("billing_debit")
+        # A client sends names and numbers in its context, and no records.
+        if isinstance(debit, models.BaseModel) and debit.invoice_id == moves:
+            notice = self.env["omni.billing.mail"]._find_notice(self, debit)
+            told, compare = notice.notice_amount, moves.currency_id.compare_amounts
+            if notice and notice._is_ripe() and compare(amount, told) <= 0:
+                return ""
         return self.env._(
             "The owner of %(account)s is told of each debit %(days)s days before it, as"
             " agreed, and was not told of this one. Nothing was debited: have it paid"
@@ -50,6 +51,7 @@ class PaymentToken(models.Model):
             lambda payment: payment.token_id._billing_is_charged_like(newer)
         )
         goes_on.token_id = newer
+        goes_on._forget_notices()
         stays = (coming - goes_on).filtered(
             lambda payment: payment.charge_state in ("due", "retry")
         )

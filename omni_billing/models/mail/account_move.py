@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tools import SQL, format_date, format_list
 
 from ...const import BILLING_MOVE_TYPES
@@ -172,13 +173,9 @@ class AccountMove(models.Model):
         """
         # sudo: staff send, and do not write what became of messages.
         Mail = self.env["omni.billing.mail"].sudo()
-        waiting = Mail.search(
-            [
-                ("move_id", "in", self.ids),
-                ("kind", "=", kind),
-                ("state", "=", "queued"),
-            ]
-        )
+        same = Mail._get_same_domain(kind, values)
+        of_these = Domain("move_id", "in", self.ids)
+        waiting = Mail.search(of_these & same & Domain("state", "=", "queued"))
         mails = Mail.create(
             [
                 {
@@ -194,8 +191,8 @@ class AccountMove(models.Model):
         )
         # These are about what earlier ones did not achieve.
         about = mails._get_moves()
-        (about.billing_mail_ids + about.billing_other_mail_ids - mails).filtered(
-            lambda other: other.kind == kind and other.needs_action
+        (about.billing_mail_ids + about.billing_other_mail_ids - mails).filtered_domain(
+            same & Domain("needs_action", "=", True)
         ).needs_action = False
         for mail in mails:
             if problem := mail._find_problem():

@@ -154,7 +154,8 @@ class OmniBillingMail(models.Model):
 
     _key_uniq = models.Constraint("UNIQUE(key)", "A key names one message.")
     _queued_uniq = models.UniqueIndex(
-        "(move_id, kind) WHERE state = 'queued'", "This e-mail is being sent already."
+        "(move_id, kind) WHERE state = 'queued' AND kind != 'notice'",
+        "This e-mail is being sent already.",
     )
     _queued_idx = models.Index("(next_try, id) WHERE state = 'queued'")
     _declined_idx = models.Index("(move_id) WHERE kind = 'declined'")
@@ -315,6 +316,16 @@ class OmniBillingMail(models.Model):
         if self.kind == "einvoice":
             return self.move_id._billing_queue(self.kind, channel=self.channel)
         return self.move_id._billing_queue(self.kind, level_id=self.level_id.id)
+
+    @api.model
+    def _get_same_domain(self, kind, values):
+        """Return which messages of an invoice one with these values is the same as.
+
+        Hook.
+
+        :param dict values: of the message that is to be sent.
+        """
+        return Domain("kind", "=", kind)
 
     def _get_moves(self):
         """Return the invoices that it is about, that whose name it has first."""

@@ -1,6 +1,7 @@
 from . import omni_billing_run_selection  # isort: skip
 from . import (
     account_move,
+    omni_billing_mail,
     omni_billing_run,
     omni_billing_run_billing,
     omni_billing_run_charging,

@@ -19,6 +19,8 @@ class OmniBillingRunLine(models.Model):
     _name = "omni.billing.run.line"
     _inherit = ["omni.billing.run.line", "omni.billing.collection.mixin"]
 
+    _notice_field = "notice_line_id"
+
     email_state = fields.Selection(
         [("todo", "To Send"), ("queued", "Handed Over"), ("failed", "Not Sent")],
         string="Step of the E-mail",
@@ -161,7 +163,9 @@ class OmniBillingRunLine(models.Model):
         """Override: the e-mail that is sent in any case is the notice of a debit."""
         move = self.invoice_id
         if self.email_state == "todo" and move._billing_tells_of_debits():
-            if sent := move._billing_queue("invoice", **values):
+            sent = move._billing_queue("invoice", **values)
+            # sudo: as the outbox does. One that waited already says nothing of it.
+            if sent.sudo().notice_line_id == self:
                 self.write({"email_state": "queued", "email_error": False})
                 return sent
         return super()._queue_notice(**values)
