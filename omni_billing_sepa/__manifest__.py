@@ -8,7 +8,6 @@
     "depends": ["omni_billing", "account_payment_sepa_direct_debit"],
     "auto_install": True,
     "data": [
-        "security/omni_billing_sepa_groups.xml",
         "security/ir.model.access.csv",
         "security/omni_billing_sepa_security.xml",
         "data/ir_cron_data.xml",

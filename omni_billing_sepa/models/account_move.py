@@ -3,6 +3,9 @@ from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
 from odoo.tools import format_date, format_list
 
+from odoo.addons.omni_billing.const import BILLING_MOVE_TYPES
+from odoo.addons.omni_billing.tools.write_guard import is_trusted
+
 UNDER_WAY = Domain("billing_is_under_way", "=", True)
 
 
@@ -88,6 +91,13 @@ class AccountMove(models.Model):
         """Override: nothing is void that the bank is being asked for."""
         self._billing_check_not_collected()
         return super()._billing_check_voidable()
+
+    def _billing_before_undone(self, is_deleted=False):
+        """Override: nor does Accounting credit, open again or cancel it meanwhile."""
+        if not is_trusted(self.env):
+            invoices = self.filtered(lambda move: move.move_type in BILLING_MOVE_TYPES)
+            invoices._billing_check_not_collected()
+        return super()._billing_before_undone(is_deleted=is_deleted)
 
     @api.model
     def _billing_get_remindable_domain(self, company):

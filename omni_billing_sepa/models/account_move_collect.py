@@ -3,6 +3,7 @@ from collections import Counter
 from odoo import models
 from odoo.exceptions import UserError
 
+from odoo.addons.omni_billing.tools.database import savepoint
 from odoo.addons.omni_billing.tools.notice import notice, reload
 
 
@@ -26,14 +27,21 @@ class AccountMove(models.Model):
             self.env._("%(number)s: %(reason)s", number=number, reason=reason)
             for reason, number in Counter(reasons.values()).items()
         )
-        if not collected:
+        covered = self - collected - self.browse().union(*reasons)
+        if not (collected or covered):
             raise UserError(why or self.env._("Nothing is owed."))
-        message = self.env._(
-            "In the debit order: %(number)s. Nothing else is charged for them now.",
-            number=len(collected),
-        )
+        told = [
+            collected
+            and self.env._(
+                "In the debit order: %(number)s. Nothing else is charged for them now.",
+                number=len(collected),
+            ),
+            covered
+            and self.env._("Paid by credit on file: %(number)s.", number=len(covered)),
+            why,
+        ]
+        told = " ".join(filter(None, told))
         kind = "warning" if reasons else "success"
-        told = f"{message} {why}" if why else message
         return notice(told, kind, sticky=bool(why), after=reload())
 
     # === BUSINESS METHODS === #
@@ -76,7 +84,8 @@ class AccountMove(models.Model):
         try:
             # What the customer began to pay on another page goes no further.
             fit._billing_close_other_payments()
-            fit._billing_spend_credit()
+            with savepoint(self.env):
+                fit._billing_spend_credit()
         except UserError as error:
             reasons |= dict.fromkeys(fit, str(error))
             return self.browse()

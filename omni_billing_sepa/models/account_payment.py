@@ -6,10 +6,9 @@ from odoo.fields import Domain
 from odoo.tools import split_every
 
 from odoo.addons.omni_billing.tools.database import commit_progress, savepoint
-from odoo.addons.omni_billing.tools.write_guard import trust
+from odoo.addons.omni_billing.tools.write_guard import is_trusted, trust, trusting
 
 from ..tools.target_days import add_business_days
-from .res_company import METHOD
 
 _logger = logging.getLogger(__name__)
 
@@ -25,9 +24,17 @@ class AccountPayment(models.Model):
 
     _inherit = "account.payment"
 
-    # OCA has no index on these: each order asks for its payments.
-    payment_order_id = fields.Many2one(index="btree_not_null")
-    payment_lot_id = fields.Many2one(index="btree_not_null")
+    # OCA has no index on these: each order asks for its payments. It has them copied,
+    # and the copy would be debited, too.
+    payment_order_id = fields.Many2one(index="btree_not_null", copy=False)
+    payment_lot_id = fields.Many2one(index="btree_not_null", copy=False)
+    payment_line_ids = fields.Many2many(copy=False)
+    billing_sepa_waiting = fields.Boolean(
+        string="At the Bank",
+        readonly=True,
+        copy=False,
+        help="Its file was brought to the bank, and it is neither booked nor back.",
+    )
     billing_notice_partner_ids = fields.Many2many(
         "res.partner", compute="_compute_billing_notice"
     )
@@ -36,9 +43,7 @@ class AccountPayment(models.Model):
     )
 
     _billing_reference_idx = models.Index("(memo) WHERE payment_order_id IS NOT NULL")
-    _billing_waiting_idx = models.Index(
-        "(date) WHERE payment_order_id IS NOT NULL AND state = 'draft'"
-    )
+    _billing_waiting_idx = models.Index("(date) WHERE billing_sepa_waiting")
 
     @api.depends("payment_line_ids.mandate_id", "invoice_ids")
     def _compute_billing_notice(self):
@@ -55,24 +60,26 @@ class AccountPayment(models.Model):
         """Override of `account`: not because its file is at the bank.
 
         Who posts one by hand after that says that the bank has paid it.
+
+        :raise UserError: if its file is not at the bank, or its day is to come.
         """
-        if self.env.context.get("billing_sepa_books"):
-            return super().action_post()
         waiting = self.env.context.get("billing_sepa_wait") or ()
-        kept = self.filtered(lambda payment: payment.payment_order_id.id in waiting)
-        by_hand = (self - kept).filtered(
-            lambda payment: payment.state == "draft" and payment._billing_is_at_bank()
+        # sudo: who keeps the books need not manage debit orders.
+        posted = self.filtered(
+            lambda payment: payment.sudo().payment_order_id.id not in waiting
         )
-        result = super(AccountPayment, self - kept - by_hand).action_post()
+        by_hand = self.browse()
+        if not is_trusted(self.env):
+            by_hand = posted.filtered(
+                lambda payment: (
+                    payment.state == "draft" and payment._billing_is_in_order()
+                )
+            )
+            by_hand._billing_check_due()
+        result = super(AccountPayment, posted - by_hand).action_post()
         if by_hand:
             by_hand._billing_book_sepa()
         return result
-
-    def _billing_is_at_bank(self):
-        """Whether it is of a debit order whose file the bank has."""
-        self.ensure_one()
-        order = self.payment_order_id
-        return order.payment_method_code == METHOD and order.state == "uploaded"
 
     # === BUSINESS METHODS === #
 
@@ -81,11 +88,11 @@ class AccountPayment(models.Model):
         """Book what did not come back within the days that banks have for it."""
         today = fields.Date.context_today(self)
         waiting = self.search(
-            Domain("payment_order_id", "!=", False)
+            Domain("billing_sepa_waiting", "=", True)
             & Domain("state", "=", "draft")
             & Domain("date", "<", today)
             & Domain("payment_order_id.state", "=", "uploaded")
-            & Domain("payment_order_id.payment_method_code", "=", METHOD),
+            & Domain("company_id.billing_sepa_line_id", "!=", False),
             order="id",
         )
         due = waiting.filtered(
@@ -134,7 +141,8 @@ class AccountPayment(models.Model):
             if not payment.outstanding_account_id:
                 account = payment._billing_get_outstanding_account()
                 payment.outstanding_account_id = account
-        payments.with_context(billing_sepa_books=True).action_post()
+        with trusting(self.env):
+            payments.action_post()
         lines = self.env["account.move.line"]
         lines._reconcile_plan([payment._billing_pair() for payment in payments])
         # sudo: lines of runs are their job's.
@@ -159,7 +167,8 @@ class AccountPayment(models.Model):
         :raise UserError: if the books are closed today.
         """
         waiting = self.filtered(lambda payment: payment.state == "draft")
-        waiting.action_cancel()
+        with trusting(self.env):
+            waiting.action_cancel()
         booked = (self - waiting).filtered(
             lambda payment: payment.state in ("in_process", "paid")
         )

@@ -4,12 +4,16 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.omni_billing.tools.lock import take_turns
+from odoo.addons.omni_billing.tools.write_guard import is_trusted
 
 from ..tools.target_days import find_business_day
 from .res_company import METHOD
 
-#: States of an order whose file was made.
-AT_BANK = ("generated", "uploaded")
+#: What is collected of whom.
+TOLD = {
+    *("amount_currency", "currency_id", "mandate_id", "move_line_id", "order_id"),
+    *("partner_bank_id", "partner_id", "payment_ids"),
+}
 
 
 class AccountPaymentLine(models.Model):
@@ -48,18 +52,31 @@ class AccountPaymentLine(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Override: who pays the same invoice meanwhile begins again, and sees it."""
+        """Override: who pays the same invoice meanwhile begins again, and sees it.
+
+        :raise UserError: if the order is confirmed, which debits what it has.
+        """
         lines = super().create(vals_list)
+        lines._billing_check_kept()
         if moves := lines.filtered("billing_is_under_way").move_line_id.move_id:
             take_turns(moves)
         return lines
 
+    def write(self, vals):
+        """Override: what the customer was told of is collected as it was told."""
+        if TOLD & vals.keys():
+            self._billing_check_kept()
+        return super().write(vals)
+
     @api.ondelete(at_uninstall=False)
-    def _unlink_except_at_bank(self):
-        """What the bank has is collected: to forget it here would collect it twice."""
-        for line in self.filtered("billing_is_under_way"):
-            if line.order_id._billing_is_sepa() and line.state in AT_BANK:
-                raise UserError(line.order_id._billing_explain_at_bank())
+    def _unlink_except_in_order(self):
+        """What is confirmed is collected: to forget it would collect it twice."""
+        self._billing_check_kept()
+
+    def _billing_check_kept(self):
+        for line in () if is_trusted(self.env) else self:
+            if line.billing_is_under_way and line.order_id._billing_is_fixed():
+                raise UserError(line.order_id._billing_explain_fixed())
 
     # === OVERRIDES OF ACCOUNT_PAYMENT_BATCH_OCA === #
 

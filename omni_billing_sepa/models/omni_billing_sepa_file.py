@@ -45,6 +45,7 @@ class OmniBillingSepaFile(models.Model):
         readonly=True,
         help="Debits that were not made here. They are left to accounting.",
     )
+    foreign_note = fields.Text(string="Which", readonly=True)
 
     _digest_unique = models.UniqueIndex(
         "(company_id, digest)", "This file was read already."
@@ -99,6 +100,7 @@ class OmniBillingSepaFile(models.Model):
                 "return_count": len(back),
                 "known_count": len(known),
                 "foreign_count": len(foreign),
+                "foreign_note": "\n".join(foreign) or False,
             }
         )
         file._book(back)
@@ -152,7 +154,9 @@ class OmniBillingSepaFile(models.Model):
 
         :rtype: dict[str, Return]
         """
-        told = {one.reference: one for one in report.returns}
+        told = {}
+        for number, one in enumerate(report.returns, 1):
+            told[one.reference or f"#{number}: {one.text or '?'}"] = one
         orders = Domain("payment_order_id.company_id", "=", company.id)
         # sudo: as in `_match`.
         Payment = self.env["account.payment"].sudo()
@@ -181,7 +185,10 @@ class OmniBillingSepaFile(models.Model):
     def _match(self, company, told):
         """Find the payments of returns.
 
-        :return: what came back by payment, and the references that are not ours.
+        A reference alone says little: another database of the company counts as well.
+
+        :return: what came back by payment, and what is not ours, with why if its
+            reference is.
         """
         # sudo: who imports need not see all of accounting; the rights were checked.
         payments = self.env["account.payment"].sudo()
@@ -191,26 +198,43 @@ class OmniBillingSepaFile(models.Model):
             & Domain("memo", "in", list(filter(None, told)))
             & Domain("company_id", "=", company.id)
         )
-        matched = {payment: told[payment.memo] for payment in found}
-        foreign = [ref or "?" for ref in told if ref not in set(found.mapped("memo"))]
+        matched, others = {}, {}
+        for payment in found:
+            if why := self._explain_foreign(payment, told[payment.memo]):
+                others[payment.memo] = why
+            else:
+                matched[payment] = told[payment.memo]
+        ours = set(payments.union(*matched).mapped("memo"))
+        foreign = [
+            f"{reference}: {others[reference]}" if reference in others else reference
+            for reference in told
+            if reference not in ours
+        ]
         return matched, foreign
+
+    @api.model
+    def _explain_foreign(self, payment, one):
+        """Return why a return is not of the payment of its reference, or nothing."""
+        order = payment.payment_order_id
+        if order.state not in ("generated", "uploaded"):
+            return self.env._("its order has no file at the bank, or is canceled")
+        mandate = payment.payment_line_ids.mandate_id[:1].unique_mandate_reference
+        if one.mandate and one.mandate != mandate:
+            return self.env._("it is of the mandate %s", one.mandate)
+        account = payment.journal_id.bank_account_id.sanitized_acc_number
+        if one.account and one.account.replace(" ", "").upper() != account:
+            return self.env._("it was collected to %s", one.account)
+        if one.day and one.day < payment.date:
+            return self.env._("it was booked before the day of the debit")
+        return None
 
     @api.model
     def _check_amounts(self, payments):
         """Check that what came back is what was debited.
 
-        :raise UserError: if not, or if the bank cannot have the debit yet.
+        :raise UserError: if not.
         """
         for payment, one in payments.items():
-            if payment.payment_order_id.state not in ("generated", "uploaded"):
-                raise UserError(
-                    self.env._(
-                        "%(debit)s came back, and its order %(order)s is not marked as"
-                        " uploaded. Nothing was done: look at the order.",
-                        debit=payment.memo,
-                        order=payment.payment_order_id.name,
-                    )
-                )
             digits = payment.currency_id.rounding
             is_same = one.amount is None or not float_compare(
                 float(one.amount), payment.amount, precision_rounding=digits

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.fields import Domain
 
 METHOD = "sepa_direct_debit"
 
@@ -36,6 +37,7 @@ class ResCompany(models.Model):
         for company in self:
             line = company.billing_sepa_line_id
             if not line:
+                company._check_billing_sepa_ends()
                 continue
             if line.payment_method_id.code != METHOD or line.company_id != company:
                 raise ValidationError(
@@ -45,3 +47,19 @@ class ResCompany(models.Model):
                         company=company.name,
                     )
                 )
+
+    def _check_billing_sepa_ends(self):
+        """Check that nothing is being collected: half of it would go on as without."""
+        # sudo: settings are an administrator's, debit orders their managers'.
+        lines = self.env["account.payment.line"].sudo()
+        under_way = Domain("billing_is_under_way", "=", True)
+        line = lines.search(under_way & Domain("company_id", "=", self.id), limit=1)
+        if line:
+            raise ValidationError(
+                self.env._(
+                    "%(company)s collects by SEPA right now (%(order)s): cancel the"
+                    " order, or wait until it is paid or back.",
+                    company=self.name,
+                    order=line.order_id.name,
+                )
+            )

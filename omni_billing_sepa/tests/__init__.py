@@ -17,4 +17,5 @@ if MISSING:
         ", ".join(MISSING),
     )
 else:
-    from . import test_sepa_collect, test_sepa_file, test_sepa_returns
+    from . import test_sepa_collect, test_sepa_file, test_sepa_kept
+    from . import test_sepa_returns

@@ -1,6 +1,6 @@
 from psycopg2.errors import UniqueViolation
 
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -112,7 +112,12 @@ class TestCollect(SepaCommon):
         self.mandate.cancel()
         with self.assertRaisesRegex(UserError, "no valid SEPA mandate"):
             self._owe(5).action_billing_collect_sepa()
-        self.company.sudo().billing_sepa_line_id = False
+        # sudo: settings are an administrator's.
+        company = self.company.sudo()
+        with self.assertRaisesRegex(ValidationError, "right now"):
+            company.billing_sepa_line_id = False
+        self._find_orders(invoice).action_cancel()
+        company.billing_sepa_line_id = False
         with self.assertRaisesRegex(UserError, "Settings"):
             self._owe(5).action_billing_collect_sepa()
 
@@ -122,6 +127,9 @@ class TestCollect(SepaCommon):
         self.assertEqual(note.move_type, "out_refund")
         order = self._collect(self._owe(30))
         self.assertEqual(order.payment_line_ids.amount_currency, 20)
+        self._bill(self._create_credit(50))
+        answer = self._owe(40).action_billing_collect_sepa()
+        self.assertIn("credit on file: 1", answer["params"]["message"])
 
     def test_run_collects(self):
         """W34: who has a mandate and no card is collected from by a run."""

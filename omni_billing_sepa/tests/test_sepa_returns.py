@@ -1,5 +1,8 @@
 import base64
 import random
+import re
+from datetime import timedelta
+from itertools import product
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
@@ -116,14 +119,19 @@ class TestReturns(SepaCommon):
             self.assertEqual(self._get_ledger_balance(), 30)
 
     def test_file_is_refused_whole(self):
-        """W34: the file, or a part of it; no fee, since it is our fault."""
+        """W34: the file, or a part of it; no fee, since it is our fault.
+
+        A bank may tell of the one debit that was wrong: none of the others is done.
+        """
         self.company.sudo().billing_return_fee = 8
-        for is_part in (False, True):
-            with self.subTest(is_part):
+        for is_part, is_named in product((False, True), repeat=2):
+            with self.subTest((is_part, is_named)):
                 invoices, payments = self._debit(30, 12)
                 order = payments.payment_order_id
                 name = order.payment_lot_ids.name if is_part else order.name
-                file = self._import(bank.refuse("pain.002.001.03", name, is_part))
+                named = payments[0].memo if is_named else ""
+                content = bank.refuse("pain.002.001.03", name, is_part, named=named)
+                file = self._import(content)
                 self.assertEqual(file.return_count, 2)
                 self.assertFalse(file.return_ids.fee_id)
                 self.assertFalse(any(invoices.mapped("billing_collecting")))
@@ -146,6 +154,31 @@ class TestReturns(SepaCommon):
             self.env["omni.billing.sepa.import.wizard"].with_user(self.staff).create(
                 {"content": base64.b64encode(b"x")}
             )
+
+    def test_of_another_database(self):
+        """W34: what has our reference, and is of another debit, is left alone."""
+        invoices, payments = self._debit(30)
+        told = self._say(payments)
+        self.mandate.flush_recordset()
+        ours = self.mandate.unique_mandate_reference
+        iban = payments.journal_id.bank_account_id.sanitized_acc_number
+        for kind, values in (
+            ("pain.002.001.03", {"mandate": "ELSEWHERE"}),
+            ("camt.053.001.08", {"mandate": "ELSEWHERE", "account": iban}),
+            ("camt.053.001.08", {"account": "FR7630006000011234567890189"}),
+            ("camt.054.001.02", {"day": payments.date - timedelta(days=1)}),
+        ):
+            with self.subTest(values), self.assertRaisesRegex(UserError, "none is of"):
+                self._import(bank.tell(kind, *told, **values))
+        self.assertTrue(invoices.billing_collecting)
+        # Of many returns together, without a reference, it is told that they are there.
+        content = bank.tell("camt.053.001.08", *told, mandate=ours, account=iban)
+        entry = content[content.index(b"<Ntry>") : content.index(b"</Ntry>") + 7]
+        bare = re.sub(b"<NtryDtls>.*</NtryDtls>", b"", entry)
+        file = self._import(content.replace(entry, entry + bare, 1))
+        self.assertEqual((file.return_count, file.foreign_count), (1, 1))
+        self.assertTrue(file.foreign_note)
+        self.assertFalse(invoices.billing_collecting)
 
     def _todo(self, invoices):
         self.env.flush_all()

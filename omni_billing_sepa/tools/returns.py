@@ -42,6 +42,7 @@ class Return:
 
     ``amount`` is None where the bank does not say it. ``code`` is a code of ISO 20022,
     ``text`` what the bank wrote besides. ``day`` is when the bank booked it.
+    ``mandate`` is that of the debit, ``account`` the IBAN that it was collected to.
     """
 
     reference: str
@@ -50,6 +51,8 @@ class Return:
     amount: Decimal | None = None
     currency: str = ""
     day: date | None = None
+    mandate: str = ""
+    account: str = ""
 
 
 @dataclass
@@ -106,27 +109,38 @@ def _parse(content: bytes) -> etree._Element:
 def _read_status(root: etree._Element, name: str) -> Report:
     report = Report(name, _text(root, "CstmrPmtStsRpt/GrpHdr/MsgId"))
     [status] = _find(root, "CstmrPmtStsRpt")
-    for block in _find(status, "OrgnlPmtInfAndSts"):
-        orders = list(_find(block, "TxInfAndSts"))
-        for one in orders:
-            if _text(one, "TxSts") == "RJCT":
-                report.returns.append(_read_rejected(one))
-        if not orders and _text(block, "PmtInfSts") == "RJCT":
-            why = _read_why(block, "StsRsnInf")
-            report.blocks[_text(block, "OrgnlPmtInfId")] = Return("", *why)
     [group] = _find(status, "OrgnlGrpInfAndSts")
-    is_whole = not (report.returns or report.blocks)
-    if is_whole and _text(group, "GrpSts") == "RJCT":
-        why = _read_why(group, "StsRsnInf")
-        report.messages[_text(group, "OrgnlMsgId")] = Return("", *why)
+    is_whole = _text(group, "GrpSts") == "RJCT"
+    group_why = _read_why(group, "StsRsnInf")
+    if is_whole:
+        report.messages[_text(group, "OrgnlMsgId")] = Return("", *group_why)
+    for block in _find(status, "OrgnlPmtInfAndSts"):
+        # What is refused whole may be told of in part: with the one that was wrong.
+        block_status = _text(block, "PmtInfSts")
+        block_why = _read_why(block, "StsRsnInf")
+        if block_status == "RJCT":
+            report.blocks[_text(block, "OrgnlPmtInfId")] = Return("", *block_why)
+        inherited = block_status or ("RJCT" if is_whole else "")
+        why = block_why if any(block_why) else group_why
+        for one in _find(block, "TxInfAndSts"):
+            if (_text(one, "TxSts") or inherited) == "RJCT":
+                report.returns.append(_read_rejected(one, why))
     return report
 
 
-def _read_rejected(one: etree._Element) -> Return:
-    code, text = _read_why(one, "StsRsnInf")
+def _read_rejected(one: etree._Element, why: tuple[str, str]) -> Return:
+    own = _read_why(one, "StsRsnInf")
+    code, text = own if any(own) else why
     amount, currency = _read_amount(one, "OrgnlTxRef/Amt/InstdAmt")
-    reference = _text(one, "OrgnlEndToEndId")
-    return Return(reference, code, text, amount, currency)
+    return Return(
+        _text(one, "OrgnlEndToEndId"),
+        code,
+        text,
+        amount,
+        currency,
+        mandate=_text(one, "OrgnlTxRef/MndtRltdInf/MndtId"),
+        account=_text(one, "OrgnlTxRef/CdtrAcct/Id/IBAN"),
+    )
 
 
 # === camt.053, camt.054 === #
@@ -136,16 +150,22 @@ def _read(root: etree._Element, name: str) -> Report:
     [message] = [one for one in root if etree.QName(one).localname.startswith("BkTo")]
     report = Report(name, _text(message, "GrpHdr/MsgId"))
     for part in (*_find(message, "Stmt"), *_find(message, "Ntfctn")):
+        account = _text(part, "Acct/Id/IBAN")
         for entry in _find(part, "Ntry"):
             status = _text(entry, "Sts/Cd") or _text(entry, "Sts")
             if status == "BOOK":
-                report.returns += _read_entry(entry)
+                report.returns += _read_entry(entry, account)
     return report
 
 
-def _read_entry(entry: etree._Element) -> Iterator[Return]:
+def _read_entry(entry: etree._Element, account: str) -> Iterator[Return]:
     details = list(_find(entry, "NtryDtls/TxDtls"))
     day = _read_day(entry, "BookgDt/Dt") or _read_day(entry, "BookgDt/DtTm")
+    if not details and _is_return(entry, entry):
+        # Many together: accounting looks which.
+        amount, currency = _read_amount(entry, "Amt")
+        text = _text(entry, "AddtlNtryInf")
+        yield Return("", "", text, amount, currency, day, account=account)
     for one in details:
         if not _is_return(entry, one):
             continue
@@ -159,7 +179,8 @@ def _read_entry(entry: etree._Element) -> Iterator[Return]:
         if amount is None and len(details) == 1:
             amount, currency = _read_amount(entry, "Amt")
         reference = _text(one, "Refs/EndToEndId")
-        yield Return(reference, code, text, amount, currency, day)
+        mandate = _text(one, "Refs/MndtId")
+        yield Return(reference, code, text, amount, currency, day, mandate, account)
 
 
 def _is_return(entry: etree._Element, one: etree._Element) -> bool:

@@ -1,9 +1,12 @@
 import base64
 
 from odoo import fields, models
+from odoo.tools import format_list
 
 from odoo.addons.omni_billing.tools.notice import close, notice
 from odoo.addons.omni_billing.wizards.omni_billing_dialog_mixin import once
+
+from ..models.omni_billing_sepa_file import MOST_NAMES
 
 
 class OmniBillingSepaImportWizard(models.TransientModel):
@@ -33,7 +36,13 @@ class OmniBillingSepaImportWizard(models.TransientModel):
             file.known_count
             and self.env._("Known from another file: %s.", file.known_count),
             file.foreign_count
-            and self.env._("Not debited here: %s.", file.foreign_count),
+            and self.env._(
+                "Not debited here, and left to accounting: %(number)s (%(which)s).",
+                number=file.foreign_count,
+                which=format_list(
+                    self.env, file.foreign_note.splitlines()[:MOST_NAMES]
+                ),
+            ),
         ]
         kind = "warning" if file.return_count else "info"
         message = " ".join(filter(None, told))
