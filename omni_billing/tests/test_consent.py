@@ -108,8 +108,11 @@ class TestConsent(CardCommon):
         self.assertEqual(line.charge_state, "no_consent")
         self.assertIn("Locker is not paid automatically", line.charge_error)
         self.assertFalse(self.gateway.taken)
+        # It is over, and still on its last invoice.
+        service.active = False
         with self.assertRaisesRegex(UserError, "Locker is not paid"):
             line.invoice_id._billing_charge(self.plain)
+        service.active = True
         self.assertEqual(self._collect().charge_state, "paid")
         service.with_user(self.staff).action_autopay_on()
         service._billing_turn_autopay("customer")

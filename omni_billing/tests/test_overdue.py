@@ -1,11 +1,14 @@
 """Debts suspend services, after a notice and days of grace; payment resumes them."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import freeze_time, tagged
+from odoo.tools import mute_logger
 
+from odoo.addons.omni_billing.models.overdue import omni_billing_overdue_review
 from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .test_reminder import ReminderCommon
@@ -132,6 +135,42 @@ class TestOverdue(WebhookCommon, OverdueCommon):
         self.assertEqual(charged, 21 - 10)
         self.assertFalse(self.service.adjustment)
 
+    def test_suspended_days_that_were_charged_in_advance_are_credited(self):
+        """As the mails say; what staff have to settle besides stays for them."""
+        start = self.today - timedelta(days=1)
+        self.service.active = False
+        values = {"unit": "week", "price_unit": 70, "date_start": start}
+        self.service, plain, open_case = (
+            self._add_service(timing="advance", **values) for _number in range(3)
+        )
+        services = self.service + plain + open_case
+        invoice = self._notice()
+        with self._at(5):
+            services.sudo()._cron_write_due()
+            open_case.change_ids.create(
+                {"service_id": open_case.id, "date": self.today, "price_unit": 35}
+            )
+        # Charged and suspended in the same night: a week from day 6 on.
+        with self._at(7):
+            services.sudo()._cron_write_due()
+        self.assertTrue(self._review(7))
+        with self._at(10):
+            # Staff settle it before it is over: days 10 to 12 are charged again.
+            self.service.action_adjust()
+        self._pay_later(invoice, 10)
+        self._review(10)
+        services.invalidate_recordset()
+        signs = {"credit": -1}
+        for service in self.service + plain:
+            self.assertFalse(service.adjustment)
+            charged = sum(
+                signs.get(one.transaction_type, 1) * one.retail_cost
+                for one in service.transaction_ids
+            )
+            # Two weeks, without days 7 to 9.
+            self.assertEqual(charged, 140 - 30)
+        self.assertTrue(open_case.adjustment)
+
     def test_no_notice_no_suspension(self):
         """The message has to go out, and days of grace count from then on."""
         self._bill_due(30)
@@ -157,6 +196,64 @@ class TestOverdue(WebhookCommon, OverdueCommon):
             row.action_again()
         self.assertFalse(self._review(15))
         self.assertTrue(self._review(16))
+
+    def test_what_the_salesperson_alone_reads_is_no_notice(self):
+        """Another level of the same customer decides on the message."""
+        self.env["omni.billing.reminder.level"].create(
+            {
+                "name": "Inside",
+                "days": 40,
+                "to_customer": False,
+                "to_salesperson": True,
+                "company_id": self.company.id,
+            }
+        )
+        self._bill_due(45)
+        late = self._notice()
+        self.assertFalse(late.billing_reminder_ids.filtered("suspend_on"))
+        self._notice(late, 1)
+        self.assertTrue(late.billing_reminder_ids.filtered("suspend_on"))
+
+    def test_what_the_message_did_not_say_is_no_notice(self):
+        """Disputed while it waited, or all of it put off; Mailjet's template."""
+        self.last.mailjet_template = "reminder-30"
+        first, second = self._bill_due(30), self._bill_due(30, 25)
+        self._remind()
+        trust(first).billing_dispute = "open"
+        self._send_outbox()
+        self.assertIn("$\xa025.00 is not paid before", self.mailjet.sent[-1].html)
+        trust(first).billing_dispute = False
+        noticed = (first | second).billing_reminder_ids.filtered("suspend_on")
+        self.assertEqual(noticed.move_id, second)
+        self._pay(second, mode="cash")
+        self._remind()
+        self._decide(kept_until=self.today + timedelta(days=3), why="On its way")
+        self._send_outbox()
+        self.assertFalse(first.billing_reminder_ids.filtered("suspend_on"))
+        self.assertFalse(self._review(20))
+
+    def test_a_notice_that_staff_take_out_does_not_come_back(self):
+        invoice = self._bill_due(30)
+        self._remind()
+        mail = invoice.billing_mail_ids
+        mail.with_user(self.staff).action_cancel()
+        self._review(1)
+        with self._at(1):
+            self._remind()
+        self.assertEqual(invoice.billing_mail_ids, mail)
+        with self._at(2):
+            mail.with_user(self.staff).action_send_again()
+            self._send_outbox()
+        self.assertFalse(self._review(8))
+        self.assertTrue(self._review(9))
+        # What arrived is sent again: no other term begins, and no day that is over.
+        with self._at(10):
+            invoice.billing_mail_ids.filtered(
+                lambda one: one.state != "canceled"
+            ).action_send_again()
+            self._send_outbox()
+        self.assertNotIn("is not paid before", self.mailjet.sent[-1].html)
+        self.assertTrue(self._review(10))
 
     def test_what_puts_it_off_or_lifts_it(self):
         """A dispute, a promise, a plan, a pause, a payment under way by debit."""
@@ -240,6 +337,17 @@ class TestOverdue(WebhookCommon, OverdueCommon):
         )
         self._notice(small, 3)
         self.assertEqual(len(self.mailjet.sent), 2)
+
+    def test_another_plan_keeps_what_was_decided(self):
+        self.service.is_never_suspended = True
+        trust(self.service).write({"lifted_on": self.today, "autopay_off": "staff"})
+        product = self.env["product.product"].create({"name": "Faster"})
+        values = self.service._prepare_plan(product, self.today, {})
+        self.assertEqual(
+            [values[name] for name in ("is_never_suspended", "lifted_on")],
+            [True, self.today],
+        )
+        self.assertEqual(values["autopay_off"], "staff")
 
     def test_without_services_nothing_is_threatened(self):
         self.service.is_never_suspended = True
@@ -374,6 +482,51 @@ class TestOverdue(WebhookCommon, OverdueCommon):
         self.assertTrue(self._review(7))
         self.last.suspends = False
         self.assertFalse(self._review(8))
+
+    def test_each_is_looked_at_in_turn_and_who_paid_first(self):
+        """Where time is up after one, or one fails, the others have their turn."""
+        others = [self._add_customer(f"Turn {number}") for number in range(3)]
+        for customer in others:
+            self._add_service(partner_id=customer.id)
+            self._notice(self._bill_of(customer, 30))
+        self._notice()
+        Overdue = type(self.env["omni.billing.overdue"])
+        review, looked = Overdue._review, []
+
+        def note(model, ids):
+            looked.extend(ids)
+            if others[0].id in ids:
+                raise ValueError("It fails")
+            return review(model, ids)
+
+        def stop(env, processed=0, remaining=None):
+            return processed == 0
+
+        self.env["omni.billing.overdue.look"].sudo().search([]).unlink()
+        others[2]._billing_review_services()
+        with (
+            patch.object(omni_billing_overdue_review, "BATCH", 1),
+            patch.object(omni_billing_overdue_review, "commit_progress", stop),
+            patch.object(Overdue, "_review", note),
+            mute_logger("odoo.addons.omni_billing.tools.database"),
+        ):
+            for _number in range(9):
+                self._run_job("omni.billing.overdue", "_cron_review")
+        self.assertEqual(looked[0], others[2].id)
+        self.assertLessEqual(
+            {self.customer.id, *(one.id for one in others)}, set(looked)
+        )
+        self.assertFalse(self.env["omni.billing.overdue.look"].sudo()._find_called())
+        counts = []
+        every = [self.customer.id, *(one.id for one in others)]
+        for ids in (every, every[:1], every):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.env["omni.billing.overdue"].with_company(self.company)._review(ids)
+            counts.append(self.env.cr.sql_log_count - before)
+        # The first fills caches.
+        self.assertEqual(counts[1], counts[2])
 
     def test_who_is_not_suspended_costs_one_statement(self):
         """What is asked for each payment does not grow with what there is."""

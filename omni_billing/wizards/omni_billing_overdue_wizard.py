@@ -35,7 +35,7 @@ class OmniBillingOverdueWizard(models.TransientModel):
         if self.choice == "time" and not self.kept_until:
             raise UserError(self.env._("Enter until when services go on."))
         until = self.kept_until if self.choice == "time" else False
-        self.partner_id.commercial_partner_id._billing_give_time(
+        text = self.partner_id.commercial_partner_id._billing_give_time(
             self.env.company, until, self.why, forever=self.choice == "never"
         )
-        return notice(self.env._("It is written down."), after=reload())
+        return notice(text, after=reload())

@@ -117,7 +117,8 @@ class AccountMove(models.Model):
                 if not is_warned or not late.get(move.id):
                     continue
                 # sudo: levels alone.
-                if any(one._is_standing() for one in move.sudo().billing_reminder_ids):
+                known = move.sudo().billing_reminder_ids
+                if any(one._is_held_back(level) for one in known):
                     continue
                 told, passed = found[move]
                 if told.days > level.days:
@@ -145,17 +146,23 @@ class AccountMove(models.Model):
         self.ensure_one()
         # sudo: whoever sends it tells what stands.
         reminded = self._billing_get_reminded().sudo()
-        days = reminded.billing_reminder_ids.filtered(
-            lambda one: one._is_standing() and one.level_id._is_in_force()
-        ).mapped("suspend_on")
+        customer = self.commercial_partner_id
+        today = customer._billing_get_today(self.company_id)
+        days = [
+            one.suspend_on
+            for one in reminded.billing_reminder_ids
+            # A day that is over is no threat any more.
+            if one._is_standing()
+            and one.level_id._is_in_force()
+            and one.suspend_on > today
+        ]
         if not days:
             return ""
-        customer = self.commercial_partner_id
+        env = self.with_context(lang=customer.lang or self.env.lang).env
         accounts = self.env["omni.billing.overdue"]._assess(self.company_id, customer)
-        amount = accounts[customer].write_amount(self.env)
+        amount = accounts[customer].write_amount(env)
         if not amount or accounts[customer].is_kept:
             return ""
-        env = self.with_context(lang=customer.lang or self.env.lang).env
         day = format_date(env, min(days))
         return env._(
             "If %(amount)s is not paid before %(date)s, your services are suspended"
@@ -174,10 +181,13 @@ class AccountMove(models.Model):
                 rendered["body_html"] += Markup("<p><strong>%s</strong></p>") % warning
         return rendered
 
-    def _billing_prepare_mailjet_variables(self):
-        """Override: ``suspension``, empty if a reminder tells of none."""
-        values = super()._billing_prepare_mailjet_variables()
-        is_reminder = "billing_reminded_ids" in self.env.context
-        return values | {
-            "suspension": self._billing_get_warning() if is_reminder else ""
-        }
+    def _billing_get_mailjet_template(self, kind, level=None):
+        """Override: what warns is Odoo's text, whose warning is seen to be in it."""
+        name = super()._billing_get_mailjet_template(kind, level)
+        is_warning = (
+            name
+            and kind == "reminder"
+            and "billing_reminded_ids" in self.env.context
+            and self._billing_get_warning()
+        )
+        return "" if is_warning else name

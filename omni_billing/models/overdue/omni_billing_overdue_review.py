@@ -2,7 +2,7 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_list, split_every
 
-from ...tools.database import commit_progress, retry
+from ...tools.database import commit, commit_progress, retry, step_alone
 from ...tools.write_guard import without_any_default
 
 #: Customers that are looked at in one database transaction.
@@ -22,25 +22,70 @@ class OmniBillingOverdue(models.Model):
 
     @api.model
     def _cron_review(self):
-        """Suspend and resume services by what is owed now; commits."""
-        accounts = self._find_accounts()
-        commit_progress(self.env, remaining=sum(map(len, accounts.values())))
-        for company, customer_ids in accounts.items():
-            overdue = self.with_company(company)
-            for ids in split_every(BATCH, customer_ids):
-                retry(self.env, lambda ids=ids, model=overdue: model._review(ids))
-                if not commit_progress(self.env, len(ids)):
-                    return
+        """Suspend and resume services by what is owed now; commits.
+
+        First of whom something was paid or decided, then of all in turn: where time is
+        up, the next run goes on.
+        """
+        Look = self.env["omni.billing.overdue.look"]
+        called, place = Look._find_called(), Look._find_place()
+        first = self._find_companies(
+            SQL("customer_id = ANY(%s)", called.partner_id.ids)
+        )
+        turn = self._find_companies(SQL("customer_id > %s", place.last_id))
+        turn = {one: turn[one] for one in turn if one not in first}
+        commit_progress(self.env, remaining=len(first) + len(turn))
+        for ids in split_every(BATCH, first):
+            self._review_everywhere(ids, first)
+            called._take(ids)
+            if not commit_progress(self.env, len(ids)):
+                return
+        called.exists().unlink()
+        for ids in split_every(BATCH, turn):
+            self._review_everywhere(ids, turn)
+            place.last_id = ids[-1]
+            if not commit_progress(self.env, len(ids)):
+                return
+        place.last_id = 0
+        commit_progress(self.env, remaining=0)
 
     @api.model
-    def _find_accounts(self):
-        """Return whose services debts suspend, or may: ids of customers by company."""
-        rows = self._read_accounts(SQL("TRUE"))
+    def _find_companies(self, condition):
+        """Return with which companies customers have accounts, see `_read_accounts`.
+
+        :rtype: dict[int, list[int]]
+        """
         found = {}
-        for company_id, customer_id in rows:
-            company = self.env["res.company"].browse(company_id)
-            found.setdefault(company, []).append(customer_id)
+        for company_id, customer_id in self._read_accounts(condition):
+            found.setdefault(customer_id, []).append(company_id)
         return found
+
+    @api.model
+    def _review_everywhere(self, customer_ids, companies):
+        """Review customers; one that fails does not hold up the others; commits.
+
+        :param companies: as `_find_companies` returns them.
+        """
+        by_company = {}
+        for customer_id in customer_ids:
+            for company_id in companies[customer_id]:
+                by_company.setdefault(company_id, []).append(customer_id)
+        for company_id, ids in by_company.items():
+            overdue = self.with_company(company_id)
+            if not overdue._review_alone(ids):
+                for customer_id in ids:
+                    overdue._review_alone([customer_id])
+
+    @api.model
+    def _review_alone(self, customer_ids):
+        """Review these customers at once, and commit it; return whether it worked."""
+        error = step_alone(
+            self.env,
+            lambda: retry(self.env, lambda: self._review(customer_ids)),
+            f"suspension for debts of customers {customer_ids}",
+        )
+        commit(self.env)
+        return error is None
 
     @api.model
     def _read_accounts(self, condition):
@@ -72,7 +117,7 @@ class OmniBillingOverdue(models.Model):
                  UNION ALL
                     SELECT company_id, partner_id FROM omni_billing_overdue
                      WHERE by_hand_on IS NOT NULL
-                ) AS accounts WHERE %s ORDER BY company_id, customer_id
+                ) AS accounts WHERE %s ORDER BY customer_id, company_id
                 """,
                 condition,
             )
@@ -134,14 +179,17 @@ class OmniBillingOverdue(models.Model):
         """Whether there is something to write for a customer; see `_apply`."""
         if account.over or account.is_by_hand_over:
             return True
+        if account.is_busy:
+            return False
         suspended = services._find_overdue_rows().service_id
-        day = account.day
-        if not day or day > customer._billing_get_today(company):
+        day, today = account.day, customer._billing_get_today(company)
+        if not day or day > today:
             return bool(suspended)
+        noticed_on = account.find_latest(today)
         return any(
             service in suspended
             if service.is_never_suspended
-            else service._find_debt_day()
+            else service._find_debt_day(noticed_on)
             for service in services
         )
 
@@ -262,7 +310,7 @@ class OmniBillingOverdue(models.Model):
             & Domain("suspension_ids.reason", "=", "overdue")
         )._find_overdue_rows()
         begun = {}
-        for row in rows:
+        for row in rows.filtered(lambda one: one.service_id.state != "ended"):
             customer = row.service_id.commercial_partner_id
             begun[customer] = min(row.date_from, begun.get(customer, row.date_from))
         told = {}

@@ -16,7 +16,8 @@ class OmniBillingReminderLevel(models.Model):
     suspends = fields.Boolean(
         string="Suspends Services",
         help="The message says from which day on the customer's services are suspended,"
-        " and what has to be paid before. They go on when that is paid.",
+        " and what has to be paid before. They go on when that is paid. It is sent with"
+        " Odoo's template, not with one of Mailjet's, which may leave it out.",
     )
     suspend_days = fields.Integer(
         string="Days of Grace",
@@ -71,6 +72,13 @@ class OmniBillingReminder(models.Model):
         " are not, or what the notice was about was paid since.",
     )
 
+    is_waived = fields.Boolean(
+        string="Not Wanted",
+        readonly=True,
+        help="Staff took the notice out of the outbox: it does not come back by"
+        " itself.",
+    )
+
     _notice_idx = models.Index("(move_id) WHERE suspend_on IS NOT NULL")
 
     @api.model_create_multi
@@ -97,6 +105,11 @@ class OmniBillingReminder(models.Model):
             Move._billing_get_remindable_domain(company)
             & Move._billing_get_due_domain(today - timedelta(days=level.days))
             & Domain("billing_reminder_ids", "not any", [("suspend_on", "!=", False)])
+            & Domain(
+                "billing_reminder_ids",
+                "not any",
+                [("level_id", "=", level.id), ("is_waived", "=", True)],
+            )
             & Domain(
                 "commercial_partner_id",
                 "in",
@@ -135,6 +148,8 @@ class OmniBillingReminder(models.Model):
         warned = told._billing_find_warned(levels)
         for move, rows in self.grouped("move_id").items():
             customer, mail = move.commercial_partner_id, rows.mail_id
+            if mail.level_id and not mail.level_id.to_customer:
+                continue  # Another level decided: the salesperson alone reads it.
             notice = rows.filtered(
                 lambda row, customer=customer: (customer, row.level_id) in warned
             ).sorted("days")[-1:]
@@ -152,6 +167,11 @@ class OmniBillingReminder(models.Model):
         """Whether the customer was told, or is about to be, and did not pay since."""
         self.ensure_one()
         return bool(self.suspend_on) and self.mail_id.state not in (False, "canceled")
+
+    def _is_held_back(self, level):
+        """Whether a level gives no notice now: it stands, or staff did not want it."""
+        self.ensure_one()
+        return self._is_standing() or (self.is_waived and self.level_id == level)
 
     def _is_told(self):
         """Whether the notice went out, and did not come back."""

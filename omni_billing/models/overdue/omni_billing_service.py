@@ -15,6 +15,11 @@ class OmniBillingServiceSuspension(models.Model):
         ondelete={"overdue": lambda rows: rows.write({"reason": "staff"})},
     )
 
+    is_settled = fields.Boolean(
+        readonly=True,
+        help="Nothing was to be adjusted before: its days are credited at its end.",
+    )
+
     _overdue_idx = models.Index("(service_id, date_to) WHERE reason = 'overdue'")
 
     def write(self, vals):
@@ -83,30 +88,35 @@ class OmniBillingService(models.Model):
             "lifted_on": self.sudo().lifted_on,
         }
 
-    def _find_debt_day(self):
+    def _find_debt_day(self, noticed_on):
         """Return from which day on debts suspend it now; None if they do not.
 
         What has not begun is suspended with the others, or it would be charged first.
+
+        :param noticed_on: the day that the latest notice named, the customer's: what
+            staff lifted since stays lifted.
         """
         self.ensure_one()
+        # sudo: who runs the job is nobody of staff.
+        lifted_on = self.sudo().lifted_on
         if self.is_never_suspended or self.state not in ("running", "upcoming"):
             return None
-        first = max(self._get_today(), self.date_start)
+        if lifted_on and lifted_on >= noticed_on:
+            return None
+        # It may be used where that day comes later.
+        first = max(self._get_today(), self.date_start, noticed_on)
         return None if self._is_suspended(first) else first
 
     def _suspend_for_debts(self, noticed_on):
         """Suspend those of these services that run, from today on.
 
-        :param noticed_on: the day that the latest notice named: what staff lifted
-            since stays lifted.
+        :param noticed_on: as in `_find_debt_day`.
         :return: the services that were not suspended before.
         """
         values = []
         for service in self:
-            first = service._find_debt_day()
-            # sudo: who runs the job is nobody of staff.
-            lifted_on = service.sudo().lifted_on
-            if not first or (lifted_on and lifted_on >= noticed_on):
+            first = service._find_debt_day(noticed_on)
+            if not first:
                 continue
             later = [
                 row.date_from for row in service.suspension_ids if row.date_from > first
@@ -118,6 +128,7 @@ class OmniBillingService(models.Model):
                     # A pause that was agreed stays; the job comes again after it.
                     "date_to": min(later) - DAY if later else False,
                     "reason": "overdue",
+                    "is_settled": not service.adjustment,
                 }
             )
         rows = trust(self.env["omni.billing.service.suspension"]).create(values)
@@ -126,13 +137,20 @@ class OmniBillingService(models.Model):
     def _resume_from_debts(self):
         """End the suspensions of these because of debts: today is charged again.
 
-        :return: the services that were suspended.
+        Days that were charged in advance are credited at once, and days that staff
+        credited meanwhile are charged. What was to be settled before stays for staff.
+
+        :return: the services that were suspended, and go on.
         """
         rows = self._find_overdue_rows()
         services = rows.service_id
         for service, own in rows.grouped("service_id").items():
+            is_settled = all(own.mapped("is_settled")) or not service.adjustment
             trust(own)._end(service._get_today())
-        return services
+            service.invalidate_recordset(["adjustment"])
+            if is_settled and service.adjustment:
+                service.action_adjust()
+        return services.filtered(lambda one: one.state != "ended")
 
     @api.model
     def _get_suspendable_domain(self, company):

@@ -38,6 +38,11 @@ class ResPartner(models.Model):
 
     def _billing_explain_suspension(self, company, state, day, amount):
         """Return what staff read of the suspension of a customer, or nothing."""
+        if state == "suspended" and not amount:
+            return self.env._(
+                "Services are suspended since %(date)s.",
+                date=format_date(self.env, day),
+            )
         if state == "suspended":
             return self.env._(
                 "Services are suspended since %(date)s, until %(amount)s is paid.",
@@ -70,7 +75,12 @@ class ResPartner(models.Model):
         customer = self.commercial_partner_id
         told = self.env["omni.billing.overdue"]._describe(company, customer)
         state, day, amount = told.get(customer, ("", False, ""))
-        if state == "suspended":
+        if state == "suspended" and not amount:
+            text = self.env._(
+                "Your services are suspended since %(date)s.",
+                date=format_date(self.env, day),
+            )
+        elif state == "suspended":
             text = self.env._(
                 "Your services are suspended since %(date)s. They go on as soon as"
                 " %(amount)s is paid.",
@@ -128,7 +138,16 @@ class ResPartner(models.Model):
             )
         # sudo: it does as the job does.
         Overdue.sudo().with_company(company)._review(customer.ids)
-        return notice(self.env._("The services are suspended."), after=reload())
+        state, day, amount = Overdue._describe(company, customer)[customer]
+        if state != "suspended":
+            message = self.env._(
+                "Somebody is working on an invoice or a service of %(customer)s right"
+                " now. Services are suspended within the hour, unless it is paid.",
+                customer=customer.display_name,
+            )
+            return notice(message, "warning", after=reload())
+        text = customer._billing_explain_suspension(company, state, day, amount)
+        return notice(text, after=reload())
 
     # === BUSINESS METHODS === #
 
@@ -156,7 +175,10 @@ class ResPartner(models.Model):
             return
         # sudo: whoever takes a payment does not read all that.
         Overdue = self.env["omni.billing.overdue"].sudo()
-        if Overdue._read_accounts(SQL("customer_id = ANY(%s)", list(self.ids))):
+        if accounts := Overdue._read_accounts(
+            SQL("customer_id = ANY(%s)", list(self.ids))
+        ):
+            Overdue.env["omni.billing.overdue.look"]._call(accounts)
             # sudo: jobs are an administrator's.
             self.env.ref("omni_billing.ir_cron_review_overdue").sudo()._trigger()
 
@@ -165,6 +187,7 @@ class ResPartner(models.Model):
 
         :param until: the last day; None: as the reminder levels say again.
         :param forever: not before somebody changes it.
+        :return: what was decided, in words.
         :raise UserError: if it is not said why, or the day is over.
         """
         self.ensure_one()
@@ -200,3 +223,4 @@ class ResPartner(models.Model):
         # sudo: the history is the server's.
         Overdue.sudo()._note("suspension_decided", company, self, text)
         self._billing_review_services()
+        return text

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_list
 
+from ...tools.lock import take_turns, wait_for
 from ...tools.write_guard import trust
 
 
@@ -75,6 +76,18 @@ class OmniBillingService(models.Model):
             trust(service).autopay_off = off_by
             action = "service_autopay_off" if off_by else "service_autopay_on"
             service._billing_log_own(action)
+        self.flush_recordset()
+        # Who charges by what was agreed for all invoices came first, or sees this.
+        # sudo: consents are the server's.
+        consents = self.env["omni.billing.consent"].sudo()
+        payers = (self.payer_id | self.partner_id).commercial_partner_id
+        standing = consents.search(
+            Domain("partner_id", "in", payers.ids)
+            & Domain("kind", "=", "standing")
+            & Domain("state", "=", "active")
+        )
+        wait_for(standing)
+        take_turns(standing)
 
 
 class OmniBillingConsent(models.Model):
@@ -99,7 +112,8 @@ class AccountMove(models.Model):
         """Return the services on these invoices that are not paid automatically."""
         # sudo: whoever charges need not read services.
         services = self.env["omni.billing.service"].sudo()
-        return services.search(
+        # What is archived is still on its last invoice.
+        return services.with_context(active_test=False).search(
             Domain("autopay_off", "!=", False)
             & Domain("transaction_ids.invoice_id", "in", self.ids)
         )
