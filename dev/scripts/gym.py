@@ -25,13 +25,15 @@ from dev.scripts.story_time import Clock  # noqa: E402
 from strict_stripe import WEBHOOK_SECRET, StripeServer  # noqa: E402
 
 #: Until the last debit of the year is paid or returned, and what it costs is billed.
-END = LAST + 45 * DAY
+END = LAST + 40 * DAY
 ACCOUNT = "000123456789"
 JOBS = (
     ("omni.billing.service", "_cron_look_at_states"),
     ("omni.billing.service", "_cron_write_due"),
     ("omni.billing.stale", "_cron_compute"),
     ("omni.billing.run", "_cron_process"),
+    # Notices of debits, and invoices.
+    ("omni.billing.mail", "_cron_send"),
     ("payment.transaction", "_cron_billing_resolve"),
     ("omni.billing.stripe.event", "_cron_process"),
     ("omni.billing.reminder", "_cron_remind"),
@@ -276,7 +278,7 @@ class Gym:
             for claim, problems in bad.items()
         }
         returned, debits = sum(self.returns.values()), self.count_debits()
-        share = 100 * returned / debits
+        share = 100 * returned / max(debits, 1)
         totals = self.stripe.totals()["usd"]["net"]
         clearing = round(100 * self.sum_clearing())
         return {
