@@ -105,7 +105,10 @@ class BillingPortalServices(BillingPortal):
                     # The day is sent with the fee that was shown for it.
                     day, _bar, fee = last.partition("|")
                     service_sudo._billing_end(
-                        day and self._billing_read_day(day), reason_id, note, fee
+                        day and self._billing_read_day(day),
+                        reason_id,
+                        note,
+                        fee,
                     )
         except UserError as error:
             return self._billing_render_service(service, error=str(error))

@@ -47,7 +47,8 @@ class TestServices(PortalCommon):
         service = service or self.service
         if operation == "end":
             reason = self.env.ref("omni_billing.closing_reason_move")
-            values = {"reason_id": reason.id} | values
+            day = service._billing_get_last_day() or ""
+            values = {"reason_id": reason.id, "last": f"{day}|"} | values
         response = self._post(f"{URL}/{service.id}/{operation}", **values)
         self.assertEqual(response.status_code, status)
         self.env.invalidate_all()
@@ -304,7 +305,11 @@ class TestServices(PortalCommon):
     def test_customer_ends_with_notice(self):
         """W37: the notice, and what is charged, whichever is later."""
         self._charge()
-        text = self._change("end")
+        tree = self._open(f"{URL}/{self.service.id}")
+        [last] = tree.xpath("//input[@name='last']/@value")
+        # What was not shown is not done.
+        self.assertIn("not hold any more", self._change("end", last=""))
+        text = self._change("end", last=last)
         self.assertEqual(self.service.date_end, date(2025, 4, 9))
         self.assertIn("Until 04/09/2025", text)
         self.assertNotIn("End This Service", text)
@@ -333,7 +338,7 @@ class TestServices(PortalCommon):
         tree = self._open(f"{URL}/{self.service.id}")
         values = tree.xpath("//input[@name='last']/@value")
         self.assertEqual(values, ["2025-12-31|", "2025-04-09|$\xa022.00"])
-        for wrong in ("2025-04-09|", "2025-04-08|$\xa022.00", "2025-04-30|"):
+        for wrong in ("", "2025-04-09|", "2025-04-08|$\xa022.00", "2025-04-30|"):
             self.assertIn("not hold any more", self._change("end", last=wrong))
         text = self._change("end", last=values[1], reason_id="x")
         self.assertIn("choose a reason", text)
@@ -361,7 +366,8 @@ class TestServicePlansOnPages(PortalCommon, PlanCommon):
         service = service or self.service
         if operation == "end":
             reason = self.env.ref("omni_billing.closing_reason_move")
-            values = {"reason_id": reason.id} | values
+            day = service._billing_get_last_day() or ""
+            values = {"reason_id": reason.id, "last": f"{day}|"} | values
         response = self._post(f"{URL}/{service.id}/{operation}", **values)
         self.assertEqual(response.status_code, status)
         self.env.invalidate_all()
@@ -436,10 +442,16 @@ class TestServicePlansOnPages(PortalCommon, PlanCommon):
         # What was used in arrears is not taken back to be charged as the other plan.
         late = self._add_service(timing="arrears")
         self.large.billing_timing = "arrears"
-        preview = late._billing_preview_plan(self.large, "now")
-        late._billing_change_plan(self.large, "now", preview["seen"])
+        preview = late._billing_preview_own_plan(self.large)
+        late._billing_change_own_plan(self.large, preview["seen"])
         self.assertTrue(late.can_undo_plan)
         self.assertIn("no change", self._change("keep", late))
+        # Nor is what staff changed.
+        theirs = self._add_service()
+        preview = theirs._billing_preview_plan(self.large, "period")
+        theirs._billing_change_plan(self.large, "period", preview["seen"])
+        self.assertTrue(theirs.can_undo_plan)
+        self.assertIn("no change", self._change("keep", theirs))
 
     @freeze_time("2025-04-16 12:00:00")
     def test_customer_reaches_no_plan_that_is_not_offered(self):

@@ -153,6 +153,116 @@ class TestServicePlans(PlanCommon):
                 self._change(service)
             credits_ = service.transaction_ids.filtered("credit_type_id")
             self.assertFalse(credits_, free)
+            self.assertFalse(service.adjustment, free)
+
+    def test_days_come_back_as_they_were_charged(self):
+        """W36: with the taxes of then, and as the days that are not used."""
+        service = self._add_service()
+        with freeze_time("2025-04-16"):
+            self.Service._cron_write_due()
+            service.tax_ids = False
+            self._change(service)
+        credit = service.transaction_ids.filtered("credit_type_id")
+        self.assertRecordValues(
+            credit,
+            [
+                {
+                    "tax_ids": self.tax_10.ids,
+                    "amount_total": -16.5,
+                    "period_start": date(2025, 4, 16),
+                    "period_end": date(2025, 4, 30),
+                }
+            ],
+        )
+        self.assertFalse(service.adjustment)
+
+    def test_what_was_said_since_outlives_the_change(self):
+        """W36: an end and its reason, pauses; another price is not lost unseen."""
+        service = self._add_service()
+        reason = self.env.ref("omni_billing.closing_reason_price")
+        with freeze_time("2025-04-16"):
+            self.Service._cron_write_due()
+            service.suspension_ids.create(
+                {"service_id": service.id, "date_from": "2025-04-20"}
+            )
+            plan = self._change(service, "period")
+            plan._billing_close(date(2025, 8, 31), reason, "Moves")
+            plan.suspension_ids.date_to = "2025-05-10"
+            plan.suspension_ids.create(
+                {
+                    "service_id": plan.id,
+                    "date_from": "2025-06-01",
+                    "date_to": "2025-06-15",
+                    "reason": "customer",
+                }
+            )
+            change = self.env["omni.billing.service.change"].create(
+                {"service_id": plan.id, "date": "2025-07-01", "price_unit": 70}
+            )
+            with self.assertRaisesRegex(UserError, "Another price"):
+                service.action_undo_plan()
+            change.unlink()
+            discount = self.env["omni.billing.service.discount"].create(
+                {
+                    "service_id": plan.id,
+                    "name": "Friends",
+                    "value": 20,
+                    "date_from": "2025-07-01",
+                }
+            )
+            with self.assertRaisesRegex(UserError, "Another price"):
+                service.action_undo_plan()
+            discount.unlink()
+            service.action_undo_plan()
+        self.assertRecordValues(
+            service,
+            [
+                {
+                    "date_end": date(2025, 8, 31),
+                    "closing_reason_id": reason.id,
+                    "closing_note": "Moves",
+                }
+            ],
+        )
+        self.assertRecordValues(
+            service.suspension_ids.sorted("date_from"),
+            [
+                {
+                    "date_from": date(2025, 4, 20),
+                    "date_to": date(2025, 5, 10),
+                    "reason": "staff",
+                },
+                {
+                    "date_from": date(2025, 6, 1),
+                    "date_to": date(2025, 6, 15),
+                    "reason": "customer",
+                },
+            ],
+        )
+
+    def test_what_is_resumed_goes_on_in_the_plan_to_come(self):
+        """W36: and no other suspension of it, by staff and customers."""
+        self.company.billing_pause_days = 60
+        for resume in ("action_resume", "_billing_unpause"):
+            service = self._add_service()
+            with freeze_time("2025-04-16"):
+                self.Service._cron_write_due()
+                service.suspension_ids.create(
+                    {
+                        "service_id": service.id,
+                        "date_from": "2025-04-17",
+                        "date_to": "2025-05-20",
+                        "reason": "customer",
+                    }
+                )
+                plan = self._change(service, "period")
+                later = plan.suspension_ids.create(
+                    {"service_id": plan.id, "date_from": "2025-07-01"}
+                )
+            with freeze_time("2025-04-18"):
+                getattr(service, resume)()
+            self.assertEqual(service.suspended_to, date(2025, 4, 17))
+            self.assertEqual(plan.suspension_ids, later, resume)
 
     def test_nothing_leaves_a_day_to_both_plans(self):
         """W36: by no door; the dialog of a service that changed since says so."""
@@ -193,6 +303,14 @@ class TestServicePlans(PlanCommon):
             self.Service._cron_write_due()
         # 21 of 31 days of 60.
         self.assertEqual(new.transaction_ids.retail_cost, 40.65)
+
+    def test_dialog_writes_names_as_they_are(self):
+        """W36: also where it says why there is no other plan."""
+        service = self._add_service(name="<b>Gym</b>", date_end="2025-02-28")
+        wizard = self.env["omni.billing.plan.wizard"].create(
+            {"service_id": service.id, "product_id": self.large.id}
+        )
+        self.assertIn("&lt;b&gt;Gym", wizard.preview)
 
     def test_dialog_of_staff(self):
         """W36: another price than the product's may be agreed; once."""

@@ -3,7 +3,7 @@
 from datetime import date
 
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import freeze_time, tagged
+from odoo.tests import Form, freeze_time, tagged
 
 from .test_service_plans import PlanCommon
 
@@ -108,13 +108,91 @@ class TestServiceTerms(PlanCommon):
             self.assertEqual(service.exit_fee_id.retail_cost, 90)
             self.assertEqual(service.closing_reason_id, self.reason)
             # Entered again, it is not charged again.
-            self._end(service, last="2025-05-31")
-            fees = service.transaction_ids.filtered(lambda t: "exit" in t.name)
-            self.assertEqual(len(fees), 1)
-            service.date_end = False
-            self.assertFalse(service.closing_reason_id)
+            self._end(service, last="2025-06-30")
+            self.assertEqual(self._read_fees(service), [("unbilled", 90)])
             with self.assertRaises(UserError):
                 service.exit_fee_id = False
+            service.date_end = False
+            self.assertFalse(service.closing_reason_id)
+
+    def _read_fees(self, service):
+        fees = service.transaction_ids.filtered(lambda t: "exit" in t.name)
+        return [(t.state, t._get_sign() * t.retail_cost) for t in fees.sorted("id")]
+
+    def test_fee_is_that_of_the_end(self):
+        """W36: another end has its own, one that is taken back has none."""
+        service = self._add(self.bound)
+        with freeze_time("2025-03-10 12:00:00"):
+            self.Service._cron_write_due()
+            self._end(service, last="2025-06-30")
+            wizard = self._end(service, last="2025-05-31")
+            self.assertEqual(wizard.fee, "$\xa0105.00")
+            fees = [("void", 90), ("unbilled", 105)]
+            self.assertEqual(self._read_fees(service), fees)
+            # Later, and less: by no dialog either.
+            service.date_end = "2025-06-30"
+            fees = [("void", 90), ("void", 105), ("unbilled", 90)]
+            self.assertEqual(self._read_fees(service), fees)
+            service.date_end = False
+            fees[2] = ("void", 90)
+            self.assertEqual(self._read_fees(service), fees)
+            for ended in ({"date_end": "2025-06-30"}, {"active": False}):
+                with self.assertRaisesRegex(UserError, "End the Service"):
+                    service.write(ended)
+            # What is billed is settled by the difference, which is what is shown.
+            self._end(service, last="2025-06-30")
+            invoice = self._bill(service.exit_fee_id)
+            wizard = self._end(service, last="2025-05-31")
+            self.assertEqual(wizard.fee, "$\xa015.00")
+            fees += [("invoiced", 90), ("unbilled", 15)]
+            self.assertEqual(self._read_fees(service), fees)
+            service.date_end = False
+            fees[4:] = [("void", 15), ("unbilled", -90)]
+            self.assertEqual(self._read_fees(service), fees)
+            # Of what is canceled on its invoice nothing stands.
+            service.transaction_ids.filtered("credit_type_id").action_void()
+            charge = service.transaction_ids.filtered(lambda t: t.invoice_id == invoice)
+            invoice._billing_cancel_items(charge)
+            self.assertEqual(self._end(service, last="2025-06-30").fee, "$\xa090.00")
+            # Entered again when another term binds already: nothing is charged anew.
+            self._bill(service.exit_fee_id)
+        count = len(self._read_fees(service))
+        with freeze_time("2025-12-20 12:00:00"):
+            self.assertFalse(self._end(service, last="2025-06-30").fee)
+        self.assertEqual(len(self._read_fees(service)), count)
+
+    def test_what_was_agreed_is_not_proposed_anew(self):
+        """W36: nor for another plan; what the product proposed follows the start."""
+        service = self._add(self.bound)
+        service.date_start = "2025-02-01"
+        self.assertEqual(service.term_end, date(2026, 1, 31))
+        service.term_end = "2026-06-30"
+        service.date_start = "2025-03-01"
+        self.assertEqual(service.term_end, date(2026, 6, 30))
+        with Form(service) as form:
+            form.date_start = "2025-04-01"
+        self.assertEqual(service.term_end, date(2026, 6, 30))
+        with freeze_time("2025-04-10"):
+            plan = self._change(service, "period", self.bound)
+            plan.anchor_day = 5
+        self.assertEqual(plan.term_end, date(2026, 6, 30))
+
+    def test_one_wrong_letter_stops_no_other(self):
+        """W36: and what is wrong is written on its service."""
+        trial = self._add_plan("Trial", 31, billing_trial=14)
+        services = self._add(trial) | self._add(trial) | self._add(trial)
+        prepare = type(services)._prepare_trial_letter
+
+        def fail(service):
+            if service == services[1]:
+                raise ValueError("no letter")
+            return prepare(service)
+
+        self.patch(type(services), "_prepare_trial_letter", fail)
+        with self.assertLogs("odoo.addons.omni_billing", "WARNING"):
+            self.assertEqual(len(self._tell("2025-01-07 12:00:00")), 2)
+        self.assertEqual(services.mapped("problem"), [False, "no letter", False])
+        self.assertFalse(services[1].told_until)
 
     def test_fee_is_waived_with_a_reason(self):
         """W36: by staff, who say why."""

@@ -1,4 +1,4 @@
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -104,7 +104,9 @@ class OmniBillingPlanWizard(models.TransientModel):
     def _compute_preview(self):
         for wizard in self:
             preview, problem = wizard._look()
-            wizard.preview = wizard._render(preview) if preview else problem
+            wizard.preview = (
+                wizard._render(preview) if preview else escape(problem or "")
+            )
 
     @api.depends("product_id", "service_id", "when", *PLAN_FIELDS)
     def _compute_seen(self):

@@ -56,10 +56,10 @@ class OmniBillingService(models.Model):
         if self.date_start > today and self._billing_can_undo_plan():
             # What the order says is of the plan that is in force.
             self._sale_tell_plan()
-            self._billing_undo_plan()._sale_follow(quantity, before)
+            self._billing_undo_plan(is_over=True)._sale_follow(quantity, before)
         elif not quantity:
             self._sale_end(today)
-        elif not before and not self.active and not self._sale_is_charged():
+        elif self._sale_can_restart(before):
             trust(self).write(self.sale_line_id._billing_prepare_restart(quantity))
         elif not self.active or (self.date_end and self.date_end < today):
             self._sale_tell_over()
@@ -70,6 +70,14 @@ class OmniBillingService(models.Model):
                 trust(self).date_end = False
                 self._sale_tell_goes_on()
             self._sale_change_quantity(quantity, today)
+
+    def _sale_can_restart(self, before):
+        """Whether it was ended by its line, and never used: it is begun anew.
+
+        Another plan is not: the days before are of the plan before.
+        """
+        is_over = not (before or self.active or self.replaces_id)
+        return is_over and not self._sale_is_charged()
 
     def _note_plan(self, plan):
         """Override of `omni_billing`: the line goes on with the new plan."""
@@ -112,8 +120,12 @@ class OmniBillingService(models.Model):
         if start >= today and not self._sale_is_charged():
             trust(self).active = False
         elif not self.date_end or self.date_end > today:
-            trust(self).date_end = max(today, start)
+            last = max(today, start)
+            fee = self._billing_describe_exit_fee(last)
+            trust(self).date_end = last
             self._sale_tell_ended()
+            if fee:
+                self._sale_tell_fee(fee)
 
     def _sale_change_quantity(self, quantity, today):
         """Have another quantity hold from today on, at the prices that hold.
@@ -173,6 +185,20 @@ class OmniBillingService(models.Model):
                 " that is charged is to be credited: open the service.",
                 service=self.name,
                 order=order.name,
+            )
+        )
+
+    def _sale_tell_fee(self, fee):
+        """Tell that an exit fee was agreed, which no order charges."""
+        order = self.sale_order_id
+        order._billing_tell_to_settle(
+            self.env._(
+                "%(service)s of %(order)s ends before what was agreed. The exit fee of"
+                " %(fee)s, taxes included, is not charged: use “End the Service” if it"
+                " is to be.",
+                service=self.name,
+                order=order.name,
+                fee=fee,
             )
         )
 

@@ -199,3 +199,28 @@ class TestSaleService(SaleCommon):
         self.assertEqual(line.billing_service_ids, service)
         self.assertEqual(service.date_end, self.today)
         self.assertIn("taken back", line.order_id.billing_to_settle)
+
+    def test_archived_plan_is_not_begun_from_the_start_of_the_order(self):
+        """W36: those days are of the plan before, and charged."""
+        line, service = self._sell(days=10, is_charged=True)
+        self.fibre.billing_timing = "arrears"
+        plan = self._change_plan(service, "now")
+        order, start = line.order_id, plan.date_start
+        self._confirm_again(order)
+        self.assertRecordValues(plan, [{"active": False, "date_start": start}])
+        self.assertIn("is not charged", order.billing_to_settle)
+
+    def test_order_names_the_exit_fee(self):
+        """W36: it charges none."""
+        line, service = self._sell(days=10, is_charged=True)
+        service.write(
+            {
+                "term_end": self.today + timedelta(days=300),
+                "exit_fee_kind": "fixed",
+                "exit_fee": 80,
+            }
+        )
+        line.order_id._action_cancel()
+        self.assertEqual(service.date_end, self.today)
+        self.assertFalse(service.exit_fee_id)
+        self.assertIn("88.00, taxes included", line.order_id.billing_to_settle)

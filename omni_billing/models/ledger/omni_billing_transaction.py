@@ -91,7 +91,7 @@ class OmniBillingTransaction(models.Model):
         aggregator=None,
         groups="base.group_user",
         help="Of a recurring service: 0 is the charge of the period, 1 and up are its"
-        " adjustments, -1 is the set-up fee.",
+        " adjustments, -1 is the set-up fee, -2 an exit fee.",
     )
     external_ref = fields.Char(
         string="External Reference",

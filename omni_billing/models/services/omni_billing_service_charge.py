@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -13,7 +14,7 @@ from ...tools.lock import lock_or_tell
 from ...tools.money import has_excess_decimals
 from ...tools.numbers import format_number, format_price
 from ...tools.periods import format_period
-from ...tools.recurrence import compute_amount, iterate_periods, to_price
+from ...tools.recurrence import DAY, compute_amount, iterate_periods, to_price
 from ...tools.write_guard import trust
 
 _logger = logging.getLogger(__name__)
@@ -324,7 +325,7 @@ class OmniBillingService(models.Model):
         if not charged:
             return []
         currency, prices = self.currency_id, self._get_prices()
-        free, found = self._get_free_days(), []
+        free, found, standing = self._get_free_days(), [], None
         for period in iterate_periods(
             self._get_recurrence(), None, self.charged_until, free
         ):
@@ -341,14 +342,30 @@ class OmniBillingService(models.Model):
             used = period.shorten(self.date_end or None)
             amount, pieces = map(sum, zip((0, 0), *parts, strict=True))
             due = compute_amount(used, prices, currency.decimal_places)
-            if difference := currency.round(float(due) - amount):
-                found.append((period, difference, self._count_pieces(used) - pieces))
+            difference = currency.round(float(due) - amount)
+            pieces = self._count_pieces(used) - pieces
+            if difference < 0:
+                # What was given away, voided or canceled is not given back.
+                if standing is None:
+                    standing = self._read_standing()
+                stands = sum(
+                    part
+                    for first, part in standing.items()
+                    if span.first <= first <= span.last
+                )
+                most = currency.round(min(float(due) - stands, 0.0))
+                if currency.compare_amounts(most, difference) > 0:
+                    difference, pieces = most, 0.0
+            if difference:
+                found.append((period, difference, pieces))
         return found
 
-    def _prepare_adjustments(self, found):
+    def _prepare_adjustments(self, found, last=None):
         """Return the values of the charges and credits that correct periods.
 
         :param found: as `_find_adjustments` returns them.
+        :param datetime.date last: of use, if it is the days after it that come back:
+            of a period that it is in, they are.
         :rtype: list[dict]
         """
         parts = found and dict(
@@ -358,13 +375,16 @@ class OmniBillingService(models.Model):
                 ["service_part:max"],
             )
         )
-        return [
-            self._prepare_adjustment_values(
-                period, amount, max(parts.get(period.span.first, 0), 0) + 1
-            )
-            | self._prepare_adjustment_price(amount, pieces)
-            for period, amount, pieces in found
-        ]
+        values = []
+        for period, amount, pieces in found:
+            first = max(period.span.first, last + DAY) if last else period.span.first
+            part = max(parts.get(first, 0), 0) + 1
+            days = replace(period, span=replace(period.span, first=first))
+            one = self._prepare_adjustment_values(days, amount, part)
+            [(_command, _id, tax_ids)] = one["tax_ids"]
+            taxes = self.env["account.tax"].browse(tax_ids)
+            values.append(one | self._prepare_adjustment_price(amount, pieces, taxes))
+        return values
 
     def _read_charged(self):
         """Return the amount and quantity charged, by the first day of the period.
@@ -400,32 +420,37 @@ class OmniBillingService(models.Model):
             "period_start": period.span.first,
             "period_end": period.span.last,
             "service_part": part,
-            "payer_id": self._find_payer_of(period).id,
         }
+        charge = self._find_charge_of(period)
+        if charge:
+            values["payer_id"] = charge.payer_id.id
+        if charge and amount < 0:
+            # What comes back, comes back with the taxes that it had.
+            values["tax_ids"] = [Command.set(charge.tax_ids.ids)]
+            values["tax_included"] = charge.tax_included
         if amount < 0:
             kind = self.env.ref("omni_billing.credit_type_correction")
             values |= {"transaction_type": "credit", "credit_type_id": kind.id}
         return values
 
-    def _find_payer_of(self, period):
-        """Return who was to pay a period that was charged, if not its user (W31)."""
-        charge = self.env["omni.billing.transaction"].search(
+    def _find_charge_of(self, period):
+        """Return the charge of a period: who was to pay it (W31), and its taxes."""
+        return self.env["omni.billing.transaction"].search(
             Domain("service_id", "=", self.id)
-            & Domain("period_start", ">=", period.span.first)
+            & Domain("period_start", ">=", period.whole.first)
             & Domain("period_start", "<=", period.span.last)
             & Domain("service_part", "=", 0),
-            order="id",
+            order="period_start DESC",
             limit=1,
         )
-        return charge.payer_id if charge else self.payer_id
 
-    def _prepare_adjustment_price(self, amount, pieces):
+    def _prepare_adjustment_price(self, amount, pieces, taxes=None):
         """Return quantity, unit price and taxes of an adjustment.
 
         A tax by the piece is corrected with the quantity. If that is not what changed,
         there is none.
         """
-        taxes = self.tax_ids.flatten_taxes_hierarchy()
+        taxes = (self.tax_ids if taxes is None else taxes).flatten_taxes_hierarchy()
         if not taxes._billing_is_by_piece():
             return {}
         decimals = self.env["omni.billing.transaction"]._get_books_decimals()

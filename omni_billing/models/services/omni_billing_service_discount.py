@@ -314,6 +314,17 @@ class OmniBillingService(models.Model):
             ]
         }
 
+    def _billing_has_new_terms(self):
+        """Override: also a discount that was given for this plan alone."""
+
+        def describe(row):
+            first = max(row.date_from, self.date_start)
+            return row.kind, row.value, row.coupon_id, first, row.date_to
+
+        before = {describe(row) for row in self.replaces_id._get_discounts()}
+        is_new = any(describe(row) not in before for row in self._get_discounts())
+        return super()._billing_has_new_terms() or is_new
+
     # === WHAT PEOPLE READ === #
 
     def _billing_describe_discounts(self):

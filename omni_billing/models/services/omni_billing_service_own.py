@@ -163,13 +163,14 @@ class OmniBillingService(models.Model):
                     service=self.name,
                 )
             )
-        is_even = not self.adjustment
+        plans = self | self.replaced_by_ids
+        even = plans.filtered(lambda plan: not plan.adjustment)
         # What staff have planned beside it stays.
-        self._get_coming_suspension()._end(self._get_today())
+        self._end_suspensions(self._get_coming_suspension())
         # A period that was charged in part is used further: that is charged at once.
         # What was to be settled before stays for staff.
-        if is_even and self.adjustment:
-            self.action_adjust()
+        for plan in even.filtered("adjustment"):
+            plan.action_adjust()
         self._billing_log_own("service_resumed")
 
     def _billing_may_resume(self):
@@ -191,11 +192,10 @@ class OmniBillingService(models.Model):
         companies = (False, self.company_id.id)
         return Reason.search([("is_own", "=", True), ("company_id", "in", companies)])
 
-    def _billing_end(self, day=None, reason_id="", note="", seen_fee=""):
+    def _billing_end(self, day, reason_id="", note="", seen_fee=""):
         """End it as its customer wishes: with notice, and after what is charged.
 
-        :param datetime.date day: that was chosen of those that were shown; by default
-            the one without a fee.
+        :param datetime.date day: that was chosen of those that were shown.
         :param str reason_id: of a reason; needed if there is one that customers choose.
         :param str seen_fee: the fee that was shown for the day, in words.
         :return: the last day of use.
@@ -204,18 +204,17 @@ class OmniBillingService(models.Model):
         """
         self.ensure_one()
         lock_or_tell(self)
-        last = self._billing_get_last_day()
-        days = {last, self._billing_get_last_day_with_fee()}
-        if not last:
+        free = self._billing_get_last_day()
+        if not free:
             raise UserError(
                 self.env._(
                     "%(service)s cannot be ended here, or ends already. Please ask us.",
                     service=self.name,
                 )
             )
-        last = day or last
-        fee = self._billing_describe_exit_fee(last)
-        if last not in days or fee != seen_fee:
+        is_shown = day and day in (free, self._billing_get_last_day_with_fee())
+        fee = self._billing_describe_exit_fee(day) if is_shown else ""
+        if not is_shown or fee != seen_fee:
             raise UserError(
                 self.env._(
                     "What was shown does not hold any more. Look at it again. Nothing"
@@ -228,12 +227,12 @@ class OmniBillingService(models.Model):
             raise UserError(
                 self.env._("Say why you end it: choose a reason. Nothing was changed.")
             )
-        self._billing_close(last, reason, note[:MAX_NOTE])
+        self._billing_close(day, reason, note[:MAX_NOTE])
         self._billing_log_own(
-            "service_to_end", self.env._("Until %s", format_date(self.env, last))
+            "service_to_end", self.env._("Until %s", format_date(self.env, day))
         )
         self._billing_tell_end(fee)
-        return last
+        return day
 
     def _billing_log_own(self, action, note=""):
         self.env["omni.billing.activity.log"]._log(

@@ -14,7 +14,7 @@ from ...tools.write_guard import is_trusted, trust, without_any_default
 from .omni_billing_service_charge import SETUP_PART
 
 #: By which both plans know each other.
-LINKS = ("replaces_id", "replaced_end")
+LINKS = ("replaces_id", "replaced_end", "replaced_for")
 #: What stays agreed, whatever the plan.
 TERMS = ("notice_days", "renewal_months", "exit_fee_kind", "exit_fee")
 #: Charges to come that a preview lists, of the new plan.
@@ -59,6 +59,14 @@ class OmniBillingService(models.Model):
         groups="base.group_user",
         help="That it had, and gets back if the change is taken back.",
     )
+    replaced_for = fields.Selection(
+        [("staff", "Staff"), ("customer", "The Customer")],
+        string="Changed by",
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+        help="Who wanted this plan: what a customer changed, it may take back.",
+    )
     plan_change = fields.Char(
         string="Change of Plan",
         compute="_compute_plan_change",
@@ -102,7 +110,9 @@ class OmniBillingService(models.Model):
     @api.model
     def _billing_get_state_fields(self):
         """Override: which plan follows which."""
-        return super()._billing_get_state_fields() | {"replaces_id", "replaced_end"}
+        return super()._billing_get_state_fields() | {
+            *("replaces_id", "replaced_end", "replaced_for"),
+        }
 
     def _check_plan(self, vals):
         """Refuse what would leave a day to both plans, or to none."""
@@ -164,9 +174,19 @@ class OmniBillingService(models.Model):
         plan._billing_undo_plan()
         return True
 
-    def action_resume(self):
-        """Override: the plan that is to follow goes on as well."""
-        return super(OmniBillingService, self | self.replaced_by_ids).action_resume()
+    def _end_suspensions(self, rows):
+        """Override: and what goes on of them in the plan that is to follow."""
+        # sudo: customers end their pauses, and need not read which plan follows.
+        plan = self.sudo().replaced_by_ids
+        goes_on = plan and rows.filtered(lambda row: row._holds(plan.date_start))
+        result = super()._end_suspensions(rows)
+        if goes_on:
+            plan._end_suspensions(
+                plan.suspension_ids.filtered(
+                    lambda row: row.date_from == plan.date_start
+                )
+            )
+        return result
 
     def _suspend(self, first):
         """Override: and the plan that is to follow, so that it does not begin."""
@@ -185,7 +205,8 @@ class OmniBillingService(models.Model):
         """
         self.ensure_one()
         # sudo: customers change their plans without reading how they follow.
-        if self.sudo().replaced_by_ids or self.state != "running":
+        is_over = not self.active or self.sudo().replaced_by_ids
+        if is_over or self.state != "running":
             return None
         today = self._get_today()
         if when == "now":
@@ -234,7 +255,7 @@ class OmniBillingService(models.Model):
         Transaction = self.env["omni.billing.transaction"]
         parts = (
             ("before", self._prepare_until(day - DAY)),
-            ("unused", self._prepare_adjustments(self._find_unused(day - DAY))),
+            ("unused", self._prepare_unused(day - DAY)),
             ("after", plan._prepare_first_charges()),
         )
         rows = []
@@ -278,7 +299,7 @@ class OmniBillingService(models.Model):
                 )
             )
         last, now = preview["day"] - DAY, fields.Datetime.now()
-        unused = self._prepare_adjustments(self._find_unused(last))
+        unused = self._prepare_unused(last)
         Service = without_any_default(self.env["omni.billing.service"])
         plan = trust(Service).create(preview["values"]).with_env(self.env)
         trust(self).date_end = last
@@ -304,11 +325,13 @@ class OmniBillingService(models.Model):
             or plan.replaced_by_ids
         )
 
-    def _billing_undo_plan(self):
+    def _billing_undo_plan(self, is_over=False):
         """Take this plan back, and go on with the one before.
 
+        :param bool is_over: whether what was agreed for it is over as well.
         :return: the service that goes on.
-        :raise UserError: if something is charged or credited for the change.
+        :raise UserError: if something is charged or credited for the change, or another
+            price was agreed for the plan since.
         """
         self.ensure_one()
         before = self.replaces_id
@@ -321,11 +344,53 @@ class OmniBillingService(models.Model):
                     service=self.name,
                 )
             )
+        if not is_over and self._billing_has_new_terms():
+            raise UserError(
+                self.env._(
+                    "Another price or quantity is agreed for %(service)s, and would be"
+                    " lost with it. Take that back first.",
+                    service=self.name,
+                )
+            )
         before._billing_log_plan("service_plan_undone", self)
         before._note_plan_undone(self)
-        trust(before).date_end = self.replaced_end
+        # What was said of the end since, and of pauses, was said of what goes on.
+        ends = {"date_end": self.date_end}
+        if self.date_end and self.closing_reason_id:
+            ends["closing_reason_id"] = self.closing_reason_id.id
+            ends["closing_note"] = self.closing_note
+        self._give_suspensions_back(before)
+        trust(self).replaces_id = False
+        trust(before).write(ends)
         trust(self).unlink()
         return before
+
+    def _billing_has_new_terms(self):
+        """Whether more is agreed for this plan than it began with. Hook."""
+        return bool(self.change_ids)
+
+    def _give_suspensions_back(self, before):
+        """Have the plan before suspended as this one, from its first day on."""
+        first = self.date_start
+        # Nobody decides anything on them by that.
+        rows = trust(before.suspension_ids)
+        rows.filtered(lambda row: row.date_from >= first).unlink()
+        over = rows.exists().filtered(lambda row: row._holds(first))
+        goes_on = self.suspension_ids.filtered(lambda row: row.date_from == first)
+        if over:
+            over.date_to = goes_on.date_to if goes_on else first - DAY
+        left = self.suspension_ids - (goes_on if over else goes_on.browse())
+        rows.create(
+            [
+                {
+                    "service_id": before.id,
+                    "date_from": row.date_from,
+                    "date_to": row.date_to,
+                    "reason": row.reason,
+                }
+                for row in left
+            ]
+        )
 
     def _note_plan(self, plan):
         """Note that another service takes the place of this one. Hook."""
@@ -387,6 +452,7 @@ class OmniBillingService(models.Model):
             **self._keep_terms(day),
             "replaces_id": self.id,
             "replaced_end": self.date_end,
+            "replaced_for": "staff",
             "suspension_ids": [
                 Command.create(
                     {
@@ -436,6 +502,10 @@ class OmniBillingService(models.Model):
         used = (period for period in coming if period.used)
         return self._prepare_period_values(list(islice(used, NEXT_CHARGES)))
 
+    def _prepare_unused(self, last):
+        """Return the values of the credits for charged days after one."""
+        return self._prepare_adjustments(self._find_unused(last), last)
+
     def _find_unused(self, last):
         """Return what is charged for days after one, as adjustments.
 
@@ -470,13 +540,15 @@ class OmniBillingService(models.Model):
                 found.append((period, -amount, pieces if is_all else 0.0))
         return found
 
-    def _read_standing(self, after):
+    def _read_standing(self, after=None):
         """Return what stands of what was charged, by the first day of its period."""
+        later = Domain("period_start", ">", after) if after else Domain.TRUE
         Transaction = self.env["omni.billing.transaction"]
         standing = {}
         for first, kind, amount in Transaction._read_group(
             Domain("service_id", "=", self.id)
-            & Domain("period_start", ">", after)
+            & Domain("period_start", "!=", False)
+            & later
             & Domain("service_part", "!=", SETUP_PART)
             & Domain("state", "!=", "void")
             & Domain("canceled_by_ids", "not any", [("state", "!=", "void")]),

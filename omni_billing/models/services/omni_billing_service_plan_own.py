@@ -4,6 +4,7 @@ from odoo.fields import Domain
 from odoo.tools import format_date
 
 from ...tools.recurrence import UNIT_DAYS, UNIT_MONTHS, to_price
+from ...tools.write_guard import trust
 
 #: Days of a month, on average.
 MONTH_DAYS = 30.436875
@@ -88,6 +89,7 @@ class OmniBillingService(models.Model):
         self._billing_check_own_plan(product)
         when = self._billing_find_own_when(product)
         plan = self._billing_change_plan(product, when, seen)
+        trust(plan).replaced_for = "customer"
         self._billing_tell_plan(plan)
         return plan
 
@@ -117,8 +119,10 @@ class OmniBillingService(models.Model):
         service = self.sudo()
         plan = service.replaced_by_ids[:1]
         lets = service.company_id.billing_plan_rule
-        is_to_come = plan and plan.date_start > self._get_today()
-        return bool(lets and is_to_come) and plan._billing_can_undo_plan()
+        is_own = plan.replaced_for == "customer"
+        if not (lets and is_own and plan.date_start > self._get_today()):
+            return False
+        return plan._billing_can_undo_plan() and not plan._billing_has_new_terms()
 
     def _billing_redeem_own(self, code):
         """Redeem a coupon as its customer wishes.

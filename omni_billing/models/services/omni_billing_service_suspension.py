@@ -211,7 +211,7 @@ class OmniBillingService(models.Model):
             rows = service.suspension_ids
             current = rows.filtered(lambda row, day=today: row._holds(day))
             coming = rows.filtered(lambda row, day=today: row.date_from > day)
-            (current or coming)._end(today)
+            service._end_suspensions(current or coming)
         return True
 
     # === BUSINESS METHODS === #
@@ -229,6 +229,11 @@ class OmniBillingService(models.Model):
             current.write({"date_to": False, "reason": "staff"})
         else:
             rows.create({"service_id": self.id, "date_from": first})
+
+    def _end_suspensions(self, rows):
+        """Have suspensions of a service end today. Hook."""
+        self.ensure_one()
+        rows._end(self._get_today())
 
     def _get_coming_suspension(self):
         """Return the suspension that is, or else the next one; none if none is."""

@@ -1,14 +1,18 @@
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_date
 
-from ...tools.database import commit_progress, retry
+from ...tools.database import commit_progress, retry, savepoint
 from ...tools.numbers import format_amount
 from ...tools.recurrence import DAY
 from ...tools.term import find_bound
 from ...tools.write_guard import trust
+
+_logger = logging.getLogger(__name__)
 
 #: Mastercard has merchants tell, 3 to 7 days before, that a free trial of more than 7
 #: days ends (Transaction Processing Rules, 5.4.1.1).
@@ -95,7 +99,24 @@ class OmniBillingService(models.Model):
         """Tell of those that nobody else is working on."""
         free = self.try_lock_for_update(allow_referencing=True)
         free.invalidate_recordset()
-        free._tell_terms(now)
+        free._try_tell_terms(now)
+
+    def _try_tell_terms(self, now):
+        """Tell of many at once; what is wrong with one service stays with it."""
+        try:
+            with savepoint(self.env):
+                self._tell_terms(now)
+            return
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            if len(self) == 1:
+                _logger.warning("Service %s: nobody is told: %s", self.id, error)
+                trust(self).problem = str(error)
+                return
+        half = len(self) // 2
+        self[:half]._try_tell_terms(now)
+        self[half:]._try_tell_terms(now)
 
     def _tell_terms(self, now):
         letters = []

@@ -1,7 +1,9 @@
-from datetime import timedelta
+from contextlib import ExitStack
+from datetime import date, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import format_date
 
 from ...const import EXIT_FEES, MAX_TITLE_LENGTH
@@ -9,7 +11,17 @@ from ...tools.action import open_dialog
 from ...tools.numbers import format_amount
 from ...tools.recurrence import DAY, compute_amount, iterate_periods
 from ...tools.term import find_bound, find_term_end
-from ...tools.write_guard import trust
+from ...tools.write_guard import is_trusted, trust
+
+#: The part of a service that is the fee for its end before the term.
+EXIT_PART = -2
+#: From what of a service the first days are proposed.
+PROPOSED_FROM = {
+    *("product_id", "date_start", "unit", "interval"),
+    *("anchor_day", "anchor_month", "anchor_weekday"),
+}
+#: What a product proposes for a service that begins.
+FIRST_DAYS = ("trial_end", "term_end")
 
 
 class OmniBillingService(models.Model):
@@ -19,7 +31,7 @@ class OmniBillingService(models.Model):
 
     trial_end = fields.Date(
         string="Free Until",
-        compute="_compute_first_days",
+        compute="_compute_trial_end",
         store=True,
         readonly=False,
         precompute=True,
@@ -31,7 +43,7 @@ class OmniBillingService(models.Model):
     )
     term_end = fields.Date(
         string="Agreed Until",
-        compute="_compute_first_days",
+        compute="_compute_term_end",
         store=True,
         readonly=False,
         precompute=True,
@@ -102,21 +114,43 @@ class OmniBillingService(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends(
-        *("product_id", "date_start", "unit", "interval"),
-        *("anchor_day", "anchor_month", "anchor_weekday"),
-    )
-    def _compute_first_days(self):
-        """Propose the free days and the term that the product says; others stay."""
+    # One by one: of what was entered the one is kept, and the other follows.
+    @api.depends(*sorted(PROPOSED_FROM))
+    def _compute_trial_end(self):
+        """Propose the free days that the product says; others stay."""
         for service in self:
-            product, start = service.product_id, service.date_start
-            trial, term = service.trial_end, service.term_end
-            if start and service.unit and not service.charged_until:
-                trial = service._find_trial_end(product) or trial
-                if product.billing_term_months:
-                    first = trial + DAY if trial else start
-                    term = find_term_end(first, product.billing_term_months)
-            service.trial_end, service.term_end = trial, term
+            service.trial_end = service._find_first_day("trial_end")
+
+    @api.depends(*sorted(PROPOSED_FROM))
+    def _compute_term_end(self):
+        """Propose the term that the product says, after the free days; others stay."""
+        for service in self:
+            service.term_end = service._find_first_day("term_end")
+
+    def _find_first_day(self, name):
+        # Another plan has what was agreed before.
+        if self.charged_until or self.replaces_id:
+            return self[name]
+        # Of what is written, those that stay are protected: see `write`.
+        if not self.id and self._origin._is_agreed(name):
+            return self[name]
+        return self._propose_day(name) or self[name]
+
+    def _propose_day(self, name):
+        """Return the day that the product says; None if it says none."""
+        product, start = self.product_id, self.date_start
+        if not start or not self.unit:
+            return None
+        if name == "trial_end":
+            return self._find_trial_end(product)
+        if not product.billing_term_months:
+            return None
+        first = self.trial_end + DAY if self.trial_end else start
+        return find_term_end(first, product.billing_term_months)
+
+    def _is_agreed(self, name):
+        """Whether somebody entered a day: the product says another."""
+        return bool(self[name]) and self[name] != self._propose_day(name)
 
     def _find_trial_end(self, product):
         count = product.billing_trial
@@ -172,11 +206,48 @@ class OmniBillingService(models.Model):
         return super()._billing_get_state_fields() | {"exit_fee_id"}
 
     def write(self, vals):
-        result = super().write(vals)
-        if "date_end" in vals and not vals["date_end"]:
-            left = self.filtered("closing_reason_id")
-            left.write({"closing_reason_id": False, "closing_note": False})
+        if not is_trusted(self.env):
+            self._check_end(vals)
+        kept = [
+            (self._fields[name], self.filtered(lambda one, n=name: one._is_agreed(n)))
+            for name in FIRST_DAYS
+            if vals.keys() & PROPOSED_FROM and name not in vals
+        ]
+        with ExitStack() as stack:
+            for field, services in kept:
+                stack.enter_context(self.env.protecting([field], services))
+            result = super().write(vals)
+        if "date_end" in vals:
+            if not vals["date_end"]:
+                left = self.filtered("closing_reason_id")
+                left.write({"closing_reason_id": False, "closing_note": False})
+            for service in self.filtered("exit_fee_kind"):
+                service._lower_exit_fee()
         return result
+
+    def _check_end(self, vals):
+        """Refuse an end that costs a fee, and by that none that is shown."""
+        if not {"date_end", "active"} & vals.keys():
+            return
+        for service in self.filtered("exit_fee_kind"):
+            last = end = service.date_end or date.max
+            if "date_end" in vals:
+                last = fields.Date.to_date(vals["date_end"]) or date.max
+            if service.active and not vals.get("active", True):
+                last = min(last, service._get_today())
+            if last == end:
+                continue
+            unbilled, _billed = service._sum_exit_fees()
+            if service._billing_compute_fee_left(last) > unbilled:
+                raise UserError(
+                    service.env._(
+                        "%(service)s would end before what is agreed, for an exit fee"
+                        " of %(fee)s. Use “End the Service” on it: the fee is shown"
+                        " there, and can be waived. Nothing was changed.",
+                        service=service.name,
+                        fee=service._billing_describe_exit_fee(last),
+                    )
+                )
 
     # === ACTION METHODS === #
 
@@ -292,44 +363,122 @@ class OmniBillingService(models.Model):
                     date=format_date(self.env, self.date_start),
                 )
             )
-        fee = 0.0 if is_waived else self._billing_compute_exit_fee(last)
-        self.write(
+        self._check_plan({"date_end": last})
+        left = self._billing_compute_fee_left(last)
+        trust(self).write(
             {
                 "date_end": last,
                 "closing_reason_id": reason.id,
                 "closing_note": note or False,
             }
         )
-        # sudo: a charge that stands is not made twice, whoever sees it.
-        standing = self.sudo().exit_fee_id.filtered(lambda t: t.state != "void")
-        if fee and not standing:
-            values = self._prepare_exit_fee(fee)
-            charge = trust(self.env["omni.billing.transaction"]).create(values)
-            trust(self).exit_fee_id = charge
+        # What is waived is not charged; what was charged too much comes back.
+        self._settle_exit_fee(min(left, 0.0) if is_waived else left)
 
-    def _prepare_exit_fee(self, fee):
-        """Return the values of the charge for an end before the term. Hook."""
-        env = self.with_context(lang=self.partner_id.lang or self.env.lang).env
-        name = env._("%(service)s, exit fee", service=self.name)
-        return (
-            self._prepare_common_values(fee)
-            | self._prepare_adjustment_price(fee, 0.0)
-            | {
-                "name": name[:MAX_TITLE_LENGTH],
-                "description": env._(
-                    "It was agreed until %s.",
-                    format_date(env, self._billing_find_bound(self._get_today())),
-                ),
-                "date": self._get_today(),
-            }
+    def _billing_find_exit_fees(self):
+        """Return the exit fees that stand, of the plans before as well.
+
+        What was voided, or canceled on its invoice, does not.
+        """
+        self.ensure_one()
+        # sudo: a fee that stands is not charged twice, whoever sees it.
+        plans = service = self.sudo()
+        while service := service.replaces_id:
+            plans |= service
+        return plans.env["omni.billing.transaction"].search(
+            Domain("service_id", "in", plans.ids)
+            & Domain("service_part", "=", EXIT_PART)
+            & Domain("state", "!=", "void")
+            & Domain("canceled_by_ids", "not any", [("state", "!=", "void")])
         )
 
-    def _billing_describe_exit_fee(self, last):
-        """Return the fee for an end on a day in words, taxes included; none if none."""
+    def _billing_compute_fee_left(self, last):
+        """Return what is to be charged for an end on a day, below zero for a credit.
+
+        It is the fee without what is billed of one already; what is not billed yet
+        gives way to it.
+
+        :param datetime.date last: of use.
+        :rtype: float
+        """
         self.ensure_one()
+        unbilled, billed = self._sum_exit_fees()
+        if last == self.date_end and self.closing_reason_id:
+            # It ends then already, whatever term has begun since.
+            return unbilled
         fee = self._billing_compute_exit_fee(last)
-        if not fee:
+        return self.currency_id.round(fee - billed)
+
+    def _sum_exit_fees(self):
+        """Return what stands of exit fees: unbilled, and billed."""
+        sums = {True: 0.0, False: 0.0}
+        for one in self._billing_find_exit_fees():
+            sums[one.state == "unbilled"] += one._get_sign() * one.retail_cost
+        return self.currency_id.round(sums[True]), self.currency_id.round(sums[False])
+
+    def _lower_exit_fee(self):
+        """Have no more of an exit fee stand than the end comes to.
+
+        An end that costs more is refused before, or was told to staff.
+        """
+        self.ensure_one()
+        # sudo: as above. The plan that goes on has the end, and its fee.
+        if self.sudo().replaced_by_ids:
+            return
+        unbilled, billed = self._sum_exit_fees()
+        if unbilled or billed:
+            end = self.date_end
+            fee = self._billing_compute_exit_fee(end) if end else 0.0
+            self._settle_exit_fee(self.currency_id.round(min(fee - billed, unbilled)))
+
+    def _settle_exit_fee(self, left):
+        """Have this amount of an exit fee unbilled; another one gives way to it."""
+        unbilled = self._billing_find_exit_fees().filtered(
+            lambda one: one.state == "unbilled"
+        )
+        if not self.currency_id.compare_amounts(left, self._sum_exit_fees()[0]):
+            return
+        if unbilled:
+            unbilled.action_void(self.env._("The end was changed."))
+        if left:
+            Transaction = trust(self.env["omni.billing.transaction"])
+            trust(self).exit_fee_id = Transaction.create(self._prepare_exit_fee(left))
+
+    def _prepare_exit_fee(self, amount):
+        """Return the values of the charge for an end before the term. Hook.
+
+        :param float amount: below zero for a credit, of what was billed too much.
+        """
+        env = self.with_context(lang=self.partner_id.lang or self.env.lang).env
+        name = env._("%(service)s, exit fee", service=self.name)
+        bound = self._billing_find_bound(self._get_today())
+        values = (
+            self._prepare_common_values(abs(amount))
+            | self._prepare_adjustment_price(amount, 0.0)
+            | {
+                "name": name[:MAX_TITLE_LENGTH],
+                "description": bound
+                and env._("It was agreed until %s.", format_date(env, bound)),
+                "date": self._get_today(),
+                "service_part": EXIT_PART,
+            }
+        )
+        if amount < 0:
+            kind = self.env.ref("omni_billing.credit_type_correction")
+            values |= {"transaction_type": "credit", "credit_type_id": kind.id}
+        return values
+
+    def _billing_describe_exit_fee(self, last):
+        """Return what an end on a day costs, taxes included; nothing if nothing.
+
+        Without what is billed of a fee already.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        left = self._billing_compute_fee_left(last)
+        if not left:
             return ""
-        values = self._prepare_exit_fee(fee) | {"state": "unbilled"}
+        values = self._prepare_exit_fee(left) | {"state": "unbilled"}
         charge = self.env["omni.billing.transaction"].new(values)
         return format_amount(self.env, charge.amount_total, self.currency_id)
