@@ -71,7 +71,7 @@ METHODS = {
         "action_billing_set_default",
     ),
     "omni_billing/models/cards/payment_token_consent.py": (
-        "_billing_agree",
+        "_billing_keep_consent",
         "_billing_describe",
         "_billing_get_consent_text",
     ),

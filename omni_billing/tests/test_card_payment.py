@@ -52,7 +52,7 @@ class TestCardPayment(CardCommon):
             [("model", "=", "account.payment")], order="id"
         )
         self.assertEqual(len(mails), 2)
-        self.assertIn("charged", mails[0].body_html)
+        self.assertIn("we received", mails[0].body_html)
         self.assertIn("gave", mails[1].body_html)
         for mail in mails:
             self.assertIn("45.00", mail.body_html)

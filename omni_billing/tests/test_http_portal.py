@@ -417,7 +417,7 @@ class TestPortalLists(PortalCommon):
             "/my/billing/transactions": 25,
             "/my/billing/invoices": 25,
             "/my/billing/activity": 20,
-            "/my/billing": 60,
+            "/my/billing": 62,
         }
         self._pay(self._bill_amounts(1, 2, 3), mode="cash")
         self._bill_amounts(*range(4, 11))

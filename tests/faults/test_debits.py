@@ -80,6 +80,7 @@ def debit(subjects, stripe, request):
     yield make
     for one in made:
         one.case.subject.end()
+    subjects["ours"].run("forget_fees").expect()
     stripe.clear_faults()
     stripe.check()
 

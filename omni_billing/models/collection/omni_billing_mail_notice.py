@@ -58,7 +58,8 @@ class OmniBillingMail(models.Model):
     )
 
     _notice_planned_uniq = models.UniqueIndex(
-        "(notice_installment_id) WHERE state = 'queued'",
+        "(notice_installment_id) WHERE state = 'queued'"
+        " AND notice_installment_id IS NOT NULL",
         "The notice of this debit is being sent already.",
     )
 

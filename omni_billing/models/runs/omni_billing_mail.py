@@ -17,7 +17,7 @@ class OmniBillingMail(models.Model):
     )
 
     _notice_line_uniq = models.UniqueIndex(
-        "(notice_line_id) WHERE state = 'queued'",
+        "(notice_line_id) WHERE state = 'queued' AND notice_line_id IS NOT NULL",
         "The notice of this debit is being sent already.",
     )
 
