@@ -22,21 +22,17 @@ def stop_at(registry, step, stop):
 
 
 def owe(env, case):
-    """Have the customer be late, with a service; the day of the notice has come."""
+    """Have the customer be late, with a service; the day of the notice has come.
+
+    :return: the id of the service, and what `forget` is to know.
+    """
     today = fields.Date.context_today(env.user)
     level = env["omni.billing.reminder.level"].search([("days", "=", 30)], limit=1)
+    [before] = level.read(["suspends", "suspend_minimum"])
     level.write({"suspends": True, "suspend_minimum": 0})
     invoice = env["account.move"].browse(case["invoices"])
-    env.cr.execute(
-        "UPDATE account_move SET invoice_date_due = %s WHERE id = %s",
-        [today - timedelta(days=40), invoice.id],
-    )
-    env.cr.execute(
-        "UPDATE account_move_line SET date_maturity = %s"
-        " WHERE move_id = %s AND date_maturity IS NOT NULL",
-        [today - timedelta(days=40), invoice.id],
-    )
-    env.invalidate_all()
+    due = fields.Date.to_string(invoice.invoice_date_due)
+    _have_due(env, invoice.id, today - timedelta(days=40))
     mail = env["omni.billing.mail"].create(
         {
             "company_id": invoice.company_id.id,
@@ -61,7 +57,30 @@ def owe(env, case):
             "tax_ids": [Command.clear()],
         }
     )
-    return service.id
+    made = {"invoice": invoice.id, "due": due, "level": before}
+    return service.id, made | {"mail": mail.id, "notice": notice.id}
+
+
+def _have_due(env, invoice, day):
+    env.cr.execute(
+        "UPDATE account_move SET invoice_date_due = %s WHERE id = %s", [day, invoice]
+    )
+    env.cr.execute(
+        "UPDATE account_move_line SET date_maturity = %s"
+        " WHERE move_id = %s AND date_maturity IS NOT NULL",
+        [day, invoice],
+    )
+    env.invalidate_all()
+
+
+def forget(env, service, made):
+    """Undo what `owe` has set: other tests know nothing of it."""
+    env["omni.billing.service"].browse(service).unlink()
+    env["omni.billing.reminder"].browse(made["notice"]).unlink()
+    env["omni.billing.mail"].browse(made["mail"]).unlink()
+    level = made["level"]
+    env["omni.billing.reminder.level"].browse(level.pop("id")).write(level)
+    _have_due(env, made["invoice"], made["due"])
 
 
 def review(env):

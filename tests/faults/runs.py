@@ -112,7 +112,8 @@ def _stop_at_statement(number, stop):
 
 
 def add_customers(env, count, charges=2):
-    """Add customers with some charges each, and forget those of other tests."""
+    """Add customers with some charges each, and forget what others are to be billed."""
+    env["omni.billing.service"].search([]).action_archive()
     old = env["omni.billing.transaction"].search([("state", "=", "unbilled")])
     old.filtered(lambda t: t.transaction_type == "charge").action_void()
     partners = env["res.partner"].create(

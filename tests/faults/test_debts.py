@@ -28,11 +28,18 @@ class Debtor:
     def __init__(self, runs, desk):
         self._runs = runs
         self.desk = desk
-        self._service = runs.run("debts.owe", case=desk.case).expect()
+        owed = runs.run("debts.owe", case=desk.case).expect()
+        self._service, self._made = owed
 
     def look(self, stop=""):
         """Begin what the job does."""
         return self._runs.start("debts.review", stop=stop, is_job=True)
+
+    def forget(self):
+        """Leave nothing to other tests."""
+        self._runs.end()
+        forgotten = {"service": self._service, "made": self._made}
+        self._runs.run("debts.forget", **forgotten).expect()
 
     @property
     def state(self):
@@ -42,7 +49,9 @@ class Debtor:
 
 @pytest.fixture
 def debtor(runs, open_desk):
-    return Debtor(runs, open_desk(BILL))
+    debtor = Debtor(runs, open_desk(BILL))
+    yield debtor
+    debtor.forget()
 
 
 def test_job_looked_before_the_payment(debtor):
