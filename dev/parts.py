@@ -243,9 +243,7 @@ class Runner:
 
     def sepa(self) -> Result:
         """Collect by SEPA, with the addons of OCA for it."""
-        space = workspace.with_path(self._space, venv.ensure_sepa())
-        tests = f"{paths.SEPA_ADDON.name}/tests"
-        return self._pytest_odoo("sepa", tests, space=space, kind="sepa")
+        return self._pytest_sepa("sepa")
 
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
@@ -321,6 +319,7 @@ class Runner:
         )
         found = self._pytest_unit("deep", *options)
         found = found.add(self._pytest_odoo("deep", *options, *ADDON_TESTS))
+        found = found.add(self._pytest_sepa("deep", *options))
         return found.add(self._faults("deep", OMNI_FAULT_EVENTS="all"))
 
     # === Commands === #
@@ -340,6 +339,11 @@ class Runner:
         with Templates(space).copied(kind, part) as database:
             options = (f"--odoo-database={database}", "--odoo-log-level=warn")
             return self._pytest(part, space.environment, *options, *arguments)
+
+    def _pytest_sepa(self, part: str, *options: str) -> Result:
+        space = workspace.with_path(self._space, venv.ensure_sepa())
+        tests = f"{paths.SEPA_ADDON.name}/tests"
+        return self._pytest_odoo(part, *options, tests, space=space, kind="sepa")
 
     def _faults(self, part: str, **more: str) -> Result:
         template = Templates(self._space).ensure("addon")

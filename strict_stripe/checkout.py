@@ -3,7 +3,7 @@
 Sources: Stripe's pages "The Session object" and "Create a Session" of the API
 reference, "Save details for future payments" of each kind of bank debit (the page shows
 the mandate; an account is verified there at once, or by deposits afterwards), and
-``checkout.session.completed`` of "Types of events".
+``checkout.session.completed`` and ``checkout.session.expired`` of "Types of events".
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .errors import RefusedError, StripeError
 from .mandates import check_options
 from .parameters import (
     Required,
+    address,
     choice,
     currency,
     hash_of,
@@ -42,8 +43,11 @@ OPTIONS = hash_of(
     ),
     bacs_debit=hash_of(mandate_options=BANK_MANDATES["bacs_debit"]),
     sepa_debit=hash_of(mandate_options=BANK_MANDATES["sepa_debit"]),
-    us_bank_account=hash_of(verification_method=VERIFICATION),
+    us_bank_account=hash_of(verification_method=choice("automatic", "instant")),
 )
+# How an account may be verified on the page, by what was asked for; any by default.
+WAYS = {"instant": ("instant",), "microdeposits": ("deposits",)}
+BUTTONS = {"deposits": "Save", "instant": "Log in at my bank and save"}
 PAGE = """<!DOCTYPE html>
 <title>Save a bank account</title>
 <h1>Save a bank account ({kind})</h1>
@@ -53,8 +57,7 @@ PAGE = """<!DOCTYPE html>
 <label>E-mail <input name="email" value="ada@example.com"></label>
 <label>Account <input name="number" value="{number}"></label>
 <p>By saving it I allow the seller to debit this account (mandate).</p>
-<button name="verify" value="deposits">Save</button>
-<button name="verify" value="instant">Log in at my bank and save</button>
+{buttons}
 </form>
 <a href="{back}">Back</a>
 """
@@ -86,10 +89,26 @@ class Session(Resource):
         self.success_url = params["success_url"]
         self.url = f"{call.base_url}/checkout/{self.id}"
 
+    @property
+    def _due(self) -> int:
+        """When it is over."""
+        return self.expires_at
+
+    @property
+    def _ways(self) -> tuple[str, ...]:
+        """How its account may be verified."""
+        [kind] = self.payment_method_types
+        options = self.setup_intent.payment_method_options.get(kind, {})
+        return WAYS.get(options.get("verification_method"), tuple(BUTTONS))
+
+    def _expire(self, call: Call) -> None:
+        self.status = "expired"
+        call.emit("checkout.session.expired", self)
+
     def fields(self, version: Version) -> dict[str, Any]:
         """Show that nobody came in time, and no address of a page that is over."""
         shown = super().fields(version)
-        if self.status == "open" and clock.now() > self.expires_at:
+        if self.status == "open" and clock.now() >= self.expires_at:
             shown["status"] = "expired"
         if shown["status"] != "open":
             shown["url"] = None
@@ -100,7 +119,7 @@ class Session(Resource):
     "POST",
     "/v1/checkout/sessions",
     **ALLOWED,
-    cancel_url=string,
+    cancel_url=address,
     currency=currency,
     customer=Required(identifier),
     locale=string,
@@ -108,7 +127,7 @@ class Session(Resource):
     mode=Required(choice("setup")),
     payment_method_options=OPTIONS,
     setup_intent_data=hash_of(description=text_of(1000), metadata=metadata),
-    success_url=Required(string),
+    success_url=Required(address),
 )
 def create_session(call: Call) -> Session:
     customer = find_customer(call.account, call.params["customer"], "customer")
@@ -143,6 +162,7 @@ def _new_intent(
 ) -> SetupIntent:
     made = Call(call.account, call.version, dict(given), base_url=call.base_url)
     intent = SetupIntent(made)
+    intent._is_of_page = True
     intent.customer = customer
     intent.payment_method_types = [kind]
     intent.payment_method_options = options
@@ -168,6 +188,9 @@ def finish(
         raise StripeError(400, "This page is over.")
     intent = session.setup_intent
     kind = intent.payment_method_types[0]
+    verifies = banks.SCHEMES[kind].verifies
+    if verifies and ("instant" if is_instant else "deposits") not in session._ways:
+        raise StripeError(400, "The seller asked for another way to verify accounts.")
     method = PaymentMethod(
         {
             "type": kind,
@@ -179,7 +202,7 @@ def finish(
     intent.payment_method = method
     intent._accepted = {"type": "online"}
     session.status = "complete"
-    if banks.SCHEMES[kind].verifies and not is_instant:
+    if verifies and not is_instant:
         wait_for_deposits(call, intent)
     else:
         save(call, intent)
@@ -207,6 +230,10 @@ class CheckoutPages:
             number=next(iter(banks.ACCOUNTS[kind])),
             back=escape(session.cancel_url or ""),
             problem=escape(problem),
+            buttons="\n".join(
+                f'<button name="verify" value="{way}">{BUTTONS[way]}</button>'
+                for way in session._ways
+            ),
         )
         return web.Response(text=page, content_type="text/html")
 

@@ -129,6 +129,18 @@ def string(value: Any, name: str) -> str:
     return text_of(MAX_STRING)(value, name)
 
 
+def address(value: Any, name: str) -> str:
+    """Read a web address, which is a whole one. Source: code ``url_invalid``."""
+    if not re.match(r"https?://[^/\s]+", string(value, name)):
+        raise RefusedError(
+            400,
+            "Invalid URL: An explicit scheme (such as https) must be provided.",
+            code="url_invalid",
+            param=name,
+        )
+    return value
+
+
 def text_of(length: int) -> Reader:
     """Make a reader of short texts."""
 

@@ -476,20 +476,25 @@ def _refuse_debit(call: Call, intent: PaymentIntent, code: str) -> StripeError:
 
 def go_on(account: Account, call: Call) -> None:
     """Let happen what was due until now, in its order, each at its moment."""
+    from .checkout import Session
     from .refunds import Refund
 
     until = clock.now()
+    waiting = ((Charge, "pending"), (Refund, "pending"), (Session, "open"))
     while due := sorted(
         (
             item
-            for kind in (Charge, Refund)
-            for item in account.all(kind, status="pending")
+            for kind, status in waiting
+            for item in account.all(kind, status=status)
             if item._due is not None and item._due <= until
         ),
         key=lambda item: (item._due, item.id),
     ):
         first = due[0]
         clock.be_at(first._due)
+        if isinstance(first, Session):
+            first._expire(call)
+            continue
         if isinstance(first, Refund):
             first._settle(call, "succeeded", "")
             continue

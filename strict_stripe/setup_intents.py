@@ -94,6 +94,8 @@ class SetupIntent(Intent):
     prefix = "seti_"
     expandable = frozenset({"customer", "mandate", "payment_method"})
     public = PUBLIC
+    # Whether a page (Checkout) has made it.
+    _is_of_page = False
 
     def __init__(self, call: Call) -> None:
         super().__init__(call)
@@ -402,6 +404,14 @@ def _fail(call: Call, intent: SetupIntent, error: StripeError) -> None:
     cancellation_reason=choice("abandoned", "duplicate", "requested_by_customer"),
 )
 def cancel_setup_intent(call: Call) -> SetupIntent:
+    """Source: "Cancel a SetupIntent": that of a page ends with the page."""
     intent = call.find(SetupIntent)
+    if intent._is_of_page:
+        raise StripeError(
+            400,
+            "You can't cancel the SetupIntent for a Checkout Session. Expire the "
+            "Checkout Session instead.",
+            code="setup_intent_unexpected_state",
+        )
     intent._cancel(call, *CANCELABLE)
     return intent

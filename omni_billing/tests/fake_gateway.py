@@ -44,6 +44,8 @@ class FakeGateway:
         self.pages = {}
         self.page_keys = []
         self.saved = {}
+        #: What was answered of deposits, and what came of it, by key.
+        self.answers = {}
 
     # What the test says.
 
@@ -167,6 +169,7 @@ class FakeGateway:
     def finish_page(self, page, deposits="", last4="6789"):
         """Have the owner type an account on Stripe's page."""
         asked = self.pages[page]
+        assert self.saved[page].status == "requires_payment_method"
         self.accounts.append(f"pm_{last4}")
         self.saved[page] = replace(
             self.saved[page],
@@ -181,6 +184,10 @@ class FakeGateway:
             deposits_at=int(time.time()) + 2 * 24 * 60 * 60 if deposits else 0,
         )
 
+    def expire_page(self, page):
+        """Have nobody finish Stripe's page in time."""
+        self.saved[page] = replace(self.saved[page], status="expired")
+
     def get_account(self, page):
         kind, value = self._step()
         if kind == "refuse":
@@ -191,22 +198,54 @@ class FakeGateway:
 
     def verify_account(self, setup, *, key, amounts=None, code=""):
         kind, value = self._step()
-        if kind == "lose":
-            raise GatewayUnknown("", "No answer")
         if kind == "refuse":
             raise GatewayRefused(value, "Refused")
-        [page] = [page for page, saved in self.saved.items() if saved.id == setup]
-        if amounts not in ([32, 45], None) or code not in ("", "SM11AA"):
-            name = "amounts" if amounts else "descriptor_code"
-            code = f"payment_method_microdeposit_verification_{name}_mismatch"
-            raise GatewayRefused(code, "Others")
-        self.saved[page] = replace(
-            self.saved[page],
-            status="succeeded",
-            mandate="mandate_1",
-            deposits="",
-        )
-        return self.saved[page]
+        if kind == "lose" and not value:
+            raise GatewayUnknown("", "No answer")
+        asked = (setup, amounts, code)
+        if key not in self.answers:
+            self.answers[key] = (asked, self._verify(*asked))
+        known, outcome = self.answers[key]
+        if known != asked:
+            raise GatewayRefused("idempotency_error", "Keys for idempotent requests…")
+        if kind == "lose":
+            raise GatewayUnknown("", "No answer")
+        if isinstance(outcome, str):
+            raise GatewayRefused(outcome, "Refused")
+        return outcome
+
+    def _verify(self, setup, amounts, code):
+        """Compare an answer with what was sent; return the account or what is wrong."""
+        found = [page for page, saved in self.saved.items() if saved.id == setup]
+        if not found:
+            return "resource_missing"
+        [page] = found
+        saved = self.saved[page]
+        if saved.status != "requires_action":
+            return "setup_intent_unexpected_state"
+        if (bool(amounts), bool(code)) != (
+            saved.deposits == "amounts",
+            saved.deposits == "descriptor_code",
+        ):
+            return "parameter_missing"
+        wrong = "payment_method_microdeposit_verification_"
+        is_late = time.time() > saved.deposits_at + 10 * 24 * 60 * 60
+        if not is_late and (sorted(amounts or ()) == [32, 45] or code == "SM11AA"):
+            self.saved[page] = replace(
+                saved, status="succeeded", mandate="mandate_1", deposits=""
+            )
+            return self.saved[page]
+        tried = [
+            asked
+            for asked, outcome in self.answers.values()
+            if asked[0] == setup and str(outcome).endswith("_mismatch")
+        ]
+        if is_late or len(tried) >= 2:
+            self.saved[page] = replace(
+                saved, status="requires_payment_method", method="", deposits=""
+            )
+            return wrong + ("timeout" if is_late else "attempts_exceeded")
+        return f"{wrong}{saved.deposits}_mismatch"
 
     def get_mandate(self, mandate):
         self._check_open()

@@ -44,6 +44,7 @@ class TestCouponAtOnce(BaseCase):
                 }
             )
             self.service_ids, self.coupon_id = services.ids, coupon.id
+            self.customer_ids = customers.ids
             self.addCleanup(self._end)
 
     def _end(self):
@@ -51,6 +52,10 @@ class TestCouponAtOnce(BaseCase):
         with self._connect() as env:
             env["omni.billing.service"].browse(self.service_ids).unlink()
             env["omni.billing.coupon"].browse(self.coupon_id).unlink()
+            env["omni.billing.activity.log"].search(
+                [("commercial_partner_id", "in", self.customer_ids)]
+            ).unlink()
+            env["res.partner"].browse(self.customer_ids).unlink()
 
     @contextmanager
     def _connect(self):

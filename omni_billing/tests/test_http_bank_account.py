@@ -45,9 +45,14 @@ class AccountCommon(CardLinkCommon):
         """Return where Stripe's page leads back to."""
         return urlsplit(self.gateway.pages["cs_0"]["done_url"]).path
 
-    def _answer(self, path, **form):
-        """Tell of the deposits, on the page of the account."""
+    def _answer(self, path, is_lost=False, **form):
+        """Tell of the deposits, on the page of the account.
+
+        :param is_lost: whether Stripe hears of it, and we not what it says.
+        """
         token = self._open(path).xpath("//input[@name='csrf_token']/@value")[0]
+        if is_lost:
+            self.gateway.lose(is_executed=True)
         response = self.url_open(f"{path}/verify", data={"csrf_token": token} | form)
         return response.text
 
@@ -114,9 +119,13 @@ class TestBankAccount(AccountCommon):
         self.assertIn("/my/billing/account/", self._find_mails().body_html)
         waiting = self.customer.with_user(self.staff).billing_waiting_accounts
         self.assertIn("6789 waits", waiting)
+        # An answer that was lost is sent again, and is no other try.
+        lost = self._answer(page, is_lost=True, code="SM9999")
+        self.assertIn("gives no answer", lost)
         self.assertIn("try 2 more times", self._answer(page, code="SM9999"))
+        self.assertEqual(len(self.gateway.answers), 1)
         self.assertIn("six characters", self._answer(page, code="' OR 1"))
-        self.assertIn("is saved", self._answer(page, code="sm11aa"))
+        self.assertIn("is saved", self._answer(page, is_lost=True, code="sm11aa"))
         self.assertEqual(self._find_accounts()._billing_find_standing().channel, "link")
         self.assertEqual(len(self._find_mails()), 1)
         self.customer.invalidate_recordset()
@@ -156,7 +165,7 @@ class TestBankAccount(AccountCommon):
         self.assertEqual(late.state, "cancel")
 
     def test_it_is_learnt_without_the_browser(self):
-        """By the event, the job, or both: one account."""
+        """By the event, the job, or both: one account; or by neither, in time."""
         self._begin_account()
         saving = self._find_saving()
         self.gateway.finish_page("cs_0")
@@ -168,19 +177,40 @@ class TestBankAccount(AccountCommon):
         self.assertEqual(saving.state, "draft")
         saving._cron_billing_resolve()
         self.assertEqual(saving.state, "done")
-        event = self.env["omni.billing.stripe.event"].sudo()
+        self._hear("cs_0", "completed")
+        self.assertEqual(len(self._find_accounts()), 1)
+        # The event is first.
+        self._begin_account()
+        saving = self._find_saving()
+        self.gateway.finish_page("cs_1", last4="1111")
+        self.assertEqual(saving.state, "draft")
+        self._hear("cs_1", "completed")
+        self.assertEqual(saving.state, "done")
+        saving.billing_ask_at = fields.Datetime.now()
+        saving._cron_billing_resolve()
+        self.assertEqual(len(self._find_accounts()), 2)
+        # Nobody came.
+        self._begin_account()
+        saving = self._find_saving()
+        self.gateway.expire_page("cs_2")
+        self._hear("cs_2", "expired")
+        self.assertEqual(saving.state, "cancel")
+        self.assertEqual(len(self._find_accounts()), 2)
+
+    def _hear(self, page, what):
+        """Have Stripe tell of a page."""
+        event = self.env["omni.billing.stripe.event"].sudo()  # sudo: as the webhook
         event._store(
             self.provider,
             {
-                "id": "evt_page",
-                "type": "checkout.session.completed",
-                "data": {"object": {"id": "cs_0"}},
+                "id": f"evt_{page}",
+                "type": f"checkout.session.{what}",
+                "data": {"object": {"id": page}},
             },
         )
         event._cron_process()
-        event = event.search([("event_ref", "=", "evt_page")])
+        event = event.search([("event_ref", "=", f"evt_{page}")])
         self.assertEqual(event.state, "done")
-        self.assertEqual(len(self._find_accounts()), 1)
 
     def test_account_is_saved_whatever_else_is_wrong(self):
         """A template that is broken, and debits that are switched off meanwhile."""

@@ -256,7 +256,7 @@ class TestOverdue(WebhookCommon, OverdueCommon):
         self.assertTrue(self._review(10))
 
     def test_what_puts_it_off_or_lifts_it(self):
-        """A dispute, a promise, a plan, a pause, a payment under way by debit."""
+        """A dispute, a promise, a pause, a plan."""
         invoice = self._notice()
         promised = {
             "billing_promise_date": self.today + timedelta(days=9),
@@ -279,6 +279,56 @@ class TestOverdue(WebhookCommon, OverdueCommon):
             )
         self.assertFalse(self._review(8))
         self.assertEqual(self._read_rows(), [(7, 7, "overdue")])
+
+    def _begin(self, invoice, method, state):
+        """Have a payment be under way: the invoice waits for its outcome."""
+        # sudo: providers and payments are the server's.
+        provider = self._get_a_card().sudo().provider_id
+        keys = {"stripe_publishable_key": "pk_test_1", "stripe_secret_key": "sk_test_1"}
+        provider.write(keys | {"state": "test"})
+        attempt = (
+            self.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": provider.id,
+                    "payment_method_id": self.env.ref(method).id,
+                    "amount": 45,
+                    "currency_id": self.currency.id,
+                    "partner_id": self.customer.id,
+                    "invoice_ids": [Command.set(invoice.ids)],
+                    "operation": "offline",
+                    "state": state,
+                    "billing_is_open": True,
+                }
+            )
+        )
+        trust(invoice).billing_attempt_id = attempt
+        return attempt
+
+    def _fail(self, invoice, attempt):
+        """Have it come back."""
+        trust(attempt).write({"billing_is_open": False, "state": "error"})
+        trust(invoice).billing_attempt_id = False
+
+    def test_what_is_being_paid_is_waited_for(self):
+        """Nobody knows its outcome yet; what a bank is at needs a new notice then."""
+        invoice = self._notice()
+        attempt = self._begin(invoice, "payment.payment_method_card", "draft")
+        self.assertFalse(self._review(7))
+        self._fail(invoice, attempt)
+        self.assertTrue(self._review(7))
+        debit = self._begin(
+            invoice, "omni_billing.payment_method_acss_debit", "pending"
+        )
+        self.assertTrue(invoice.billing_collecting)
+        self.assertFalse(self._review(8))
+        self.assertFalse(self._review(20))
+        self._fail(invoice, debit)
+        self.assertFalse(self._review(20))
+        self._notice(invoice, 20)
+        self.assertFalse(self._review(26))
+        self.assertTrue(self._review(27))
 
     def test_by_account_and_amount(self):
         """Two invoices, parts of them, credit, and what is below the minimum."""

@@ -95,6 +95,7 @@ class TestServiceDiscounts(CouponCommon):
             other = self.env["res.partner"].create({"name": "Other"})
             euro = self.env.ref("base.EUR")
             euro.active = True
+            company = self.env["res.company"].sudo().create({"name": "Other"})
             for values in (
                 {"date_to": "2025-03-09"},
                 {"date_from": "2025-03-11"},
@@ -102,8 +103,10 @@ class TestServiceDiscounts(CouponCommon):
                 {"product_ids": self.large.ids},
                 {"partner_ids": other.ids},
                 {"kind": "amount", "currency_id": euro.id},
+                {"company_id": company.id},
             ):
                 coupon = self._add_coupon(**values)
+                self.assertFalse(coupon._billing_fits(service), values)
                 with self.assertRaises(UserError, msg=values):
                     service._billing_redeem("SPRING")
                 coupon.write({"active": True, "code": f"was {coupon.id}"})
@@ -111,6 +114,7 @@ class TestServiceDiscounts(CouponCommon):
             coupon = self._add_coupon(
                 product_ids=self.small.ids, partner_ids=self.customer.ids, periods=0
             )
+            self.assertTrue(coupon._billing_fits(service))
             with self.assertRaises(UserError):
                 service._billing_redeem("SPRIN_")
             service._billing_redeem("SPRING")

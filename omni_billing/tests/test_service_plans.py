@@ -70,13 +70,28 @@ class TestServicePlans(PlanCommon):
         when=st.sampled_from(["now", "period"]),
         plan=st.sampled_from(["large", "yearly", "small"]),
         price=st.sampled_from([0.01, 30, 99.99]),
+        discount=st.sampled_from(
+            [None, ("percent", 33.33), ("amount", 0.01), ("percent", 100)]
+        ),
     )
-    @tried(ci=15, deep=400)
+    @tried(ci=20, deep=400)
     def test_what_is_shown_is_what_is_charged(
-        self, day, late, timing, when, plan, price
+        self, day, late, timing, when, plan, price, discount
     ):
         """W36: to the cent, now and later; no day of both plans, nor of none."""
         service = self._add_service(timing=timing, price_unit=price)
+        if discount:
+            kind, value = discount
+            service.discount_ids = [
+                Command.create(
+                    {
+                        "name": "Friends",
+                        "kind": kind,
+                        "value": value,
+                        "date_from": "2025-01-20",
+                    }
+                )
+            ]
         now = date(2025, 1, 1) + timedelta(days=day)
         if not late:
             self._charge(now)
@@ -97,7 +112,8 @@ class TestServicePlans(PlanCommon):
                     written.remove(entry)
                 self.assertEqual(sorted(written), sorted(due))
         self.assertEqual(service.date_end, new.date_start - timedelta(days=1))
-        last = max(row["date"] for row in preview["rows"])
+        # What costs nothing is no charge.
+        last = max((row["date"] for row in preview["rows"]), default=now)
         self._charge(last)
         written = self._read_totals(service | new)
         for entry in before:

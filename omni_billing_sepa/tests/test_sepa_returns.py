@@ -1,11 +1,15 @@
 import base64
-import random
 import re
 from datetime import timedelta
 from itertools import product
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
+
+from odoo.addons.omni_billing.tests.properties import tried
 
 from ..tools.returns import UnreadableError, read
 from ..tools.target_days import add_business_days
@@ -84,8 +88,8 @@ class TestReturns(SepaCommon):
         invoices, payments = self._debit(30, 12)
         back = payments[0]
         content = bank.tell("pain.002.001.10", *self._say(back))
-        file = self._import(content)
-        self.assertEqual(file.return_count, 1)
+        file = self._import_in_dialog(content)
+        self.assertEqual((file.name, file.return_count), ("bank.xml", 1))
         self.assertEqual(back.state, "canceled")
         self.assertFalse(invoices[0].billing_collecting)
         self.assertTrue(invoices[1].billing_collecting)
@@ -103,6 +107,29 @@ class TestReturns(SepaCommon):
         row.action_again()
         self.assertTrue(invoices[0].billing_collecting)
         self.assertFalse(self._todo(invoices))
+        # What banks tell is for those who work on it.
+        order = back.payment_order_id
+        for user, records in (
+            (self.staff, [file, order]),
+            (self.outsider, [file, file.return_ids, order]),
+            (self.portal, [file, file.return_ids, order]),
+        ):
+            for record in records:
+                with self.assertRaises(AccessError):
+                    record.with_user(user).read(["display_name"])
+                with self.assertRaises(AccessError):
+                    record.with_user(user).search([])
+        self.assertTrue(file.return_ids.with_user(self.staff).read(["code"]))
+
+    def _import_in_dialog(self, content):
+        """Import a file as a manager does, who presses twice."""
+        Wizard = self.env["omni.billing.sepa.import.wizard"]
+        values = {"content": base64.b64encode(content), "name": "bank.xml"}
+        wizard = Wizard.create(values)
+        answer = wizard.action_import()
+        self.assertIn("are owed again: 1", answer["params"]["message"])
+        self.assertEqual(wizard.action_import(), answer)
+        return self.File.search([("company_id", "=", self.company.id)])
 
     def test_comes_back_after_it_is_booked(self):
         """W34: eight weeks later the entry of today reverses it; the mandate ends."""
@@ -170,6 +197,20 @@ class TestReturns(SepaCommon):
         ):
             with self.subTest(values), self.assertRaisesRegex(UserError, "none is of"):
                 self._import(bank.tell(kind, *told, **values))
+        other = self.env["res.company"].create({"name": "Other"})
+        content = bank.tell("pain.002.001.03", *told)
+        for company, file in (
+            # The bank of another company knows none of it, nor refuses it whole.
+            (other, content),
+            (other, bank.refuse("pain.002.001.03", payments.payment_order_id.name)),
+        ):
+            with self.assertRaisesRegex(UserError, "none is of|not made here"):
+                self.File._take(company, "bank.xml", file)
+        self.env.user.sudo().company_ids -= other  # sudo: users are an administrator's
+        with self.assertRaises(AccessError):
+            self.env["omni.billing.sepa.import.wizard"].create(
+                {"content": base64.b64encode(content), "company_id": other.id}
+            )
         self.assertTrue(invoices.billing_collecting)
         # Of many returns together, without a reference, it is told that they are there.
         content = bank.tell("camt.053.001.08", *told, mandate=ours, account=iban)
@@ -186,35 +227,49 @@ class TestReturns(SepaCommon):
             [("kind", "=", "sepa"), ("move_id", "in", invoices.ids)]
         )
 
-    def test_property(self):
+    @given(
+        debits=st.lists(
+            st.tuples(
+                st.integers(1, 99_999),
+                st.sampled_from(["paid", "early", "late", "twice"]),
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+        kind=st.sampled_from(KINDS),
+    )
+    @tried(ci=4, deep=100)
+    def test_property(self, debits, kind):
         """W34: whatever comes back, in whatever file and when, sums are right."""
-        rng = random.Random(34)
-        amounts = [rng.randint(1, 99_999) / 100 for _number in range(10)]
-        invoices, payments = self._debit(*amounts)
-        order = payments.payment_order_id
-        self.assertEqual(
-            self.currency.round(sum(payments.mapped("amount"))),
-            self.currency.round(sum(invoices.mapped("amount_total"))),
+        invoices, payments = self._debit(*(cents / 100 for cents, _fate in debits))
+        fates = dict(zip(invoices, (fate for _cents, fate in debits), strict=True))
+        # In the order of the payments, which need not be that of the invoices.
+        early, late = (
+            payments.filtered(lambda one, when=when: fates[one.invoice_ids] in when)
+            for when in (("early", "twice"), ("late", "twice"))
         )
-        early, late = payments[:3], payments[3:6]
-        self._import(bank.tell("pain.002.001.03", *self._say(early)))
+        if early:
+            self._import(bank.tell("pain.002.001.03", *self._say(early)))
         with self._at(payments[0].date):
-            order.action_billing_bank_paid()
-            told = self._say(early[:1] + late)
-            self._import(bank.tell("camt.053.001.02", *told))
-            with self.assertRaises(UserError):
-                self._import(bank.tell("camt.053.001.02", *told))
+            if early != payments:
+                payments.payment_order_id.action_billing_bank_paid()
+            if late:
+                content = bank.tell(kind, *self._say(late), message="MSG-2")
+                file = self._import(content)
+                self.assertEqual(file.known_count, len(early & late))
+                with self.assertRaises(UserError):
+                    self._import(content)
             self._book()
-            returned = (early + late).invoice_ids
-            for invoice in invoices:
-                owed = invoice.amount_total if invoice in returned else 0
-                self.assertEqual(invoice.amount_residual, owed)
-            total = self.currency.round(sum(returned.mapped("amount_total")))
-            self.assertEqual(self._get_books_balance(), total)
-            self.assertEqual(self._get_ledger_balance(), total)
+        for invoice, fate in fates.items():
+            owed = 0 if fate == "paid" else invoice.amount_total
+            self.assertEqual(invoice.amount_residual, owed)
+        back = (early | late).invoice_ids
+        total = self.currency.round(sum(back.mapped("amount_total")))
+        self.assertEqual(self._get_books_balance(), total)
+        self.assertEqual(self._get_ledger_balance(), total)
 
     def test_growth(self):
-        """W34: a thousand returns: what one more costs, in statements."""
+        """W34: ten returns in a file and two: what each more costs, in statements."""
         for is_booked, most in ((False, 1.0), (True, 25.0)):
             with self.subTest(is_booked):
                 few, many = (self._count(number, is_booked) for number in (FEW, MANY))

@@ -5,6 +5,8 @@ from datetime import date, datetime, timezone
 import pytest
 import stripe
 
+from strict_stripe import StripeServerError
+
 from .common import body_of, types_of
 
 #: A Monday, at noon in London.
@@ -234,6 +236,60 @@ def test_bacs_is_saved_by_checkout_alone(server, client):
     assert details.network_status == "accepted"
     refused = save(server, client, "bacs_debit", "00033333")
     assert client.mandates.retrieve(refused.mandate).status == "inactive"
+
+
+def open_page(client, **values):
+    """Have a page on which the account of a customer is saved."""
+    return client.checkout.sessions.create(
+        {
+            "mode": "setup",
+            "currency": "usd",
+            "customer": client.customers.create(OWNER).id,
+            "allowed_payment_method_types": ["us_bank_account"],
+            "success_url": "https://shop.example.com/done",
+            **values,
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["success_url", "cancel_url"])
+def test_page_leads_to_whole_addresses(client, name):
+    for path in ("/done", "shop.example.com/done", "javascript:alert(1)"):
+        with pytest.raises(stripe.InvalidRequestError, match="scheme") as error:
+            open_page(client, **{name: path})
+        assert body_of(error)["param"] == name
+
+
+def test_intent_of_a_page_is_not_canceled(server, client):
+    page = open_page(client)
+    with pytest.raises(stripe.InvalidRequestError, match="Expire the Checkout"):
+        client.setup_intents.cancel(page.setup_intent)
+    server.be_at(page.expires_at)
+    assert types_of(server.events())[-1] == "checkout.session.expired"
+    with pytest.raises(StripeServerError, match="is over"):
+        server.finish_page(page.id, GOOD["us_bank_account"])
+
+
+def test_page_verifies_as_it_was_asked_to(server, client):
+    """A kind that is verified at the bank alone has no deposits, and the reverse."""
+    with pytest.raises(stripe.InvalidRequestError, match="verification_method"):
+        us_bank_account = {"verification_method": "microdeposits"}
+        open_page(client, payment_method_options={"us_bank_account": us_bank_account})
+    for kind, way, is_instant in (
+        ("us_bank_account", "instant", True),
+        ("acss_debit", "microdeposits", False),
+    ):
+        options = ACSS | {"currency": "usd"} if kind == "acss_debit" else {}
+        page = open_page(
+            client,
+            allowed_payment_method_types=[kind],
+            payment_method_options={kind: options | {"verification_method": way}},
+        )
+        with pytest.raises(StripeServerError, match="another way"):
+            server.finish_page(page.id, GOOD[kind], is_instant=not is_instant)
+        server.finish_page(page.id, GOOD[kind], is_instant=is_instant)
+        intent = client.setup_intents.retrieve(page.setup_intent)
+        assert intent.status == ("succeeded" if is_instant else "requires_action")
 
 
 def test_account_is_not_attached_without_a_mandate(client):

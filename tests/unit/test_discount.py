@@ -30,10 +30,12 @@ discounts = st.lists(
     ),
     max_size=3,
 )
-prices = st.integers(0, 10**6).map(lambda cents: Decimal(cents) / 100)
+prices = st.integers(0, 10**6)
 steps = st.lists(
     st.tuples(days, prices), min_size=1, max_size=3, unique_by=lambda s: s[0]
 )
+#: Of yen, dollars and dinars; prices are whole numbers of the least coin.
+digits = st.sampled_from([0, 2, 3])
 
 
 def find(prices, day):
@@ -42,28 +44,32 @@ def find(prices, day):
     return begun[-1] if begun else sorted(prices)[0][1]
 
 
-@given(steps, discounts, days)
-def test_price_of_each_day(steps, discounts, day):
+@given(steps, discounts, days, digits)
+def test_price_of_each_day(steps, discounts, day, decimals):
     """W36: lower while a discount holds, full when none does, never below zero."""
-    price, full = find(lower(steps, discounts, 2), day), find(steps, day)
+    steps = [(start, Decimal(coins).scaleb(-decimals)) for start, coins in steps]
+    price, full = find(lower(steps, discounts, decimals), day), find(steps, day)
     held = [row for row in discounts if row[0] <= day and not (row[1] and row[1] < day)]
     if day < min([start for start, _price in steps] + [row[0] for row in discounts]):
         # Before all that, nobody uses it.
         return
     assert 0 <= price <= full
+    assert price == round(price, decimals)
     assert held or price == full
     if any(row[2:] == ("percent", 100) for row in held):
         assert price == 0
 
 
-@given(prices)
-def test_whole_discount_is_its_price(price):
-    """W36: a fifth off each period, to the cent."""
-    steps = [(START, price)]
-    lowered = lower(steps, [(START, None, "percent", 20)], 2)
+@given(prices, digits)
+def test_whole_discount_is_its_price(coins, decimals):
+    """W36: a fifth off each period, to the least coin."""
+    coin = Decimal(1).scaleb(-decimals)
+    steps = [(START, coins * coin)]
+    lowered = lower(steps, [(START, None, "percent", 20)], decimals)
     first = next(iter(iterate_periods(Recurrence(START, "month"))))
-    full = compute_amount(first, steps, 2)
-    assert abs(full * 4 / 5 - compute_amount(first, lowered, 2)) <= Decimal("0.005")
+    full = compute_amount(first, steps, decimals)
+    paid = compute_amount(first, lowered, decimals)
+    assert abs(full * 4 / 5 - paid) <= coin / 2
 
 
 def test_percents_first_then_amounts():

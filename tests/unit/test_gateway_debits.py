@@ -249,8 +249,11 @@ def test_three_wrong_answers_end_a_verification(server, gateway):
 
 def test_page_that_nobody_finished_expires(server, gateway):
     page = begin(gateway)
-    go_on(server, days=2)
+    go_on(server, days=1)
     assert gateway.get_account(page).status == "expired"
+    event = server.events()[-1]
+    assert event["type"] == "checkout.session.expired"
+    assert event["data"]["object"]["id"] == page
 
 
 def test_mandate_names_what_its_scheme_asks_for(server, gateway):
