@@ -160,6 +160,7 @@ METHODS = {
         "_compute_plan_change",
     ),
     "omni_billing/models/services/omni_billing_service_discount.py": (
+        "_billing_preview_plan",
         "_billing_redeem",
         "_describe",
         "_describe_discount",

@@ -81,6 +81,9 @@ class BillingPortalServices(BillingPortal):
         service = self._billing_find_service(service_id)
         # sudo: the customer's own, as was asked; the model says what is allowed.
         service_sudo = service.sudo()
+        if operation == "coupon":
+            # Before anything is caught: who tries many codes is told by the status.
+            request.env["omni.billing.limit"]._take("coupon")
         try:
             with savepoint(request.env):
                 if operation == "pause":
@@ -141,6 +144,7 @@ class BillingPortalServices(BillingPortal):
             "due": due,
             "due_total": sum(row["amount"] for row in due),
             "later": [row for row in preview["rows"] if row["date"] > today],
+            "over": preview["over"],
             "seen": preview["seen"],
         }
         return request.render("omni_billing.portal_billing_service_plan", values)

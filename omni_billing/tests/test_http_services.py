@@ -423,6 +423,12 @@ class TestServicePlansOnPages(PortalCommon, PlanCommon):
         text = self._change("coupon", code="mine")
         self.assertIn("20% off (Spring) from 05/01/2025 to 05/31/2025", text)
         self.assertEqual(self._change("coupon", code="MINE").count("cannot be"), 1)
+        # Who tries many codes is told by the status, and in words.
+        # sudo: settings are an administrator's.
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param("omni_billing.limit_coupon_account", "1/600")
+        text = self._change("coupon", status=429, code="MINE")
+        self.assertIn("Too many codes", text)
         with self.assertRaises(AccessError):
             self.service.with_user(self.portal).action_redeem()
 

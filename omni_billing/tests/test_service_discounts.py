@@ -1,10 +1,14 @@
 """Discounts for some time, and coupons (W36)."""
 
 from datetime import date
+from unittest.mock import patch
+
+from psycopg2 import IntegrityError
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import freeze_time, tagged
+from odoo.tools import mute_logger
 
 from .test_service_plans import PlanCommon
 
@@ -144,8 +148,167 @@ class TestServiceDiscounts(CouponCommon):
             self.assertEqual(plan.transaction_ids.retail_cost, 24)
             self.assertEqual(coupon.uses, 1)
             coupon.product_ids = self.small | self.large
+            preview = plan._billing_preview_plan(self.yearly, "period")
+            self.assertIn("Not for the new plan: 20% off (Spring)", preview["over"])
             plan = self._change(plan, "period", self.yearly)
             self.assertFalse(plan.discount_ids)
+
+    def test_amount_off_is_of_a_period_as_long(self):
+        """W36: 10 off a month is not 10 off a year, nor off a price with taxes."""
+        service = self._add_service()
+        self._add_discount(service, kind="amount", value=10)
+        self._add_discount(service, name="Old")
+        with freeze_time("2025-04-16 12:00:00"):
+            for product, agreed in (
+                (self.yearly, {}),
+                (self.large, {"interval": 3}),
+                (self.large, {"tax_included": True}),
+            ):
+                preview = service._billing_preview_plan(product, "period", agreed)
+                [(_command, _id, row)] = preview["values"]["discount_ids"]
+                self.assertEqual(row["name"], "Old")
+                self.assertIn("10.00 off (Friends).", preview["over"])
+            wizard = self.env["omni.billing.plan.wizard"].create(
+                {"service_id": service.id, "product_id": self.yearly.id}
+            )
+            self.assertIn("10.00 off (Friends).", wizard.preview)
+            self.assertEqual(len(self._change(service).discount_ids), 2)
+
+    def test_coupon_is_not_used_up_for_nothing(self):
+        """W36: it begins after free and suspended days, before the service ends."""
+        coupon = self._add_coupon(periods=1)
+        with freeze_time("2025-03-10 12:00:00"):
+            service = self._add_service(timing="arrears")
+            days = [("2025-03-31", "2025-04-30"), ("2025-05-31", False)]
+            rows = self.env["omni.billing.service.suspension"].create(
+                [
+                    {"service_id": service.id, "date_from": first, "date_to": last}
+                    for first, last in days
+                ]
+            )
+            service.charged_until = "2025-03-30"
+            for values, row in (
+                ({"date_end": "2025-04-30"}, {}),
+                ({"active": False}, {}),
+                ({}, {"date_to": False}),
+                ({}, {"date_to": "9999-12-31"}),
+            ):
+                with (
+                    self.assertRaisesRegex(UserError, "can have no discount"),
+                    self.env.cr.savepoint(),
+                ):
+                    if row:
+                        rows[1].unlink()
+                    rows[0].write(row)
+                    service.write(values)
+                    self.assertFalse(service._billing_may_redeem())
+                    service._billing_redeem("SPRING")
+                self.env.invalidate_all()
+            self.assertEqual(coupon.uses, 0)
+            discount = service._billing_redeem("SPRING")
+        self.assertEqual(discount.date_from, date(2025, 5, 1))
+        self.assertEqual(discount.date_to, date(2025, 5, 31))
+
+    def test_coupon_stays_for_whom_it_was(self):
+        """W36: also if a product is archived; an emptied list would be for all."""
+        product = self._add_plan("Old", 5)
+        coupon = self._add_coupon(product_ids=product.ids)
+        with (
+            self.assertRaises(IntegrityError),
+            mute_logger("odoo.sql_db"),
+            self.env.cr.savepoint(),
+        ):
+            product.unlink()
+        product.active = False
+        with freeze_time("2025-03-10 12:00:00"):
+            with self.assertRaises(UserError):
+                self._add_service()._billing_redeem("SPRING")
+            self.assertEqual(coupon.product_ids, product)
+        # Who is merged into another of the list leaves it; the last one stays.
+        kim, sam = self.env["res.partner"].create([{"name": "Kim"}, {"name": "Sam"}])
+        coupon.partner_ids = kim | sam
+        self.env.flush_all()
+        merge = self.env["base.partner.merge.automatic.wizard"].create({})
+        merge._merge((kim + sam).ids, sam)
+        self.env.invalidate_all()
+        self.assertEqual(coupon.partner_ids, sam)
+        with (
+            self.assertRaises(IntegrityError),
+            mute_logger("odoo.sql_db"),
+            self.env.cr.savepoint(),
+        ):
+            sam.unlink()
+
+    def test_coupon_is_once_to_each_customer(self):
+        """W36: who went over, too; and not again because a service is deleted."""
+        coupon = self._add_coupon(periods=0)
+        other = self.env["res.partner"].create({"name": "Other"})
+        with freeze_time("2025-03-10 12:00:00"):
+            service = self._add_service()
+            service._billing_redeem("SPRING")
+            service.partner_id = other
+            for customer in (self.customer, other):
+                with self.assertRaisesRegex(UserError, "cannot be redeemed"):
+                    self._add_service(partner_id=customer.id)._billing_redeem("SPRING")
+            # PostgreSQL would delete the discount, and count nothing.
+            service.unlink()
+            self.assertEqual(coupon.uses, 0)
+            with self.assertRaises(UserError):
+                self._add_service()._billing_redeem("\0")
+            # A search leaves accents out, where the database is set up so.
+            with patch.object(
+                type(coupon), "search", lambda self, *_args, **_options: coupon
+            ):
+                self.assertFalse(coupon._billing_find("SPRÍNG", self.company))
+                self.assertTrue(coupon._billing_find(" spr\0ing", self.company))
+
+    def test_free_days_are_not_charged_later(self):
+        """W36: who takes the discount back is told, since nothing adjusts them."""
+        service = self._add_service()
+        gift = self._add_discount(service, value=100, date_to="2025-03-31")
+        self._charge("2025-02-10 12:00:00")
+        self.assertFalse(service.transaction_ids)
+        for spoil in (
+            lambda: gift.unlink(),
+            lambda: gift.write({"value": 50}),
+            lambda: gift.write({"date_from": "2025-01-02"}),
+            lambda: gift.write({"date_to": "2025-02-27"}),
+            lambda: service.write({"discount_ids": [Command.clear()]}),
+        ):
+            with (
+                self.assertRaisesRegex(UserError, "free until 02/28/2025"),
+                self.env.cr.savepoint(),
+            ):
+                spoil()
+            self.env.invalidate_all()
+        gift.date_to = "2025-02-28"
+        self._charge("2025-03-10 12:00:00")
+        self.assertEqual(self._read_totals(service), [("2025-03-01", 33)])
+        # What an adjustment is for is taken back.
+        late = self._add_discount(service, value=100, date_from="2025-04-01")
+        self._charge("2025-05-10 12:00:00")
+        late.unlink()
+        self.assertEqual(service.adjustment, 60)
+
+    def test_rows_stay_with_their_service(self):
+        """F192, W36: no row is moved to a service that one may not write."""
+        service, other = self._add_service(), self._add_service()
+        self._add_discount(service)
+        for name, values in (
+            ("discount_ids", {}),
+            ("change_ids", {"date": "2025-03-01", "price_unit": 1}),
+            ("suspension_ids", {"date_from": "2025-03-01"}),
+        ):
+            if values:
+                service[name] = [Command.create(values)]
+            row = service[name]
+            for move in (
+                lambda row=row: row.write({"service_id": other.id}),
+                lambda row=row, name=name: other.write({name: [Command.link(row.id)]}),
+            ):
+                with self.assertRaisesRegex(UserError, "belongs to Gym"):
+                    move()
+            row.service_id = service
 
     def test_only_managers_make_coupons(self):
         """W36: staff redeem them, and give discounts."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import date
+from decimal import Decimal
 
-DAY = timedelta(days=1)
+from .recurrence import DAY, Span, round_to
+
 #: First day, last day (None: for ever), ``percent`` or ``amount``, and how much.
 Discount = tuple[date, date | None, str, float]
 
@@ -32,10 +33,19 @@ def lower(
     # What holds before the first step holds from ever on.
     found = []
     for day in sorted(days):
-        begun = [price for start, price in steps if start <= day]
-        price = begun[-1] if begun else steps[0][1]
+        price = find_price(steps, day)
         found.append((day, _lower_one(price, day, discounts, decimals)))
     return found
+
+
+def find_price(prices: Iterable[tuple[date, Decimal]], day: date) -> Decimal:
+    """Return the price on a day.
+
+    :param prices: each with the day from which on it holds; the first holds before.
+    """
+    steps = sorted(prices, key=lambda step: step[0])
+    begun = [price for start, price in steps if start <= day]
+    return begun[-1] if begun else steps[0][1]
 
 
 def _lower_one(
@@ -50,5 +60,19 @@ def _lower_one(
         if kind == "percent":
             price *= (100 - value) / 100
     price -= sum(value for kind, value in held if kind == "amount")
-    unit = Decimal(1).scaleb(-decimals)
-    return max(price, Decimal(0)).quantize(unit, rounding=ROUND_HALF_UP)
+    return round_to(max(price, Decimal(0)), decimals)
+
+
+def find_raised(
+    before: Sequence[tuple[date, Decimal]],
+    after: Sequence[tuple[date, Decimal]],
+    span: Span,
+) -> bool:
+    """Return whether a day that was free is not by other prices.
+
+    :param before: as for `find_price`.
+    :param after: the same.
+    :param span: the days that it is about.
+    """
+    days = {min(max(day, span.first), span.last) for day, _price in (*before, *after)}
+    return any(not find_price(before, day) and find_price(after, day) for day in days)

@@ -230,7 +230,7 @@ def prorate(price: Decimal, whole: Span, part: Span, decimals: int) -> Decimal:
     """
 
     def run(days: int) -> Decimal:
-        return _round(price * days / whole.days, decimals)
+        return round_to(price * days / whole.days, decimals)
 
     before = (part.first - whole.first).days
     return run(before + part.days) - run(before)
@@ -261,14 +261,15 @@ def compute_amount(
     return total
 
 
-def _round(amount: Decimal, decimals: int) -> Decimal:
+def round_to(amount: Decimal, decimals: int) -> Decimal:
+    """Return an amount as money is rounded."""
     return amount.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
 
 
 def to_price(price: float, quantity: float, decimals: int) -> Decimal:
     """Return the price of a whole period for a quantity, as money is rounded."""
     # What a person typed is the shortest number that the float stands for.
-    return _round(Decimal(str(price)) * Decimal(str(quantity)), decimals)
+    return round_to(Decimal(str(price)) * Decimal(str(quantity)), decimals)
 
 
 def get_today(now: datetime, *zones: str | None) -> date:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import date, timedelta
 
-DAY = timedelta(days=1)
+from .recurrence import DAY
 
 
 def add_months(day: date, months: int) -> date:

@@ -179,8 +179,9 @@ class OmniBillingPlanWizard(models.TransientModel):
             for row in preview["rows"]
         )
         due = sum(row["amount"] for row in preview["rows"] if row["date"] <= today)
+        over = preview["over"] and Markup('<p class="mb-2">%s</p>') % preview["over"]
         return Markup(
-            '<p class="fw-bold mb-2">%s<br/>%s</p><table class="table table-sm mb-0">'
+            '<p class="fw-bold mb-2">%s<br/>%s</p>%s<table class="table table-sm mb-0">'
             '<thead><tr><th>%s</th><th>%s</th><th>%s</th><th class="text-end">%s</th>'
             "</tr></thead><tbody>%s</tbody></table>"
         ) % (
@@ -189,6 +190,7 @@ class OmniBillingPlanWizard(models.TransientModel):
                 "Today it comes to %s, taxes included.",
                 format_amount(env, due, currency),
             ),
+            over,
             self.env._("Date"),
             self.env._("Part"),
             self.env._("What"),

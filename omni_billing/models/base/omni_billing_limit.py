@@ -143,6 +143,11 @@ class OmniBillingLimit(models.Model):
                 " to us.",
                 minutes=minutes,
             )
+        if what == "coupon":
+            return env._(
+                "Too many codes were tried. Try again in %(minutes)s min, or ask us.",
+                minutes=minutes,
+            )
         if what == "address":
             return env._(
                 "Too many e-mail addresses were entered. Try again in %(minutes)s min,"

@@ -5,6 +5,7 @@ from . import (
     omni_billing_price_rise,
     omni_billing_price_rise_line,
     omni_billing_service,
+    omni_billing_service_row_mixin,
     omni_billing_service_change,
     omni_billing_service_charge,
     omni_billing_service_guard,

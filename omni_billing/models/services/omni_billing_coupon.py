@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
+from odoo.tools.sql import escape_psql
 
 from ...const import DISCOUNT_KINDS
 from ...tools.lock import take_turns
@@ -49,12 +50,17 @@ class OmniBillingCoupon(models.Model):
         "product.product",
         string="Products",
         check_company=True,
+        # Of an emptied list it would be for all.
+        ondelete="restrict",
+        context={"active_test": False},
         help="For services of these products. Empty: of all.",
     )
     partner_ids = fields.Many2many(
         "res.partner",
         string="Only for",
         check_company=True,
+        ondelete="restrict",
+        context={"active_test": False},
         help="Who may redeem it. Empty: everybody.",
     )
     is_own = fields.Boolean(
@@ -131,14 +137,16 @@ class OmniBillingCoupon(models.Model):
     @api.model
     def _billing_find(self, code, company):
         """Return the coupon of a code, none if there is none."""
-        code = (code or "").strip()
+        # The database takes no NUL.
+        code = (code or "").replace("\0", "").strip()
         if not code:
             return self.browse()
-        return self.search(
-            Domain("code", "=ilike", _escape(code))
-            & Domain("company_id", "=", company.id),
-            limit=1,
+        found = self.search(
+            Domain("code", "=ilike", escape_psql(code))
+            & Domain("company_id", "=", company.id)
         )
+        # Where accents are left out of searches, a code without them is another one.
+        return found.filtered(lambda one: one.code.upper() == code.upper())[:1]
 
     def _billing_fits(self, service):
         """Whether it can be redeemed for a service today, and was not by its customer.
@@ -150,7 +158,6 @@ class OmniBillingCoupon(models.Model):
         allowed = self.partner_ids.commercial_partner_id
         return bool(
             self.active
-            and service.unit
             and service.state in ("running", "upcoming", "suspended")
             and service.company_id == self.company_id
             and not (self.date_from and self.date_from > today)
@@ -159,17 +166,25 @@ class OmniBillingCoupon(models.Model):
             and (self.kind == "percent" or self.currency_id == service.currency_id)
             and (not self.product_ids or service.product_id in self.product_ids)
             and (not allowed or customer in allowed)
-            and customer not in self.discount_ids.customer_id
+            and not self._is_redeemed_by(customer)
+        )
+
+    def _is_redeemed_by(self, customer):
+        """Whether a customer redeemed it, or has a service that it is given for."""
+        Discount = self.env["omni.billing.service.discount"]
+        # Each on its own: of two that are joined by OR, PostgreSQL reads all of it.
+        return any(
+            Discount.search_count(
+                Domain("coupon_id", "=", self.id) & Domain(name, "=", customer.id),
+                limit=1,
+            )
+            for name in ("customer_id", "service_id.commercial_partner_id")
         )
 
     def _billing_count(self):
         """Count how often it was redeemed; who does at the same time takes turns."""
         for coupon in self.sorted("id"):
             take_turns(coupon)
-            coupon.invalidate_recordset(["discount_ids"])
-            redeemed = coupon.discount_ids.filtered("customer_id")
-            trust(coupon).uses = len(redeemed)
-
-
-def _escape(code):
-    return code.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+            trust(coupon).uses = self.env["omni.billing.service.discount"].search_count(
+                Domain("coupon_id", "=", coupon.id) & Domain("customer_id", "!=", False)
+            )

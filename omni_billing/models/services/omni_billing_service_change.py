@@ -5,6 +5,7 @@ class OmniBillingServiceChange(models.Model):
     """From a day on, a service has another price or quantity (F192)."""
 
     _name = "omni.billing.service.change"
+    _inherit = ["omni.billing.service.row.mixin"]
     _description = "Change of a Billing Service"
     _order = "service_id, date"
     _rec_name = "date"

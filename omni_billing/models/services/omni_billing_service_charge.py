@@ -25,6 +25,10 @@ CHUNK = 500
 MAX_PERIODS = 100
 #: The part of a service that is its set-up fee.
 SETUP_PART = -1
+#: Charges and credits that stand: neither voided nor canceled.
+STANDS = Domain("state", "!=", "void") & Domain(
+    "canceled_by_ids", "not any", [("state", "!=", "void")]
+)
 
 
 class OmniBillingService(models.Model):

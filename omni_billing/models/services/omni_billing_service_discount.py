@@ -5,11 +5,15 @@ from odoo.tools import format_date
 
 from ...const import DISCOUNT_KINDS
 from ...tools.action import open_dialog
-from ...tools.discount import lower
+from ...tools.discount import find_price, find_raised, lower
 from ...tools.lock import lock_or_tell, take_turns
 from ...tools.numbers import format_amount, format_number
-from ...tools.recurrence import DAY
+from ...tools.recurrence import DAY, Span, find_end
 from ...tools.write_guard import is_trusted, trust, without_any_default
+from .omni_billing_service import LAST_YEAR
+
+#: What says how much it is, and when.
+TERMS = ("kind", "value", "date_from", "date_to")
 
 
 class OmniBillingServiceDiscount(models.Model):
@@ -20,7 +24,7 @@ class OmniBillingServiceDiscount(models.Model):
     """
 
     _name = "omni.billing.service.discount"
-    _inherit = ["omni.billing.guard.mixin"]
+    _inherit = ["omni.billing.service.row.mixin", "omni.billing.guard.mixin"]
     _description = "Discount of a Billing Service"
     _order = "date_from, id"
 
@@ -75,12 +79,16 @@ class OmniBillingServiceDiscount(models.Model):
         self._billing_guard_write(vals)
         if not is_trusted(self.env) and vals.keys() - {"date_to", "name"}:
             self._check_own()
-        return super().write(vals)
+        before = self.service_id._get_free_prices() if vals.keys() & TERMS else {}
+        result = super().write(vals)
+        self._check_free(before)
+        return result
 
     def unlink(self):
         """Override of the ORM: a coupon that is taken back can be used again."""
-        coupons = self.coupon_id
+        coupons, before = self.coupon_id, self.service_id._get_free_prices()
         result = super().unlink()
+        self._check_free(before)
         # sudo: coupons are counted for who takes a discount away.
         coupons.sudo()._billing_count()
         return result
@@ -102,6 +110,27 @@ class OmniBillingServiceDiscount(models.Model):
                     name=given.name,
                 )
             )
+
+    @api.model
+    def _check_free(self, before):
+        """Refuse to take back what made days free that nothing charges any more.
+
+        :param dict before: as `_get_free_prices` returns it.
+        """
+        if is_trusted(self.env):
+            return
+        for service, (prices, span) in before.items():
+            if find_raised(prices, service._get_prices(), span):
+                raise UserError(
+                    self.env._(
+                        "%(service)s was free until %(date)s, and those days would not"
+                        " be charged any more. Have the discount end on that day"
+                        " instead; if they are to be paid, enter a charge for them."
+                        " Nothing was changed.",
+                        service=service.name,
+                        date=format_date(self.env, span.last),
+                    )
+                )
 
     # === HELPERS === #
 
@@ -144,14 +173,22 @@ class OmniBillingService(models.Model):
         for service in self:
             service.discount = service._billing_describe_discounts()
 
-    @api.depends("discount_ids.date_from", "discount_ids.date_to", "discount_ids.value")
+    @api.depends(*(f"discount_ids.{name}" for name in TERMS))
     def _compute_adjustment(self):
         """Override: what was charged before a discount is to be credited."""
         return super()._compute_adjustment()
 
-    @api.depends("discount_ids.date_from", "discount_ids.date_to", "discount_ids.value")
+    @api.depends(*(f"discount_ids.{name}" for name in TERMS))
     def _compute_preview(self):
         return super()._compute_preview()
+
+    # === CRUD METHODS === #
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_discounts(self):
+        """Delete them by the ORM, so that coupons are counted; PostgreSQL would not."""
+        # sudo: who deletes a service does not take each discount back.
+        trust(self.sudo().discount_ids).unlink()
 
     # === ACTION METHODS === #
 
@@ -177,6 +214,18 @@ class OmniBillingService(models.Model):
         """
         self.ensure_one()
         lock_or_tell(self)
+        # What is charged at the same time is charged before, or with the discount.
+        take_turns(self)
+        first = self._billing_find_discount_start()
+        if not first:
+            raise UserError(
+                self.env._(
+                    "%(service)s can have no discount now: it ends before it is charged"
+                    " again, is suspended until further notice, or is not charged by"
+                    " itself. Nothing was changed.",
+                    service=self.name,
+                )
+            )
         # sudo: coupons of others are not for who enters a code to read.
         Coupon = self.env["omni.billing.coupon"].sudo()
         coupon = Coupon._billing_find(code, self.company_id)
@@ -192,7 +241,6 @@ class OmniBillingService(models.Model):
                     service=self.name,
                 )
             )
-        first = self._billing_find_discount_start()
         Discount = trust(without_any_default(self.env["omni.billing.service.discount"]))
         lang = self.partner_id.lang or self.env.lang
         discount = Discount.create(
@@ -208,29 +256,27 @@ class OmniBillingService(models.Model):
             }
         )
         coupon._billing_count()
-        self.env["omni.billing.activity.log"]._log(
-            [
-                {
-                    "action": "coupon_redeemed",
-                    "company": self.company_id,
-                    "customer": self.commercial_partner_id,
-                    "name": f"{self.name}: {coupon.code}",
-                }
-            ]
-        )
+        self._billing_log_own("coupon_redeemed", coupon.code)
         return discount.with_env(self.env)
 
     def _billing_find_discount_start(self):
         """Return the first day of a coupon: not charged, nor free, nor long ago.
 
         What the job has not come to yet is not what the coupon was meant for.
+
+        :return: None if there is no such day before the service ends.
+        :rtype: datetime.date | None
         """
+        if not self.unit or not self.active or self.state == "ended":
+            return None
         recurrence = self._get_recurrence()
         current = recurrence.get_whole(recurrence.get_number(self._get_today()))
         day = max(self._billing_get_day_after_charged(), current.first)
-        if self.trial_end and self.trial_end >= day:
-            day = self.trial_end + DAY
-        return day
+        last = find_end(day - DAY, self._get_free_days())
+        if not last or last.year >= LAST_YEAR:
+            return None
+        day = last + DAY
+        return None if self.date_end and day > self.date_end else day
 
     def _find_discount_end(self, first, periods):
         """Return the last day of so many periods; False for ever."""
@@ -253,11 +299,28 @@ class OmniBillingService(models.Model):
             self.currency_id.decimal_places,
         )
 
+    def _get_free_prices(self):
+        """Return the prices of services of which days that are dealt with were free.
+
+        What is before the first charge is not adjusted: others may have charged it.
+
+        :return: by service its prices, and the `Span` of days before that charge.
+        :rtype: dict
+        """
+        found = {}
+        for service in self.filtered("charged_until"):
+            prices = service._get_prices()
+            if all(price for _day, price in prices):
+                continue
+            charged = service._read_charged()
+            last = min(charged) - DAY if charged else service.charged_until
+            if service.date_start <= last:
+                found[service] = (prices, Span(service.date_start, last))
+        return found
+
     def _get_full_price(self, day):
         """Return what a period costs on a day without discounts."""
-        steps = sorted(self._get_full_prices(), key=lambda step: step[0])
-        begun = [price for start, price in steps if start <= day]
-        return begun[-1] if begun else steps[0][1]
+        return find_price(self._get_full_prices(), day)
 
     def _get_discounts(self):
         # sudo: customers see what their services cost, and why.
@@ -268,10 +331,7 @@ class OmniBillingService(models.Model):
         values = super()._prepare_transaction_values(period, amount)
         span = period.span
         rows = self._get_discounts().filtered(
-            lambda row: (
-                row.date_from <= span.last
-                and not (row.date_to and row.date_to < span.first)
-            )
+            lambda row: span.meet(row.date_from, row.date_to or None)
         )
         if rows:
             lang = self.partner_id.lang or self.env.lang
@@ -289,15 +349,7 @@ class OmniBillingService(models.Model):
     def _prepare_plan(self, product, day, agreed):
         """Override: discounts go on, as far as they are for the new product, too."""
         values = super()._prepare_plan(product, day, agreed)
-        rows = self._get_discounts().filtered(
-            lambda row: (
-                (not row.date_to or row.date_to >= day)
-                and (
-                    not row.coupon_id.product_ids
-                    or product in row.coupon_id.product_ids
-                )
-            )
-        )
+        rows, _over = self._split_discounts(product, day, values)
         return values | {
             "discount_ids": [
                 Command.create(
@@ -312,6 +364,38 @@ class OmniBillingService(models.Model):
                 )
                 for row in rows
             ]
+        }
+
+    def _split_discounts(self, product, day, values):
+        """Return the discounts from a day on that go on with a plan, and the others.
+
+        An amount is off a period of a length, and before or after taxes; of other
+        prices it would be another discount.
+
+        :param dict values: of the plan.
+        """
+        names = ("unit", "interval", "tax_included")
+        is_alike = all(values[name] == self[name] for name in names)
+        rows = self._get_discounts().filtered(
+            lambda row: not row.date_to or row.date_to >= day
+        )
+        kept = rows.filtered(
+            lambda row: (
+                (row.kind == "percent" or is_alike)
+                and product in (row.coupon_id.product_ids or product)
+            )
+        )
+        return kept, rows - kept
+
+    def _billing_preview_plan(self, product, when, agreed=None):
+        """Override: ``over``, the discounts that the plan does not have, in words."""
+        preview = super()._billing_preview_plan(product, when, agreed)
+        day, values = preview["day"], preview["values"]
+        _kept, over = self._split_discounts(product, day, values)
+        over = "; ".join(row.with_env(self.env)._describe() for row in over)
+        return preview | {
+            "over": over
+            and self.env._("Not for the new plan: %(discounts)s.", discounts=over)
         }
 
     def _billing_has_new_terms(self):

@@ -11,7 +11,7 @@ from ...tools.action import open_dialog, open_list
 from ...tools.lock import lock_or_tell
 from ...tools.recurrence import DAY, compute_amount, follow, iterate_periods
 from ...tools.write_guard import is_trusted, trust, without_any_default
-from .omni_billing_service_charge import SETUP_PART
+from .omni_billing_service_charge import SETUP_PART, STANDS
 
 #: By which both plans know each other.
 LINKS = ("replaces_id", "replaced_end", "replaced_for")
@@ -550,8 +550,7 @@ class OmniBillingService(models.Model):
             & Domain("period_start", "!=", False)
             & later
             & Domain("service_part", "!=", SETUP_PART)
-            & Domain("state", "!=", "void")
-            & Domain("canceled_by_ids", "not any", [("state", "!=", "void")]),
+            & STANDS,
             ["period_start:day", "transaction_type"],
             ["retail_cost:sum"],
         ):

@@ -135,10 +135,9 @@ class OmniBillingService(models.Model):
     def _billing_may_redeem(self):
         """Whether there are coupons that customers redeem, of whatever code."""
         self.ensure_one()
-        is_going_on = self.unit and self.state in ("running", "upcoming", "suspended")
         # sudo: whether there is one, and nothing of it.
         Coupon = self.env["omni.billing.coupon"].sudo()
-        return bool(is_going_on) and bool(
+        return bool(self._billing_find_discount_start()) and bool(
             Coupon.search_count(
                 Domain("is_own", "=", True)
                 & Domain("company_id", "=", self.company_id.id),

@@ -16,6 +16,7 @@ class OmniBillingServiceSuspension(models.Model):
     """
 
     _name = "omni.billing.service.suspension"
+    _inherit = ["omni.billing.service.row.mixin"]
     _description = "Suspension of a Billing Service"
     _order = "date_from, id"
     _rec_name = "date_from"

@@ -12,6 +12,7 @@ from ...tools.numbers import format_amount
 from ...tools.recurrence import DAY, compute_amount, iterate_periods
 from ...tools.term import find_bound, find_term_end
 from ...tools.write_guard import is_trusted, trust
+from .omni_billing_service_charge import STANDS
 
 #: The part of a service that is the fee for its end before the term.
 EXIT_PART = -2
@@ -315,8 +316,7 @@ class OmniBillingService(models.Model):
         """
         self.ensure_one()
         today = self._get_today()
-        charged = self._billing_get_day_after_charged() - DAY
-        first = max(charged, self.date_start)
+        first = max(self.charged_until or self.date_start, self.date_start)
         if self._billing_is_in_trial(today):
             return max(first, self.trial_end), None
         earliest = max(first, today + timedelta(days=self._get_notice()))
@@ -388,8 +388,7 @@ class OmniBillingService(models.Model):
         return plans.env["omni.billing.transaction"].search(
             Domain("service_id", "in", plans.ids)
             & Domain("service_part", "=", EXIT_PART)
-            & Domain("state", "!=", "void")
-            & Domain("canceled_by_ids", "not any", [("state", "!=", "void")])
+            & STANDS
         )
 
     def _billing_compute_fee_left(self, last):

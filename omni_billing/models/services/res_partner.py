@@ -1,11 +1,26 @@
-from odoo import models
+from odoo import api, models
 from odoo.fields import Domain
 
 
 class ResPartner(models.Model):
-    """Services of a contact that goes to another company."""
+    """Services and coupons of a contact that goes."""
 
     _inherit = "res.partner"
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_from_coupons(self):
+        """Take them out of the coupons that are for others, too; the last one stays.
+
+        A contact that is merged into another of the same coupon is one of them.
+        """
+        # sudo: who deletes a contact may read no coupons.
+        Coupon = self.env["omni.billing.coupon"].sudo()
+        coupons = Coupon.with_context(active_test=False).search(
+            Domain("partner_ids", "in", self.ids)
+        )
+        for coupon in coupons:
+            if left := coupon.partner_ids - self:
+                coupon.partner_ids = left
 
     def _billing_find_left_behind(self):
         """Override: services are charged to who had the contact."""
