@@ -101,6 +101,8 @@ def _enroll(chance: random.Random, number: int) -> Member:
     if chance.random() < 0.15:
         member.told = since + DAY * chance.randrange(60, 90)
         member.until = min(member.told + DAY * chance.randrange(0, 60), LAST)
+        # Who has left pauses no more.
+        member.pauses = [one for one in member.pauses if one[0] <= member.until]
     return member
 
 

@@ -6,37 +6,19 @@ use. ``arguments``: the address of a strict Stripe and of its control, and until
 the story goes (a date as text; today if there is none).
 """
 
-import logging
 import os
 import sys
 from datetime import date, datetime, time, timedelta
 
 sys.path.insert(0, os.getcwd())
 
+from dev.scripts import complaints  # noqa: E402
 from dev.scripts.story_firm import Firm  # noqa: E402
 from dev.scripts.story_months import Story  # noqa: E402
 from dev.scripts.story_time import Clock  # noqa: E402
 from strict_stripe import StripeServer  # noqa: E402
 
-
-class Complaints(logging.Handler):
-    """Prints what Odoo warns of, but for what the story is about."""
-
-    expected = (
-        # Jobs that fail as they are to: a card, a refund.
-        "odoo.addons.omni_billing",
-        "odoo.addons.payment",
-    )
-
-    def emit(self, record):
-        """Print a record."""
-        if record.levelno > logging.WARNING or not record.name.startswith(
-            self.expected
-        ):
-            print(record.name, record.getMessage())
-
-
-logging.getLogger().addHandler(Complaints(logging.WARNING))
+complaints.listen()
 stripe = StripeServer.at(arguments["stripe"], arguments["control"])
 stripe.take_fees(percent="2.9", fixed=30, dispute=1500)
 end = datetime.now().replace(microsecond=0)

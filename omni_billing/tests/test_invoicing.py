@@ -183,7 +183,7 @@ class TestInvoicing(InvoicingCommon):
 
     @given(book=books)
     @example(book=UNBALANCED)
-    @tried(ci=30, deep=2000)
+    @tried(ci=15, deep=2000)
     def test_invoices_made_together_are_those_of_odoo(self, book):
         """F53, W9: what is computed ahead changes no invoice in any field"""
         self._check_same(**book)
