@@ -43,8 +43,8 @@ QUEUE_TESTS = "tests/queue"
 LOAD_TESTS = "tests/load"
 INSTALLED = [folder.name for folder in paths.ADDONS if folder not in paths.GUEST_ADDONS]
 ADDON_TESTS = [f"{name}/tests" for name in INSTALLED]
-#: Processes that share the attacks, each with a server of its own.
-ATTACKERS = min(2, os.cpu_count() or 1)
+#: Processes that share a long part, each with a server or a database of its own.
+PROCESSES = min(2, os.cpu_count() or 1)
 #: Tests that run once more, on a database where all was installed at once.
 OWN_TAGS = "omni_install"
 
@@ -160,6 +160,8 @@ class Runner:
             "addon",
             *ADDON_TESTS,
             f"--ignore-glob={paths.ROOT}/*/tests/test_http_*",
+            *self._share(),
+            "--dist=loadscope",
         )
 
     def http(self) -> Result:
@@ -258,9 +260,7 @@ class Runner:
         template = Templates(self._space).ensure("attacked")
         environment = {**self._space.environment, "OMNI_ATTACKED_TEMPLATE": template}
         options = ("-p", "no:odoo", "-p", "dev.pytest_attacks", *HARD_TIMEOUT)
-        if not (self._choice.expression or self._choice.is_output):
-            # They share nothing, and each waits for its own server most of the time.
-            options += (f"--numprocesses={ATTACKERS}",)
+        options += self._share()
         return self._pytest("attacks", environment, *options, ATTACK_TESTS)
 
     def faults(self) -> Result:
@@ -323,6 +323,11 @@ class Runner:
         return found.add(self._faults("deep", OMNI_FAULT_EVENTS="all"))
 
     # === Commands === #
+
+    def _share(self) -> tuple[str, ...]:
+        """Have several processes share the tests of a part that is run in whole."""
+        is_whole = not (self._choice.expression or self._choice.is_output)
+        return (f"--numprocesses={PROCESSES}",) if is_whole else ()
 
     def _pytest_unit(self, part: str, *options: str) -> Result:
         environment = {**os.environ, "PYTHONPATH": str(self._core.python_path)}

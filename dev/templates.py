@@ -152,7 +152,7 @@ class Templates:
     def _drop_leftovers(self) -> None:
         """Drop the copies of commands that were killed."""
         for name in self._databases.names():
-            found = re.fullmatch(rf"{PREFIX}_run_\w+_(\d+)", name)
+            found = re.fullmatch(rf"{PREFIX}_run_\w+_(\d+)(-gw\d+)?", name)
             if found and not os.path.exists(f"/proc/{found[1]}"):
                 self._databases.drop(name)
 
