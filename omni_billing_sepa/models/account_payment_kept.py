@@ -99,13 +99,20 @@ class AccountPayment(models.Model):
 
     def _billing_raise_in_order(self):
         order = self.sudo().payment_order_id  # sudo: as in `_billing_is_in_order`
+        names = {"debit": self.memo or self.display_name, "order": order.name}
+        if self.state in BOOKED:
+            raise UserError(
+                self.env._(
+                    "%(debit)s of the debit order %(order)s is booked. Nothing was"
+                    " changed. Billing staff undo it, or reverse its entry.",
+                    **names,
+                )
+            )
         raise UserError(
             self.env._(
                 "%(debit)s is in the debit order %(order)s, and would be debited all"
                 " the same. Nothing was changed: cancel the order if the bank does not"
-                " have its file, import the bank's file of what came back, or press"
-                " Undo on what is booked.",
-                debit=self.memo or self.display_name,
-                order=order.name,
+                " have its file, or import the bank's file of what came back.",
+                **names,
             )
         )

@@ -7,6 +7,7 @@ from odoo.fields import Domain
 from odoo.tools import float_compare, format_datetime, format_list
 
 from odoo.addons.omni_billing.tools.lock import lock_or_tell
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from ..tools.reasons import ENDS_MANDATE
 from ..tools.returns import UnreadableError, read
@@ -68,9 +69,9 @@ class OmniBillingSepaFile(models.Model):
         self._check_new(company, digest)
         report = self._read(name, content)
         told = self._find_told(company, report)
-        payments, foreign = self._match(company, told)
+        payments, left, foreign = self._match(company, told)
         self._check_amounts(payments)
-        debits = self.env["account.payment"].union(*payments)
+        debits = self.env["account.payment"].union(*payments, *left)
         debits.invoice_ids._billing_lock()
         lock_or_tell(debits)
         known = [payment for payment in payments if payment.state == "canceled"]
@@ -79,7 +80,8 @@ class OmniBillingSepaFile(models.Model):
             for payment, one in payments.items()
             if payment.state != "canceled"
         }
-        if told and not payments:
+        stopped = [payment for payment in left if payment.billing_sepa_waiting]
+        if told and not payments and not stopped:
             raise UserError(
                 self.env._(
                     "%(file)s tells of %(number)s returns, and none is of a debit that"
@@ -104,6 +106,7 @@ class OmniBillingSepaFile(models.Model):
             }
         )
         file._book(back)
+        file._leave({payment: left[payment] for payment in stopped})
         return file
 
     @api.model
@@ -187,8 +190,8 @@ class OmniBillingSepaFile(models.Model):
 
         A reference alone says little: another database of the company counts as well.
 
-        :return: what came back by payment, and what is not ours, with why if its
-            reference is.
+        :return: what came back by payment; why something is not of the payment of its
+            reference, by that; and what is not ours, with why if its reference is.
         """
         # sudo: who imports need not see all of accounting; the rights were checked.
         payments = self.env["account.payment"].sudo()
@@ -198,35 +201,56 @@ class OmniBillingSepaFile(models.Model):
             & Domain("memo", "in", list(filter(None, told)))
             & Domain("company_id", "=", company.id)
         )
-        matched, others = {}, {}
+        matched, left = {}, {}
+        accounts = self._find_accounts(company | found.journal_id.company_id)
         for payment in found:
-            if why := self._explain_foreign(payment, told[payment.memo]):
-                others[payment.memo] = why
+            if why := self._explain_foreign(payment, told[payment.memo], accounts):
+                left[payment] = why
             else:
                 matched[payment] = told[payment.memo]
+        others = {payment.memo: why for payment, why in left.items()}
         ours = set(payments.union(*matched).mapped("memo"))
         foreign = [
             f"{reference}: {others[reference]}" if reference in others else reference
             for reference in told
             if reference not in ours
         ]
-        return matched, foreign
+        return matched, left, foreign
 
     @api.model
-    def _explain_foreign(self, payment, one):
-        """Return why a return is not of the payment of its reference, or nothing."""
+    def _explain_foreign(self, payment, one, accounts):
+        """Return why a return is not of the payment of its reference, or nothing.
+
+        :param accounts: the bank accounts of its company, see `_find_accounts`.
+        """
         order = payment.payment_order_id
         if order.state not in ("generated", "uploaded"):
             return self.env._("its order has no file at the bank, or is canceled")
         mandate = payment.payment_line_ids.mandate_id[:1].unique_mandate_reference
         if one.mandate and one.mandate != mandate:
             return self.env._("it is of the mandate %s", one.mandate)
-        account = payment.journal_id.bank_account_id.sanitized_acc_number
-        if one.account and one.account.replace(" ", "").upper() != account:
+        account = one.account and one.account.replace(" ", "").upper()
+        if account and account not in accounts:
             return self.env._("it was collected to %s", one.account)
         if one.day and one.day < payment.date:
             return self.env._("it was booked before the day of the debit")
         return None
+
+    @api.model
+    def _find_accounts(self, companies):
+        """Return the bank accounts that companies have or had, as banks write them.
+
+        A journal may have another one since.
+
+        :rtype: set[str]
+        """
+        # sudo: as in `_match`.
+        companies = companies.sudo().with_context(active_test=False)
+        journals = companies.env["account.journal"].search(
+            Domain("company_id", "in", companies.ids) & Domain("type", "=", "bank")
+        )
+        accounts = companies.partner_id.bank_ids | journals.bank_account_id
+        return set(accounts.mapped("sanitized_acc_number"))
 
     @api.model
     def _check_amounts(self, payments):
@@ -251,6 +275,26 @@ class OmniBillingSepaFile(models.Model):
                     currency=one.currency,
                 )
             )
+
+    def _leave(self, left):
+        """Have staff decide on these: the job books none of them.
+
+        :param left: why what came back is not of it, by payment.
+        """
+        for payment, why in left.items():
+            trust(payment).billing_sepa_waiting = False
+            for invoice in payment.invoice_ids[:1]:
+                invoice._billing_tell_staff(
+                    self.env._(
+                        "%(file)s says that %(reference)s came back, but %(why)s. So"
+                        " it is neither owed again nor booked by itself. Ask the bank,"
+                        " and confirm the payment. If it did come back, press Undo on"
+                        " it after that.",
+                        file=self.name,
+                        reference=payment.memo,
+                        why=why,
+                    )
+                )
 
     def _book(self, back):
         """Have these be owed again, with all that follows of it.

@@ -54,7 +54,7 @@ class TestKept(SepaCommon):
                 step()
         with self._at(payment.date):
             payment.action_post()
-            with self.assertRaisesRegex(UserError, "Undo"):
+            with self.assertRaisesRegex(UserError, "staff undo it"):
                 payment.action_draft()
             payment._billing_undo("Not on the statement")
         self.assertEqual(invoice.billing_state, "unpaid")

@@ -10,6 +10,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.tests.properties import tried
+from odoo.addons.omni_billing.tools.write_guard import trust
 
 from ..tools.returns import UnreadableError, read
 from ..tools.target_days import add_business_days
@@ -195,8 +196,12 @@ class TestReturns(SepaCommon):
             ("camt.053.001.08", {"account": "FR7630006000011234567890189"}),
             ("camt.054.001.02", {"day": payments.date - timedelta(days=1)}),
         ):
-            with self.subTest(values), self.assertRaisesRegex(UserError, "none is of"):
-                self._import(bank.tell(kind, *told, **values))
+            with self.subTest(values):
+                trust(payments).billing_sepa_waiting = True
+                file = self._import(bank.tell(kind, *told, **values))
+                self.assertEqual((file.return_count, file.foreign_count), (0, 1))
+        with self.assertRaisesRegex(UserError, "none is of"):
+            self._import(bank.tell("pain.002.001.10", *told, mandate="ELSEWHERE"))
         other = self.env["res.company"].create({"name": "Other"})
         content = bank.tell("pain.002.001.03", *told)
         for company, file in (
@@ -212,6 +217,18 @@ class TestReturns(SepaCommon):
                 {"content": base64.b64encode(content), "company_id": other.id}
             )
         self.assertTrue(invoices.billing_collecting)
+        # It may be ours all the same: staff decide, and not the job.
+        self.assertIn("Ask the bank", invoices.activity_ids[:1].note)
+        with self._at(add_business_days(payments.date, 6)):
+            self._book()
+        self.assertEqual(payments.state, "draft")
+        # The journal has another account since, and that one is archived.
+        journal = payments.journal_id.sudo()  # sudo: an accountant's
+        before = journal.bank_account_id
+        journal.bank_account_id = before.copy(
+            {"acc_number": "FR7630001007941234567890185"}
+        )
+        before.active = False
         # Of many returns together, without a reference, it is told that they are there.
         content = bank.tell("camt.053.001.08", *told, mandate=ours, account=iban)
         entry = content[content.index(b"<Ntry>") : content.index(b"</Ntry>") + 7]
