@@ -254,6 +254,12 @@ class TestBankAccount(AccountCommon):
             self.assertIn("gives no answer", self._begin_account())
         self.assertEqual(len(set(self.gateway.page_keys)), 3)
         saving = self._find_saving()
+        with freeze_time(self.env.cr.now() + timedelta(days=31)):
+            # Stripe did not look at it.
+            saving.billing_ask_at = fields.Datetime.now()
+            self.gateway.refuse("rate_limit")
+            saving._cron_billing_resolve()
+            self.assertEqual(saving.state, "draft")
         saving.billing_ask_at = fields.Datetime.now()
         self.gateway.refuse("resource_missing")
         saving._cron_billing_resolve()

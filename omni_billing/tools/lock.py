@@ -30,6 +30,7 @@ several takes them in this order, and several of one kind by their ids:
 4. the attempt to charge or refund them
 5. a payout that Stripe told of, then a dispute
 6. the provider of the attempt, and what Odoo locks to book it
+7. the series of numbers (`wait_for_series`), which Odoo's own index holds, too
 
 A commit ends all but what is held: after it one begins at the top again, and reads
 again. Whether a PDF is being made (`be_first`) is asked by readers, who have none of

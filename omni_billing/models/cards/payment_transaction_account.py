@@ -242,7 +242,9 @@ class PaymentTransaction(models.Model):
             account = gateway.get_account(self.billing_page_ref)
         except GatewayRefused as error:
             is_old = self.create_date < fields.Datetime.now() - timedelta(LINK_DAYS)
-            if error.code != "resource_missing" and not is_old:
+            # A wrong key, or too many calls, say nothing of the page.
+            is_over = is_old and error.is_judgement
+            if error.code != "resource_missing" and not is_over:
                 raise
             take_turns(self)
             self._billing_end_account(self.env._("The bank account was not saved."))
