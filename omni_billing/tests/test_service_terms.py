@@ -161,6 +161,19 @@ class TestServiceTerms(PlanCommon):
             self.assertFalse(self._end(service, last="2025-06-30").fee)
         self.assertEqual(len(self._read_fees(service)), count)
 
+    def test_fee_stays_when_its_term_is_over(self):
+        """W36: neither an import of the end that it has, nor of another, takes it."""
+        self.bound.billing_renewal_months = 0
+        service = self._add(self.bound)
+        with freeze_time("2025-03-10 12:00:00"):
+            self.Service._cron_write_due()
+            self._end(service, last="2025-06-30")
+            self._bill(service.exit_fee_id)
+        with freeze_time("2026-02-01 12:00:00"):
+            for end in ("2025-06-30", "2025-07-31"):
+                service.date_end = end
+                self.assertEqual(self._read_fees(service), [("invoiced", 90)])
+
     def test_what_was_agreed_is_not_proposed_anew(self):
         """W36: nor for another plan; what the product proposed follows the start."""
         service = self._add(self.bound)

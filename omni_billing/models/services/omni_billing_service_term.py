@@ -214,6 +214,8 @@ class OmniBillingService(models.Model):
             for name in FIRST_DAYS
             if vals.keys() & PROPOSED_FROM and name not in vals
         ]
+        end = fields.Date.to_date(vals.get("date_end")) or False
+        moved = self.filtered(lambda one: "date_end" in vals and one.date_end != end)
         with ExitStack() as stack:
             for field, services in kept:
                 stack.enter_context(self.env.protecting([field], services))
@@ -222,8 +224,8 @@ class OmniBillingService(models.Model):
             if not vals["date_end"]:
                 left = self.filtered("closing_reason_id")
                 left.write({"closing_reason_id": False, "closing_note": False})
-            for service in self.filtered("exit_fee_kind"):
-                service._lower_exit_fee()
+        for service in moved.filtered("exit_fee_kind"):
+            service._lower_exit_fee()
         return result
 
     def _check_end(self, vals):
@@ -422,13 +424,21 @@ class OmniBillingService(models.Model):
         """
         self.ensure_one()
         # sudo: as above. The plan that goes on has the end, and its fee.
-        if self.sudo().replaced_by_ids:
+        if self.sudo().replaced_by_ids or self._has_left_early():
             return
         unbilled, billed = self._sum_exit_fees()
         if unbilled or billed:
             end = self.date_end
             fee = self._billing_compute_exit_fee(end) if end else 0.0
             self._settle_exit_fee(self.currency_id.round(min(fee - billed, unbilled)))
+
+    def _has_left_early(self):
+        """Whether it ends before a term that binds no more: its fee is what it was."""
+        today = self._get_today()
+        if not self.date_end or self._billing_is_in_trial(today):
+            return False
+        is_early = bool(self.term_end) and self.date_end < self.term_end
+        return is_early and not self._billing_find_bound(today)
 
     def _settle_exit_fee(self, left):
         """Have this amount of an exit fee unbilled; another one gives way to it."""
