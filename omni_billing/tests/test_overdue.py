@@ -171,6 +171,29 @@ class TestOverdue(WebhookCommon, OverdueCommon):
             self.assertEqual(charged, 140 - 30)
         self.assertTrue(open_case.adjustment)
 
+    def test_what_cannot_be_credited_suspends_nobody_further(self):
+        """It goes on, and says what is wrong; staff settle its days."""
+        self.service.write({"timing": "advance", "date_start": self.today})
+        invoice = self._notice()
+        with self._at(0):
+            self.service.sudo()._cron_write_due()
+        self.assertTrue(self._review(7))
+        self._pay_later(invoice, 10)
+        with (
+            patch.object(
+                type(self.service),
+                "_prepare_adjustments",
+                side_effect=ValueError("No."),
+            ),
+            mute_logger("odoo.addons.omni_billing.models.overdue.omni_billing_service"),
+        ):
+            self.assertFalse(self._review(10))
+        self.assertEqual(self._read_rows(), [(7, 9, "overdue")])
+        self.assertEqual(self.service.problem, "No.")
+        self.assertTrue(self.service.adjustment)
+        self.service.action_adjust()
+        self.assertFalse(self.service.adjustment or self.service.problem)
+
     def test_no_notice_no_suspension(self):
         """The message has to go out, and days of grace count from then on."""
         self._bill_due(30)
@@ -388,6 +411,43 @@ class TestOverdue(WebhookCommon, OverdueCommon):
         self._notice(small, 3)
         self.assertEqual(len(self.mailjet.sent), 2)
 
+    def _remind_for_days(self, first=1):
+        """Have all jobs run for days; return how many messages went out."""
+        before = len(self.mailjet.sent)
+        for later in range(first, first + 3):
+            with self._at(later):
+                self._run_job("omni.billing.reminder", "_cron_remind")
+                self._send_outbox()
+            self._review(later)
+        return len(self.mailjet.sent) - before
+
+    def test_what_gets_no_notice_makes_no_other_one_due(self):
+        """Nobody is reminded day after day: waived, of another level, or not said."""
+        self.last.suspend_minimum = 100
+        waived = self._bill_due(30, 150)
+        self._remind()
+        waived.billing_mail_ids.with_user(self.staff).action_cancel()
+        self._bill_due(30, 60)
+        self.assertEqual(self._remind_for_days(), 1)
+        self.assertFalse(self.mailjet.sent[-1].html.count("suspended"))
+        # Of another level: the one that it has does not count for the lower one.
+        self.second.write({"suspends": True, "suspend_minimum": 220})
+        other = self._add_customer()
+        self._add_service(partner_id=other.id)
+        self._notice(self._bill_of(other, 30, 170))
+        self._bill_of(other, self.second.days, 60)
+        self.assertEqual(self._remind_for_days(), 1)
+        # Whatever else keeps a message from saying it.
+        last = self._add_customer("Last")
+        self._add_service(partner_id=last.id)
+        invoice = self._bill_of(last, 30, 150)
+        with patch.object(type(invoice), "_billing_get_warning", return_value=""):
+            self._notice(invoice)
+        self.assertEqual(self._remind_for_days(), 0)
+        self._bill_of(last, 28, 10)
+        self.assertEqual(self._remind_for_days(4), 1)
+        self.assertIn("If $\xa0160.00 is not paid", self.mailjet.sent[-1].html)
+
     def test_another_plan_keeps_what_was_decided(self):
         self.service.is_never_suspended = True
         trust(self.service).write({"lifted_on": self.today, "autopay_off": "staff"})
@@ -566,7 +626,17 @@ class TestOverdue(WebhookCommon, OverdueCommon):
         self.assertLessEqual(
             {self.customer.id, *(one.id for one in others)}, set(looked)
         )
-        self.assertFalse(self.env["omni.billing.overdue.look"].sudo()._find_called())
+        called = self.env["omni.billing.overdue.look"].sudo()._find_called
+        self.assertFalse(called())
+        # Who is being worked on is called again.
+        self.customer._billing_review_services()
+        nobody = self.env["res.partner"]
+        with (
+            patch.object(Overdue, "_has_to_change", return_value=True),
+            patch.object(Overdue, "_lock", return_value=nobody),
+        ):
+            self._run_job("omni.billing.overdue", "_cron_review")
+        self.assertEqual(called().partner_id, self.customer)
         counts = []
         every = [self.customer.id, *(one.id for one in others)]
         for ids in (every, every[:1], every):

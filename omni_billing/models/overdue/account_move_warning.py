@@ -21,25 +21,41 @@ class AccountMove(models.Model):
     def _billing_find_warned(self, levels):
         """Return which customers of these invoices a level suspends services of.
 
-        They owe enough, have services, and are not left alone.
+        They owe enough, have services, and are not left alone. What has its notice of
+        another level, or gets it, counts for that one, as in `Account.take_level`.
 
         :param levels: `omni.billing.reminder.level`.
-        :rtype: set[tuple[res.partner, omni.billing.reminder.level]]
+        :return: with what they owe for it, in the company's currency, with taxes.
+        :rtype: dict[tuple[res.partner, omni.billing.reminder.level], float]
         """
         levels = levels.filtered(lambda level: level._is_in_force())
-        warned = set()
+        warned = {}
         for company, moves in self.grouped("company_id").items() if levels else ():
             able = self.env["omni.billing.overdue"]._find_suspendable(
                 company, moves.commercial_partner_id
             )
-            for level in levels if able else ():
-                sums = moves._billing_find_late(able, level)._billing_sum_late(level)
-                warned |= {
-                    (customer, level)
-                    for customer, amount in sums.items()
-                    if amount > 0 and amount >= level.suspend_minimum
-                }
+            taken = self.browse()
+            # An invoice has its notice of the highest level that gives one.
+            for level in levels.sorted("days", reverse=True) if able else ():
+                late = (moves._billing_find_late(able, level) - taken).filtered(
+                    lambda move, level=level: move._billing_counts_for(level)
+                )
+                own = late.grouped("commercial_partner_id")
+                for customer, amount in late._billing_sum_late(level).items():
+                    if amount > 0 and amount >= level.suspend_minimum:
+                        warned[customer, level] = amount
+                        taken |= own[customer]
         return warned
+
+    def _billing_counts_for(self, level):
+        """Whether it has, or may get, a notice of a level."""
+        self.ensure_one()
+        # sudo: levels alone.
+        known = self.sudo().billing_reminder_ids
+        standing = known.filtered(lambda one: one._is_standing()).level_id
+        if standing:
+            return level in standing
+        return not any(one.is_waived and one.level_id == level for one in known)
 
     def _billing_find_late(self, customers, level):
         """Return the invoices of customers that have come to a level."""
@@ -56,8 +72,7 @@ class AccountMove(models.Model):
         :return: in the currency of the company, with taxes.
         :rtype: dict[res.partner, float]
         """
-        today = fields.Date.context_today(self)
-        late = self._billing_get_amounts_late(today - timedelta(days=level.days))
+        late = self._billing_get_owed_for(level.days)
         return {
             customer: moves._billing_convert_late(late)
             for customer, moves in self.grouped("commercial_partner_id").items()
@@ -113,12 +128,12 @@ class AccountMove(models.Model):
         for level in suspending.sorted("days") if warned else ():
             late = self._billing_get_amounts_late(today - timedelta(days=level.days))
             for move in self:
-                is_warned = (move.commercial_partner_id, level) in warned
-                if not is_warned or not late.get(move.id):
+                amount = warned.get((move.commercial_partner_id, level))
+                if not amount or not late.get(move.id):
                     continue
                 # sudo: levels alone.
                 known = move.sudo().billing_reminder_ids
-                if any(one._is_held_back(level) for one in known):
+                if any(one._is_held_back(level, amount) for one in known):
                     continue
                 told, passed = found[move]
                 if told.days > level.days:

@@ -30,11 +30,12 @@ class OmniBillingMail(models.Model):
         notices = self._find_notices()
         about = self._get_moves()
         notices.filtered(lambda one: one.move_id not in about).suspend_on = False
-        for notice in notices.filtered("suspend_on"):
+        notices = notices.filtered("suspend_on")
+        for notice in notices:
             notice.suspend_on = max(notice.suspend_on, notice._find_day())
         reminded = move.with_context(billing_reminded_ids=about.ids)
         if notices and not reminded._billing_get_warning():
-            notices.suspend_on = False
+            notices._drop()
         return move
 
     def _queue_again(self):

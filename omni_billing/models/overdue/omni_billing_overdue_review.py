@@ -36,11 +36,12 @@ class OmniBillingOverdue(models.Model):
         turn = {one: turn[one] for one in turn if one not in first}
         commit_progress(self.env, remaining=len(first) + len(turn))
         for ids in split_every(BATCH, first):
-            self._review_everywhere(ids, first)
-            called._take(ids)
+            passed = self._review_everywhere(ids, first)
+            called._take(set(ids) - passed)
             if not commit_progress(self.env, len(ids)):
                 return
-        called.exists().unlink()
+        # Who has no account is not looked at.
+        called._take(set(called.exists().partner_id.ids) - first.keys())
         for ids in split_every(BATCH, turn):
             self._review_everywhere(ids, turn)
             place.last_id = ids[-1]
@@ -65,23 +66,29 @@ class OmniBillingOverdue(models.Model):
         """Review customers; one that fails does not hold up the others; commits.
 
         :param companies: as `_find_companies` returns them.
+        :return: whom somebody else was at in one of them.
+        :rtype: set[int]
         """
-        by_company = {}
+        by_company, passed = {}, set()
         for customer_id in customer_ids:
             for company_id in companies[customer_id]:
                 by_company.setdefault(company_id, []).append(customer_id)
         for company_id, ids in by_company.items():
             overdue = self.with_company(company_id)
-            if not overdue._review_alone(ids):
+            if not overdue._review_alone(ids, passed):
                 for customer_id in ids:
-                    overdue._review_alone([customer_id])
+                    overdue._review_alone([customer_id], passed)
+        return passed
 
     @api.model
-    def _review_alone(self, customer_ids):
-        """Review these customers at once, and commit it; return whether it worked."""
+    def _review_alone(self, customer_ids, passed):
+        """Review these customers at once, and commit it; return whether it worked.
+
+        :param set passed: whom somebody else is at is added to it.
+        """
         error = step_alone(
             self.env,
-            lambda: retry(self.env, lambda: self._review(customer_ids)),
+            lambda: passed.update(retry(self.env, lambda: self._review(customer_ids))),
             f"suspension for debts of customers {customer_ids}",
         )
         commit(self.env)
@@ -129,6 +136,8 @@ class OmniBillingOverdue(models.Model):
 
         Mostly there is nothing to do, and nothing is locked. Who somebody else is at,
         as with a payment, is left to the next time.
+
+        :return: the ids of those.
         """
         company = self.env.company
         customers = self.env["res.partner"].browse(customer_ids).exists()
@@ -153,6 +162,7 @@ class OmniBillingOverdue(models.Model):
         for customer, account in self._assess(company, free).items():
             own = by_customer.get(customer, services.browse())
             self._apply(company, customer, account, own)
+        return (changing - free).ids
 
     @api.model
     def _lock(self, company, customers, services):
@@ -199,7 +209,7 @@ class OmniBillingOverdue(models.Model):
 
         :param account: as `_assess` returns it.
         """
-        account.over.suspend_on = False
+        account.over._drop()
         if account.is_by_hand_over:
             self._decide(company, customer, by_hand_on=False)
         if account.is_busy:

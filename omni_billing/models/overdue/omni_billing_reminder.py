@@ -79,6 +79,14 @@ class OmniBillingReminder(models.Model):
         " itself.",
     )
 
+    unwarned = fields.Float(
+        string="Not Warned of",
+        readonly=True,
+        help="What the customer owed that was late enough for this level when its"
+        " message went out, and was no notice all the same. Only more than that is"
+        " told anew. In the company's currency.",
+    )
+
     _notice_idx = models.Index("(move_id) WHERE suspend_on IS NOT NULL")
 
     @api.model_create_multi
@@ -163,15 +171,40 @@ class OmniBillingReminder(models.Model):
         today = move.commercial_partner_id._billing_get_today(move.company_id)
         return today + timedelta(days=self.level_id.suspend_days)
 
+    def _drop(self):
+        """Have these be no notices any more, as what they were about is not owed.
+
+        If as much is owed as a notice needs, something else keeps it from being one:
+        it would be dropped again the next day.
+        """
+        for level, rows in self.grouped("level_id").items():
+            late = rows.move_id._billing_get_owed_for(level.days)
+            owed = rows.filtered(lambda row, late=late: late.get(row.move_id.id))
+            warned = owed.move_id._billing_find_warned(level)
+            (rows - owed).unwarned = 0.0
+            for row in owed:
+                key = (row.move_id.commercial_partner_id, level)
+                row.unwarned = warned.get(key, 0.0)
+        self.suspend_on = False
+
     def _is_standing(self):
         """Whether the customer was told, or is about to be, and did not pay since."""
         self.ensure_one()
         return bool(self.suspend_on) and self.mail_id.state not in (False, "canceled")
 
-    def _is_held_back(self, level):
-        """Whether a level gives no notice now: it stands, or staff did not want it."""
+    def _is_held_back(self, level, amount):
+        """Whether a level gives no notice now.
+
+        It stands, staff did not want it, or its message went out without it when as
+        much was owed: nobody gets it day after day.
+
+        :param float amount: that the customer owes, see `unwarned`.
+        """
         self.ensure_one()
-        return self._is_standing() or (self.is_waived and self.level_id == level)
+        currency = self.move_id.company_id.currency_id
+        is_more = currency.compare_amounts(amount, self.unwarned) > 0
+        is_over = self.is_waived or (self._is_told() and not is_more)
+        return self._is_standing() or (self.level_id == level and is_over)
 
     def _is_told(self):
         """Whether the notice went out, and did not come back."""

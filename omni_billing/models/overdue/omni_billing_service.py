@@ -1,8 +1,14 @@
+import logging
+
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
+from ...tools.database import savepoint
 from ...tools.recurrence import DAY
 from ...tools.write_guard import is_trusted, trust
+
+_logger = logging.getLogger(__name__)
 
 
 class OmniBillingServiceSuspension(models.Model):
@@ -149,8 +155,19 @@ class OmniBillingService(models.Model):
             trust(own)._end(service._get_today())
             service.invalidate_recordset(["adjustment"])
             if is_settled and service.adjustment:
-                service.action_adjust()
+                service._try_adjust()
         return services.filtered(lambda one: one.state != "ended")
+
+    def _try_adjust(self):
+        """Settle its days; if that fails the service goes on, and staff settle them."""
+        try:
+            with savepoint(self.env):
+                self.action_adjust()
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            _logger.warning("Service %s is not adjusted: %s", self.id, error)
+            trust(self).problem = str(error)
 
     @api.model
     def _get_suspendable_domain(self, company):
