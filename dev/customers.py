@@ -158,9 +158,16 @@ METHODS = {
         "_billing_preview_plan",
         "_billing_undo_plan",
         "_compute_plan_change",
+        "_list_plan_notes",
+    ),
+    "omni_billing/models/services/omni_billing_service_plan_coming.py": (
+        "_list_plan_notes",
+    ),
+    "omni_billing/models/services/omni_billing_service_plan_later.py": (
+        "_list_plan_notes",
+        "_list_plan_over",
     ),
     "omni_billing/models/services/omni_billing_service_discount.py": (
-        "_billing_preview_plan",
         "_billing_redeem",
         "_describe",
         "_describe_discount",
@@ -181,6 +188,7 @@ METHODS = {
         "_billing_get_penalty",
         "_billing_get_recovery",
     ),
+    "omni_billing_sepa/models/account_banking_mandate.py": ("_billing_revoke",),
     "omni_billing_sepa/models/account_move.py": ("_billing_explain_collecting",),
 }
 #: What a mail says; its name and description are staff's.

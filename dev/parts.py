@@ -244,8 +244,8 @@ class Runner:
         return self._pytest_odoo("sale", tests, kind="sale")
 
     def sepa(self) -> Result:
-        """Collect by SEPA, with the addons of OCA for it."""
-        return self._pytest_sepa("sepa")
+        """Collect by SEPA, with the addons of OCA for it; its pages, too."""
+        return self._pytest_sepa("sepa", "--odoo-http")
 
     def e2e(self) -> Result:
         """Drive a browser on a real server."""

@@ -16,6 +16,7 @@
         "views/account_move_views.xml",
         "views/account_payment_order_views.xml",
         "views/omni_billing_sepa_file_views.xml",
+        "views/portal_mandate_templates.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
     ],

@@ -144,7 +144,7 @@ class BillingPortalServices(BillingPortal):
             "due": due,
             "due_total": sum(row["amount"] for row in due),
             "later": [row for row in preview["rows"] if row["date"] > today],
-            "over": preview["over"],
+            "notes": preview["notes"],
             "seen": preview["seen"],
         }
         return request.render("omni_billing.portal_billing_service_plan", values)

@@ -437,7 +437,11 @@ class TestServicePlansOnPages(PortalCommon, PlanCommon):
         """W37: until the day comes; to end it, the change is taken back first."""
         self.Service._cron_write_due()
         self.company.billing_lets_end = True
-        _tree, seen = self._look(self.yearly)
+        self.service.change_ids = [
+            Command.create({"date": "2026-03-01", "quantity": 2, "price_unit": 30})
+        ]
+        tree, seen = self._look(self.yearly)
+        self.assertIn("the quantity is 2 from 03/01/2026 on", tree.text_content())
         text = self._change("plan", product_id=self.yearly.id, seen=seen)
         self.assertIn("Upcoming", text)
         self.assertEqual(self.service.date_end, date(2025, 4, 30))

@@ -149,7 +149,7 @@ class TestServiceDiscounts(CouponCommon):
             self.assertEqual(coupon.uses, 1)
             coupon.product_ids = self.small | self.large
             preview = plan._billing_preview_plan(self.yearly, "period")
-            self.assertIn("Not for the new plan: 20% off (Spring)", preview["over"])
+            self.assertIn("Not for the new plan: 20% off (Spring).", preview["notes"])
             plan = self._change(plan, "period", self.yearly)
             self.assertFalse(plan.discount_ids)
 
@@ -167,7 +167,7 @@ class TestServiceDiscounts(CouponCommon):
                 preview = service._billing_preview_plan(product, "period", agreed)
                 [(_command, _id, row)] = preview["values"]["discount_ids"]
                 self.assertEqual(row["name"], "Old")
-                self.assertIn("10.00 off (Friends).", preview["over"])
+                self.assertIn("10.00 off (Friends).", preview["notes"][0])
             wizard = self.env["omni.billing.plan.wizard"].create(
                 {"service_id": service.id, "product_id": self.yearly.id}
             )

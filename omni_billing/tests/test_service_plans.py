@@ -151,7 +151,7 @@ class TestServicePlans(PlanCommon):
             self.assertEqual(new.date_end, date(2026, 12, 31))
             self.assertEqual(service.date_end, date(2025, 4, 30))
             self.assertIn("Year", service.plan_change)
-            with self.assertRaisesRegex(UserError, "another plan already"):
+            with self.assertRaisesRegex(UserError, "has another plan from 05/01/2025"):
                 self._change(service)
             service.action_undo_plan()
         self.assertFalse(new.exists())
@@ -319,6 +319,191 @@ class TestServicePlans(PlanCommon):
             self.Service._cron_write_due()
         # 21 of 31 days of 60.
         self.assertEqual(new.transaction_ids.retail_cost, 40.65)
+
+    def test_suspended_service_has_another_plan_from_the_next_period_on(self):
+        """W36: not at once, which would settle no suspended day; and resumes before."""
+        self.company.billing_plan_rule = "upgrade"
+        service = self._add_service()
+        with freeze_time("2025-04-10 12:00:00"):
+            self.Service._cron_write_due()
+            pause = service.suspension_ids.create(
+                {"service_id": service.id, "date_from": "2025-04-12"}
+            )
+        with freeze_time("2025-04-16 12:00:00"):
+            service.invalidate_recordset()
+            self.assertEqual(service.state, "suspended")
+            with self.assertRaisesRegex(
+                UserError, "suspended: change it from the next"
+            ):
+                self._change(service)
+            # What staff suspended, no customer changes.
+            self.assertFalse(service._billing_get_own_plans())
+            pause.reason = "customer"
+            self.assertEqual(service._billing_get_own_plans(), self.large | self.yearly)
+            preview = service._billing_preview_own_plan(self.large)
+            plan = service._billing_change_own_plan(self.large, preview["seen"])
+            self.assertEqual(plan.date_start, date(2025, 5, 1))
+            self.assertEqual(plan.suspended_from, date(2025, 5, 1))
+        with freeze_time("2025-04-20 12:00:00"):
+            service.invalidate_recordset()
+            service.action_resume()
+        self.assertFalse(plan.suspension_ids)
+        self._charge("2025-05-10")
+        self.assertEqual(plan.transaction_ids.retail_cost, 60)
+
+    def test_quantity_agreed_for_later_goes_on(self):
+        """W36: at the new plan's price; another price does not, and that is said."""
+        service = self._add_service()
+        service.change_ids = [
+            Command.create({"date": day, "quantity": quantity, "price_unit": price})
+            for day, quantity, price in (
+                ("2025-04-20", 2, 30),
+                ("2025-06-01", 3, 33),
+                ("2025-07-01", 3, 35),
+            )
+        ]
+        with freeze_time("2025-04-16 12:00:00"):
+            self.Service._cron_write_due()
+            preview = service._billing_preview_plan(self.large, "period")
+            self.assertEqual(
+                [row["amount"] for row in preview["rows"]], [120, 180, 180]
+            )
+            self.assertEqual(
+                [note.replace("\xa0", " ") for note in preview["notes"]],
+                [
+                    "As agreed, the quantity is 3 from 06/01/2025 on.",
+                    "Not for the new plan: the price of $ 33.00 from 06/01/2025 on;"
+                    " the price of $ 35.00 from 07/01/2025 on.",
+                ],
+            )
+            # What is agreed meanwhile was not shown.
+            later = service.change_ids.create(
+                {
+                    "service_id": service.id,
+                    "date": "2026-01-01",
+                    "quantity": 4,
+                    "price_unit": 35,
+                }
+            )
+            with self.assertRaisesRegex(UserError, "not what was shown"):
+                service._billing_change_plan(self.large, "period", preview["seen"])
+            later.unlink()
+            plan = self._change(service, "period")
+            self.assertFalse(plan._billing_has_new_terms())
+            plan.change_ids.unlink()
+            with self.assertRaisesRegex(UserError, "Another price"):
+                service.action_undo_plan()
+            plan.change_ids.create(
+                {
+                    "service_id": plan.id,
+                    "date": "2025-06-01",
+                    "quantity": 3,
+                    "price_unit": 60,
+                }
+            )
+            service.action_undo_plan()
+            plan = self._change(service, "period")
+        self._charge("2025-07-02")
+        self.assertEqual(
+            self._read_totals(plan),
+            [("2025-05-01", 120), ("2025-06-01", 180), ("2025-07-01", 180)],
+        )
+
+    def test_coming_service_is_of_the_other_plan_from_its_start(self):
+        """W36: it stays the service it is, with what was agreed; shown to the cent."""
+        with freeze_time("2025-01-10 12:00:00"):
+            service = self._add_service(
+                date_start="2025-02-01",
+                trial_end="2025-02-07",
+                term_end="2026-01-31",
+                setup_price=12,
+                date_end="2027-12-31",
+                anchor_day=15,
+                discount_ids=[
+                    Command.create(
+                        {
+                            "name": name,
+                            "kind": kind,
+                            "value": 10,
+                            "date_from": "2025-02-01",
+                        }
+                    )
+                    for name, kind in (("Friends", "amount"), ("Old", "percent"))
+                ],
+                change_ids=[
+                    Command.create(
+                        {"date": "2025-02-15", "quantity": 2, "price_unit": 30}
+                    )
+                ],
+            )
+            coming = self._change(service, product=self.large)
+            self.assertEqual(coming, service)
+            preview = service._billing_preview_plan(self.yearly, "now")
+            self.assertIn("from its start on", " ".join(preview["notes"]))
+            self.assertIn("10.00 off (Friends).", " ".join(preview["notes"]))
+            self.assertEqual({row["part"] for row in preview["rows"]}, {"after"})
+            for when in ("now", "period"):
+                self.assertEqual(self._change(service, when, self.yearly), service)
+            self.assertFalse(service.transaction_ids)
+            self.assertRecordValues(
+                service,
+                [
+                    {
+                        "state": "upcoming",
+                        "name": "Year",
+                        "product_id": self.yearly.id,
+                        "unit": "year",
+                        "price_unit": 300,
+                        "setup_price": 12,
+                        "tax_ids": [],
+                        "trial_end": date(2025, 2, 7),
+                        "term_end": date(2026, 1, 31),
+                        "date_end": date(2027, 12, 31),
+                        "anchor_day": 15,
+                        "replaced_for": False,
+                    }
+                ],
+            )
+            self.assertEqual(service.discount_ids.name, "Old")
+            self.assertRecordValues(
+                service.change_ids,
+                [{"date": date(2025, 2, 15), "quantity": 2, "price_unit": 300}],
+            )
+        self._charge(preview["rows"][-1]["date"])
+        shown = [(str(r["date"]), round(r["amount"], 2)) for r in preview["rows"]]
+        self.assertEqual(sorted(self._read_totals(service)), sorted(shown))
+        self.assertEqual(len(shown), 4)
+
+    def test_coming_service_that_is_charged_keeps_its_plan(self):
+        """W36: a plan to come is changed again, and taken back by who changed it."""
+        self.company.billing_plan_rule = "period"
+        self.large.billing_plan_ids = self.yearly
+        with freeze_time("2025-04-16 12:00:00"):
+            charged = self._add_service(
+                date_start="2025-05-01", charged_until="2025-05-31"
+            )
+            with self.assertRaisesRegex(UserError, "charged already, and begins on"):
+                self._change(charged)
+            for was_own, is_own, keeps in (
+                (True, True, True),
+                (True, False, False),
+                (False, True, False),
+            ):
+                service = self._add_service()
+                service.action_write_due()
+                change = service._billing_change_own_plan if was_own else None
+                plan = self._change_by(service, self.large, change)
+                change = plan._billing_change_own_plan if is_own else None
+                self.assertEqual(self._change_by(plan, self.yearly, change), plan)
+                self.assertEqual(service._billing_may_keep_plan(), keeps)
+                service.action_undo_plan()
+                self.assertFalse(service.date_end)
+
+    def _change_by(self, service, product, own):
+        """Change a plan as its customer, or as staff."""
+        if not own:
+            return self._change(service, "period", product)
+        return own(product, service._billing_preview_own_plan(product)["seen"])
 
     def test_dialog_writes_names_as_they_are(self):
         """W36: also where it says why there is no other plan."""

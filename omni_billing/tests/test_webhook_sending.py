@@ -178,6 +178,32 @@ class TestWebhookSending(SendingCommon):
                 self.assertEqual(self.webhook.state, "on")
                 self.assertFalse(self.webhook.activity_ids)
 
+    def test_message_that_is_never_answered_delays_nothing_on_an_idle_program(self):
+        """It keeps the pauses of the standard; what comes within them is tried then."""
+        self.row.state, minute = "canceled", timedelta(minutes=1)
+        for answer, asked in (
+            (Answer(504), timedelta()),
+            (GatewayUnknown("no_answer", "late"), timedelta()),
+            (Answer(503, "", 1800), timedelta(minutes=30)),
+        ):
+            with self.subTest(answer=str(answer)):
+                bad, later = self._tell(), timedelta()
+                self.programs.refuse(bad.key, answer)
+                for pause in PAUSES[:6]:
+                    tried_at = later
+                    self.assertEqual(self._send_at(later), [bad.key])
+                    later += max(pause, asked)
+                # Its next attempt is in ten hours.
+                with freeze_time(self.now + tried_at + minute):
+                    other = self._tell()
+                self.assertEqual(
+                    self._send_at(tried_at + minute), [] if asked else [other.key]
+                )
+                self._send_at(tried_at + minute + asked)
+                self.assertEqual((other.state, bad.tries), ("sent", 6))
+                self.assertFalse(self.webhook.problem)
+                bad.state = "canceled"
+
     def test_untried_message_goes_first_after_a_pause(self):
         other = self._tell()
         self.programs.refuse(self.row.key, Answer(504))

@@ -19,6 +19,7 @@ class OmniBillingPlanWizard(models.TransientModel):
     service_id = fields.Many2one("omni.billing.service", required=True)
     company_id = fields.Many2one(related="service_id.company_id")
     currency_id = fields.Many2one(related="service_id.currency_id")
+    state = fields.Selection(related="service_id.state")
     product_id = fields.Many2one(
         "product.product",
         string="New Plan",
@@ -179,7 +180,9 @@ class OmniBillingPlanWizard(models.TransientModel):
             for row in preview["rows"]
         )
         due = sum(row["amount"] for row in preview["rows"] if row["date"] <= today)
-        over = preview["over"] and Markup('<p class="mb-2">%s</p>') % preview["over"]
+        notes = Markup().join(
+            Markup('<p class="mb-2">%s</p>') % note for note in preview["notes"]
+        )
         return Markup(
             '<p class="fw-bold mb-2">%s<br/>%s</p>%s<table class="table table-sm mb-0">'
             '<thead><tr><th>%s</th><th>%s</th><th>%s</th><th class="text-end">%s</th>'
@@ -190,7 +193,7 @@ class OmniBillingPlanWizard(models.TransientModel):
                 "Today it comes to %s, taxes included.",
                 format_amount(env, due, currency),
             ),
-            over,
+            notes,
             self.env._("Date"),
             self.env._("Part"),
             self.env._("What"),

@@ -22,7 +22,7 @@ class AccountMove(models.Model):
         """
         self.check_access("write")
         self.env["omni.billing.payment.wizard"].check_access("create")
-        collected, reasons = self._billing_collect_sepa()
+        collected, reasons = self._billing_collect_sepa(with_single=True)
         why = " ".join(
             self.env._("%(number)s: %(reason)s", number=number, reason=reason)
             for reason, number in Counter(reasons.values()).items()
@@ -46,24 +46,28 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _billing_collect_sepa(self):
+    def _billing_collect_sepa(self, with_single=False):
         """Put what is owed of these invoices into debit orders, by company.
 
         Credit on file is used first, as before a card is charged (W15).
 
+        :param bool with_single: also by mandates that are for a single debit, of who
+            has no other.
         :return: the invoices that are being collected now, and why the others are not,
             a sentence by invoice.
         :rtype: tuple[account.move, dict]
         """
         self._billing_lock()
         collected, reasons = self.browse(), {}
+        Mandate = self.env["account.banking.mandate"]
         for company, moves in self.grouped("company_id").items():
-            mandates = self.env["account.banking.mandate"]._billing_find_mandates(
-                moves.commercial_partner_id, company
-            )
+            customers = moves.commercial_partner_id
+            mandates = Mandate._billing_find_mandates(customers, company, with_single)
             fit = self.browse()
             for own in moves.grouped("commercial_partner_id").values():
                 fit += own._billing_prepare_sepa(mandates, reasons)
+            if with_single:
+                moves._billing_explain_used(company, mandates, reasons)
             if fit:
                 fit._billing_add_to_order(company, mandates)
             collected += fit
@@ -77,7 +81,8 @@ class AccountMove(models.Model):
         """
         fit = self.browse()
         for move in self:
-            if problem := move._billing_explain_no_sepa(mandates):
+            problem = move._billing_explain_no_sepa(mandates)
+            if problem or (problem := move._billing_explain_no_single(mandates, fit)):
                 reasons[move] = problem
             else:
                 fit += move
@@ -140,6 +145,50 @@ class AccountMove(models.Model):
                 "The customer has no valid SEPA mandate for recurring debits."
             )
         return self._billing_explain_no_collection()
+
+    def _billing_explain_no_single(self, mandates, others):
+        """Return why a mandate for a single debit does not do for this invoice.
+
+        :param mandates: by customer, see `_billing_find_mandates`.
+        :param others: invoices of the customer that are collected with it.
+        :return: nothing if it does, or is for more debits.
+        """
+        mandate = mandates[self.commercial_partner_id]
+        if mandate.type != "oneoff":
+            return None
+        values = {"mandate": mandate.display_name}
+        if others:
+            return self.env._(
+                "The mandate %(mandate)s is for one debit, that of %(invoice)s.",
+                invoice=others[:1].display_name,
+                **values,
+            )
+        parts = self._billing_get_receivable_lines().filtered(
+            lambda line: not line.reconciled
+        )
+        if len(parts) > 1:
+            return self.env._(
+                "It is due in parts, and the mandate %(mandate)s is for one debit.",
+                **values,
+            )
+        return None
+
+    def _billing_explain_used(self, company, mandates, reasons):
+        """Say of who has no mandate that the last one was for a single debit, if so.
+
+        :param dict reasons: gets why invoices are not collected.
+        """
+        left = self.filtered(lambda move: move.commercial_partner_id not in mandates)
+        used = left and self.env["account.banking.mandate"]._billing_find_used(
+            left.commercial_partner_id, company
+        )
+        for move in left & self.browse().union(*reasons):
+            if mandate := used.get(move.commercial_partner_id):
+                reasons[move] = self.env._(
+                    "The mandate %(mandate)s was for one debit, and is used: have the"
+                    " customer sign a new one.",
+                    mandate=mandate.unique_mandate_reference,
+                )
 
     def _billing_explain_no_collection(self):
         """Return why an invoice may not be collected now, mandate or not. Hook."""

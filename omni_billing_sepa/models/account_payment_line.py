@@ -7,6 +7,7 @@ from odoo.addons.omni_billing.tools.lock import take_turns
 from odoo.addons.omni_billing.tools.write_guard import is_trusted
 
 from ..tools.target_days import find_business_day
+from .account_banking_mandate import HOLDS
 from .res_company import METHOD
 
 #: What is collected of whom.
@@ -31,6 +32,16 @@ class AccountPaymentLine(models.Model):
         help="In a debit order, and neither booked nor back yet.",
     )
 
+    billing_is_single = fields.Boolean(
+        compute="_compute_billing_is_single",
+        store=True,
+        help="Its mandate is for one debit.",
+    )
+
+    _billing_single = models.UniqueIndex(
+        "(mandate_id) WHERE billing_is_single AND billing_is_under_way",
+        "This mandate is for one debit, and is in a debit order already.",
+    )
     _billing_once = models.UniqueIndex(
         "(move_line_id) WHERE billing_is_under_way",
         "What is owed of this invoice is being collected already, in another debit"
@@ -47,6 +58,11 @@ class AccountPaymentLine(models.Model):
                 is_under_way = line.state in ("draft", "open", "generated")
             is_sepa = line.order_id.payment_method_code == METHOD
             line.billing_is_under_way = is_sepa and is_under_way
+
+    @api.depends("mandate_id.type")
+    def _compute_billing_is_single(self):
+        for line in self:
+            line.billing_is_single = line.mandate_id.type == "oneoff"
 
     # === CRUD METHODS === #
 
@@ -92,9 +108,18 @@ class AccountPaymentLine(models.Model):
     def _draft2open_payment_line_check(self):
         """Override: what is collected is what is owed, and nothing else pays it."""
         errors = super()._draft2open_payment_line_check()
-        move = self.move_line_id.move_id
+        move, mandate = self.move_line_id.move_id, self.mandate_id
         if not self.billing_is_under_way or not move:
             return errors
+        if mandate.type == "oneoff" and mandate.state not in HOLDS:
+            errors.append(
+                self.env._(
+                    "%(invoice)s: the mandate %(mandate)s was for one debit, and is"
+                    " used. Delete this line, and have the customer sign a new one.",
+                    invoice=move.display_name,
+                    mandate=mandate.unique_mandate_reference,
+                )
+            )
         owed = self.move_line_id.amount_residual_currency
         if self.currency_id.compare_amounts(self.amount_currency, owed):
             errors.append(

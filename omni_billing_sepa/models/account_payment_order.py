@@ -184,8 +184,10 @@ class AccountPaymentOrder(models.Model):
         self.message_post(
             body=self.env._("The bank confirmed that it does not debit this file.")
         )
+        mandates, day = self.payment_line_ids.mandate_id, self.date_generated
         with trusting(self.env):
             self.action_cancel()
+        mandates._billing_revive(day)
         return True
 
     # === BUSINESS METHODS === #

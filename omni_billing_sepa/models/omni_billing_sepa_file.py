@@ -328,6 +328,7 @@ class OmniBillingSepaFile(models.Model):
         for why, mandates in ended.items():
             mandates._billing_end(why)
         returns._charge_fees()
+        returns._plan_retries()
         for why, ones in returns.grouped(lambda one: one._explain()).items():
             self.env["omni.billing.run.line"]._end_sepa(
                 ones.payment_id.invoice_ids, why

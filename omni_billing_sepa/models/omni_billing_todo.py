@@ -11,7 +11,8 @@ class OmniBillingTodo(models.Model):
     _inherit = "omni.billing.todo"
     _depends = {
         "omni.billing.sepa.return": [
-            *("code", "company_id", "date", "is_settled", "move_id", "text"),
+            *("code", "company_id", "date", "is_settled", "move_id", "retry_date"),
+            "text",
         ],
     }
 
@@ -29,7 +30,7 @@ class OmniBillingTodo(models.Model):
 
     @api.model
     def _get_sepa_query(self):
-        """Return the SQL of returns that nobody dealt with, and that are not paid."""
+        """Return the SQL of returns that nobody deals with, and that are not paid."""
         return SQL(
             """
             SELECT %(id)s, 'sepa', back.id, back.date::timestamp, back.text, back.code,
@@ -38,7 +39,7 @@ class OmniBillingTodo(models.Model):
               FROM omni_billing_sepa_return back
               JOIN account_move move ON move.id = back.move_id
                AND move.billing_state IN ('unpaid', 'partial')
-             WHERE back.is_settled IS NOT TRUE
+             WHERE back.is_settled IS NOT TRUE AND back.retry_date IS NULL
             """,
             id=self._get_id(SQL("back.id"), NUMBER),
         )

@@ -27,6 +27,20 @@ class ResCompany(models.Model):
         " days unless the mandate, or another agreement, says less.",
     )
 
+    billing_sepa_retry_days = fields.Integer(
+        string="Collect Again after (days)",
+        help="Who had too little money (AM04) is put into a debit order once more, so"
+        " many days after the return. 0: only by staff.",
+    )
+    billing_sepa_lets_revoke = fields.Boolean(
+        string="Customers End Their Mandates",
+        help="In the customer area, at once. Off: they ask for it there, and staff do.",
+    )
+
+    _billing_sepa_retry = models.Constraint(
+        "CHECK(billing_sepa_retry_days BETWEEN 0 AND 30)",
+        "What came back is collected again within 30 days.",
+    )
     _billing_sepa_notice = models.Constraint(
         "CHECK(billing_sepa_notice_days BETWEEN 1 AND 90)",
         "A notice is sent between 1 and 90 days before the debit.",

@@ -10,3 +10,9 @@ class ResConfigSettings(models.TransientModel):
     billing_sepa_notice_days = fields.Integer(
         related="company_id.billing_sepa_notice_days", readonly=False
     )
+    billing_sepa_retry_days = fields.Integer(
+        related="company_id.billing_sepa_retry_days", readonly=False
+    )
+    billing_sepa_lets_revoke = fields.Boolean(
+        related="company_id.billing_sepa_lets_revoke", readonly=False
+    )

@@ -18,4 +18,4 @@ if MISSING:
     )
 else:
     from . import test_sepa_collect, test_sepa_file, test_sepa_kept
-    from . import test_sepa_returns
+    from . import test_sepa_pages, test_sepa_returns, test_sepa_single

@@ -83,7 +83,8 @@ class OmniBillingWebhook(models.Model):
     tries = fields.Integer(
         readonly=True,
         copy=False,
-        help="How often it gave no answer, or was busy, since it took a message.",
+        help="How many messages it gave no answer to, or was too busy for, since it"
+        " took one.",
     )
     delivery_ids = fields.One2many("omni.billing.webhook.delivery", "webhook_id")
     waiting_count = fields.Integer(compute="_compute_waiting_count", string="Waiting")

@@ -91,22 +91,30 @@ class OmniBillingWebhook(models.Model):
         is_left_alone = self.wait_until and self.wait_until > fields.Datetime.now()
         return self.state == "on" and not is_left_alone
 
-    def _leave_alone(self, reason, at_least):
+    def _leave_alone(self, reason, asked, is_first):
         """Send nothing for a while: it is not there, or busy.
 
-        The pauses are the program's, and grow until it takes something: those of its
-        messages say nothing of it, since each time another one is tried.
+        The pauses are the program's, and grow with each message that meets it so, until
+        it takes one. A message that is tried again says nothing of it: it may be what
+        the program chokes on, and has pauses of its own. So whatever comes meanwhile is
+        tried at once.
 
-        :param timedelta at_least: what it asked for itself.
+        :param timedelta asked: for how long it wants to be left alone, itself.
+        :param bool is_first: whether the message had not been tried before.
         """
         self.ensure_one()
-        tries = self.tries + 1
-        if tries > len(PAUSES):
-            self._switch_off(reason)
-            return
-        wait_until = fields.Datetime.now() + max(_get_pause(tries), at_least)
-        trust(self).write({"tries": tries, "wait_until": wait_until, "problem": reason})
-        self._trigger_job(wait_until)
+        tries, pause = self.tries, asked
+        if is_first:
+            tries += 1
+            if tries > len(PAUSES):
+                self._switch_off(reason)
+                return
+            pause = max(_get_pause(tries), asked)
+        values = {"tries": tries, "problem": reason}
+        if pause:
+            values["wait_until"] = fields.Datetime.now() + pause
+            self._trigger_job(values["wait_until"])
+        trust(self).write(values)
 
 
 class OmniBillingWebhookDelivery(models.Model):
@@ -238,7 +246,7 @@ class OmniBillingWebhookDelivery(models.Model):
             self._record(GatewayRefused("not_made", reason))
 
     def _postpone(self, answer, told):
-        """Try again later; if it is not this message's fault, all others wait, too."""
+        """Try again later; if it may be the program's fault, all others wait, too."""
         is_answer = isinstance(answer, Answer)
         asked = timedelta(seconds=(is_answer and answer.retry_after) or 0)
         next_try = fields.Datetime.now() + max(_get_pause(self.tries), asked)
@@ -246,7 +254,7 @@ class OmniBillingWebhookDelivery(models.Model):
         self.webhook_id._trigger_job(next_try)
         is_own_fault = not answer.is_busy if is_answer else answer.code == "not_made"
         if not is_own_fault:
-            self.webhook_id._leave_alone(told["error"], asked)
+            self.webhook_id._leave_alone(told["error"], asked, self.tries == 1)
 
     def _give_up(self, error):
         """Leave it to a person; if nothing else is taken either, send no more."""

@@ -387,16 +387,19 @@ class OmniBillingService(models.Model):
         )
         return kept, rows - kept
 
-    def _billing_preview_plan(self, product, when, agreed=None):
-        """Override: ``over``, the discounts that the plan does not have, in words."""
-        preview = super()._billing_preview_plan(product, when, agreed)
-        day, values = preview["day"], preview["values"]
+    def _list_plan_over(self, product, day, values):
+        """Override: the discounts that the plan does not have."""
         _kept, over = self._split_discounts(product, day, values)
-        over = "; ".join(row.with_env(self.env)._describe() for row in over)
-        return preview | {
-            "over": over
-            and self.env._("Not for the new plan: %(discounts)s.", discounts=over)
-        }
+        return super()._list_plan_over(product, day, values) + [
+            row.with_env(self.env)._describe() for row in over
+        ]
+
+    def _take_plan(self, product, preview):
+        """Override: and without the discounts that are not for that plan."""
+        values = preview["values"]
+        _kept, over = self._split_discounts(product, self.date_start, values)
+        trust(over).unlink()
+        return super()._take_plan(product, preview)
 
     def _billing_has_new_terms(self):
         """Override: also a discount that was given for this plan alone."""

@@ -181,8 +181,11 @@ class OmniBillingService(models.Model):
         self.ensure_one()
         # sudo: as above.
         lets_pause = self.company_id.sudo().billing_pause_days
-        is_own = self._get_coming_suspension().reason == "customer"
-        return bool(lets_pause and self.suspension and is_own)
+        return bool(lets_pause and self.suspension and self._billing_is_paused())
+
+    def _billing_is_paused(self):
+        """Whether the suspension that is, or will be, is one of its customer's own."""
+        return self._get_coming_suspension().reason == "customer"
 
     def _billing_get_own_reasons(self):
         """Return why a customer may say that it ends: `omni.billing.closing.reason`."""

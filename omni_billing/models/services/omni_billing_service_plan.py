@@ -1,26 +1,18 @@
-from datetime import timedelta
-from itertools import islice
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Command, Domain
+from odoo.fields import Command
 from odoo.tools import format_date
 
 from ...const import PLAN_FIELDS
 from ...tools.action import open_dialog, open_list
 from ...tools.lock import lock_or_tell
-from ...tools.recurrence import DAY, compute_amount, follow, iterate_periods
+from ...tools.recurrence import DAY, follow
 from ...tools.write_guard import is_trusted, trust, without_any_default
-from .omni_billing_service_charge import SETUP_PART, STANDS
 
 #: By which both plans know each other.
 LINKS = ("replaces_id", "replaced_end", "replaced_for")
 #: What stays agreed, whatever the plan.
 TERMS = ("notice_days", "renewal_months", "exit_fee_kind", "exit_fee")
-#: Charges to come that a preview lists, of the new plan.
-NEXT_CHARGES = 3
-#: Periods within a suspension that are looked behind for them.
-MAX_PERIODS = 400
 
 
 class OmniBillingService(models.Model):
@@ -126,13 +118,15 @@ class OmniBillingService(models.Model):
                 self._raise_plan(service.replaces_id)
 
     def _raise_plan(self, service):
-        raise UserError(
-            self.env._(
-                "%(service)s has another plan from %(date)s on. Take that change back"
-                " first, on the service.",
-                service=service.name,
-                date=format_date(self.env, service.replaced_by_ids[:1].date_start),
-            )
+        raise UserError(service._explain_other_plan())
+
+    def _explain_other_plan(self):
+        return self.env._(
+            "%(service)s has another plan from %(date)s on. Take that change back"
+            " first, on the service.",
+            service=self.name,
+            # sudo: customers end services without reading how plans follow.
+            date=format_date(self.env, self.sudo().replaced_by_ids[:1].date_start),
         )
 
     # === ACTION METHODS === #
@@ -197,27 +191,6 @@ class OmniBillingService(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _billing_find_plan_day(self, when):
-        """Return the first day of another plan; None if there can be none.
-
-        :param str when: ``now`` or ``period``, for the next one.
-        :rtype: datetime.date | None
-        """
-        self.ensure_one()
-        # sudo: customers change their plans without reading how they follow.
-        is_over = not self.active or self.sudo().replaced_by_ids
-        if is_over or self.state != "running":
-            return None
-        today = self._get_today()
-        if when == "now":
-            # Each plan has a day at least.
-            day = max(today, self.date_start + DAY)
-        else:
-            recurrence = self._get_recurrence()
-            last = max(today, self.charged_until or today)
-            day = recurrence.get_whole(recurrence.get_number(last)).last + DAY
-        return None if self.date_end and day > self.date_end else day
-
     def _billing_preview_plan(self, product, when, agreed=None):
         """Return what another plan comes to; nothing is changed.
 
@@ -226,24 +199,21 @@ class OmniBillingService(models.Model):
         :param dict agreed: instead of what the product says; see `const.PLAN_FIELDS`.
         :return: its first ``day``; ``rows``, each with date, name, note, amount (taxes
             included, below zero for a credit) and which part of the change it is:
-            ``before``, ``unused`` or ``after``; ``seen``, which says all of it in
-            short; and the ``plan``, a service that is not in the database.
+            ``before``, ``unused`` or ``after``; ``notes``, sentences; ``seen``, which
+            says all of it in short; and the ``plan``, a service that is not in the
+            database.
         :rtype: dict
         :raise UserError: if the plan cannot be changed, or not to this product.
         """
         self.ensure_one()
-        day = self._billing_find_plan_day(when)
-        if not day:
+        if problem := self._explain_no_plan(when):
             raise UserError(
-                self.env._(
-                    "%(service)s cannot change its plan now: it has not begun, is"
-                    " suspended, ends before, or has another plan already. Nothing was"
-                    " changed.",
-                    service=self.name,
-                )
+                self.env._("%(problem)s Nothing was changed.", problem=problem)
             )
+        day = self._compute_plan_day(when)
+        plan = self._draft_plan(product, day, agreed)
         values = self._prepare_plan(product, day, agreed or {})
-        plan = self._draft_plan(product, day, agreed or {})
+        values["change_ids"] = self._prepare_later(day, plan.price_unit)
         if not plan.unit:
             raise UserError(
                 self.env._(
@@ -253,13 +223,8 @@ class OmniBillingService(models.Model):
                 )
             )
         Transaction = self.env["omni.billing.transaction"]
-        parts = (
-            ("before", self._prepare_until(day - DAY)),
-            ("unused", self._prepare_unused(day - DAY)),
-            ("after", plan._prepare_first_charges()),
-        )
         rows = []
-        for part, charges in parts:
+        for part, charges in self._prepare_plan_parts(plan, day):
             for charge in charges:
                 entry = Transaction.new(charge | {"state": "unbilled"})
                 rows.append(
@@ -273,10 +238,12 @@ class OmniBillingService(models.Model):
                 )
         decimals = self.currency_id.decimal_places
         seen = [f"{row['date']} {row['amount']:.{decimals}f}" for row in rows]
+        seen += [f"{one.date} × {one.quantity}" for one in plan.change_ids]
         return {
             "day": day,
             "plan": plan,
             "values": values,
+            "notes": self._list_plan_notes(product, day, values),
             "rows": rows,
             "seen": "; ".join([str(day), str(plan.price_unit), *seen]),
         }
@@ -285,7 +252,7 @@ class OmniBillingService(models.Model):
         """Have another plan, as it was shown; what is due today is charged at once.
 
         :param str seen: of the preview that was shown.
-        :return: the service that takes its place.
+        :return: the service that takes its place; itself if it has not begun.
         :raise UserError: if the plan cannot be changed, or comes to something else now.
         """
         self.ensure_one()
@@ -298,6 +265,8 @@ class OmniBillingService(models.Model):
                     " it again. Nothing was changed."
                 )
             )
+        if preview["day"] == self.date_start:
+            return self._take_plan(product, preview)
         last, now = preview["day"] - DAY, fields.Datetime.now()
         unused = self._prepare_unused(last)
         Service = without_any_default(self.env["omni.billing.service"])
@@ -367,7 +336,7 @@ class OmniBillingService(models.Model):
 
     def _billing_has_new_terms(self):
         """Whether more is agreed for this plan than it began with. Hook."""
-        return bool(self.change_ids)
+        return False
 
     def _give_suspensions_back(self, before):
         """Have the plan before suspended as this one, from its first day on."""
@@ -391,6 +360,23 @@ class OmniBillingService(models.Model):
                 for row in left
             ]
         )
+
+    def _list_plan_notes(self, product, day, values):
+        """Return what people are to know of another plan, in sentences. Hook.
+
+        :param dict values: of the plan, as `_prepare_plan` returns them.
+        :rtype: list[str]
+        """
+        over = "; ".join(self._list_plan_over(product, day, values))
+        return [self.env._("Not for the new plan: %(terms)s.", terms=over)] * bool(over)
+
+    def _list_plan_over(self, product, day, values):
+        """Return what is agreed now and is not for another plan, in words. Hook.
+
+        :param dict values: as `_list_plan_notes`.
+        :rtype: list[str]
+        """
+        return []
 
     def _note_plan(self, plan):
         """Note that another service takes the place of this one. Hook."""
@@ -478,82 +464,14 @@ class OmniBillingService(models.Model):
     def _draft_plan(self, product, day, agreed=None):
         """Return the service that would take the place of this one; not written."""
         values = self._prepare_plan(product, day, agreed or {})
-        return self.new({k: v for k, v in values.items() if k not in LINKS})
+        plan = self.new({k: v for k, v in values.items() if k not in LINKS})
+        plan.change_ids = self._prepare_later(day, plan.price_unit)
+        return plan
 
     def _find_quantity_on(self, day):
+        return self._find_change_on(day).quantity
+
+    def _find_change_on(self, day):
+        """Return what says price and quantity of a day: a change, or the service."""
         begun = self.change_ids.filtered(lambda change: change.date <= day)
-        return (begun.sorted("date")[-1:] or self).quantity
-
-    def _prepare_until(self, last):
-        """Return the values of what is still to be charged until a day, its last."""
-        periods = iterate_periods(
-            self._get_recurrence(),
-            self.charged_until or None,
-            last,
-            self._get_free_days(),
-        )
-        setup = self._has_setup_to_charge()
-        values = [self._prepare_setup_values()] if setup else []
-        return values + self._prepare_period_values(list(periods))
-
-    def _prepare_first_charges(self):
-        """Return the values of the first charges of a plan."""
-        coming = islice(self._iterate_periods(), MAX_PERIODS)
-        used = (period for period in coming if period.used)
-        return self._prepare_period_values(list(islice(used, NEXT_CHARGES)))
-
-    def _prepare_unused(self, last):
-        """Return the values of the credits for charged days after one."""
-        return self._prepare_adjustments(self._find_unused(last), last)
-
-    def _find_unused(self, last):
-        """Return what is charged for days after one, as adjustments.
-
-        It is the share of those days, and never more than what still stands of the
-        charge: what was given away, voided or canceled is not given back again.
-
-        :param datetime.date last: of use.
-        :return: as `_find_adjustments`.
-        """
-        self.ensure_one()
-        if not self.charged_until or self.charged_until <= last:
-            return []
-        recurrence, free = self._get_recurrence(), self._get_free_days()
-        whole = recurrence.get_whole(recurrence.get_number(last + DAY))
-        after = max(whole.first, self.date_start) - timedelta(days=1)
-        prices, decimals = self._get_prices(), self.currency_id.decimal_places
-        standing, found = self._read_standing(after), []
-        for period in iterate_periods(recurrence, after, self.charged_until, free):
-            span, used = period.span, period.shorten(last)
-            planned = period.shorten(self.date_end or None)
-            kept = float(compute_amount(used, prices, decimals))
-            unused = float(compute_amount(planned, prices, decimals)) - kept
-            stands = sum(
-                amount
-                for first, amount in standing.items()
-                if span.first <= first <= span.last
-            )
-            amount = self.currency_id.round(max(min(unused, stands - kept), 0.0))
-            if amount:
-                is_all = not self.currency_id.compare_amounts(amount, unused)
-                pieces = self._count_pieces(used) - self._count_pieces(planned)
-                found.append((period, -amount, pieces if is_all else 0.0))
-        return found
-
-    def _read_standing(self, after=None):
-        """Return what stands of what was charged, by the first day of its period."""
-        later = Domain("period_start", ">", after) if after else Domain.TRUE
-        Transaction = self.env["omni.billing.transaction"]
-        standing = {}
-        for first, kind, amount in Transaction._read_group(
-            Domain("service_id", "=", self.id)
-            & Domain("period_start", "!=", False)
-            & later
-            & Domain("service_part", "!=", SETUP_PART)
-            & STANDS,
-            ["period_start:day", "transaction_type"],
-            ["retail_cost:sum"],
-        ):
-            sign = -1 if kind == "credit" else 1
-            standing[first] = standing.get(first, 0.0) + sign * amount
-        return standing
+        return begun.sorted("date")[-1:] or self

@@ -27,6 +27,9 @@ class OmniBillingService(models.Model):
             return Product
         if not self._billing_find_plan_day("period"):
             return Product
+        # What staff suspended they have their own reasons for.
+        if self.state == "suspended" and not self._billing_is_paused():
+            return Product
         # sudo: products that are offered to this customer.
         product = self.sudo().product_id
         return (product.billing_plan_ids - product).filtered_domain(
@@ -54,10 +57,8 @@ class OmniBillingService(models.Model):
         return "now" if plan._billing_get_day_value(day) > now else "period"
 
     def _billing_get_day_value(self, day):
-        begun = self.change_ids.filtered(lambda change: change.date <= day)
-        price = (begun.sorted("date")[-1:] or self).price_unit
-        decimals = self.currency_id.decimal_places
-        amount = to_price(price, self._find_quantity_on(day), decimals)
+        holds, decimals = self._find_change_on(day), self.currency_id.decimal_places
+        amount = to_price(holds.price_unit, holds.quantity, decimals)
         days = UNIT_DAYS.get(self.unit) or UNIT_MONTHS[self.unit] * MONTH_DAYS
         return float(amount) / (self.interval * days)
 
@@ -87,10 +88,12 @@ class OmniBillingService(models.Model):
         :raise UserError: as `_billing_preview_own_plan` and `_billing_change_plan`.
         """
         self._billing_check_own_plan(product)
-        when = self._billing_find_own_when(product)
+        when, name = self._billing_find_own_when(product), self.name
+        was_own = self.replaced_for == "customer"
         plan = self._billing_change_plan(product, when, seen)
-        trust(plan).replaced_for = "customer"
-        self._billing_tell_plan(plan)
+        if plan != self or was_own:
+            trust(plan).replaced_for = "customer"
+        plan._billing_tell_plan(name)
         return plan
 
     def _billing_undo_own_plan(self):

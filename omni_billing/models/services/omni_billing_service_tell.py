@@ -208,19 +208,21 @@ class OmniBillingService(models.Model):
         subject = env._("%s ends", self.name)
         self._billing_send_letters([service._prepare_letter(subject, lines)])
 
-    def _billing_tell_plan(self, plan):
-        """Confirm to the customer the plan that it chose."""
-        service = self._in_language()
-        env = service.env
-        line = env._(
+    def _billing_tell_plan(self, before):
+        """Confirm to the customer the plan that it chose.
+
+        :param str before: the name of the plan before.
+        """
+        plan = self._in_language()
+        line = plan.env._(
             "You changed %(service)s to %(plan)s, from %(date)s on: %(price)s.",
-            service=self.name,
+            service=before,
             plan=plan.name,
-            date=service._write_day(plan.date_start),
-            price=plan.with_env(env)._billing_describe_price(),
+            date=plan._write_day(plan.date_start),
+            price=plan._billing_describe_price(),
         )
-        subject = env._("Your plan is changed")
-        self._billing_send_letters([service._prepare_letter(subject, [line])])
+        subject = plan.env._("Your plan is changed")
+        self._billing_send_letters([plan._prepare_letter(subject, [line])])
 
     def _billing_tell_kept(self):
         """Confirm to the customer that its change of plan is taken back."""
