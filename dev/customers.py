@@ -197,8 +197,8 @@ VIEW = "model_terms:ir.ui.view,arch_db:"
 SELECTION = re.compile(
     rf"model:ir\.model\.fields\.selection,name:\w+\.selection__({'|'.join(FIELDS)})__"
 )
-#: Records that customers choose from.
-CHOICE = re.compile(r"model:omni\.billing\.closing\.reason,name:")
+#: Records that customers choose from, and units of what they are charged for.
+CHOICE = re.compile(r"model:(omni\.billing\.closing\.reason|uom\.uom),name:")
 CODE = "code:addons/"
 #: Where it matters whose language is spoken.
 SPEAKING = {"models", "wizards"}

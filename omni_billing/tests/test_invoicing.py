@@ -165,8 +165,10 @@ class InvoicingCommon(BillingCommon):
     def _create_row(self, customer, currency, has_taxes, cost, kind, taxes, *rest):
         included, product = rest
         wanted = [self.taxes[index].id for index in taxes] if has_taxes else []
+        # Some are many, at a price that has more decimals than the currency.
         return self._create_transaction(
             max(currency.round(cost), currency.rounding),
+            quantity=(1, 1, 1, 7, 1000)[round(cost * 100) % 5],
             partner_id=customer.id,
             transaction_type=kind,
             credit_type_id=self.goodwill.id if kind == "credit" else False,

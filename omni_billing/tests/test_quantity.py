@@ -134,6 +134,15 @@ class TestQuantity(BillingCommon):
             self.assertEqual((charge.quantity, charge.retail_cost), (quantity, cost))
             self.assertEqual(self._bill(charge).amount_total, cost)
 
+    def test_unit_has_a_code_of_the_trade(self):
+        """Which e-invoices call it by."""
+        unit = self.env.ref("omni_billing.product_uom_gigabyte")
+        self.assertEqual(unit.billing_unece_code, "E34")
+        for wrong in ("gb", "4", "MEGA", "4L "):
+            with self.assertRaisesRegex(ValidationError, "two or three capital"):
+                unit.billing_unece_code = wrong
+        unit.billing_unece_code = False
+
     def test_what_is_billed_keeps_its_quantity(self):
         charge = self._create(quantity=3, price_unit=10)
         self._bill(charge)
@@ -218,6 +227,34 @@ class TestQuantity(BillingCommon):
             PdfReader(BytesIO(line.move_id._billing_get_pdf())).pages[0].extract_text()
         )
         self.assertIn("3 Hours × $ 10.50", text.replace("\xa0", " "))
+
+    def test_price_of_eight_decimals_is_the_same_everywhere(self):
+        """From a file to the page of the invoice and the credit note, and rounded once.
+
+        6 decimals, as Odoo's own screens show, would be 38.00 (and 1.00 less of it).
+        """
+        result = self.Transaction.load(
+            ["external_ref", "partner_id/.id", "name", "quantity", "price_unit"],
+            [["q-8", str(self.customer.id), "Data", "1000000", "0.00003751"]],
+        )
+        charge = self.Transaction.browse(result["ids"])
+        self._assert_priced(charge, 1_000_000, 0.00003751, 37.51)
+        charge.tax_ids = self.tax_10
+        self.assertEqual((charge.tax_amount, charge.amount_total), (3.75, 41.26))
+        described = "1,000,000 × $\xa00.00003751"
+        self.assertEqual(charge._describe_price(), described)
+        invoice = self._bill(charge)
+        self.assertEqual(invoice.amount_total, 41.26)
+        line = invoice.invoice_line_ids
+        self.assertEqual((line.quantity, line.price_unit), (1_000_000, 0.00003751))
+        self.assertEqual(line._billing_describe_price(), described)
+        [page] = PdfReader(BytesIO(invoice._billing_get_pdf())).pages
+        text = page.extract_text().replace("\xa0", " ")
+        self.assertIn(described.replace("\xa0", " "), text)
+        invoice.action_billing_void("Wrong", by_credit_note=True)
+        note = invoice.reversal_move_ids
+        self.assertEqual(note.invoice_line_ids.price_unit, 0.00003751)
+        self.assertEqual(note.amount_total, 41.26)
 
     def test_taxes_in_the_retail_cost(self):
         charge = self._create(
@@ -386,6 +423,8 @@ class TestQuantity(BillingCommon):
             tax = data.draw(st.sampled_from(taxes))
             quantity = data.draw(st.integers(1, 40_000)) / 1000
             price = data.draw(st.integers(1, 500_000)) / 10_000
+            if data.draw(st.booleans()):
+                price = round(price / 10_007, 8)
             if self.currency.round(quantity * price) <= 0:
                 continue
             charges += self._create(

@@ -18,7 +18,7 @@ MODELS = """
     mail.compose.message payment.capture.wizard payment.link.wizard payment.method
     payment.provider payment.refund.wizard payment.token payment.transaction
     portal.wizard portal.wizard.user product.template res.company res.config.settings
-    res.currency res.partner res.users validate.account.move
+    res.currency res.partner res.users uom.uom validate.account.move
 """
 
 #: By verdict and by who may come (Odoo's ``auth``); ``*`` is any value.
@@ -498,5 +498,6 @@ METHODS = {
             switch_tour_enabled web_create_users
         """,
     },
+    "uom.uom": {READS: "action_open_packaging_barcodes compare is_zero round"},
     "validate.account.move": {POSTS: "validate_move"},
 }

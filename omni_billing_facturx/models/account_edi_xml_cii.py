@@ -2,6 +2,8 @@ from odoo import models
 from odoo.tools import float_repr, format_date
 from odoo.tools.misc import frozendict
 
+from odoo.addons.omni_billing.tools.unit_price import state_price
+
 #: What is outside VAT, as late penalties are: a line of it has no tax in Odoo.
 OUTSIDE = frozendict(
     {
@@ -88,9 +90,14 @@ class AccountEdiXmlCii(models.AbstractModel):
 
     def _billing_compute_prices(self, line, net):
         """Return price, discount and quantity; no price is below zero."""
-        quantity = round(line.quantity, QUANTITY_DIGITS)
-        price = round(net / quantity, PRICE_DIGITS) if quantity else 0.0
-        left = 1 - line.discount / 100
+        quantity, left = round(line.quantity, QUANTITY_DIGITS), 1 - line.discount / 100
+        price, base = 0.0, 1
+        if quantity:
+            price, listed = net / quantity, line.price_unit
+            if not line.discount and line.currency_id.round(listed * quantity) == net:
+                # 7 at 0.0375 come to 0.26, and one is 0.0375 all the same.
+                price = listed
+            price, base = state_price(price, quantity, PRICE_DIGITS)
         gross = round(price / left, PRICE_DIGITS) if left > 0 else line.price_unit
         sign = -1 if min(price, gross) < 0 else 1
         return {
@@ -98,6 +105,7 @@ class AccountEdiXmlCii(models.AbstractModel):
             "price_subtotal_unit": sign * price,
             "gross_price_total_unit": sign * gross,
             "price_discount_unit": sign * round(gross - price, PRICE_DIGITS),
+            "price_base": base if base > 1 else None,
         }
 
     def _billing_format_price(self, price):

@@ -222,6 +222,27 @@ class TestFacturXContent(FacturXCommon):
         path = ".//ram:SpecifiedLineTradeSettlement//ram:LineTotalAmount"
         self.assertEqual(self._find(invoice, path), "18.00")
 
+    def test_price_is_what_was_agreed_and_of_as_many_as_it_takes(self):
+        """BT-146 and BT-149 (W40): French platforms take 6 decimals of a price."""
+        # Where taxes are rounded over the whole, 7 for 0.26 are one of that price.
+        self.company.tax_calculation_rounding_method = "round_per_line"
+        for quantity, price, stated, base, total in (
+            (7, 0.0375, "0.0375", None, "0.26"),
+            (1_000_000, 0.00003751, "0.003751", "100", "37.51"),
+        ):
+            charge = self._create_usage(quantity, price)
+            charge.uom_id = self.env.ref("omni_billing.product_uom_second")
+            tree = self._export(self._bill(charge))
+            units = {node.get("unitCode") for node in tree.findall(".//*[@unitCode]")}
+            self.assertEqual(units, {"SEC"})
+            for kind in ("Net", "Gross"):
+                path = f".//ram:{kind}PriceProductTradePrice/ram:"
+                for name, value in (("ChargeAmount", stated), ("BasisQuantity", base)):
+                    found = tree.findtext(f"{path}{name}", namespaces=NAMESPACES)
+                    self.assertEqual(found, value, (price, kind, name))
+            path = ".//ram:SpecifiedLineTradeSettlement//ram:LineTotalAmount"
+            self.assertEqual(tree.findtext(path, namespaces=NAMESPACES), total)
+
     def test_addressee_is_who_the_page_names(self):
         """A contact that left for another company is not whom the XML names."""
         contact = self.env["res.partner"].create(

@@ -55,6 +55,9 @@ class TestFacturXRules(FacturXCommon):
             "discount": self._bill_discount,
             "thirds": self._bill_thirds,
             "usage": self._bill_usage,
+            "usage of millions": lambda: self._bill(
+                self._create_usage(1_000_000, 0.00003751)
+            ),
             "partly paid": self._bill_partly_paid,
             "paid": self._bill_paid,
             "cash rounding": self._bill_cash_rounding,

@@ -139,6 +139,62 @@ class TestPeppol(MailCommon, RunCommon):
             tree.findtext(".//{*}EmbeddedDocumentBinaryObject").startswith("JVBERi")
         )
 
+    def test_small_price_is_of_as_many_as_it_takes(self):
+        """W40: Odoo writes 6 decimals, and a million at 0.000038 is not 37.51."""
+        self._set_method("peppol")
+        charge = self.env["omni.billing.transaction"].create(
+            {
+                "name": "Data",
+                "partner_id": self.customer.id,
+                "quantity": 1_000_000,
+                "price_unit": 0.00003751,
+                "tax_ids": self.tax_21.ids,
+                "uom_id": self.env.ref("omni_billing.product_uom_megabyte").id,
+            }
+        )
+        self._bill(charge).action_billing_email()
+        [(_receiver, tree)] = self.access_point.documents.values()
+        [line] = tree.findall("{*}InvoiceLine")
+        found = [
+            line.findtext(path)
+            for path in (
+                "{*}Price/{*}PriceAmount",
+                "{*}Price/{*}BaseQuantity",
+                "{*}InvoicedQuantity",
+                "{*}LineExtensionAmount",
+            )
+        ]
+        self.assertEqual(found, ["0.003751", "100", "1000000.0", "37.51"])
+        units = {node.get("unitCode") for node in line.findall(".//*[@unitCode]")}
+        self.assertEqual(units, {"4L"})
+
+    def test_small_price_with_tax_in_it_is_of_as_many_as_it_takes(self):
+        """W40: what a million cost before tax is not a million times 0.000041."""
+        self._set_method("peppol")
+        charge = self.env["omni.billing.transaction"].create(
+            {
+                "name": "Data",
+                "partner_id": self.customer.id,
+                "quantity": 1_000_000,
+                "price_unit": 0.00005,
+                "tax_included": True,
+                "tax_ids": self.tax_21.ids,
+            }
+        )
+        self._bill(charge).action_billing_email()
+        [(_receiver, tree)] = self.access_point.documents.values()
+        [line] = tree.findall("{*}InvoiceLine")
+        price, base, total = (
+            float(line.findtext(path))
+            for path in (
+                "{*}Price/{*}PriceAmount",
+                "{*}Price/{*}BaseQuantity",
+                "{*}LineExtensionAmount",
+            )
+        )
+        self.assertEqual(total, 41.32)
+        self.assertAlmostEqual(price / base * 1_000_000, total, delta=0.005)
+
     def test_beside_the_email(self):
         """Nobody chose, and Peppol knows the customer: both go out."""
         invoice = self._bill_one()

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import float_compare, float_round
 
+from odoo.addons.omni_billing.tools.unit_price import PRICE_DECIMALS
+
 UNIT = "Product Unit"
 
 
@@ -171,4 +173,6 @@ class SaleOrderLine(models.Model):
     def _billing_get_price(self):
         """Return what one costs, less the discount; as in Odoo, it is not rounded."""
         self.ensure_one()
-        return round(self.price_unit * (1 - (self.discount or 0.0) / 100), 8)
+        return round(
+            self.price_unit * (1 - (self.discount or 0.0) / 100), PRICE_DECIMALS
+        )

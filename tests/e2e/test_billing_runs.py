@@ -83,7 +83,7 @@ def test_run_is_checked_then_billed_and_shows_how_far_it_is(server, staff, login
 
 
 def test_service_shows_its_next_charges_and_is_charged(server, staff, login):
-    """F30: asked for, and written in the history; F185, F192."""
+    """F30: asked for, and written in the history; F185, F192; W40: all decimals."""
     customer = add_customer(server, "Palace Hotel")
     page = login("staff")
     page.goto(f"{server.url}/odoo/billing-services/new")
@@ -98,6 +98,9 @@ def test_service_shows_its_next_charges_and_is_charged(server, staff, login):
     page.get_by_role("option", name="Months").or_(
         page.locator(".o_select_menu_item", has_text="Months")
     ).first.click()
+    set_value(page, "price_unit", "0.00003751")
+    price = page.locator(".o_field_widget[name=price_unit] input")
+    expect(price).to_have_value("0.00003751")
     set_value(page, "price_unit", "31")
     set_value(page, "date_start", "01/17/2025")
     set_value(page, "date_end", "02/28/2025")

@@ -4,6 +4,7 @@ from odoo.tools import format_date
 
 from ...tools.notice import notice
 from ...tools.numbers import format_amount, format_quantity
+from ...tools.unit_price import shorten_price
 from ...tools.write_guard import is_trusted, trust, without_defaults
 from .account_move_guard import is_judged, will_change
 
@@ -19,8 +20,6 @@ MAY_CHANGE = {
     "matching_number",
     "reconciled_lines_ids",
 }
-#: Decimals of a unit price that are printed.
-MAX_DECIMALS = 4
 #: Which transaction a line is of, and what that says of it; billing says so.
 LINKS = {
     *("billing_transaction_id", "billing_date", "billing_site_id"),
@@ -154,7 +153,7 @@ class AccountMoveLine(models.Model):
             self.env,
             quantity,
             line.product_uom_id,
-            round(price, MAX_DECIMALS),
+            shorten_price(price, quantity, self.currency_id.round),
             self.currency_id,
         )
 

@@ -20,4 +20,5 @@ from . import (
     res_company,
     res_currency,
     res_partner,
+    uom_uom,
 )

@@ -4,10 +4,11 @@ from odoo.exceptions import ValidationError
 from ...const import BILLED_TYPES, MAX_AMOUNT
 from ...tools.money import has_excess_decimals
 from ...tools.numbers import format_amount, format_number, format_price, format_quantity
+from ...tools.unit_price import find_unit_price, shorten_price
 
 #: Quantity and unit price come to the retail cost.
 PRICE_FIELDS = ("quantity", "price_unit", "retail_cost")
-#: Decimals of a quantity, and of a price found from an amount.
+#: Decimals of a quantity.
 MAX_DECIMALS = 6
 
 
@@ -28,8 +29,9 @@ class OmniBillingTransaction(models.Model):
         precompute=True,
         aggregator=None,
         min_display_digits="Product Price",
-        help="What one costs, in the currency of the transaction; with taxes where the"
-        " retail cost is with them. Quantity and unit price make the retail cost.",
+        help="What one costs, in the currency of the transaction, with up to 8"
+        " decimals; with taxes where the retail cost is with them. Quantity and unit"
+        " price make the retail cost.",
     )
     retail_cost = fields.Monetary(
         compute="_compute_retail_cost",
@@ -202,10 +204,9 @@ class OmniBillingTransaction(models.Model):
         if self.quantity == 1:
             return ""
         # sudo: customers may not read units.
-        unit = self.sudo().uom_id
-        return format_quantity(
-            self.env, self.quantity, unit, self.price_unit, self.currency_id
-        )
+        unit, currency = self.sudo().uom_id, self.currency_id
+        price = shorten_price(self.price_unit, self.quantity, currency.round)
+        return format_quantity(self.env, self.quantity, unit, price, currency)
 
     def _multiply_price(self):
         """Return what quantity and unit price come to, rounded as the currency is."""
@@ -283,10 +284,7 @@ class OmniBillingTransaction(models.Model):
     @api.model
     def _find_unit_price(self, amount, quantity, currency):
         """Return a unit price that comes to an amount; of few decimals, if one does."""
-        price = round(amount / quantity, MAX_DECIMALS)
-        if currency.compare_amounts(currency.round(price * quantity), amount):
-            return amount / quantity
-        return price
+        return find_unit_price(amount, quantity, currency.round)
 
     def copy_data(self, default=None):
         """Override of `base`: what is given of the price replaces what goes with it."""

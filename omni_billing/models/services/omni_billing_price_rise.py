@@ -7,11 +7,8 @@ from odoo.tools import float_round, format_date
 
 from ...tools.action import open_list
 from ...tools.lock import lock_or_tell
-from ...tools.numbers import count_decimals
+from ...tools.unit_price import get_decimals_after
 from ...tools.write_guard import trust
-
-#: Of a price that is finer than its currency.
-MOST_DECIMALS = 6
 
 
 class OmniBillingPriceRise(models.Model):
@@ -334,10 +331,7 @@ class OmniBillingPriceRise(models.Model):
             price += self.amount
         if self.step:
             return max(float_round(price, precision_rounding=self.step), 0.0)
-        digits = self.currency_id.decimal_places
-        # A price of 0.015 a piece would double, or stay, if it were rounded to cents.
-        if count_decimals(old) > digits:
-            digits = MOST_DECIMALS
+        digits = get_decimals_after(old, self.currency_id.decimal_places)
         return max(float_round(price, precision_digits=digits), 0.0)
 
     def _prepare_mail(self, customer, lines):

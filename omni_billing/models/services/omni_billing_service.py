@@ -12,6 +12,7 @@ from ...tools.recurrence import (
     to_price,
 )
 from ...tools.retell import KeptSentence
+from ...tools.unit_price import PRICE_DECIMALS, get_decimals_after
 
 #: What is suspended until then or later is so until further notice.
 LAST_YEAR = 9000
@@ -262,10 +263,14 @@ class OmniBillingService(models.Model):
             fiscal_position=self._get_fiscal_position(),
         )
         if currency != product.currency_id:
+            digits = get_decimals_after(price, product.currency_id.decimal_places)
+            if digits == PRICE_DECIMALS:
+                return float_round(converted, precision_digits=digits)
             return currency.round(converted)
         if converted != price:
-            precision = self.env["decimal.precision"].precision_get("Product Price")
-            return float_round(converted, precision_digits=precision)
+            digits = self.env["decimal.precision"].precision_get("Product Price")
+            digits = get_decimals_after(price, digits)
+            return float_round(converted, precision_digits=digits)
         return price
 
     @api.depends("partner_id")

@@ -19,8 +19,22 @@ formatAmount.extractOptions = formatMonetary.extractOptions;
 // Sums of columns that have the widget.
 registry.category("formatters").add("omni_billing_amount", formatAmount);
 
+/** Decimals of a unit price (tools/unit_price.py); of a double some 15 digits can be told. */
+const PRICE_DECIMALS = 8;
+const DIGITS = 15;
+
 /** An amount whose sign, if it has one, comes first. */
 export class AmountField extends MonetaryField {
+    /** Of a price all decimals: Odoo shows 6, so that 0.00003751 would be 0.000038. */
+    get currencyDigits() {
+        const digits = super.currencyDigits;
+        if (!this.props.useFieldDigits || digits) {
+            return digits;
+        }
+        const whole = Math.trunc(Math.abs(this.value || 0)).toString().length;
+        return [DIGITS, Math.max(0, Math.min(PRICE_DECIMALS, DIGITS - whole))];
+    }
+
     get formattedValue() {
         return putSignFirst(super.formattedValue);
     }
