@@ -1,0 +1,252 @@
+"""Rating: from the events of a period to one amount, and what it is made of.
+
+Nothing is read or written, and nothing depends on the order in which events came: they
+are counted in the order of time, and of two at one instant by their reference.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+from .allowances import Allowances, Grant
+from .charges import Part, Usage
+from .exact import ZERO, Number, round_half_up, to_exact
+from .limits import cap, find_missing
+from .prices import Event, Price, PriceList
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the events of one price come to.
+
+    :param price: its name.
+    :param events: how many.
+    :param measured: their quantity as it came.
+    :param counted: the same, rounded up in steps.
+    :param allowed: what allowances covered of that, by their names.
+    :param parts: what the rest costs.
+    """
+
+    price: str
+    events: int
+    measured: Fraction
+    counted: Fraction
+    allowed: Mapping[str, Fraction]
+    parts: tuple[Part, ...]
+
+    @property
+    def amount(self) -> Fraction:
+        """Return what it costs, exactly."""
+        return sum((part.amount for part in self.parts), ZERO)
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What a service comes to in a period.
+
+    :param lines: one for each price of which something was used.
+    :param unrated: references of events that no price is for.
+    :param added: what is missing to the least of the period.
+    :param taken_off: what is over its most.
+    """
+
+    lines: tuple[Line, ...]
+    unrated: tuple[str, ...] = ()
+    added: Fraction = ZERO
+    taken_off: Fraction = ZERO
+
+    @property
+    def exact(self) -> Fraction:
+        """Return the amount before it is rounded; its lines add up to it."""
+        lines = sum((line.amount for line in self.lines), ZERO)
+        return lines + self.added - self.taken_off
+
+    def get_amount(self, decimals: int) -> Decimal:
+        """Return the amount as money, rounded here, and once."""
+        return round_half_up(self.exact, decimals)
+
+
+@dataclass
+class _Count:
+    """What was used of a price, by its versions."""
+
+    events: int = 0
+    measured: Fraction = ZERO
+    counted: Fraction = ZERO
+    allowed: dict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    used: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    begun: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    #: Of each event, where the charge asks for that.
+    amounts: dict[int, list[Fraction]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+
+class Rater:
+    """Rates the events of services that may share allowances, as they are read.
+
+    It keeps sums, and of charges by event the amounts: not the events.
+    """
+
+    def __init__(
+        self, services: Mapping[str, PriceList], grants: Iterable[Grant] = ()
+    ) -> None:
+        """Begin a period.
+
+        :param services: the prices of each, by its name.
+        """
+        self.services = services
+        self.allowances = Allowances(grants)
+        self.counts: dict[str, dict[str, _Count]] = {name: {} for name in services}
+        self.unrated: dict[str, list[str]] = {name: [] for name in services}
+        self.last: tuple | None = None
+
+    def add(self, service: str, event: Event) -> None:
+        """Count an event.
+
+        :raise ValueError: if it was before the last one: then allowances would go to
+            who came later.
+        """
+        place = (event.moment, service, event.ref)
+        if self.last is not None and place < self.last:
+            raise ValueError(f"{event.ref} comes before {self.last[-1]}.")
+        self.last = place
+        pieces = self.services[service].find_pieces(event)
+        versions = [price and price.find_version(event.moment) for price, _ in pieces]
+        if None in versions:
+            self.unrated[service].append(event.ref)
+            return
+        for number, (price, quantity) in enumerate(pieces):
+            count = self.counts[service].setdefault(price.name, _Count())
+            rest, drawn = self.allowances.draw(
+                quantity, service, price.name, event.moment
+            )
+            for name, taken in drawn:
+                count.allowed[name] += taken
+            version = versions[number]
+            count.counted += quantity
+            count.used[version] += rest
+            if price.versions[version][1].is_by_event:
+                count.amounts[version].append(rest)
+            if number == 0:
+                # Of a call that is cut, what it has once is where it begins.
+                count.measured += event.quantity
+                count.begun[version] += rest > 0
+            if price not in [before for before, _ in pieces[:number]]:
+                count.events += 1
+
+    def finish(self) -> tuple[dict[str, Rating], dict[str, Fraction]]:
+        """Return what each service comes to; by allowance, what is left."""
+        ratings = {
+            service: Rating(
+                tuple(_explain_all(prices, self.counts[service])),
+                tuple(self.unrated[service]),
+            )
+            for service, prices in self.services.items()
+        }
+        return ratings, dict(self.allowances.left)
+
+
+def rate_all(
+    services: Mapping[str, tuple[PriceList, Iterable[Event]]],
+    grants: Iterable[Grant] = (),
+) -> tuple[dict[str, Rating], dict[str, Fraction]]:
+    """Rate services of a customer, whose events come in any order.
+
+    :param services: prices and events of each, by its name.
+    :return: as `Rater.finish`.
+    """
+    rater = Rater({name: prices for name, (prices, _) in services.items()}, grants)
+    events = [
+        (event.moment, service, event.ref, event)
+        for service, (_prices, used) in services.items()
+        for event in used
+    ]
+    for _moment, service, _ref, event in sorted(events, key=lambda each: each[:3]):
+        rater.add(service, event)
+    return rater.finish()
+
+
+def rate(
+    prices: PriceList, events: Iterable[Event], grants: Iterable[Grant] = ()
+) -> Rating:
+    """Rate one service alone."""
+    ratings, _left = rate_all({"": (prices, events)}, grants)
+    return ratings[""]
+
+
+def limit(
+    rating: Rating,
+    least: Number | None = None,
+    most: Number | None = None,
+    billed: Number = 0,
+) -> Rating:
+    """Return a rating with the least and the most that its period costs.
+
+    :param least: of a part of a period see `limits.prorate`; nothing: there is none.
+    :param billed: what was billed of the period before.
+    :raise ValueError: if the least is more than the most.
+    """
+    if None not in (least, most) and to_exact(least) > to_exact(most):
+        raise ValueError("The least of a period is more than its most.")
+    lines = sum((line.amount for line in rating.lines), ZERO)
+    over = ZERO if most is None else sum(cap([lines], most, billed), ZERO)
+    missing = ZERO if least is None else find_missing(lines, least, billed)
+    return Rating(rating.lines, rating.unrated, missing, over)
+
+
+def _explain_all(prices: PriceList, counts: Mapping[str, _Count]) -> Iterator[Line]:
+    """Yield the lines of a service; what costs nothing and was not used has none."""
+    for price in prices.prices:
+        line = _explain(price, counts.get(price.name) or _Count())
+        if line.events or line.parts:
+            yield line
+
+
+def _explain(price: Price, count: _Count) -> Line:
+    """Price what was counted, by the versions of the price; tiers go on across them.
+
+    Without any use it is the last version that may have a fee all the same.
+    """
+    quantities = _settle(count.used)
+    total = sum(quantities.values(), ZERO)
+    parts: list[Part] = []
+    before, amounts_before = ZERO, []
+    for version in sorted(quantities) or [len(price.versions) - 1]:
+        amounts, quantity = count.amounts[version], quantities.get(version, ZERO)
+        usage = Usage(
+            quantity=quantity,
+            before=before,
+            total=total,
+            is_first=not parts,
+            events=count.begun[version],
+            amounts=amounts,
+            amounts_before=tuple(amounts_before),
+        )
+        parts += price.versions[version][1].explain(usage)
+        before += quantity
+        amounts_before += amounts
+    return Line(
+        price.name,
+        count.events,
+        count.measured,
+        count.counted,
+        dict(count.allowed),
+        tuple(parts),
+    )
+
+
+def _settle(used: Mapping[int, Fraction]) -> dict[int, Fraction]:
+    """Return what was used by version, where corrections took back more than there was.
+
+    They go on to what was used before, and come to nothing at last.
+    """
+    settled, owed = {}, ZERO
+    for version in sorted(used, reverse=True):
+        quantity = used[version] + owed
+        settled[version], owed = max(ZERO, quantity), min(ZERO, quantity)
+    return settled
