@@ -64,8 +64,13 @@ class AccountMove(models.Model):
             customers = moves.commercial_partner_id
             mandates = Mandate._billing_find_mandates(customers, company, with_single)
             fit = self.browse()
-            for own in moves.grouped("commercial_partner_id").values():
-                fit += own._billing_prepare_sepa(mandates, reasons)
+            # Of all at once: few have any.
+            # sudo: as in `_billing_spend_credit`
+            credit = moves.sudo()._billing_share_credit()
+            credited = self.browse().union(*credit).commercial_partner_id
+            for customer, own in moves.grouped("commercial_partner_id").items():
+                has_credit = customer in credited
+                fit += own._billing_prepare_sepa(mandates, reasons, has_credit)
             if with_single:
                 moves._billing_explain_used(company, mandates, reasons)
             if fit:
@@ -73,11 +78,12 @@ class AccountMove(models.Model):
             collected += fit
         return collected, reasons
 
-    def _billing_prepare_sepa(self, mandates, reasons):
+    def _billing_prepare_sepa(self, mandates, reasons, has_credit):
         """Use credit on file for invoices of one customer; return what is left to owe.
 
         :param mandates: by customer, see `_billing_find_mandates`.
         :param dict reasons: gets why invoices are not collected.
+        :param bool has_credit: whether there is credit for an invoice of the customer.
         """
         fit = self.browse()
         for move in self:
@@ -89,8 +95,9 @@ class AccountMove(models.Model):
         try:
             # What the customer began to pay on another page goes no further.
             fit._billing_close_other_payments()
-            with savepoint(self.env):
-                fit._billing_spend_credit()
+            if has_credit:
+                with savepoint(self.env):
+                    fit._billing_spend_credit()
         except UserError as error:
             reasons |= dict.fromkeys(fit, str(error))
             return self.browse()
@@ -109,7 +116,12 @@ class AccountMove(models.Model):
         if not order:
             invoice = self[:1].sudo()  # sudo: as above
             order = orders.create(invoice._prepare_new_payment_order(method))
-        lines = self._billing_get_receivable_lines()
+        lines = self._billing_get_receivable_lines().filtered(
+            lambda line: not line.reconciled
+        )
+        for name in ("matched_debit_ids", "matched_credit_ids"):
+            # Together: OCA's addon asks each invoice for them.
+            lines.mapped(name)
         order.env["account.payment.line"].create(
             [
                 {
@@ -117,7 +129,7 @@ class AccountMove(models.Model):
                     "move_line_id": line.id,
                     "mandate_id": mandates[line.move_id.commercial_partner_id].id,
                 }
-                for line in lines.filtered(lambda line: not line.reconciled)
+                for line in lines
             ]
         )
         return order
@@ -193,7 +205,7 @@ class AccountMove(models.Model):
     def _billing_explain_no_collection(self):
         """Return why an invoice may not be collected now, mandate or not. Hook."""
         self.ensure_one()
-        if self.currency_id != self.env.ref("base.EUR"):
+        if self.currency_id.name != "EUR":
             return self.env._("SEPA debits are in euros alone.")
         move = self.sudo()  # sudo: attempts are internal.
         if move.billing_attempt_id:
