@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
+from ..tools.lock import lock_or_tell
 from ..tools.notice import close, notice
 from .omni_billing_dialog_mixin import once
 
@@ -70,6 +71,7 @@ class OmniBillingEndWizard(models.TransientModel):
         """
         service = self.service_id
         service.check_access("write")
+        lock_or_tell(service)
         if not (self.last and self.reason_id):
             raise UserError(self.env._("Choose the last day, and a reason."))
         fee = self._describe_fee()

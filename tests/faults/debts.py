@@ -58,7 +58,7 @@ def owe(env, case):
         }
     )
     made = {"invoice": invoice.id, "due": due, "level": before}
-    return service.id, made | {"mail": mail.id, "notice": notice.id}
+    return service.id, made | {"mail": mail.ids, "notice": notice.ids}
 
 
 def _have_due(env, invoice, day):
@@ -76,11 +76,29 @@ def _have_due(env, invoice, day):
 def forget(env, service, made):
     """Undo what `owe` has set: other tests know nothing of it."""
     env["omni.billing.service"].browse(service).unlink()
-    env["omni.billing.reminder"].browse(made["notice"]).unlink()
-    env["omni.billing.mail"].browse(made["mail"]).unlink()
+    env["omni.billing.reminder"].browse(made["notice"]).exists().unlink()
+    env["omni.billing.mail"].browse(made["mail"]).exists().unlink()
     level = made["level"]
     env["omni.billing.reminder.level"].browse(level.pop("id")).write(level)
     _have_due(env, made["invoice"], made["due"])
+
+
+def warn_again(env, case, made):
+    """Have a reminder go out, and the day come that it names.
+
+    :return: what `forget` is to know by now.
+    """
+    env["res.partner"].browse(case["partner"]).email = "debtor@example.com"
+    of_it = [("move_id", "in", case["invoices"])]
+    reminders, mails = env["omni.billing.reminder"], env["omni.billing.mail"]
+    reminders._remind([case["partner"]])
+    [notice] = reminders.search([*of_it, ("suspend_on", "!=", False)])
+    notice.mail_id.state = "sent"
+    notice.suspend_on = fields.Date.context_today(env.user)
+    return made | {
+        "notice": reminders.search(of_it).ids,
+        "mail": mails.search(of_it).ids,
+    }
 
 
 def review(env):
@@ -92,6 +110,16 @@ def read(env, service):
     """Read where the service stands, and how often it was suspended."""
     service = env["omni.billing.service"].browse(service)
     return [service.state, len(service.suspension_ids)]
+
+
+def count_told(env, case):
+    """Count what the history says of suspensions and their ends."""
+    return env["omni.billing.activity.log"].search_count(
+        [
+            ("commercial_partner_id", "=", case["partner"]),
+            ("action", "=like", "services_%"),
+        ]
+    )
 
 
 def count_triggers(env):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults.test_debits import FUNDS, debit
 from tests.faults.test_two_people import (
     BILL,
     PAID,
@@ -17,7 +18,7 @@ from tests.faults.test_two_people import (
     refused,
 )
 
-__all__ = ["open_desk"]
+__all__ = ["debit", "open_desk"]
 
 PAY = Act("pay", "sam", PAID)
 
@@ -25,21 +26,30 @@ PAY = Act("pay", "sam", PAID)
 class Debtor:
     """A customer whose service is suspended by the next look."""
 
-    def __init__(self, runs, desk):
+    def __init__(self, runs, case, desk=None):
         self._runs = runs
+        self._case = case
         self.desk = desk
-        owed = runs.run("debts.owe", case=desk.case).expect()
-        self._service, self._made = owed
+        self._service, self._made = runs.run("debts.owe", case=case).expect()
 
     def look(self, stop=""):
         """Begin what the job does."""
         return self._runs.start("debts.review", stop=stop, is_job=True)
+
+    def warn_again(self):
+        """Have another notice go out, and its day come."""
+        values = {"case": self._case, "made": self._made}
+        self._made = self._runs.run("debts.warn_again", **values).expect()
 
     def forget(self):
         """Leave nothing to other tests."""
         self._runs.end()
         forgotten = {"service": self._service, "made": self._made}
         self._runs.run("debts.forget", **forgotten).expect()
+
+    def count_told(self):
+        """Count what the history says of it."""
+        return self._runs.run("debts.count_told", case=self._case).expect()
 
     @property
     def state(self):
@@ -49,7 +59,8 @@ class Debtor:
 
 @pytest.fixture
 def debtor(runs, open_desk):
-    debtor = Debtor(runs, open_desk(BILL))
+    desk = open_desk(BILL)
+    debtor = Debtor(runs, desk.case, desk)
     yield debtor
     debtor.forget()
 
@@ -90,7 +101,7 @@ def test_payment_is_written(debtor, dies):
 
 
 def test_job_dies(runs, debtor):
-    """All of it is done by the next look, or nothing."""
+    """All of it is done by the next look, or nothing; and the same when it is paid."""
     job = debtor.look(stop="locked").wait_until_stopped()
     job.kill()
     assert debtor.state == ("running", 0)
@@ -99,3 +110,45 @@ def test_job_dies(runs, debtor):
     before = runs.run("debts.count_triggers").expect()
     debtor.desk.press(PAY).expect()
     assert runs.run("debts.count_triggers").expect() > before
+    debtor.look(stop="locked").wait_until_stopped().kill()
+    assert debtor.state == ("suspended", 1)
+    debtor.look().result().expect()
+    assert debtor.state == ("running", 0)
+
+
+@pytest.mark.parametrize("moment", ["looked", "locked"])
+def test_two_look_at_once(debtor, moment):
+    """Suspended once, and told once; and so when it goes on."""
+    for state, told in (("suspended", 1), ("running", 2)):
+        first = debtor.look(stop=moment).wait_until_stopped()
+        debtor.look().result().expect()
+        first.go_on().result().expect()
+        assert debtor.state[0] == state
+        assert debtor.count_told() == told
+        if state == "suspended":
+            assert debtor.state == ("suspended", 1)
+            debtor.desk.press(PAY).expect()
+
+
+def test_bank_is_collecting_meanwhile(debit):
+    """W33: that counts as paid; who it comes back of is warned anew, and suspended."""
+    one = debit(FUNDS)
+    one.case.run()
+    ids = one.case.ids
+    case = {"partner": ids["partner"], "invoices": [ids["invoice"]]}
+    debtor = Debtor(one.case.subject, case)
+    try:
+        debtor.look().result().expect()
+        one.check_collecting()
+        assert debtor.state == ("running", 0)
+        one.go_on()
+        one.hear_all()
+        one.check("unpaid", 0)
+        # What was announced before it was paid is no threat any more.
+        debtor.look().result().expect()
+        assert debtor.state == ("running", 0)
+        debtor.warn_again()
+        debtor.look().result().expect()
+        assert debtor.state == ("suspended", 1)
+    finally:
+        debtor.forget()

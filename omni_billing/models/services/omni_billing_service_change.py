@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class OmniBillingServiceChange(models.Model):
@@ -33,3 +33,19 @@ class OmniBillingServiceChange(models.Model):
         "CHECK(quantity >= 0 AND price_unit >= 0)",
         "Price and quantity cannot be negative.",
     )
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        changes = super().create(vals_list)
+        changes._wait_for_charges()
+        return changes
+
+    def write(self, vals):
+        self._wait_for_charges()
+        return super().write(vals)
+
+    def unlink(self):
+        self._wait_for_charges()
+        return super().unlink()

@@ -73,12 +73,16 @@ class OmniBillingServiceDiscount(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         model, vals_list = self._billing_guard_create(vals_list)
-        return super(OmniBillingServiceDiscount, model).create(vals_list)
+        rows = super(OmniBillingServiceDiscount, model).create(vals_list)
+        rows._wait_for_charges()
+        return rows
 
     def write(self, vals):
         self._billing_guard_write(vals)
         if not is_trusted(self.env) and vals.keys() - {"date_to", "name"}:
             self._check_own()
+        if vals.keys() & TERMS:
+            self._wait_for_charges()
         before = self.service_id._get_free_prices() if vals.keys() & TERMS else {}
         result = super().write(vals)
         self._check_free(before)
@@ -86,6 +90,7 @@ class OmniBillingServiceDiscount(models.Model):
 
     def unlink(self):
         """Override of the ORM: a coupon that is taken back can be used again."""
+        self._wait_for_charges()
         coupons, before = self.coupon_id, self.service_id._get_free_prices()
         result = super().unlink()
         self._check_free(before)

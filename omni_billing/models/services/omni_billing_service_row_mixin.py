@@ -1,6 +1,9 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+from ...tools.lock import lock_or_tell, take_turns
+from ...tools.write_guard import is_trusted
+
 
 class OmniBillingServiceRowMixin(models.AbstractModel):
     """What is agreed for one service stays with it."""
@@ -21,3 +24,15 @@ class OmniBillingServiceRowMixin(models.AbstractModel):
                         )
                     )
         return super().write(vals)
+
+    def _wait_for_charges(self):
+        """Have the services charged before this is changed, or by what it says then.
+
+        A row of theirs alone tells nobody who began to charge them before.
+
+        :raise UserError: if somebody else is working on one of them.
+        """
+        services = self.service_id
+        if services and not is_trusted(self.env):
+            lock_or_tell(services)
+            take_turns(services)
