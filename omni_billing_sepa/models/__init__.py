@@ -5,5 +5,5 @@ from . import account_payment_line, account_payment_lot
 from . import account_payment_order
 from . import omni_billing_run_line
 from . import omni_billing_sepa_file, omni_billing_sepa_return
-from . import omni_billing_sepa_retry, omni_billing_todo
+from . import omni_billing_sepa_retry, omni_billing_todo, omni_billing_watch
 from . import res_company, res_config_settings, res_partner

@@ -104,15 +104,17 @@ class AccountMove(models.Model):
         return fit.filtered(lambda move: move._billing_is_unpaid())
 
     def _billing_add_to_order(self, company, mandates):
-        """Add what is owed to the draft debit order of the company; make one if needed.
+        """Add what is owed to a draft debit order of the company; make one if needed.
 
-        Each part is debited on the day when it is due, and not before the notice.
+        One that somebody confirms, cancels or adds to right now is left to them. Each
+        part is debited on the day when it is due, and not before the notice.
         """
         # sudo: who collects need not manage debit orders; the rights were checked.
         orders = self.env["account.payment.order"].sudo().with_company(company)
         method = company.sudo().billing_sepa_line_id  # sudo: as above
         domain = self._get_account_payment_domain(method)
-        order = orders.search(domain, order="id", limit=1)
+        drafts = orders.search(domain, order="id")
+        order = drafts.try_lock_for_update(allow_referencing=True, limit=1)
         if not order:
             invoice = self[:1].sudo()  # sudo: as above
             order = orders.create(invoice._prepare_new_payment_order(method))

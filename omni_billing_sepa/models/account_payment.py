@@ -158,6 +158,11 @@ class AccountPayment(models.Model):
             )
         )
 
+    def _billing_is_back(self):
+        """Whether what it collected is owed again, by whatever door that was entered"""
+        self.ensure_one()
+        return self.state == "canceled" or bool(self._billing_find_reversal())
+
     def _billing_send_back(self, reasons):
         """Have these be owed again: the bank did not pay, or took the money back.
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.omni_billing.tools.lock import take_turns
+from odoo.addons.omni_billing.tools.lock import lock_or_tell, take_turns
 from odoo.addons.omni_billing.tools.write_guard import is_trusted
 
 from ..tools.target_days import find_business_day
@@ -70,9 +70,11 @@ class AccountPaymentLine(models.Model):
     def create(self, vals_list):
         """Override: who pays the same invoice meanwhile begins again, and sees it.
 
-        :raise UserError: if the order is confirmed, which debits what it has.
+        :raise UserError: if the order is confirmed, which debits what it has, or
+            somebody is about to confirm or cancel it.
         """
         lines = super().create(vals_list)
+        lock_or_tell(lines.filtered("billing_is_under_way").order_id)
         lines._billing_check_kept()
         if moves := lines.filtered("billing_is_under_way").move_line_id.move_id:
             take_turns(moves)

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date, format_list
 
+from odoo.addons.omni_billing.tools.lock import lock_or_tell
 from odoo.addons.omni_billing.tools.write_guard import is_trusted, trusting
 
 from ..tools.target_days import is_business_day
@@ -47,6 +48,8 @@ class AccountPaymentOrder(models.Model):
     def draft2open(self):
         """Override: lock what is collected, and tell the customers of it."""
         orders = self.filtered(lambda order: order._billing_is_sepa())
+        # Nothing is added meanwhile, which no payment would be made for.
+        lock_or_tell(orders)
         for order in orders:
             order.payment_line_ids.move_line_id.move_id._billing_lock()
         result = super(AccountPaymentOrder, self - orders).draft2open()
@@ -105,6 +108,8 @@ class AccountPaymentOrder(models.Model):
         :raise UserError: if the bank has the file.
         """
         orders = self.filtered(lambda order: order._billing_is_sepa())
+        # What is added meanwhile would be collected by an order that is canceled.
+        lock_or_tell(orders)
         for order in orders:
             order._billing_check_cancelable()
         result = super(AccountPaymentOrder, self - orders).action_cancel()

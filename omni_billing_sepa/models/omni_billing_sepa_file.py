@@ -39,7 +39,8 @@ class OmniBillingSepaFile(models.Model):
     known_count = fields.Integer(
         string="Known Before",
         readonly=True,
-        help="Another file told of them already: nothing was done again.",
+        help="Another file told of them already, or staff undid them: nothing was done"
+        " again.",
     )
     foreign_count = fields.Integer(
         string="Not Ours",
@@ -74,11 +75,9 @@ class OmniBillingSepaFile(models.Model):
         debits = self.env["account.payment"].union(*payments, *left)
         debits.invoice_ids._billing_lock()
         lock_or_tell(debits)
-        known = [payment for payment in payments if payment.state == "canceled"]
+        known = {payment for payment in payments if payment._billing_is_back()}
         back = {
-            payment: one
-            for payment, one in payments.items()
-            if payment.state != "canceled"
+            payment: one for payment, one in payments.items() if payment not in known
         }
         stopped = [payment for payment in left if payment.billing_sepa_waiting]
         if told and not payments and not stopped:

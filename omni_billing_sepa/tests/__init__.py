@@ -17,5 +17,6 @@ if MISSING:
         ", ".join(MISSING),
     )
 else:
-    from . import test_sepa_collect, test_sepa_file, test_sepa_kept
-    from . import test_sepa_pages, test_sepa_returns, test_sepa_single
+    from . import test_sepa_at_once, test_sepa_collect, test_sepa_doors
+    from . import test_sepa_file, test_sepa_kept, test_sepa_pages
+    from . import test_sepa_returns, test_sepa_single

@@ -1,0 +1,115 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from odoo.addons.omni_billing.models.desk.omni_billing_watch import DAY
+
+from .res_company import METHOD
+
+#: A file is brought so many days before the debit at the latest: banks ask for one
+#: business day (EPC016, SEPA Direct Debit Core rulebook, 4.3), and a week has an end.
+BRING_DAYS = 4
+#: For so many days it is told what a bank's file had that is not ours.
+TOLD_DAYS = 7
+
+
+class OmniBillingWatch(models.Model):
+    """Debit orders that the bank does not have yet, and what it told of others (W34)"""
+
+    _inherit = "omni.billing.watch"
+    _depends = {
+        "account.payment.lot": ["date", "order_id"],
+        "account.payment.method": ["code"],
+        "account.payment.method.line": ["payment_method_id"],
+        "account.payment.order": ["company_id", "payment_method_line_id", "state"],
+        "omni.billing.sepa.file": ["company_id", "foreign_count"],
+        "res.company": ["billing_sepa_line_id"],
+    }
+
+    kind = fields.Selection(
+        selection_add=[
+            ("sepa_order", "SEPA Files to Bring to the Bank"),
+            ("sepa_foreign", "SEPA Returns of Nothing Here"),
+        ]
+    )
+
+    @api.model
+    def _get_kinds(self):
+        """Override: an order is late while it can still be brought in time.
+
+        What a file had that is not ours waits for nothing: it is told for a week.
+        """
+        return [
+            *super()._get_kinds(),
+            (33, "sepa_order", "SEPA Files to Bring to the Bank", DAY, 2 * DAY, False),
+            (34, "sepa_foreign", "SEPA Returns of Nothing Here", None, None, False),
+        ]
+
+    @api.model
+    def _get_advice(self):
+        """Override: what to do about files."""
+        return super()._get_advice() | {
+            "sepa_order": self.env._(
+                "Generate the order's file, bring it to the bank, and say so on the"
+                " order. If its day is over, cancel the order and confirm it again: the"
+                " customers are told of the new day."
+            )
+        }
+
+    @api.model
+    def _get_queries(self, now):
+        """Override: files, of companies that collect by SEPA."""
+        return [
+            *super()._get_queries(now),
+            SQL(
+                """
+                SELECT 'sepa_order', due.company_id, COUNT(*), 0, MIN(due.since)
+                  FROM (
+                    SELECT orders.company_id,
+                           MIN(lot.date)::timestamp
+                           - %(days)s * INTERVAL '1 day' AS since
+                      FROM account_payment_order orders
+                      JOIN res_company company ON company.id = orders.company_id
+                       AND company.billing_sepa_line_id IS NOT NULL
+                      JOIN account_payment_method_line way
+                        ON way.id = orders.payment_method_line_id
+                      JOIN account_payment_method method
+                        ON method.id = way.payment_method_id AND method.code = %(code)s
+                      JOIN account_payment_lot lot ON lot.order_id = orders.id
+                     WHERE orders.state IN ('open', 'generated')
+                  GROUP BY orders.id
+                  ) due
+                 WHERE due.since <= %(now)s::timestamp
+              GROUP BY due.company_id
+                """,
+                code=METHOD,
+                days=BRING_DAYS,
+                now=now,
+            ),
+            SQL(
+                """
+                SELECT 'sepa_foreign', company_id, SUM(foreign_count), 0,
+                       NULL::timestamp
+                  FROM omni_billing_sepa_file
+                 WHERE create_date > %(now)s::timestamp - %(days)s * INTERVAL '1 day'
+                   AND foreign_count > 0
+              GROUP BY company_id
+                """,
+                now=now,
+                days=TOLD_DAYS,
+            ),
+        ]
+
+    def _open_sepa_order(self):
+        domain = [("state", "in", ("open", "generated"))]
+        return self._open_sepa("account_payment_order_action_billing", domain)
+
+    def _open_sepa_foreign(self):
+        domain = [("foreign_count", ">", 0)]
+        return self._open_sepa("omni_billing_sepa_file_action", domain)
+
+    def _open_sepa(self, name, domain):
+        domain = [*domain, ("company_id", "=", self.company_id.id)]
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            f"omni_billing_sepa.{name}"
+        )
+        return action | {"domain": domain, "context": {}}
