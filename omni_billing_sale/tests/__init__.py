@@ -17,5 +17,5 @@ if MISSING:
         ", ".join(MISSING),
     )
 else:
-    from . import test_sale, test_sale_agreed, test_sale_at_once, test_sale_growth
-    from . import test_sale_second_invoice, test_sale_service
+    from . import test_sale, test_sale_agreed, test_sale_at_once, test_sale_doors
+    from . import test_sale_growth, test_sale_second_invoice, test_sale_service
