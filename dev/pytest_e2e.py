@@ -122,7 +122,8 @@ class Rpc:
         result = answer.json()
         if error := result.get("error"):
             raise RpcError(error)
-        return result["result"]
+        # What gives nothing has no result.
+        return result.get("result")
 
 
 class RpcError(Exception):

@@ -76,7 +76,9 @@ def _open_invoice(page: Page) -> None:
 def _open_payment(page: Page) -> None:
     _open_invoice(page)
     page.locator('.modal button[name="action_billing_pay"]').click()
-    page.locator('.modal [name="mode"]').get_by_text("Card", exact=True).click()
+    page.locator('.modal [name="mode"]').get_by_text(
+        "Card or Bank Debit", exact=True
+    ).click()
     page.wait_for_selector('.modal [name="token_id"]')
 
 

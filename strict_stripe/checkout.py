@@ -50,6 +50,7 @@ WAYS = {"instant": ("instant",), "microdeposits": ("deposits",)}
 BUTTONS = {"deposits": "Save", "instant": "Log in at my bank and save"}
 PAGE = """<!DOCTYPE html>
 <title>Save a bank account</title>
+<link rel="icon" href="data:,">
 <h1>Save a bank account ({kind})</h1>
 <p>{problem}</p>
 <form method="post" action="/checkout/{id}">

@@ -117,7 +117,8 @@ class BillingPortal(PortalAccount, PaymentPortal):
                 + move_sudo.billing_adjustment_ids.filtered("partial_id")
             ).sorted("id"),
             "coming_payments": move_sudo._billing_get_coming_payments(),
-            "is_payable": bool(self._billing_filter_payable(move_sudo)),
+            "is_payable": bool(self._billing_filter_payable(move_sudo))
+            and not move_sudo.billing_collecting,
             "query": f"?access_token={move_sudo.access_token}" if is_guest else "",
             "no_breadcrumbs": is_guest,
             "can_report": self._billing_is_own_account(move_sudo),

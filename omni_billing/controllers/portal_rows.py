@@ -128,7 +128,10 @@ def _write_move(written, move, owed, is_late):
         "state": state,
         "colour": colour,
         "is_void": move.billing_state == "void",
-        "is_payable": is_invoice and move.billing_state in UNPAID_STATES,
+        "is_payable": is_invoice
+        and move.billing_state in UNPAID_STATES
+        # Nothing else is paid meanwhile.
+        and not move.billing_collecting,
     }
 
 

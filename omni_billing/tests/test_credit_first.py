@@ -162,7 +162,7 @@ class TestCreditFirst(CardCommon, RunCommon):
         [line] = run.line_ids
         self.assertEqual(line.amount_total, 60)
         self.assertIn("$\xa025.00 of it first", line.reason)
-        self.assertIn("the card $\xa035.00", line.reason)
+        self.assertIn("$\xa035.00 are charged", line.reason)
         self._do(run)
         self.assertEqual(self.gateway.taken, 3500)
         self.assertEqual(run.line_ids.charge_state, "paid")
@@ -178,7 +178,7 @@ class TestCreditFirst(CardCommon, RunCommon):
         run.action_check()
         self._work()
         self.assertEqual(
-            run.line_ids.reason, "Credit on file pays all of it: no card is charged."
+            run.line_ids.reason, "Credit on file pays all of it: nothing is charged."
         )
         self._do(run)
         self.assertFalse(self.gateway.charges)

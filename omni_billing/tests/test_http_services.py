@@ -54,6 +54,12 @@ class TestServices(PortalCommon):
         self.env.invalidate_all()
         return " ".join(response.text.split())
 
+    def _read_letter(self):
+        """Return the latest e-mail that confirms what the customer did."""
+        # sudo: the outbox is the server's.
+        mails = self.env["mail.mail"].sudo().search([], order="id desc", limit=1)
+        return mails.body_html
+
     # === WHAT IS SHOWN === #
 
     @freeze_time("2025-03-10 12:00:00")
@@ -213,6 +219,9 @@ class TestServices(PortalCommon):
         log = self.env["omni.billing.activity.log"].search([], limit=1)
         self.assertEqual(log.action, "service_paused")
         self.assertEqual(log.create_uid, self.portal)
+        letter = self._read_letter()
+        self.assertIn("from 04/01/2025 to 04/30/2025", letter)
+        self.assertIn("goes on by itself on 05/01/2025", letter)
 
     @freeze_time("2025-03-10 12:00:00")
     def test_pause_begins_after_what_is_charged(self):
@@ -255,6 +264,7 @@ class TestServices(PortalCommon):
         self._change("resume")
         self.assertFalse(self.service.suspended_from)
         self.assertEqual(self.service.next_date, date(2025, 4, 1))
+        self.assertIn("took the pause of Gym, all week back", self._read_letter())
 
     def test_days_used_of_a_charged_period_are_charged(self):
         """W37: a pause that is ended within a period that was charged in part."""
@@ -265,6 +275,7 @@ class TestServices(PortalCommon):
             self._charge()
         with freeze_time("2025-02-03 12:00:00"):
             self._change("resume")
+        self.assertIn("is charged, from today", self._read_letter())
         charges = self.service.transaction_ids.filtered(
             lambda one: one.period_start.month == 2
         )

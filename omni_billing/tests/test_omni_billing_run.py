@@ -144,7 +144,9 @@ class TestRun(RunCommon):
         )
         self.assertEqual(run.amounts, "$\xa090.00")
         remark = run.line_ids.filtered(lambda line: line.state == "ready")[0].reason
-        self.assertEqual(remark, "There is no e-mail address. No card is saved.")
+        self.assertEqual(
+            remark, "There is no e-mail address. No payment method is saved."
+        )
         # Those that are counted are those that the count opens.
         arch = self.env.ref("omni_billing.omni_billing_run_line_view_search").arch
         [filtered] = etree.fromstring(arch).xpath("//filter[@name='remarks']")

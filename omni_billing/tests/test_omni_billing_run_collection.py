@@ -59,11 +59,11 @@ class TestRunCollection(CardCommon, RunCommon):
         self.card.action_billing_delete()
         line = self._charge()
         self.assertEqual(self._read_charge(line), ("no_card", 0, ""))
-        self.assertEqual(line.charge_error, "No card is saved.")
+        self.assertEqual(line.charge_error, "No payment method is saved.")
         self.assertFalse(self._find_failed())
         run = line.run_id
         self.assertEqual((run.failed_count, run.no_card_count), (0, 1))
-        self.assertIn("Without a card: 1.", run.message_ids[0].body)
+        self.assertIn("Without a payment method: 1.", run.message_ids[0].body)
         self.assertEqual(run.get_progress()["no_card"], 1)
         action = run.with_context(billing_filter="no_card").action_open_lines()
         self.assertIn("search_default_no_card", action["context"])

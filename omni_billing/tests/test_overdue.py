@@ -539,10 +539,19 @@ class TestOverdue(WebhookCommon, OverdueCommon):
         self.assertTrue(self._review(12))
 
     def test_staff_suspend_now(self):
-        with self.assertRaises(UserError):
-            self.customer.with_user(self.staff).action_billing_suspend_now()
+        customer = self.customer.with_user(self.staff)
+        for name in ("action_billing_ask_suspend", "action_billing_suspend_now"):
+            with self.assertRaises(UserError):
+                getattr(customer, name)()
         invoice = self._bill_due(3)
-        self.customer.with_user(self.staff).action_billing_suspend_now()
+        self._add_service(name="Lift", is_never_suspended=True)
+        action = customer.action_billing_ask_suspend()
+        self.assertIn(self.customer.name, action["name"])
+        dialog = self.env[action["res_model"]].with_user(self.staff)
+        dialog = dialog.with_context(**action["context"]).create({})
+        self.assertEqual(dialog.suspended_services, "Fibre")
+        self.assertEqual(dialog.suspended_until_paid, "$\xa045.00")
+        dialog.action_suspend()
         self.assertEqual(self._read_rows(), [(0, False, "overdue")])
         self.assertTrue(self._review(1))
         self._pay_later(invoice, 2)

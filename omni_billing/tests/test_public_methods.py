@@ -122,7 +122,7 @@ ASKS = {
     },
     "omni.billing.day.wizard": {"action_book"},
     "omni.billing.dispute.wizard": {"action_decide"},
-    "omni.billing.overdue.wizard": {"action_decide"},
+    "omni.billing.overdue.wizard": {"action_decide", "action_suspend"},
     "omni.billing.payout": {"action_fetch", "action_match_again"},
     "omni.billing.price.rise": {
         "action_apply",
@@ -227,6 +227,7 @@ ASKS = {
         "action_billing_prove",
     },
     "res.partner": {
+        "action_billing_ask_suspend",
         "action_billing_confirm_address",
         "action_billing_pause_reminders",
         "action_billing_reconcile",

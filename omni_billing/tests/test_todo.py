@@ -416,7 +416,7 @@ class TestTodo(RunCommon, SettlementCommon):
         rows = self._find("charge") + self._find("mail")
         action = rows.action_again()
         self.assertEqual(action["tag"], "display_notification")
-        self.assertIn("The card was charged.", action["params"]["message"])
+        self.assertIn("It was charged.", action["params"]["message"])
         self.assertEqual(line.charge_state, "paid")
         self.assertFalse(mail.needs_action)
 

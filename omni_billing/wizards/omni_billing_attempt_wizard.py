@@ -14,7 +14,7 @@ class OmniBillingAttemptWizard(models.TransientModel):
 
     _name = "omni.billing.attempt.wizard"
     _inherit = "omni.billing.dialog.mixin"
-    _description = "Close a Card Payment of Unknown Outcome"
+    _description = "Close a Payment of Unknown Outcome"
 
     invoice_id = fields.Many2one("account.move", required=True)
     currency_id = fields.Many2one(related="invoice_id.currency_id")
@@ -47,7 +47,7 @@ class OmniBillingAttemptWizard(models.TransientModel):
         if not attempt:
             raise UserError(
                 self.env._(
-                    "No card payment of %(invoice)s is under way any more: close this"
+                    "No payment of %(invoice)s is under way any more: close this"
                     " dialog and look at the invoice.",
                     invoice=self.invoice_id.display_name,
                 )
@@ -55,7 +55,7 @@ class OmniBillingAttemptWizard(models.TransientModel):
         attempt.with_env(self.env)._billing_close_by_hand(self.reason)
         return notice(
             self.env._(
-                "The card payment is closed. %(invoice)s can be paid, refunded or"
+                "The payment is closed. %(invoice)s can be paid, refunded or"
                 " voided again.",
                 invoice=self.invoice_id.name,
             ),

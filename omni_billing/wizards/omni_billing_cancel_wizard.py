@@ -44,7 +44,7 @@ class OmniBillingCancelWizard(models.TransientModel):
     mode = fields.Selection(
         [
             ("credit", "Credit on File"),
-            ("stripe", "Card"),
+            ("stripe", "Card or Bank Account"),
             ("cash", "Cash"),
             ("pos", "POS Terminal"),
             ("bank", "Bank Transfer"),

@@ -17,7 +17,7 @@ class OmniBillingConsentWizard(models.TransientModel):
     _inherit = "omni.billing.dialog.mixin"
     _description = "Record a Consent"
 
-    token_id = fields.Many2one("payment.token", string="Card", required=True)
+    token_id = fields.Many2one("payment.token", string="Payment Method", required=True)
     company_id = fields.Many2one(related="token_id.company_id")
     partner_id = fields.Many2one(
         related="token_id.partner_id.commercial_partner_id", string="Customer"

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..tools.notice import notice, reload
@@ -25,6 +25,37 @@ class OmniBillingOverdueWizard(models.TransientModel):
     )
     kept_until = fields.Date(string="Not Suspended until")
     why = fields.Char()
+    suspended_services = fields.Text(
+        string="Suspended Today", compute="_compute_suspended"
+    )
+    suspended_until_paid = fields.Char(
+        string="Until Paid", compute="_compute_suspended"
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("partner_id")
+    def _compute_suspended(self):
+        """Show what is suspended if it is done now, and until what is paid."""
+        for wizard in self:
+            customer = wizard.partner_id.commercial_partner_id._origin
+            services, amount = (
+                customer._billing_preview_suspension(self.env.company)
+                if customer
+                else (self.env["omni.billing.service"], "")
+            )
+            wizard.suspended_services = "\n".join(services.mapped("display_name"))
+            wizard.suspended_until_paid = amount
+
+    # === ACTION METHODS === #
+
+    @once
+    def action_suspend(self):
+        """Suspend at once, see `res.partner.action_billing_suspend_now`.
+
+        :raise UserError: if nothing is overdue, or no service could be suspended.
+        """
+        return self.partner_id.action_billing_suspend_now()
 
     @once
     def action_decide(self):

@@ -19,7 +19,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
     consent_channel = fields.Selection(
         STAFF_CHANNELS,
         string="How the Customer Agreed",
-        help="To be charged just this, with this card. It is kept as evidence.",
+        help="To be charged just this, in this way. It is kept as evidence.",
     )
     consent_given_by = fields.Char(
         string="Who Agreed",

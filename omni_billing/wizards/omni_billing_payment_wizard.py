@@ -41,7 +41,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
     )
     mode = fields.Selection(
         [
-            ("stripe", "Card"),
+            ("stripe", "Card or Bank Debit"),
             ("cash", "Cash"),
             ("pos", "POS Terminal"),
             ("bank", "Bank Transfer"),
@@ -53,7 +53,7 @@ class OmniBillingPaymentWizard(models.TransientModel):
     )
     token_id = fields.Many2one(
         "payment.token",
-        string="Card",
+        string="Payment Method",
         compute="_compute_token_id",
         store=True,
         readonly=False,
@@ -86,8 +86,8 @@ class OmniBillingPaymentWizard(models.TransientModel):
     is_single = fields.Boolean(compute="_compute_from_invoices")
     is_post_dated = fields.Boolean(
         string="On Later Days",
-        help="In one or several payments: cards are charged on the day, other money is"
-        " expected then. Credit on file is used at once.",
+        help="In one or several payments: saved cards and accounts are charged on the"
+        " day, other money is expected then. Credit on file is used at once.",
     )
     frequency = fields.Selection(
         [("once", "Once"), ("week", "Weekly"), ("month", "Monthly")],

@@ -457,7 +457,7 @@ class PaymentDialog(Dialog):
 
     def lacks_a_card(self) -> None:
         """Try to pay by card, where none is saved; the dialog stays."""
-        self.choose("Card")
+        self.choose("Card or Bank Debit")
         self.press("Pay Invoice")
         assert "No payment method found" in read_message(self.page)
         expect(self.box).to_be_visible()

@@ -6,7 +6,6 @@ import re
 
 import books
 import pytest
-from courier import events_come
 from letterbox import open_mailbox
 from playwright.sync_api import expect
 from screens import (
@@ -17,77 +16,22 @@ from screens import (
     TodoList,
     is_told,
 )
-from stories import add_customer, bill, changed, charge, invite, parameters
+from stories import bill, charge
+from till import become, pay_by_default_card, save_card, till, welcome
 
 from dev.pytest_e2e import RpcError
-from strict_stripe import WEBHOOK_SECRET, StripeServer
 
 
 @pytest.fixture(scope="module")
 def stripe(server):
     """Have the demo company charge cards at a test Stripe."""
-    provider = server.ref("payment.payment_provider_stripe")
-    card = server.ref("payment.payment_method_card")
-    with (
-        StripeServer() as stripe,
-        parameters(server, stripe_api_base=stripe.url, stripe_js_url=stripe.js_url),
-        changed(
-            server,
-            "payment.provider",
-            [provider],
-            stripe_publishable_key=stripe.publishable_key,
-            stripe_secret_key=stripe.secret_key,
-            stripe_webhook_secret=WEBHOOK_SECRET,
-            allow_tokenization=True,
-            state="test",
-            is_published=True,
-        ),
-        changed(server, "payment.method", [card], active=True),
-    ):
-        with events_come(server, stripe):
-            yield stripe
+    with till(server) as stripe:
+        yield stripe
 
 
 def money(stripe, kind="net"):
     """Sum what Stripe holds, in cents."""
     return stripe.totals().get("usd", {}).get(kind, 0)
-
-
-def welcome(server, name):
-    """Have a customer with a login to the portal, which is the first name."""
-    customer = add_customer(server, name)
-    login = name.split()[0].lower()
-    invite(server, customer, login)
-    return customer, login
-
-
-def become(login, page, user):
-    """Let another person use the browser."""
-    # What is still loading would bring the cookie of its session back.
-    page.goto("about:blank")
-    page.context.clear_cookies()
-    return login(user)
-
-
-def save_card(page, number, agrees=True):
-    """Save a card as the customer, on Stripe's own form; agree to be charged (W32)."""
-    page.goto("/my/billing/cards")
-    words = "Pay my invoices automatically with this card"
-    page.get_by_label(words).set_checked(agrees)
-    form = page.locator(".o_payment_form")
-    form.get_by_placeholder("number", exact=True).fill(number)
-    form.get_by_placeholder("exp_month").fill("12")
-    form.get_by_placeholder("exp_year").fill("35")
-    form.get_by_placeholder("cvc").fill("123")
-    form.get_by_placeholder("postal_code").fill("12345")
-    page.get_by_role("button", name="Save", exact=True).click()
-    page.wait_for_url(re.compile("/my/billing/cards"))
-    expect(page.get_by_text(f"•••• {number[-4:]}").first).to_be_visible()
-
-
-def pay_by_default_card(page):
-    """Press the button of the pay page, with the card that is pre-selected."""
-    page.get_by_role("button", name=re.compile(r"^Pay \$")).click()
 
 
 def test_new_customer_saves_a_card_and_pays(server, stripe, login):
@@ -148,7 +92,7 @@ def test_card_expires_and_another_one_pays(server, stripe, login):
     page = become(login, page, "staff")
     invoice = InvoiceList(page).open(number)
     payment = invoice.pay()
-    payment.choose("Card")
+    payment.choose("Card or Bank Debit")
     assert "Card expired" in payment.is_refused()
     payment.close()
 
@@ -160,7 +104,7 @@ def test_card_expires_and_another_one_pays(server, stripe, login):
 
     page = become(login, page, "staff")
     payment = InvoiceList(page).open(number).pay()
-    payment.choose("Card")
+    payment.choose("Card or Bank Debit")
     expect(payment.field("token_id").locator("input")).to_have_value(
         re.compile("Mastercard •••• 4444")
     )
@@ -193,9 +137,7 @@ def test_failed_charges_wait_on_the_to_do_list(server, stripe, login):
     todo = TodoList(page)
     todo.search("Tilda Quarry", by="Customer")
     for number in numbers:
-        todo.rows.show(
-            number, kind="Failed Card Payment", amount="$ 45.00", turn="Staff"
-        )
+        todo.rows.show(number, kind="Failed Payment", amount="$ 45.00", turn="Staff")
         assert "Card declined" in todo.rows.read(number, "reason")
 
     todo.again(*numbers)
@@ -233,7 +175,7 @@ def test_refund_goes_back_to_the_card(server, stripe, login):
     net = money(stripe)
     page = become(login, page, "admin")
     payment = InvoiceList(page).open(number).pay()
-    payment.pay("Card")
+    payment.pay("Card or Bank Debit")
     assert money(stripe) == net + 5175
 
     invoice = InvoiceList(page).open(number)
@@ -257,13 +199,13 @@ def test_canceled_item_goes_back_to_the_card_less_a_penalty(server, stripe, logi
     number = bill(staff, customer)["name"]
     net = money(stripe)
     page = become(login, page, "admin")
-    InvoiceList(page).open(number).pay().pay("Card")
+    InvoiceList(page).open(number).pay().pay("Card or Bank Debit")
     assert money(stripe) == net + 8175
 
     dialog = InvoiceList(page).open(number).cancel_items()
     dialog.tick("Skating")
     dialog.keep("20")
-    dialog.choose("mode", "Card")
+    dialog.choose("mode", "Card or Bank Account")
     dialog.enter(reason="Moved away")
     expect(dialog.field("amount")).to_have_text("$ 41.40")
     note = dialog.confirm()
@@ -291,7 +233,7 @@ def test_invoice_is_paid_in_several_payments(server, stripe, login):
     net = money(stripe)
     page = become(login, page, "staff")
     payment = InvoiceList(page).open(invoice["name"]).pay()
-    payment.choose("Card")
+    payment.choose("Card or Bank Debit")
     payment.plan("Monthly")
     payment.amounts("$ 33.33", "$ 33.33", "$ 33.34")
     payment.press("Plan Payments")

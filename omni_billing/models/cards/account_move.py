@@ -25,7 +25,7 @@ class AccountMove(models.Model):
 
     billing_attempt_id = fields.Many2one(
         "payment.transaction",
-        string="Card Payment under Way",
+        string="Payment under Way",
         readonly=True,
         copy=False,
         index="btree_not_null",
@@ -120,7 +120,7 @@ class AccountMove(models.Model):
         if blocked := self.filtered("billing_attempt_id"):
             raise UserError(
                 self.env._(
-                    "A card payment of %(invoices)s is under way and its outcome is"
+                    "A payment of %(invoices)s is under way and its outcome is"
                     " not known yet. Nothing else was charged. Stripe is asked again"
                     " every few minutes: look again then.",
                     invoices=format_list(self.env, blocked.mapped("display_name")),
@@ -180,7 +180,7 @@ class AccountMove(models.Model):
         if self.currency_id.is_zero(due):
             raise UserError(
                 self.env._(
-                    "Credit on file covers %(invoices)s: no card was charged.",
+                    "Credit on file covers %(invoices)s: nothing was charged.",
                     invoices=format_list(self.env, self.mapped("display_name")),
                 )
             )
@@ -220,18 +220,22 @@ class AccountMove(models.Model):
                 self.env._("No payment method found. Add a card first, then pay.")
             )
         if card.partner_id.commercial_partner_id != self.commercial_partner_id:
-            raise UserError(self.env._("This card belongs to another customer."))
+            raise UserError(
+                self.env._("This payment method belongs to another customer.")
+            )
         # sudo: a branch charges cards saved with a company above it.
         if card.company_id not in self.company_id.sudo().parent_ids:
             raise UserError(
-                self.env._("This card is saved with another company. Add it again.")
+                self.env._(
+                    "This payment method is saved with another company. Add it again."
+                )
             )
         card._billing_check_card()
         if card.provider_id.state == "disabled":
             raise UserError(
                 self.env._(
                     "%(card)s is saved with a Stripe account that is switched off."
-                    " Choose another card, or have an administrator switch it on in"
+                    " Choose another one, or have an administrator switch it on in"
                     " Invoicing > Configuration > Payment Providers.",
                     card=card.display_name,
                 )
@@ -272,7 +276,7 @@ class AccountMove(models.Model):
         for invoice in self.filtered("billing_attempt_id"):
             raise UserError(
                 self.env._(
-                    "A card payment of %(invoice)s is under way. Wait for its outcome.",
+                    "A payment of %(invoice)s is under way. Wait for its outcome.",
                     invoice=invoice.display_name,
                 )
             )
@@ -313,7 +317,7 @@ class AccountMove(models.Model):
                 if isinstance(error, GatewayDenied):
                     raise UserError(
                         self.env._(
-                            "The customer began to pay by card, and Stripe does not"
+                            "The customer began to pay online, and Stripe does not"
                             " accept the key to ask how that ended. Nothing was"
                             " changed: have an administrator set the key right, or"
                             " disable Stripe, in Invoicing > Configuration > Payment"
@@ -322,7 +326,7 @@ class AccountMove(models.Model):
                     ) from error
                 raise UserError(
                     self.env._(
-                        "The customer began to pay by card, and Stripe cannot be asked"
+                        "The customer began to pay online, and Stripe cannot be asked"
                         " how that ended. Nothing was changed: try again in a minute."
                     )
                 ) from error
@@ -343,7 +347,7 @@ class AccountMove(models.Model):
                 # The webhook books it, or the job that asks for lost answers.
                 raise UserError(
                     self.env._(
-                        "The customer is paying %(invoices)s by card right now. Look"
+                        "The customer is paying %(invoices)s online right now. Look"
                         " again in a minute.",
                         invoices=format_list(self.env, self.mapped("display_name")),
                     )
@@ -355,6 +359,6 @@ class AccountMove(models.Model):
     def action_billing_close_attempt(self):
         """Open the dialog that closes a card payment of unknown outcome."""
         self.ensure_one()
-        title = self.env._("Close a Card Payment")
+        title = self.env._("Close a Payment")
         context = {"default_invoice_id": self.id}
         return open_dialog("omni.billing.attempt.wizard", title, context)

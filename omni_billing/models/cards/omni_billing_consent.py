@@ -27,7 +27,7 @@ class OmniBillingConsent(models.Model):
 
     token_id = fields.Many2one(
         "payment.token",
-        string="Card",
+        string="Payment Method",
         required=True,
         readonly=True,
         index=True,

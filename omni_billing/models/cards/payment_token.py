@@ -49,9 +49,9 @@ class PaymentToken(models.Model):
         string="Expired", compute="_compute_billing_expiry"
     )
     billing_is_default = fields.Boolean(
-        string="Default Card",
+        string="Default",
         readonly=True,
-        help="The card that is charged unless another is chosen.",
+        help="What is charged unless another is chosen.",
     )
     billing_detach_pending = fields.Boolean(
         readonly=True, help="To be taken away from the customer at Stripe."

@@ -150,8 +150,7 @@ class PaymentTransaction(models.Model):
             for invoice in invoices.filtered("billing_attempt_id"):
                 raise UserError(
                     self.env._(
-                        "A card payment of %(invoice)s is under way. Wait for its"
-                        " outcome.",
+                        "A payment of %(invoice)s is under way. Wait for its outcome.",
                         invoice=invoice.display_name,
                     )
                 )

@@ -40,11 +40,11 @@ class CollectionMixin(models.AbstractModel):
             ("retry", "Charged Later"),
             ("paid", "Paid"),
             ("failed", "Needs Attention"),
-            ("no_card", "No Card"),
+            ("no_card", "No Payment Method"),
             ("no_consent", "Not Agreed"),
             ("given_up", "Given Up"),
         ],
-        string="Card Charge",
+        string="Automatic Charge",
         readonly=True,
         copy=False,
         help="Needs attention: it is not tried again by itself, and is in To Do. Given"
@@ -81,11 +81,11 @@ class CollectionMixin(models.AbstractModel):
         if len(failed) > 1:
             failed.write({"charge_state": "due"})
             self._trigger_job()
-            message = self.env._("The cards are being charged: %s", len(failed))
+            message = self.env._("They are being charged: %s", len(failed))
             return notice(message, "info", after=reload())
         failed._charge()
         if failed.charge_state == "paid":
-            return notice(self.env._("The card was charged."), after=reload())
+            return notice(self.env._("It was charged."), after=reload())
         unknown = self.env._("Stripe has not confirmed it yet. It is asked again soon.")
         return notice(failed.charge_error or unknown, "warning", after=reload())
 
@@ -151,7 +151,7 @@ class CollectionMixin(models.AbstractModel):
         return self.invoice_id
 
     def _explain_no_card(self):
-        return self.env._("No card is saved.")
+        return self.env._("No payment method is saved.")
 
     def _get_spare_credit(self, currency, due=None):
         """Return the credit on file that would be used before the card (W15)."""

@@ -54,7 +54,7 @@ class OmniBillingInstallment(models.Model):
     paid_amount = fields.Monetary(readonly=True, copy=False)
     token_id = fields.Many2one(
         "payment.token",
-        string="Card",
+        string="Payment Method",
         readonly=True,
         ondelete="set null",
         help="Charged on that day. Without one, staff record the money.",
@@ -78,7 +78,7 @@ class OmniBillingInstallment(models.Model):
             ("paid", "Paid"),
             ("failed", "Needs Attention"),
             # None ever is: Odoo warns where a mixin's values are not all there.
-            ("no_card", "No Card"),
+            ("no_card", "No Payment Method"),
             ("no_consent", "Not Agreed"),
             ("given_up", "Canceled"),
         ],
@@ -296,7 +296,7 @@ class OmniBillingInstallment(models.Model):
 
     def _explain_no_card(self):
         if self.is_by_card:
-            return self.env._("The card is deleted. Choose another one.")
+            return self.env._("The payment method is deleted. Choose another one.")
         # It is read on later days, too.
         return self.env._("Expected by now: record it when the money is here.")
 

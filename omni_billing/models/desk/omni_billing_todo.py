@@ -7,7 +7,7 @@ from ...tools.retell import retell
 SOURCES = [
     ("charge", "Failed Charge", "omni.billing.run.line"),
     ("installment", "Failed Scheduled Payment", "omni.billing.installment"),
-    ("attempt", "Failed Card Payment", "payment.transaction"),
+    ("attempt", "Failed Payment", "payment.transaction"),
     ("refund", "Failed Refund", "payment.transaction"),
     ("expected", "Expected Payment", "omni.billing.installment"),
     ("promise", "Promise Not Kept", "account.move"),

@@ -10,9 +10,9 @@ HOUR, DAY = 60, 24 * 60
 KINDS = [
     (1, "run", "Billing Runs", 30, 4 * HOUR, False),
     # Of these only a day is kept: they are due from midnight on.
-    (2, "charge", "Charges of Cards", DAY + 6 * HOUR, 2 * DAY + 6 * HOUR, False),
-    (3, "attempt", "Card Payments without an Answer", 15, 2 * HOUR, False),
-    (4, "booking", "Card Payments to Book", 30, 4 * HOUR, False),
+    (2, "charge", "Automatic Charges", DAY + 6 * HOUR, 2 * DAY + 6 * HOUR, False),
+    (3, "attempt", "Payments without an Answer", 15, 2 * HOUR, False),
+    (4, "booking", "Payments to Book", 30, 4 * HOUR, False),
     (5, "mail", "E-mails", 30, 4 * HOUR, False),
     (6, "stripe_event", "Events of Stripe", 30, 4 * HOUR, False),
     (7, "mail_event", "Events of Mailjet", 30, 4 * HOUR, False),

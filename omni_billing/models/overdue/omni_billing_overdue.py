@@ -215,3 +215,30 @@ class OmniBillingOverdue(models.Model):
         for one in by_hand:
             accounts[one.partner_id].take_by_hand(one, unpaid, late, wanted)
         return accounts
+
+    @api.model
+    def _assess_by_hand(self, company, customer):
+        """Return where a customer would stand if staff suspended its services today.
+
+        :rtype: Account
+        """
+        # sudo: as `_assess`.
+        Reminder, Move = (
+            self.env[name].sudo().with_company(company)
+            for name in ("omni.billing.reminder", "account.move")
+        )
+        unpaid = Move.search(
+            Move._billing_get_unpaid_domain()
+            & Domain("company_id", "=", company.id)
+            & Domain("commercial_partner_id", "=", customer.id)
+        )
+        today = customer._billing_get_today(company)
+        decided = self.new({"partner_id": customer.id, "by_hand_on": today})
+        account = Account(Reminder.browse(), Move.browse())
+        account.take_by_hand(
+            decided,
+            unpaid,
+            unpaid._billing_get_owed_for(1),
+            unpaid.filtered_domain(Move._billing_get_remindable_domain(company)),
+        )
+        return account

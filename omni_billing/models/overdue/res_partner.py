@@ -107,35 +107,40 @@ class ResPartner(models.Model):
         title = self.env._("Suspension of Services")
         return open_dialog("omni.billing.overdue.wizard", title, context)
 
+    def action_billing_ask_suspend(self):
+        """Open the dialog that says whose services, and which, are suspended (W35).
+
+        :raise UserError: if nothing is overdue, or no service could be suspended.
+        """
+        self.ensure_one()
+        customer = self.commercial_partner_id
+        services, _amount = customer._billing_preview_suspension(self.env.company)
+        if not services:
+            customer._billing_raise_not_suspendable()
+        title = self.env._("Suspend Services of %s", customer.display_name)
+        view = self.env.ref("omni_billing.omni_billing_overdue_wizard_view_form_now")
+        context = {"default_partner_id": customer.id}
+        return open_dialog(
+            "omni.billing.overdue.wizard", title, context, view_id=view.id
+        )
+
     def action_billing_suspend_now(self):
         """Suspend the services of a customer who owes, without waiting for a level.
 
         :raise UserError: if nothing is overdue, or no service could be suspended.
         """
         self.ensure_one()
-        self._billing_check_decide()
         company, customer = self.env.company, self.commercial_partner_id
         Overdue = self.env["omni.billing.overdue"]
+        services, _amount = customer._billing_preview_suspension(company)
+        if not services:
+            customer._billing_raise_not_suspendable()
+        # What was lifted before does not hold this up.
+        trust(customer._billing_find_suspendable(company)).lifted_on = False
         today = customer._billing_get_today(company)
-        # sudo: what was lifted before does not hold this up.
-        services = self.env["omni.billing.service"].sudo()
-        domain = services._get_suspendable_domain(company)
-        own = services.search(
-            domain & Domain("commercial_partner_id", "=", customer.id)
-        )
-        trust(own).lifted_on = False
         Overdue._decide(
             company, customer, by_hand_on=today, is_kept=False, kept_until=False
         )
-        account = Overdue._assess(company, customer)[customer]
-        if not account.day or not own:
-            raise UserError(
-                self.env._(
-                    "Nothing of %(customer)s is overdue, or it has no service that can"
-                    " be suspended. Nothing was changed.",
-                    customer=customer.display_name,
-                )
-            )
         # sudo: it does as the job does.
         Overdue.sudo().with_company(company)._review(customer.ids)
         state, day, amount = Overdue._describe(company, customer)[customer]
@@ -150,6 +155,37 @@ class ResPartner(models.Model):
         return notice(text, after=reload())
 
     # === BUSINESS METHODS === #
+
+    def _billing_find_suspendable(self, company):
+        """Return the services of a customer that debts may suspend, in sudo."""
+        self.ensure_one()
+        # sudo: also those that staff of a team do not see.
+        services = self.env["omni.billing.service"].sudo()
+        domain = services._get_suspendable_domain(company)
+        own = Domain("commercial_partner_id", "=", self.id)
+        return services.search(domain & own)
+
+    def _billing_preview_suspension(self, company):
+        """Return what staff suspend if they do it now, and until what is paid.
+
+        :return: services, in sudo, none if it is not possible; and an amount in words.
+        :raise AccessError: if the user may not decide on it.
+        """
+        self._billing_check_decide()
+        account = self.env["omni.billing.overdue"]._assess_by_hand(company, self)
+        services = self._billing_find_suspendable(company).filtered(
+            lambda service: account.day and service.state in ("running", "upcoming")
+        )
+        return services, account.write_amount(self.env)
+
+    def _billing_raise_not_suspendable(self):
+        raise UserError(
+            self.env._(
+                "Nothing of %(customer)s is overdue, or it has no service that can"
+                " be suspended. Nothing was changed.",
+                customer=self.display_name,
+            )
+        )
 
     def _billing_check_decide(self):
         """Check that the user may decide on the services of these customers.

@@ -21,7 +21,7 @@ class AccountPayment(models.Model):
 
     billing_mode = fields.Selection(
         [
-            ("stripe", "Card"),
+            ("stripe", "Card or Bank Debit"),
             ("cash", "Cash"),
             ("pos", "POS Terminal"),
             ("bank", "Bank Transfer"),

@@ -107,7 +107,7 @@ class OmniBillingRun(models.Model):
     )
     finished_at = fields.Datetime(readonly=True, copy=False)
     charging_stopped_at = fields.Datetime(
-        string="No Cards Charged since",
+        string="Nothing Charged since",
         readonly=True,
         copy=False,
         help="When Stripe last refused the key of the account.",

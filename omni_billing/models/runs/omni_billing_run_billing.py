@@ -414,7 +414,7 @@ class OmniBillingRun(models.Model):
             if not self.charging_stopped_at:
                 self._tell(
                     self.env._(
-                        "No cards are charged at the moment. %(reason)s It is tried"
+                        "Nothing is charged at the moment. %(reason)s It is tried"
                         " again every few minutes, and goes on by itself.",
                         reason=line.charge_error,
                     )
@@ -422,7 +422,7 @@ class OmniBillingRun(models.Model):
             trust(self).charging_stopped_at = fields.Datetime.now()
         elif self.charging_stopped_at and line._is_answered():
             trust(self).charging_stopped_at = False
-            self._tell(self.env._("Cards are charged again."))
+            self._tell(self.env._("Charges are tried again."))
 
     def _get_collecting_domain(self):
         """Return the lines of this run that are to be charged or sent."""

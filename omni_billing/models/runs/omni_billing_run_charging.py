@@ -19,9 +19,9 @@ class OmniBillingRun(models.Model):
     retry_date = fields.Date(string="Next Retry", compute="_compute_charges")
     retry_last_date = fields.Date(compute="_compute_charges")
     no_card_count = fields.Integer(
-        string="Without a Card",
+        string="Without a Payment Method",
         compute="_compute_charges",
-        help="Customers who have no saved card: nothing failed, they pay otherwise.",
+        help="Customers who saved none: nothing failed, they pay otherwise.",
     )
     no_consent_count = fields.Integer(
         string="Not Agreed",
@@ -72,7 +72,8 @@ class OmniBillingRun(models.Model):
             told += Markup("<br/>%s.") % self._explain_retries()
         if self.no_card_count:
             told += Markup("<br/>%s") % self.env._(
-                "Without a card: %(count)s. They got no charge; nothing failed.",
+                "Without a payment method: %(count)s. They got no charge; nothing"
+                " failed.",
                 count=self.no_card_count,
             )
         if self.no_consent_count:

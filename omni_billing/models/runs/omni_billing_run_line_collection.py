@@ -82,7 +82,7 @@ class OmniBillingRunLine(models.Model):
             if self.currency_id.compare_amounts(credit, amount) >= 0:
                 pass
             elif not card:
-                warnings.append(self.env._("No card is saved."))
+                warnings.append(self.env._("No payment method is saved."))
             elif card.billing_is_expired:
                 warnings.append(self.env._("The card is expired."))
             else:
@@ -98,9 +98,9 @@ class OmniBillingRunLine(models.Model):
             "left": format_amount(self.env, left, self.currency_id),
         }
         if self.currency_id.is_zero(left):
-            return self.env._("Credit on file pays all of it: no card is charged.")
+            return self.env._("Credit on file pays all of it: nothing is charged.")
         return self.env._(
-            "Credit on file pays %(credit)s of it first, and the card %(left)s.",
+            "Credit on file pays %(credit)s of it first; %(left)s are charged.",
             **names,
         )
 

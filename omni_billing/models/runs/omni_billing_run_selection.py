@@ -30,8 +30,11 @@ class OmniBillingRunSelection(models.AbstractModel):
         help="Customers who speak this language.",
     )
     payment_method = fields.Selection(
-        [("card", "With a saved card"), ("no_card", "Without a saved card")],
-        help="Empty: whether they have a card or not.",
+        [
+            ("card", "With a saved payment method"),
+            ("no_card", "Without a saved payment method"),
+        ],
+        help="Empty: whether they have a payment method or not.",
     )
 
     # === Transactions === #
@@ -80,12 +83,12 @@ class OmniBillingRunSelection(models.AbstractModel):
 
     # === What comes next === #
     is_charge = fields.Boolean(
-        string="Charge the Default Card",
+        string="Charge the Default Payment Method",
         help="Of customers who have one. What fails is tried again, then left to"
         " staff in the action centre.",
     )
     is_email = fields.Boolean(
-        string="Send by E-mail", help="After the card was charged, if it is."
+        string="Send by E-mail", help="After the charge, if there is one."
     )
 
     _minimum_not_negative = models.Constraint(

@@ -152,6 +152,6 @@ class OmniBillingRun(models.Model):
         if not self.is_charge or not services:
             return False
         return self.env._(
-            "%(services)s is not paid automatically: no card is charged.",
+            "%(services)s is not paid automatically: nothing is charged.",
             services=format_list(self.env, services.mapped("name")),
         )

@@ -148,6 +148,7 @@ class OmniBillingService(models.Model):
         values = {"service_id": self.id, "date_from": first, "date_to": last}
         self.suspension_ids.create(values | {"reason": "customer"})
         self._billing_log_own("service_paused", self.suspension)
+        self._billing_tell_pause(first, last)
 
     def _billing_unpause(self):
         """Take a pause back, or end it today; the customer's own pauses alone.
@@ -165,13 +166,16 @@ class OmniBillingService(models.Model):
             )
         plans = self | self.replaced_by_ids
         even = plans.filtered(lambda plan: not plan.adjustment)
+        pause = self._get_coming_suspension()
+        was_paused = pause._holds(self._get_today())
         # What staff have planned beside it stays.
-        self._end_suspensions(self._get_coming_suspension())
+        self._end_suspensions(pause)
         # A period that was charged in part is used further: that is charged at once.
         # What was to be settled before stays for staff.
         for plan in even.filtered("adjustment"):
             plan.action_adjust()
         self._billing_log_own("service_resumed")
+        self._billing_tell_resumed(was_paused)
 
     def _billing_may_resume(self):
         """Whether its customer may end the suspension that is, or will be.

@@ -208,6 +208,39 @@ class OmniBillingService(models.Model):
         subject = env._("%s ends", self.name)
         self._billing_send_letters([service._prepare_letter(subject, lines)])
 
+    def _billing_tell_pause(self, first, last):
+        """Confirm to the customer what it paused."""
+        service = self._in_language()
+        env = service.env
+        line = env._(
+            "You paused %(service)s from %(first)s to %(last)s. These days are not"
+            " charged; it goes on by itself on %(next)s.",
+            service=self.name,
+            first=service._write_day(first),
+            last=service._write_day(last),
+            next=service._write_day(last + DAY),
+        )
+        subject = env._("%s is paused", self.name)
+        self._billing_send_letters([service._prepare_letter(subject, [line])])
+
+    def _billing_tell_resumed(self, was_paused):
+        """Confirm to the customer that it goes on.
+
+        :param bool was_paused: whether the pause had begun.
+        """
+        service = self._in_language()
+        env = service.env
+        if was_paused:
+            line = env._(
+                "You resumed %s: it goes on, and is charged, from today.", self.name
+            )
+        else:
+            line = env._(
+                "You took the pause of %s back: it goes on as before.", self.name
+            )
+        subject = env._("%s goes on", self.name)
+        self._billing_send_letters([service._prepare_letter(subject, [line])])
+
     def _billing_tell_plan(self, before):
         """Confirm to the customer the plan that it chose.
 
