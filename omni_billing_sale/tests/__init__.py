@@ -19,3 +19,4 @@ if MISSING:
 else:
     from . import test_sale, test_sale_agreed, test_sale_at_once, test_sale_doors
     from . import test_sale_growth, test_sale_second_invoice, test_sale_service
+    from . import test_sale_story
