@@ -20,3 +20,4 @@ else:
     from . import test_sepa_at_once, test_sepa_collect, test_sepa_doors
     from . import test_sepa_file, test_sepa_kept, test_sepa_pages
     from . import test_sepa_returns, test_sepa_single
+    from . import test_sepa_story
