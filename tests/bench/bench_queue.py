@@ -3,10 +3,11 @@
 Customers with 10 transactions of one taxed line each, unbilled; then Odoo with workers
 and the job runner, as docs/scale.md describes it, and one run over all of them, from
 the click on Start until it is done. How long that takes is wall time; memory is what
-the largest worker had at each tenth of the run.
+the largest worker had at each tenth of the run. Then the PDFs of some invoices, by jobs
+as a run that sends e-mails makes them.
 
 Options: --customers N, --workers N (of HTTP, which do the jobs), --jobs N (at once),
---by-odoo (fast billing stays off).
+--by-odoo (fast billing stays off), --pdfs N (of how many invoices).
 """
 
 # ruff: noqa: F821 - `env` is given by bin/bench
@@ -14,6 +15,10 @@ import argparse
 import os
 import time
 from pathlib import Path
+
+from odoo.tools import split_every
+
+from odoo.addons.omni_billing_queue_job.models.omni_billing_run import PDFS
 
 from dev import billing, core, paths, server
 from dev.bench import Report
@@ -30,6 +35,7 @@ parser.add_argument("--customers", type=int, default=10_000)
 parser.add_argument("--workers", type=int, default=4)
 parser.add_argument("--jobs", type=int, default=2)
 parser.add_argument("--by-odoo", action="store_true")
+parser.add_argument("--pdfs", type=int, default=0)
 options = parser.parse_args()
 report = Report("A run by the job queue")
 database = env.cr.dbname
@@ -82,23 +88,35 @@ def count_left(run):
     return (None if not all_ else left), state
 
 
-def watch(served, run):
-    """Wait until the run is done, and tell of each tenth; return MB at each."""
+def count_pdfs(jobs):
+    """Return for how many invoices no job made a PDF yet; how the jobs stand."""
+    env.cr.rollback()
+    env.cr.execute(
+        "SELECT state, count(*) FROM queue_job WHERE uuid = ANY(%s) GROUP BY state",
+        [jobs],
+    )
+    states = dict(env.cr.fetchall())
+    left = len(jobs) - states.get("done", 0)
+    return left * PDFS, "failed" if "failed" in states else "running" if left else "done"
+
+
+def watch(served, count, count_left):
+    """Wait until it is done, and tell of each tenth; return MB at each."""
     memory, told, since, last = [], 0, time.monotonic(), None
     while True:
-        left, state = count_left(run)
-        if state == "done":
-            return memory
+        left, state = count_left()
         if left is not None:
-            tenths = (options.customers - left) * 10 // options.customers
+            tenths = (count - left) * 10 // count
             if tenths > told:
                 told = tenths
                 memory.append(read_largest(served))
                 print(f"    {tenths}0 %: {memory[-1]:.0f} MB", flush=True)
+        if state == "done":
+            return memory
         if (left, state) != last:
             last, since = (left, state), time.monotonic()
         elif time.monotonic() - since > STANDS_SECONDS:
-            raise SystemExit(f"The run stands: {state}, {left} left.")
+            raise SystemExit(f"It stands: {state}, {left} left.")
         time.sleep(PAUSE)
 
 
@@ -123,8 +141,20 @@ with server.serving(
     begin = time.perf_counter()
     run.action_start()
     env.cr.commit()
-    memory = watch(served, run)
+    memory = watch(served, options.customers, lambda: count_left(run))
     seconds = time.perf_counter() - begin
+    if options.pdfs:
+        print("  PDFs", flush=True)
+        env.cr.rollback()
+        moves = run.line_ids.invoice_id.sorted("id")[: options.pdfs]
+        begin = time.perf_counter()
+        jobs = [
+            part.with_delay()._job_billing_render_pdf().uuid
+            for part in split_every(PDFS, moves.ids, moves.browse)
+        ]
+        env.cr.commit()
+        pdf_memory = watch(served, len(moves), lambda: count_pdfs(jobs))
+        pdf_seconds = time.perf_counter() - begin
 env.cr.rollback()
 env.invalidate_all()
 env.cr.execute(
@@ -145,5 +175,16 @@ report.add("queue_invoices_per_s", options.customers / seconds)
 report.add("queue_first_mb", memory[0])
 report.add("queue_last_mb", memory[-1])
 report.add("queue_peak_mb", max(memory))
+if options.pdfs:
+    stored = env["omni.billing.pdf.cache"].search_count(
+        [("move_id", "in", moves.ids), ("attachment_id", "!=", False)]
+    )
+    if stored != len(moves):
+        raise SystemExit(f"{stored} of {len(moves)} PDFs are stored.")
+    report.add("queue_pdfs", stored)
+    report.add("queue_pdfs_s", pdf_seconds)
+    report.add("queue_pdfs_per_s", stored / pdf_seconds)
+    report.add("queue_pdfs_first_mb", pdf_memory[0])
+    report.add("queue_pdfs_last_mb", pdf_memory[-1])
 report.print(env)
 report.save()

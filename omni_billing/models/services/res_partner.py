@@ -8,7 +8,7 @@ class ResPartner(models.Model):
     _inherit = "res.partner"
 
     @api.ondelete(at_uninstall=False)
-    def _unlink_from_coupons(self):
+    def _billing_unlink_from_coupons(self):
         """Take them out of the coupons that are for others, too; the last one stays.
 
         A contact that is merged into another of the same coupon is one of them.
