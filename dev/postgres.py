@@ -50,8 +50,6 @@ FAST_SETTINGS = {
     # What a test makes is rolled back. Looking in between, it would find tables that
     # are empty, and queries would be planned for that: some then take minutes.
     "autovacuum": "off",
-    # To compile a statement takes longer than most of these run.
-    "jit": "off",
 }
 
 
