@@ -249,11 +249,19 @@ class Runner:
 
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
+        chosen = () if self._choice.expression else ("-m", "not again")
+        return self._e2e("e2e", *chosen)
+
+    def again(self) -> Result:
+        """Tell stories in a browser whose parts other tests hold."""
+        return self._e2e("again", "-m", "again")
+
+    def _e2e(self, part: str, *chosen: str) -> Result:
         template = Templates(self._space).ensure("demo")
         environment = {**self._space.environment, "OMNI_DEMO_TEMPLATE": template}
         options = ("-p", "no:odoo", "-p", "dev.pytest_e2e", *HARD_TIMEOUT)
-        limit = f"--timeout={E2E_SECONDS}"
-        return self._pytest("e2e", environment, *options, limit, E2E_TESTS)
+        options += (f"--timeout={E2E_SECONDS}", *chosen)
+        return self._pytest(part, environment, *options, E2E_TESTS)
 
     def attacks(self) -> Result:
         """Try every door that is not ours, over HTTP, as each kind of person."""
@@ -442,12 +450,12 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "unit": Runner.unit,
     "addon": Runner.addon,
     "faults": Runner.faults,
-    "queue": Runner.queue,
+    "http": Runner.http,
     "attacks": Runner.attacks,
-    "peppol": Runner.peppol,
+    "queue": Runner.queue,
     "sale": Runner.sale,
     "sepa": Runner.sepa,
-    "http": Runner.http,
+    "peppol": Runner.peppol,
     "own": Runner.own,
     "upgrade": Runner.upgrade,
     "abroad": Runner.abroad,
@@ -458,6 +466,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "beside": Runner.beside,
     "versions": Runner.versions,
     "load": Runner.load,
+    "again": Runner.again,
     "story": Runner.story,
     "gym": Runner.gym,
     "next": Runner.next,
@@ -472,6 +481,7 @@ ON_DEMAND = {
     "beside",
     "versions",
     "load",
+    "again",
     "story",
     "gym",
     "next",

@@ -97,7 +97,10 @@ def count_pdfs(jobs):
     )
     states = dict(env.cr.fetchall())
     left = len(jobs) - states.get("done", 0)
-    return left * PDFS, "failed" if "failed" in states else "running" if left else "done"
+    return (
+        left * PDFS,
+        "failed" if "failed" in states else "running" if left else "done",
+    )
 
 
 def watch(served, count, count_left):

@@ -222,6 +222,7 @@ def test_canceled_item_goes_back_to_the_card_less_a_penalty(server, stripe, logi
     books.agree(server)
 
 
+@pytest.mark.again
 def test_invoice_is_paid_in_several_payments(server, stripe, login):
     """F148, F149: tick it, see the payments, and the card is charged on each day."""
     customer, user = welcome(server, "Paula Parts")

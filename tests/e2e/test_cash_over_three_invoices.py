@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import books
+import pytest
 from screens import CustomerPage, InvoiceList
 from stories import add_customer, bill, charge
 
@@ -50,6 +51,7 @@ def test_300_in_cash_pay_three_invoices(server, login):
     books.agree(server)
 
 
+@pytest.mark.again
 def test_cash_comes_in_parts(server, login):
     """F212, F147, F157: paid when the parts make the whole, and never more."""
     staff = server.rpc("staff")

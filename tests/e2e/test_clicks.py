@@ -18,6 +18,8 @@ from test_cards import become, save_card, stripe, welcome  # noqa: F401
 
 from dev import paths
 
+pytestmark = pytest.mark.again
+
 ROW = re.compile(
     r"^\| (?P<job>[^|]+) \|[^|]+\| (?P<clicks>\d+) \|[^|]+\| (?P<fields>\d+) \|"
 )

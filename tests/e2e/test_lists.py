@@ -68,6 +68,7 @@ def test_pages_are_as_long_as_one_likes(login, cafe):
     transactions.rows.count(12)
 
 
+@pytest.mark.again
 def test_tab_of_a_customer_has_pages_of_its_own(login, cafe):
     """F77: a page of the tab is short, whatever the length of the lists is."""
     page = login("staff")
@@ -81,6 +82,7 @@ def test_tab_of_a_customer_has_pages_of_its_own(login, cafe):
     CustomerPage.open(page, cafe).transactions.count(12)
 
 
+@pytest.mark.again
 def test_heads_of_columns_sort(login, cafe):
     """F76: once up, twice down."""
     transactions = TransactionList(login("staff"))
@@ -96,6 +98,7 @@ def test_heads_of_columns_sort(login, cafe):
     transactions.rows.show_only(*reversed(LINES))
 
 
+@pytest.mark.again
 def test_filters_come_and_go(server, staff, login):
     """F75: each filter narrows the list; without them, all is there again."""
     club = add_customer(server, "Dance Club")
@@ -164,6 +167,7 @@ def test_rows_of_a_customer_have_icons_and_the_menu(page, login, gym):
     VoidDialog(page).close()
 
 
+@pytest.mark.again
 def test_row_menu_by_keyboard(page, login, gym):
     """F5, F7: Tab to the button, Enter, arrows, Enter; no mouse."""
     _gym, number = gym

@@ -98,6 +98,7 @@ def test_two_customers_pay_at_once(server, staff, have, login):
     books.agree(server)
 
 
+@pytest.mark.again
 def test_paid_one_among_those_to_void(server, staff, have, login):
     """F8, F159: the list tells which is not void, and why; the others are."""
     invoices = have("Mill Cafe", "Mill Gym", "Mill Shop")
@@ -124,6 +125,7 @@ def test_paid_one_among_those_to_void(server, staff, have, login):
     books.agree(server)
 
 
+@pytest.mark.again
 def test_customer_without_an_address_gets_no_mail(server, have, login):
     """F120: one has no e-mail address; it is added, and the rest is sent too."""
     invoices = have("Hill Cafe", "Hill Gym")
@@ -149,6 +151,7 @@ def test_customer_without_an_address_gets_no_mail(server, have, login):
             assert len(mailbox.find(address)) == 1
 
 
+@pytest.mark.again
 def test_download_as_one_file(have, login):
     """F7, F103: one PDF to print, or an archive with a PDF for each."""
     invoices = have("Dock Cafe", "Dock Gym", "Dock Shop")

@@ -79,6 +79,7 @@ def test_month_is_billed_customer_by_customer(server, staff, login):
     books.agree(server)
 
 
+@pytest.mark.again
 def test_one_period_makes_three_invoices(server, staff, login):
     """F207: mobile, internet and the rest apart; what is billed never reappears."""
     gym = add_customer(server, "Summit Gym")
@@ -122,6 +123,7 @@ def test_one_period_makes_three_invoices(server, staff, login):
     books.agree(server)
 
 
+@pytest.mark.again
 def test_installation_of_today_is_billed_alone(server, staff, login):
     """F210: start and end are today, the recurring line waits for its month."""
     shop = add_customer(server, "Village Shop")

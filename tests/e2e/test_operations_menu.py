@@ -100,6 +100,7 @@ def test_staff_record_no_refund(server, login):
     is_told(customer.page, "There is no credit that an unpaid invoice can use.")
 
 
+@pytest.mark.again
 def test_amounts_open_what_they_sum_up(server, staff, login):
     """F33, F218: what is unbilled, what is unpaid and what is paid."""
     club = add_customer(server, "Croquet Club")

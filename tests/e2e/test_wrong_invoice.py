@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import books
+import pytest
 from screens import CustomerPage, InvoiceList, TransactionList
 from stories import add_customer, bill, charge
 
@@ -61,6 +62,7 @@ def test_wrong_period_is_voided_and_billed_again(server, login):
     books.agree(server)
 
 
+@pytest.mark.again
 def test_wrong_line_is_corrected_after_the_void(server, login):
     """F211, F22, F23: one line edited, one voided, and the rest billed again."""
     staff = server.rpc("staff")
