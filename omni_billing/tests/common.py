@@ -60,7 +60,12 @@ class BillingCommon(AccountTestInvoicingCommon):
     @classmethod
     def setUpClass(cls):
         cls._stay_in_one_day()
-        if not cls._take_what_is_made():
+        made = cls._find_made()
+        if made:
+            # What all between does is made; what comes after is for each class.
+            super(BaseCommon, cls).setUpClass()
+            cls._begin_with(made)
+        else:
             super().setUpClass()
             cls._make_more()
         # The database has other companies; managers here work for all of them. Who does
@@ -115,27 +120,23 @@ class BillingCommon(AccountTestInvoicingCommon):
         env["ir.config_parameter"].set_param(MADE, json.dumps(made))
 
     @classmethod
-    def _take_what_is_made(cls):
-        """Begin with what bin/test has made in the database, if that is what it takes.
-
-        :return: whether it is; else the class makes its own.
-        """
+    def _find_made(cls):
+        """Return what bin/test has made in the database, if the class takes that."""
         mro = cls.__mro__
         first = mro.index(AccountTestInvoicingCommon)
         is_usual = not (
             cls.begins_anew or cls.country_code or cls.chart_template
         ) and mro[first + 1 : first + 4] == (ProductCommon, UomCommon, BaseCommon)
-        made = _read_made() if is_usual else {}
-        if not made:
-            return False
-        # All between is made; what comes after is Odoo's for each class.
-        super(BaseCommon, cls).setUpClass()
+        return _read_made() if is_usual else {}
+
+    @classmethod
+    def _begin_with(cls, made):
+        """Have the environment and the records that Odoo's common classes give."""
         env = cls.env["base"].with_context(**cls.default_env_context()).env
         cls.env = env(user=made["user"][1][0])
         for name, noted in made.items():
             setattr(cls, name, cls._find_noted(noted))
         cls.maxDiff, cls.tax_number = None, 0
-        return True
 
     @classmethod
     def _find_noted(cls, noted):
