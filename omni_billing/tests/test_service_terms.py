@@ -191,7 +191,8 @@ class TestServiceTerms(PlanCommon):
         self.assertEqual(plan.term_end, date(2026, 6, 30))
 
     def test_one_wrong_letter_stops_no_other(self):
-        """W36: and what is wrong is written on its service."""
+        """W36: what is wrong is written on its service; billing's sender sends them."""
+        self.company.billing_mail_sender = "Bills <bills@seller.example>"
         trial = self._add_plan("Trial", 31, billing_trial=14)
         services = self._add(trial) | self._add(trial) | self._add(trial)
         prepare = type(services)._prepare_trial_letter
@@ -203,7 +204,9 @@ class TestServiceTerms(PlanCommon):
 
         self.patch(type(services), "_prepare_trial_letter", fail)
         with self.assertLogs("odoo.addons.omni_billing", "WARNING"):
-            self.assertEqual(len(self._tell("2025-01-07 12:00:00")), 2)
+            told = self._tell("2025-01-07 12:00:00")
+        senders = ["Bills <bills@seller.example>"] * 2
+        self.assertEqual(told.mapped("email_from"), senders)
         self.assertEqual(services.mapped("problem"), [False, "no letter", False])
         self.assertFalse(services[1].told_until)
 

@@ -23,6 +23,14 @@ class ResCompany(models.Model):
         " it away.",
     )
 
+    def _billing_get_sender(self):
+        """Return who e-mails about billing are from: an address, with a name or not.
+
+        Who has none is written for by who is at work, as Odoo's own templates do.
+        """
+        self.ensure_one()
+        return self.email_formatted or self.env.user.email_formatted
+
     def write(self, vals):
         result = super().write(vals)
         if "billing_portal_scope" in vals:

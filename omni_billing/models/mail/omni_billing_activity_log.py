@@ -69,7 +69,7 @@ class OmniBillingActivityLog(models.Model):
             {
                 "subject": env._("%(company)s: billing activity", company=company.name),
                 "email_to": address,
-                "email_from": company.billing_mail_sender or company.email_formatted,
+                "email_from": company._billing_get_sender(),
                 "body_html": body,
                 "auto_delete": True,
             }

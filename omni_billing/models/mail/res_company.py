@@ -68,6 +68,10 @@ class ResCompany(models.Model):
             problem = gateways.find_problem("mailjet") if is_mailjet else ""
             company.billing_mailjet_problem = problem
 
+    def _billing_get_sender(self):
+        """Override: the sender of e-mails about billing, if there is one."""
+        return self.billing_mail_sender or super()._billing_get_sender()
+
     @api.constrains("billing_mail_sender", "billing_notice_email")
     def _check_billing_mail_addresses(self):
         for company in self:

@@ -262,8 +262,7 @@ class ResPartner(models.Model):
                 {
                     "subject": env._("An e-mail address to confirm"),
                     "email_to": address,
-                    "email_from": company.billing_mail_sender
-                    or company.email_formatted,
+                    "email_from": company._billing_get_sender(),
                     "body_html": plaintext2html(text),
                     "auto_delete": True,
                 }

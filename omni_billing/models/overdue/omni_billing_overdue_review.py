@@ -297,7 +297,7 @@ class OmniBillingOverdue(models.Model):
             customer.id,
             email_values={
                 "recipient_ids": recipients.ids,
-                "email_from": seller.billing_mail_sender or seller.email_formatted,
+                "email_from": seller._billing_get_sender(),
             },
         )
 

@@ -359,7 +359,7 @@ class OmniBillingPriceRise(models.Model):
             "subject": env._("New prices from %s", format_date(env, self.date)),
             "email_to": customer.email_formatted,
             # sudo: the mail is the seller's.
-            "email_from": company.sudo().email_formatted,
+            "email_from": company.sudo()._billing_get_sender(),
             "body_html": body,
             "model": "res.partner",
             "res_id": customer.id,

@@ -304,7 +304,7 @@ class OmniBillingService(models.Model):
         return {
             "subject": subject,
             "email_to": customer.email_formatted,
-            "email_from": company.email_formatted,
+            "email_from": company._billing_get_sender(),
             "body_html": body,
             "model": "res.partner",
             "res_id": customer.id,
