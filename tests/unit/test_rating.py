@@ -78,6 +78,7 @@ def test_seconds_are_rounded_up_in_steps(seconds, costs):
 
 def test_what_lasts_no_time_has_no_first_step():
     assert [Steps(60, 1).round_up(seconds) for seconds in (-1, 0, 1)] == [0, 0, 60]
+    assert Steps(0.1, 0.1).round_up(Fraction(11, 100)) == to_exact("0.2")
 
 
 @pytest.mark.parametrize("text", ["60", "60/0", "-1/1", "a/b", "60/1/1"])
@@ -104,6 +105,25 @@ def test_price_that_changes_within_a_call():
 
 PEAK = Band("peak", time(8), time(18), frozenset(range(5)))
 NEW_YEAR = Band("holiday", days=frozenset({date(2027, 1, 1)}))
+
+
+def test_call_of_one_price_is_one_piece():
+    """A band that its price does not know makes no second first minute, nor fee."""
+    by_call = PerEvent(Graduated([Tier(60, "0.1", flat=1), Tier(None, "0.01")]))
+    begin = DAY.replace(hour=17, minute=59)
+    prices = PriceList([price(charge=by_call, steps=Steps())], [PEAK])
+    assert rate(prices, [call(120, moment=begin)]).exact == to_exact("7.6")
+    # Where the price is another one, it goes on, and has no fee of its own.
+    night = PerEvent(Graduated([Tier(60, "0.2", flat=9), Tier(None, "0.02")]))
+    share = Percentage(10, fixed=7)
+    for charge, cost in (
+        (night, 7 + 12),
+        (PerEvent(PerUnit(1, fee=5)), 7 + 60),
+        (share, 7 + 6),
+    ):
+        day = price("Day", by_call, band="peak", steps=Steps())
+        prices = PriceList([day, price("Night", charge, steps=Steps())], [PEAK])
+        assert rate(prices, [call(120, moment=begin)]).exact == cost
 
 
 def test_fee_and_band_of_the_clock():
@@ -251,6 +271,10 @@ def test_what_has_no_price_is_told():
         lambda: price(versions=[]),
         lambda: price(versions=[(DAY, PerUnit(1)), (DAY, PerUnit(2))]),
         lambda: Event("1", datetime(2026, 1, 1), 1),
+        lambda: call(-1),
+        lambda: rate(
+            PriceList([price()]), [call(60), call(60, moment=DAY + timedelta(1))]
+        ),
         lambda: Allowances([Grant("a", 1), Grant("a", 2)]),
         lambda: Grant("a", -1),
     ],
@@ -339,6 +363,8 @@ def test_events_that_are_read_come_in_the_order_of_time():
     rater.add("A", call(60, ref="c"))
     with pytest.raises(ValueError, match="a comes before c"):
         rater.add("A", call(60, ref="a"))
+    with pytest.raises(ValueError, match="b is there twice"):
+        rater.add("A", call(60, ref="b", moment=DAY + timedelta(1)))
     ratings, left = rater.finish()
     [line] = ratings["A"].lines
     assert (line.events, line.amount, left) == (2, to_exact("0.006"), {"free": 0})
@@ -401,11 +427,6 @@ def test_change_of_price_within_the_period():
     by_total = [Volume([Tier(100, 2), Tier(None, 1)]), Volume([Tier(None, 3)])]
     volume = price(versions=list(zip((DAY, change), by_total, strict=True)))
     assert rate(PriceList([volume]), events).exact == 80 * 1 + 50 * 3
-    # What was taken back more than there was is taken from before the change.
-    events += [call(-60, moment=change, ref="c")]
-    assert rate(prices, events).exact == 5 + 70 * 2
-    events += [call(-160, moment=change, ref="d")]
-    assert rate(prices, events).exact == 5
 
 
 def test_fee_of_the_period_is_there_without_any_use():
@@ -413,6 +434,22 @@ def test_fee_of_the_period_is_there_without_any_use():
     rating = rate(prices, [])
     assert rating.exact == 10
     assert [line.price for line in rating.lines] == ["Calls"]
+
+
+def test_fee_without_any_use_is_that_of_the_period():
+    """Not of a price that only comes; where it changes, of the one before."""
+    change, later = DAY + timedelta(days=5), DAY + timedelta(days=30)
+    versions = [(change, Plan(10)), (later, Plan(12))]
+    prices = PriceList([price(versions=versions)])
+    for begin, end, cost in (
+        (DAY, change, []),
+        (DAY, change + timedelta(1), [10]),
+        (change, later, [10]),
+        (change, later + timedelta(1), [10]),
+        (later, later + timedelta(1), [12]),
+    ):
+        lines = rate(prices, [], begin=begin, end=end).lines
+        assert [line.amount for line in lines] == cost, begin
 
 
 moments = st.integers(0, 30 * 86_400).map(lambda seconds: DAY + timedelta(0, seconds))

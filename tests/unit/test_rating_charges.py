@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odoo.addons.omni_billing.tools.rating.charges import (
@@ -109,7 +109,7 @@ def test_quantity_costs_what_others_say(charge, expected):
         # What ends first; and what is nothing costs nothing.
         (Percentage(1, 1, free_events=1, free_amount=30), (50, 50), "2.7"),
         (Percentage(1, 1, free_events=2, free_amount=200), (50, 50, 50), "1.5"),
-        (Percentage(1, 1, least=5), (0, 100, -100), 5),
+        (Percentage(1, 1, least=5), (0, 100), 5),
     ],
 )
 def test_share_of_events_costs_what_others_say(charge, amounts, price):
@@ -156,6 +156,8 @@ def test_price_is_exact():
         lambda: Volume([Tier(4, 1)]),
         lambda: Graduated([Tier(10, 1), Tier(10, 2), Tier(None, 3)]),
         lambda: Graduated([Tier(None, 1), Tier(None, 2)]),
+        lambda: Graduated([Tier(None, 1)] * 2),
+        lambda: Usage.of(2, -1),
         lambda: Tier(None, -1),
         lambda: Scale(0),
         lambda: PerUnit(-1),
@@ -239,6 +241,7 @@ def test_volume_in_two_pieces_costs_the_same(charge, one, other):
 
 
 @given(percentages, st.lists(hundredths, max_size=6), st.integers(0, 6))
+@example(Percentage(1, 1, free_events=1), [Fraction(0), Fraction(50)], 1)
 def test_events_in_two_batches_cost_the_same(charge, amounts, cut):
     first, rest = amounts[:cut], amounts[cut:]
     second = Usage.of(*rest, amounts_before=tuple(first), is_first=False)

@@ -7,7 +7,7 @@ be rated in pieces, as it is where a price changes in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
@@ -57,6 +57,8 @@ class Usage:
     :param events: that have a fee of their own.
     :param amounts: of each event in the order of time, for charges by event.
     :param amounts_before: the same, of what was priced before.
+    :param continued: places in `amounts` of what began at another price: what an event
+        has once, it has there.
     """
 
     quantity: Fraction
@@ -66,16 +68,21 @@ class Usage:
     events: int = 0
     amounts: Sequence[Fraction] = ()
     amounts_before: Sequence[Fraction] = ()
+    continued: Collection[int] = ()
 
     @classmethod
     def of(cls, *amounts: Number, **values) -> Usage:
-        """Return the usage of events."""
+        """Return the usage of events.
+
+        :raise ValueError: if one is below zero.
+        """
         exact = tuple(map(to_exact, amounts))
+        if min(exact, default=ZERO) < 0:
+            raise ValueError("What is used is not below zero.")
         for name in {"before", "total"} & values.keys():
             values[name] = to_exact(values[name])
         events = sum(1 for amount in exact if amount > 0)
-        quantity = max(ZERO, sum(exact, ZERO))
-        return cls(quantity, amounts=exact, **{"events": events} | values)
+        return cls(sum(exact, ZERO), amounts=exact, **{"events": events} | values)
 
     @property
     def whole(self) -> Fraction:
@@ -220,8 +227,8 @@ class _Tiered(Charge):
         if not self.tiers or self.tiers[-1].end is not None:
             raise ValueError("The last tier has no end.")
         begin, bounds = ZERO, []
-        for tier in self.tiers:
-            is_last = tier is self.tiers[-1]
+        for number, tier in enumerate(self.tiers, start=1):
+            is_last = number == len(self.tiers)
             if not is_last and (tier.end is None or tier.end <= begin):
                 raise ValueError("Each tier ends after the one before it.")
             bounds.append((begin, tier.end, tier))
@@ -281,10 +288,12 @@ class PerEvent(Charge):
     def explain(self, usage: Usage) -> list[Part]:
         """Override: the parts of all events, those alike in one."""
         found: dict[tuple, Fraction] = {}
-        for amount in usage.amounts:
-            if amount <= 0:
+        for place, amount in enumerate(usage.amounts):
+            if not amount:
                 continue
-            for part in self.charge.explain(Usage.of(amount)):
+            is_begun = place not in usage.continued
+            one = Usage.of(amount, events=int(is_begun), is_first=is_begun)
+            for part in self.charge.explain(one):
                 key = (part.kind, part.price, part.tier)
                 found[key] = found.get(key, ZERO) + part.quantity
         return [
@@ -324,19 +333,22 @@ class Percentage(Charge):
 
     def explain(self, usage: Usage) -> list[Part]:
         """Override."""
-        number, so_far = len(usage.amounts_before), sum(usage.amounts_before, ZERO)
+        # One of nothing is none of those that are free.
+        number = sum(1 for amount in usage.amounts_before if amount)
+        so_far = sum(usage.amounts_before, ZERO)
         free = charged = missing = over = ZERO
         events = 0
-        for amount in usage.amounts:
-            if amount <= 0:
+        for place, amount in enumerate(usage.amounts):
+            if not amount:
                 continue
             given = self._find_free(amount, number, so_far)
             number, so_far = number + 1, so_far + amount
             free += given
             if given == amount:
                 continue
-            events, charged = events + 1, charged + amount - given
-            cost = (amount - given) * self.rate / 100 + self.fixed
+            times = int(place not in usage.continued)
+            events, charged = events + times, charged + amount - given
+            cost = (amount - given) * self.rate / 100 + times * self.fixed
             missing += max(ZERO, self.least - cost)
             if self.most is not None:
                 over += max(ZERO, cost - self.most)

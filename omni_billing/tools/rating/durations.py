@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from .exact import ZERO, count_whole
+from .exact import ZERO, count_whole, to_exact
 
 DAY = timedelta(days=1)
 WEEK = frozenset(range(7))
@@ -33,7 +33,7 @@ class Steps:
 
     def __post_init__(self) -> None:
         for name in ("first", "then"):
-            object.__setattr__(self, name, Fraction(getattr(self, name)))
+            object.__setattr__(self, name, to_exact(getattr(self, name)))
         if self.first < 0 or self.then <= 0:
             raise ValueError("Steps are of more than zero seconds.")
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from .allowances import EVER
 from .charges import Charge
 from .durations import Band, Steps, cut, find_band
-from .exact import to_exact
+from .exact import ZERO, to_exact
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Event:
 
     :param ref: that tells it from all others of its service; the first of an instant.
     :param moment: with its zone.
-    :param quantity: in units of the meter; seconds of a call. Below zero it corrects.
+    :param quantity: in units of the meter; seconds of a call. What corrects an event is
+        the same one (`ref`) with another quantity, and takes its place before rating.
     :param number: that was called, or another text whose beginning says which price.
     :param facts: what else is known of it, as ``{"zone": "EU"}``.
     """
@@ -32,6 +33,8 @@ class Event:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quantity", to_exact(self.quantity))
+        if self.quantity < 0:
+            raise ValueError(f"{self.ref}: what is used is not below zero.")
         if self.moment.tzinfo is None:
             raise ValueError("A moment has its zone.")
         # Python compares moments of one zone by the clock, which may go back.
@@ -66,6 +69,16 @@ class Price:
         """Return the number of the version that holds at a moment."""
         begun = [n for n, (begin, _) in enumerate(self.versions) if begin <= moment]
         return begun[-1] if begun else None
+
+    def find_first_version(self, begin: datetime, end: datetime) -> int | None:
+        """Return the number of the first version that holds in a period.
+
+        :param end: that the period is before.
+        """
+        number = self.find_version(begin)
+        if number is None and self.versions[0][0] < end:
+            return 0
+        return number
 
 
 def always(charge: Charge) -> Sequence[tuple[datetime, Charge]]:
@@ -121,18 +134,23 @@ class PriceList:
         """Return the prices of an event, and how much of it has each.
 
         What lasts into another band of the clock is cut there, after its seconds were
-        rounded up as the price says in which it begins.
+        rounded up as the price says in which it begins. What has one price is one
+        piece, the first that in which it begins: a tier, or a fee, of the event is not
+        entered again because of a band that the price does not know.
         """
         first = self.find(event, self.find_band(event))
-        if first is None or first.steps is None or event.quantity <= 0:
+        if first is None or first.steps is None or not event.quantity:
             return [(first, event.quantity)]
         seconds = first.steps.round_up(event.quantity)
         if not self.bands:
             return [(first, seconds)]
-        return [
-            (self.find(event, band), lasted)
-            for band, lasted in cut(event.moment, seconds, self.bands, self.zone)
-        ]
+        pieces: dict[str | None, tuple[Price | None, Fraction]] = {}
+        for band, lasted in cut(event.moment, seconds, self.bands, self.zone):
+            price = self.find(event, band)
+            name = price and price.name
+            _price, so_far = pieces.get(name, (price, ZERO))
+            pieces[name] = price, so_far + lasted
+        return list(pieces.values())
 
     def find_band(self, event: Event) -> str:
         """Return the band of the clock in which an event begins."""

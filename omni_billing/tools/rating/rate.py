@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from .allowances import Allowances, Grant
+from .allowances import ALWAYS, EVER, Allowances, Grant
 from .charges import Part, Usage
 from .exact import ZERO, Number, round_half_up, to_exact
 from .limits import cap, find_missing
@@ -84,36 +85,49 @@ class _Count:
     amounts: dict[int, list[Fraction]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    #: Places in the amounts of what began at another price.
+    continued: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
 class Rater:
     """Rates the events of services that may share allowances, as they are read.
 
-    It keeps sums, and of charges by event the amounts: not the events.
+    It keeps sums, references, and of charges by event the amounts: not the events.
     """
 
     def __init__(
-        self, services: Mapping[str, PriceList], grants: Iterable[Grant] = ()
+        self,
+        services: Mapping[str, PriceList],
+        grants: Iterable[Grant] = (),
+        begin: datetime = EVER,
+        end: datetime = ALWAYS,
     ) -> None:
         """Begin a period.
 
         :param services: the prices of each, by its name.
+        :param begin: of the period, and `end`, that it is before. What was not used may
+            have a fee, of the first version of its price that holds in it.
         """
-        self.services = services
+        self.services, self.begin, self.end = services, begin, end
         self.allowances = Allowances(grants)
         self.counts: dict[str, dict[str, _Count]] = {name: {} for name in services}
         self.unrated: dict[str, list[str]] = {name: [] for name in services}
+        self.refs: dict[str, set[str]] = {name: set() for name in services}
         self.last: tuple | None = None
 
     def add(self, service: str, event: Event) -> None:
         """Count an event.
 
         :raise ValueError: if it was before the last one: then allowances would go to
-            who came later.
+            who came later. Or if it was counted before: one that corrects it takes its
+            place, and is not counted beside it.
         """
         place = (event.moment, service, event.ref)
         if self.last is not None and place < self.last:
             raise ValueError(f"{event.ref} comes before {self.last[-1]}.")
+        if event.ref in self.refs[service]:
+            raise ValueError(f"{event.ref} is there twice.")
+        self.refs[service].add(event.ref)
         self.last = place
         pieces = self.services[service].find_pieces(event)
         versions = [price and price.find_version(event.moment) for price, _ in pieces]
@@ -130,37 +144,55 @@ class Rater:
             version = versions[number]
             count.counted += quantity
             count.used[version] += rest
-            if price.versions[version][1].is_by_event:
-                count.amounts[version].append(rest)
+            count.events += 1
+            # Of a call that is cut, what it has once is where it begins.
             if number == 0:
-                # Of a call that is cut, what it has once is where it begins.
                 count.measured += event.quantity
                 count.begun[version] += rest > 0
-            if price not in [before for before, _ in pieces[:number]]:
-                count.events += 1
+            if price.versions[version][1].is_by_event:
+                if number:
+                    count.continued[version].add(len(count.amounts[version]))
+                count.amounts[version].append(rest)
 
     def finish(self) -> tuple[dict[str, Rating], dict[str, Fraction]]:
         """Return what each service comes to; by allowance, what is left."""
         ratings = {
             service: Rating(
-                tuple(_explain_all(prices, self.counts[service])),
+                tuple(self._explain_all(service, prices)),
                 tuple(self.unrated[service]),
             )
             for service, prices in self.services.items()
         }
         return ratings, dict(self.allowances.left)
 
+    def _explain_all(self, service: str, prices: PriceList) -> Iterator[Line]:
+        """Yield the lines of a service; none of what is free and was not used."""
+        for price in prices.prices:
+            count = self.counts[service].get(price.name)
+            if count is None:
+                version = price.find_first_version(self.begin, self.end)
+                if version is None:
+                    continue
+                count = _Count(used={version: ZERO})
+            line = _explain(price, count)
+            if line.events or line.parts:
+                yield line
+
 
 def rate_all(
     services: Mapping[str, tuple[PriceList, Iterable[Event]]],
     grants: Iterable[Grant] = (),
+    begin: datetime = EVER,
+    end: datetime = ALWAYS,
 ) -> tuple[dict[str, Rating], dict[str, Fraction]]:
     """Rate services of a customer, whose events come in any order.
 
     :param services: prices and events of each, by its name.
+    :param begin: of the period, and `end`, as of `Rater`.
     :return: as `Rater.finish`.
     """
-    rater = Rater({name: prices for name, (prices, _) in services.items()}, grants)
+    lists = {name: prices for name, (prices, _) in services.items()}
+    rater = Rater(lists, grants, begin, end)
     events = [
         (event.moment, service, event.ref, event)
         for service, (_prices, used) in services.items()
@@ -172,10 +204,14 @@ def rate_all(
 
 
 def rate(
-    prices: PriceList, events: Iterable[Event], grants: Iterable[Grant] = ()
+    prices: PriceList,
+    events: Iterable[Event],
+    grants: Iterable[Grant] = (),
+    begin: datetime = EVER,
+    end: datetime = ALWAYS,
 ) -> Rating:
     """Rate one service alone."""
-    ratings, _left = rate_all({"": (prices, events)}, grants)
+    ratings, _left = rate_all({"": (prices, events)}, grants, begin, end)
     return ratings[""]
 
 
@@ -199,25 +235,13 @@ def limit(
     return Rating(rating.lines, rating.unrated, missing, over)
 
 
-def _explain_all(prices: PriceList, counts: Mapping[str, _Count]) -> Iterator[Line]:
-    """Yield the lines of a service; what costs nothing and was not used has none."""
-    for price in prices.prices:
-        line = _explain(price, counts.get(price.name) or _Count())
-        if line.events or line.parts:
-            yield line
-
-
 def _explain(price: Price, count: _Count) -> Line:
-    """Price what was counted, by the versions of the price; tiers go on across them.
-
-    Without any use it is the last version that may have a fee all the same.
-    """
-    quantities = _settle(count.used)
-    total = sum(quantities.values(), ZERO)
+    """Price what was counted, by the versions of the price; tiers go on across them."""
+    total = sum(count.used.values(), ZERO)
     parts: list[Part] = []
     before, amounts_before = ZERO, []
-    for version in sorted(quantities) or [len(price.versions) - 1]:
-        amounts, quantity = count.amounts[version], quantities.get(version, ZERO)
+    for version, quantity in sorted(count.used.items()):
+        amounts = count.amounts[version]
         usage = Usage(
             quantity=quantity,
             before=before,
@@ -226,6 +250,7 @@ def _explain(price: Price, count: _Count) -> Line:
             events=count.begun[version],
             amounts=amounts,
             amounts_before=tuple(amounts_before),
+            continued=count.continued[version],
         )
         parts += price.versions[version][1].explain(usage)
         before += quantity
@@ -238,15 +263,3 @@ def _explain(price: Price, count: _Count) -> Line:
         dict(count.allowed),
         tuple(parts),
     )
-
-
-def _settle(used: Mapping[int, Fraction]) -> dict[int, Fraction]:
-    """Return what was used by version, where corrections took back more than there was.
-
-    They go on to what was used before, and come to nothing at last.
-    """
-    settled, owed = {}, ZERO
-    for version in sorted(used, reverse=True):
-        quantity = used[version] + owed
-        settled[version], owed = max(ZERO, quantity), min(ZERO, quantity)
-    return settled
