@@ -416,9 +416,12 @@ class TestConsent(CardCommon):
         self.assertEqual(self._decide().card_count, 0)
 
     def test_company_asks_again(self):
+        self.company.billing_mail_sender = "Bills <bills@seller.example>"
         self._decide().action_ask()
         mail = self.env["mail.mail"].sudo().search([], order="id desc", limit=1)
         self.assertIn("automatic payment", mail.body_html)
+        self.assertNotIn("card", mail.subject)
+        self.assertEqual(mail.email_from, self.company.billing_mail_sender)
         self.assertEqual(mail.recipient_ids, self.customer)
         self.assertFalse(self.plain._billing_find_standing())
 

@@ -305,6 +305,7 @@ class TestCardLink(CardLinkCommon):
         """F125: by e-mail to who gets the invoices; the history says so."""
         self.env["res.lang"]._activate_lang("fr_FR")
         self.customer.lang = "fr_FR"
+        self.company.billing_mail_sender = "Bills <bills@seller.example>"
         contact = self.env["res.partner"].create(
             {
                 "name": "Books",
@@ -323,6 +324,7 @@ class TestCardLink(CardLinkCommon):
         self.assertEqual(mail.recipient_ids, contact)
         self.assertIn("/my/billing/card/", mail.body_html)
         self.assertIn("Bonjour", mail.body_html)
+        self.assertEqual(mail.email_from, self.company.billing_mail_sender)
         log = self.env["omni.billing.activity.log"].search(
             [
                 ("action", "=", "card_link"),

@@ -95,12 +95,16 @@ class TestQuantity(BillingCommon):
             {"quantity": 1, "price_unit": 0.001},
             {"quantity": 0.1234567, "price_unit": 10},
             {"quantity": 1e12, "price_unit": 1000},
+            {"quantity": 1000, "price_unit": 0.123456789},
+            {"quantity": 1000, "price_unit": 0.123456789, "retail_cost": 123.46},
         ):
             with self.subTest(**values), self.assertRaises(UserError):
                 self._create(**values)
         message = "Support.*3 × .*10.00 is .*30.00, not .*31.00"
         with self.assertRaisesRegex(ValidationError, message):
             self._create(quantity=3, price_unit=10, retail_cost=31)
+        with self.assertRaisesRegex(ValidationError, "more than 8 decimals"):
+            self._create(quantity=1000, price_unit=1).price_unit = 0.123456789
 
     def test_copy_with_another_price(self):
         charge = self._create(quantity=3, price_unit=10)
@@ -133,6 +137,11 @@ class TestQuantity(BillingCommon):
             charge = self._create(quantity=quantity, retail_cost=cost)
             self.assertEqual((charge.quantity, charge.retail_cost), (quantity, cost))
             self.assertEqual(self._bill(charge).amount_total, cost)
+        # Of more decimals than somebody enters, where it takes them; and copied.
+        charge = self._create(quantity=10**9, retail_cost=10.49)
+        self._assert_priced(charge, 10**9, 1.049e-08, 10.49)
+        self.assertIn("0.00000001049", charge._describe_price())
+        self._assert_priced(charge.copy(), 10**9, 1.049e-08, 10.49)
 
     def test_unit_has_a_code_of_the_trade(self):
         """Which e-invoices call it by."""
@@ -142,6 +151,9 @@ class TestQuantity(BillingCommon):
             with self.assertRaisesRegex(ValidationError, "two or three capital"):
                 unit.billing_unece_code = wrong
         unit.billing_unece_code = False
+        second = self.env.ref("omni_billing.product_uom_second")
+        # Of a minute Odoo says that it is 0.0166667 of an hour.
+        self.assertEqual(second._compute_quantity(9e6, self.hour, round=False), 2500)
 
     def test_what_is_billed_keeps_its_quantity(self):
         charge = self._create(quantity=3, price_unit=10)
@@ -181,6 +193,12 @@ class TestQuantity(BillingCommon):
             [["q-1", str(self.customer.id), "Support", "3", "10.5"]],
         )
         self._assert_priced(self.Transaction.browse(result["ids"]), 3, 10.5, 31.5)
+        result = self.Transaction.load(
+            ["partner_id/.id", "name", "quantity", "price_unit"],
+            [[str(self.customer.id), "Support", "1000", "0.123456789"]],
+        )
+        self.assertFalse(result["ids"])
+        self.assertIn("more than 8 decimals", result["messages"][0]["message"])
 
     def test_import_with_empty_cells(self):
         names = ["external_ref", "partner_id/.id", "name", *PRICED]

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 from .money import has_excess_decimals
 
-#: Decimals of a unit price that are kept, shown, printed and sent.
+#: Decimals of a unit price that somebody enters.
 PRICE_DECIMALS = 8
-#: How many are tried first for a price that is found from an amount, and one that has
-#: no end, as a third, is printed with.
-FEW_DECIMALS = (6, PRICE_DECIMALS)
-PRINTED = range(4, PRICE_DECIMALS)
+#: How many are tried for a price that is found from an amount, and one that has no end,
+#: as a third, is printed with. A float has no more.
+MOST_DECIMALS = 15
+FOUND = (6, *range(PRICE_DECIMALS, MOST_DECIMALS + 1))
+PRINTED = range(4, MOST_DECIMALS + 1)
 #: How many pieces a price may be of in an e-invoice (BT-149 of EN 16931).
 BASES = [10**power for power in range(7)]
 
@@ -24,7 +25,7 @@ def find_unit_price(
     :return: a price of few decimals if quantity × price comes to the amount with it.
     """
     price = amount / quantity
-    for decimals in FEW_DECIMALS:
+    for decimals in FOUND:
         short = round(price, decimals)
         if round_(short * quantity) == round_(amount):
             return short
@@ -34,10 +35,10 @@ def find_unit_price(
 def shorten_price(
     price: float, quantity: float, round_: Callable[[float], float]
 ) -> float:
-    """Return a unit price as it is printed, with `PRICE_DECIMALS` at most.
+    """Return a unit price as it is printed.
 
-    One that has more, as what is left of 10.00 without its tax, is printed with as few
-    as come to the same amount.
+    One that has more than `PRICE_DECIMALS`, as what is left of 10.00 without its tax,
+    is printed with as few as come to the same amount.
     """
     if not has_excess_decimals(price, PRICE_DECIMALS):
         return round(price, PRICE_DECIMALS)
@@ -46,7 +47,15 @@ def shorten_price(
         short = round(price, decimals)
         if round_(short * quantity) == cost:
             return short
-    return round(price, PRICE_DECIMALS)
+    return price
+
+
+def takes_more_decimals(
+    amount: float, quantity: float, round_: Callable[[float], float]
+) -> bool:
+    """Whether no price of `PRICE_DECIMALS` comes to an amount of so many."""
+    short = round(amount / quantity, PRICE_DECIMALS)
+    return round_(short * quantity) != round_(amount)
 
 
 def get_decimals_after(price: float, decimals: int) -> int:

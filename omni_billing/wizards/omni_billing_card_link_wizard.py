@@ -116,7 +116,7 @@ class OmniBillingCardLinkWizard(models.TransientModel):
             customer.id,
             email_values={
                 "recipient_ids": mailed.ids,
-                "email_from": seller.email_formatted or self.env.user.email_formatted,
+                "email_from": seller._billing_get_sender(),
             },
         )
 

@@ -62,7 +62,8 @@ class OmniBillingConsentBaseWizard(models.TransientModel):
         for card in cards:
             card._billing_agree("legal_base", given_by=self.env.user.name, text=basis)
         message = self.env._(
-            "The legal base is recorded for %(count)s cards.", count=len(cards)
+            "The legal base is recorded for %(count)s payment methods.",
+            count=len(cards),
         )
         return notice(message, after=close())
 
@@ -88,8 +89,7 @@ class OmniBillingConsentBaseWizard(models.TransientModel):
                 card.id,
                 email_values={
                     "recipient_ids": self._get_mailed(card).ids,
-                    "email_from": seller.email_formatted
-                    or self.env.user.email_formatted,
+                    "email_from": seller._billing_get_sender(),
                 },
             )
         message = self.env._("Customers who are asked: %(count)s.", count=len(asked))
@@ -100,12 +100,16 @@ class OmniBillingConsentBaseWizard(models.TransientModel):
     def _check_cards(self):
         if not self.env.user.has_group("omni_billing.omni_billing_group_manager"):
             raise UserError(
-                self.env._("Only billing managers decide about the cards of all.")
+                self.env._(
+                    "Only billing managers decide about the payment methods of all."
+                )
             )
         cards = self._find_cards()
         if not cards:
             raise UserError(
-                self.env._("Each default card has a consent: there is nothing to do.")
+                self.env._(
+                    "Each default payment method has a consent: there is nothing to do."
+                )
             )
         return cards
 

@@ -141,7 +141,6 @@ class OmniBillingConsentWizard(models.TransientModel):
             email_values={
                 "recipient_ids": recipients.ids,
                 # sudo: as above
-                "email_from": seller.sudo().email_formatted
-                or self.env.user.email_formatted,
+                "email_from": seller.sudo()._billing_get_sender(),
             },
         )

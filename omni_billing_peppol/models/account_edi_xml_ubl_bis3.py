@@ -36,9 +36,12 @@ class AccountEdiXmlUblBis3(models.AbstractModel):
 
     def _billing_get_price(self, base_line):
         """Return the price before tax of one, of which Odoo has six decimals."""
-        price = base_line["_ubl_values"]["price_amount_currency"]
         listed, quantity = base_line["price_unit"], base_line["quantity"]
-        if not quantity or round(listed, PRICE_DIGITS) == price:
+        details, currency = base_line["tax_details"], base_line["currency_id"]
+        net = details["total_excluded_currency"]
+        net += details["delta_total_excluded_currency"]
+        cost = listed * quantity * (1 - base_line["discount"] / 100)
+        if not quantity or net and not currency.compare_amounts(cost, net):
             return listed
         # Taxes are in the price that was entered.
-        return base_line["tax_details"]["raw_gross_total_excluded_currency"] / quantity
+        return (net + details["raw_discount_amount_currency"]) / quantity

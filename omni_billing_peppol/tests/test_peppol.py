@@ -195,6 +195,32 @@ class TestPeppol(MailCommon, RunCommon):
         self.assertEqual(total, 41.32)
         self.assertAlmostEqual(price / base * 1_000_000, total, delta=0.005)
 
+    def test_small_price_with_odoos_tax_in_it_is_not_that_of_the_list(self):
+        """W40: both are 0.00001 in six decimals; it is 9.90 before tax, not 10.49."""
+        self._set_method("peppol")
+        tax = self._create_tax(6, price_include_override="tax_included")
+        charge = self.env["omni.billing.transaction"].create(
+            {
+                "name": "Data",
+                "partner_id": self.customer.id,
+                "quantity": 1_000_000,
+                "price_unit": 0.00001049,
+                "tax_ids": tax.ids,
+            }
+        )
+        self._bill(charge).action_billing_email()
+        [(_receiver, tree)] = self.access_point.documents.values()
+        [line] = tree.findall("{*}InvoiceLine")
+        found = [
+            line.findtext(path)
+            for path in (
+                "{*}Price/{*}PriceAmount",
+                "{*}Price/{*}BaseQuantity",
+                "{*}LineExtensionAmount",
+            )
+        ]
+        self.assertEqual(found, ["0.000099", "10", "9.90"])
+
     def test_beside_the_email(self):
         """Nobody chose, and Peppol knows the customer: both go out."""
         invoice = self._bill_one()

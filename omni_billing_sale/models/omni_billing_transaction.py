@@ -136,9 +136,17 @@ class OmniBillingTransaction(models.Model):
         self._lock_unbilled()
         share = rest / self.sale_quantity
         decimals = self._get_quantity_decimals(self.tax_ids)
-        trust(self).write(
-            {"quantity": round(self.quantity * share, decimals), "sale_quantity": rest}
+        left = round(self.quantity * share, decimals)
+        values = {"quantity": left, "sale_quantity": rest}
+        currency, line = self.currency_id, self.sale_line_id
+        whole, amount = (
+            abs(line._billing_get_amount(many)) for many in (self.sale_quantity, rest)
         )
+        is_as_ordered = not currency.compare_amounts(self.retail_cost, whole)
+        if is_as_ordered and currency.compare_amounts(left * self.price_unit, amount):
+            # The price of the order has more decimals than the one that is here.
+            values["retail_cost"] = amount
+        trust(self).write(values)
 
     def _sale_prepare_counter(self, quantity, rest, against):
         """Return the values of what takes a part of this back, to the cent as billed.

@@ -156,7 +156,7 @@ class SaleOrderLine(models.Model):
             return 0.0
         if self._billing_is_service():
             return max(self.product_uom_qty, 0.0)
-        if not self._billing_get_price():
+        if not self._billing_get_exact_price():
             return 0.0
         is_ordered = self.product_id.invoice_policy == "order"
         quantity = self.product_uom_qty if is_ordered else self.qty_delivered
@@ -171,8 +171,14 @@ class SaleOrderLine(models.Model):
         return self.env["decimal.precision"].precision_get(UNIT)
 
     def _billing_get_price(self):
-        """Return what one costs, less the discount; as in Odoo, it is not rounded."""
+        """Return what one costs, less the discount, as far as prices have decimals."""
         self.ensure_one()
-        return round(
-            self.price_unit * (1 - (self.discount or 0.0) / 100), PRICE_DECIMALS
-        )
+        return round(self._billing_get_exact_price(), PRICE_DECIMALS)
+
+    def _billing_get_amount(self, quantity):
+        """Return what so many cost by the order, whose price has all its decimals."""
+        self.ensure_one()
+        return self.currency_id.round(quantity * self._billing_get_exact_price())
+
+    def _billing_get_exact_price(self):
+        return self.price_unit * (1 - (self.discount or 0.0) / 100)

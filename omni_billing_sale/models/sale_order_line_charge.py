@@ -14,8 +14,7 @@ class SaleOrderLine(models.Model):
     def _billing_is_worth(self, quantity):
         """Whether so many of it come to an amount; what is free is not charged."""
         self.ensure_one()
-        amount = quantity * self._billing_get_price()
-        return not self.currency_id.is_zero(amount)
+        return not self.currency_id.is_zero(self._billing_get_amount(quantity))
 
     def _billing_prepare_charge(self, quantity):
         """Return the values of a charge, or credit, of so many of a line. Hook.
@@ -25,19 +24,22 @@ class SaleOrderLine(models.Model):
         :param float quantity: in the unit of the line.
         """
         self.ensure_one()
-        price = self._billing_get_price()
+        amount, price = self._billing_get_amount(quantity), self._billing_get_price()
         values = self._billing_prepare_common() | {
             "transaction_type": "charge",
             "date": self._billing_get_today(),
             "description": self._billing_describe(),
             "quantity": abs(quantity),
-            "price_unit": abs(price),
+            "retail_cost": abs(amount),
             "tax_included": False,
             "sale_line_id": self.id,
             "sale_quantity": quantity,
         }
-        if quantity * price < 0:
-            name = "discount" if price < 0 else "correction"
+        if not self.currency_id.compare_amounts(quantity * price, amount):
+            # Else it is found from the amount: more decimals than prices have matter.
+            values["price_unit"] = abs(price)
+        if amount < 0:
+            name = "discount" if self.price_unit < 0 else "correction"
             kind = self.env["omni.billing.transaction"]._sale_get_kind(name)
             values |= {"transaction_type": "credit", "credit_type_id": kind}
         return values

@@ -46,6 +46,21 @@ class TestSale(SaleCommon):
         self._follow()
         self.assertEqual(self._entries(order), charge)
 
+    def test_price_with_more_decimals_than_prices_comes_to_the_order(self):
+        """0.00001049 less 15 % is 0.0000089165, of which prices have 0.00000892."""
+        values = {"price_unit": 0.00001049, "discount": 15}
+        order = self._create_order((self.ordered, 10**7, values))
+        amount = order.order_line.price_subtotal
+        self.assertEqual(amount, 89.17)
+        charge = self._entries(order)
+        self.assertRecordValues(charge, [{"quantity": 10**7, "retail_cost": amount}])
+        order.order_line.product_uom_qty = 5 * 10**6
+        self._follow()
+        less = {"quantity": 5 * 10**6, "retail_cost": 44.58}
+        self.assertRecordValues(charge, [less])
+        self.assertEqual(order.order_line.price_subtotal, 44.58)
+        self.assertEqual(self._bill(charge).amount_untaxed, 44.58)
+
     def test_delivered_is_followed_by_its_difference(self):
         order = self._create_order((self.delivered, 10, {}))
         self.assertFalse(self._entries(order))

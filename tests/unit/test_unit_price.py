@@ -1,4 +1,4 @@
-"""Unit prices of up to eight decimals: found, printed, stated in e-invoices (W40)."""
+"""Unit prices, of eight decimals as a rule: found, printed, in e-invoices (W40)."""
 
 from decimal import Decimal
 
@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odoo.addons.omni_billing.tools.money import has_excess_decimals
 from odoo.addons.omni_billing.tools.unit_price import (
     PRICE_DECIMALS,
     find_unit_price,
     get_decimals_after,
     shorten_price,
     state_price,
+    takes_more_decimals,
 )
 
 amounts = st.integers(1, 10**9).map(lambda cents: cents / 100)
@@ -61,7 +63,14 @@ def test_price_that_is_found_comes_to_the_amount(amount, quantity):
 
 @pytest.mark.parametrize(
     ("amount", "quantity", "price"),
-    [(31.5, 3, 10.5), (10, 3, 3.333333), (0.01, 1_000_000, 1e-8)],
+    [
+        (31.5, 3, 10.5),
+        (10, 3, 3.333333),
+        (0.01, 1_000_000, 1e-8),
+        # More than somebody may enter, where no other comes to the amount.
+        (10.49, 10**9, 1.049e-08),
+        (123456.78, 7_654_321, 0.016129031),
+    ],
 )
 def test_price_that_is_found_has_few_decimals(amount, quantity, price):
     assert find_unit_price(amount, quantity, round_) == price
@@ -75,16 +84,24 @@ def test_price_that_is_found_has_few_decimals(amount, quantity, price):
         (1 / 1.2, 3, 0.8333),
         (1 / 1.2, 300, 0.83333),
         (1 / 3e6, 3, 0.0),
+        (9.9 / 7e7, 70_000_000, 1.414e-07),
     ],
 )
 def test_price_is_printed_with_the_decimals_that_compute(price, quantity, printed):
     assert shorten_price(price, quantity, round_) == printed
 
 
-@given(amounts, st.integers(1, 10**5))
+@given(amounts, quantities)
 def test_printed_price_comes_to_the_same(amount, quantity):
     printed = shorten_price(amount / quantity, quantity, round_)
-    assert abs(printed * quantity - amount) <= 0.00501
+    assert round_(printed * quantity) == amount
+
+
+@given(amounts, quantities)
+def test_price_of_few_decimals_is_found_where_there_is_one(amount, quantity):
+    price = find_unit_price(amount, quantity, round_)
+    is_long = has_excess_decimals(price, PRICE_DECIMALS)
+    assert takes_more_decimals(amount, quantity, round_) == is_long
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ class OmniBillingTransaction(models.Model):
         vals_list = [model._add_price_defaults(vals) for vals in vals_list]
         if not is_trusted(self.env):
             model._check_amounts(vals_list)
+            model._check_entered_prices(vals_list)
         vals_list = [model._complete_price(vals) for vals in vals_list]
         transactions = super(OmniBillingTransaction, model).create(vals_list)
         transactions._mark_customers()

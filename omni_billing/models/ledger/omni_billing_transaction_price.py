@@ -4,7 +4,12 @@ from odoo.exceptions import ValidationError
 from ...const import BILLED_TYPES, MAX_AMOUNT
 from ...tools.money import has_excess_decimals
 from ...tools.numbers import format_amount, format_number, format_price, format_quantity
-from ...tools.unit_price import find_unit_price, shorten_price
+from ...tools.unit_price import (
+    PRICE_DECIMALS,
+    find_unit_price,
+    shorten_price,
+    takes_more_decimals,
+)
 
 #: Quantity and unit price come to the retail cost.
 PRICE_FIELDS = ("quantity", "price_unit", "retail_cost")
@@ -56,9 +61,7 @@ class OmniBillingTransaction(models.Model):
             if transaction.price_unit or not product:
                 continue
             company = transaction.company_id
-            transaction.price_unit = product.with_company(
-                company
-            )._get_tax_included_unit_price(
+            price = product.with_company(company)._get_tax_included_unit_price(
                 company,
                 transaction.currency_id,
                 transaction.date or fields.Date.context_today(self),
@@ -67,6 +70,8 @@ class OmniBillingTransaction(models.Model):
                 product_currency=product.currency_id,
                 fiscal_position=transaction._get_fiscal_position(),
             )
+            # Without a tax that was in it, or in another currency, it has no end.
+            transaction.price_unit = round(price, PRICE_DECIMALS)
 
     @api.depends("quantity", "price_unit")
     def _compute_retail_cost(self):
@@ -136,15 +141,14 @@ class OmniBillingTransaction(models.Model):
         if {"quantity", "price_unit"} & vals.keys():
             # It is computed from them, or must be what they come to.
             kept.remove("retail_cost")
-        self._check_amounts(
-            [
-                # Another currency may have fewer decimals.
-                {name: t[name] for name in kept}
-                | {"currency_id": t.currency_id.id}
-                | vals
-                for t in self
-            ]
-        )
+        vals_list = [
+            # Another currency may have fewer decimals.
+            {name: t[name] for name in kept} | {"currency_id": t.currency_id.id} | vals
+            for t in self
+        ]
+        self._check_amounts(vals_list)
+        if "price_unit" in vals:
+            self._check_entered_prices(vals_list)
 
     def _check_amounts(self, vals_list):
         """Refuse what the database would refuse with fewer words, or round away."""
@@ -188,6 +192,32 @@ class OmniBillingTransaction(models.Model):
                         decimals=currency.decimal_places,
                     )
                 )
+
+    def _check_entered_prices(self, vals_list):
+        """Refuse a price of more decimals than somebody enters.
+
+        Beside a retail cost it may have more if it takes them to come to that, as what
+        is copied, where it was found.
+        """
+        for vals in vals_list:
+            price, quantity = (
+                float(vals.get(name) or 0) for name in ("price_unit", "quantity")
+            )
+            if not has_excess_decimals(price, PRICE_DECIMALS):
+                continue
+            currency, cost = self._find_currency(vals), vals.get("retail_cost")
+            if cost and quantity > 0:
+                if takes_more_decimals(float(cost), quantity, currency.round):
+                    continue
+            raise ValidationError(
+                self.env._(
+                    "“%(title)s”: the unit price %(price)s has more than %(maximum)s"
+                    " decimals.",
+                    title=vals.get("name") or "",
+                    price=format_price(self.env, price, currency),
+                    maximum=PRICE_DECIMALS,
+                )
+            )
 
     def _find_currency(self, vals):
         """Return the currency that values to create or write are in."""
