@@ -46,8 +46,10 @@ class BillingPortalMandates(BillingPortalCards):
         """Override: and the mandates."""
         response = super()._billing_render_cards(error=error)
         company = request.env.company.sudo()  # sudo: as in `omni_billing`
+        mandates = self._billing_find_mandates()
         response.qcontext |= {
-            "mandates": self._billing_find_mandates(),
+            "mandates": mandates,
+            "mandate_debits": mandates._billing_find_last_debits(),
             "may_end_mandate": company.billing_sepa_lets_revoke,
             "mandate_told": not error and request.params.get("mandate"),
         }

@@ -1,12 +1,24 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import format_list
 
 from odoo.addons.omni_billing.tools.lock import lock_or_tell
+from odoo.addons.omni_billing.tools.write_guard import is_trusted, trust
 
-#: Of a mandate by which may be debited.
-HOLDS = ("valid", "final")
+from ..tools.states import BOOKED, FIXED, HOLDS
+
 UNDER_WAY = Domain("billing_is_under_way", "=", True)
+#: What the bank was told of a mandate, or will be.
+KEPT = {"last_debit_date", "state", "type"}
+#: What OCA's buttons, and its job for old mandates, make of a state. What is used up
+#: stays so.
+MOVES = {
+    "draft": ("valid", "cancel"),
+    "valid": ("final", "cancel", "expired"),
+    "final": ("valid", "cancel", "expired"),
+    "cancel": ("draft",),
+}
 
 
 class AccountBankingMandate(models.Model):
@@ -25,12 +37,31 @@ class AccountBankingMandate(models.Model):
         "A notice is sent at most 90 days before the debit.",
     )
 
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """Override: what the bank knows stays true, and staff learn of what ends.
+
+        :raise UserError: if a debit order has it, and it would hold once more.
+        """
+        if KEPT & vals.keys() and not is_trusted(self.env):
+            self._billing_check_kept(vals)
+        ended = self.browse()
+        if vals.get("state", "valid") not in HOLDS:
+            ended = self.filtered(lambda mandate: mandate.state in HOLDS)
+        result = super().write(vals)
+        if ended:
+            ended._billing_tell_orders()
+        return result
+
+    # === BUSINESS METHODS === #
+
     @api.model
     def _billing_find_mandates(self, customers, company, with_single=False):
         """Return the mandate by which each customer is debited, if there is one.
 
         Of several the one that was signed last counts; one whose last debit is to come
-        is for who has no other.
+        is for who has no other, and not while that debit is under way.
 
         :param bool with_single: whether one that is for a single debit, and not used,
             will do for who has no other: not by itself, but if staff ask for it.
@@ -38,7 +69,7 @@ class AccountBankingMandate(models.Model):
         """
         kinds = Domain("type", "=", "recurrent")
         if with_single:
-            kinds |= Domain("payment_line_ids", "not any", UNDER_WAY)
+            kinds |= Domain("last_debit_date", "=", False)
         # sudo: who collects need not see the bank accounts of customers.
         found = self.sudo().search(
             self._billing_get_domain(customers, company)
@@ -46,6 +77,8 @@ class AccountBankingMandate(models.Model):
             & kinds,
             order="signature_date, id",
         )
+        once = found.filtered(lambda mandate: mandate._billing_is_single())
+        found -= once._billing_find_lines(UNDER_WAY).mandate_id
         singles = found.filtered(lambda mandate: mandate.type == "oneoff")
         finals = (found - singles).filtered(lambda mandate: mandate.state == "final")
         by_customer = {}
@@ -55,14 +88,14 @@ class AccountBankingMandate(models.Model):
 
     @api.model
     def _billing_find_used(self, customers, company):
-        """Return the mandate for a single debit that each customer signed last.
+        """Return the latest mandate of each customer that is for one debit alone.
 
         :rtype: dict[res.partner, account.banking.mandate]
         """
         # sudo: as above
         found = self.sudo().search(
             self._billing_get_domain(customers, company)
-            & Domain("type", "=", "oneoff")
+            & (Domain("type", "=", "oneoff") | Domain("state", "=", "final"))
             & Domain("state", "in", (*HOLDS, "expired")),
             order="signature_date, id",
         )
@@ -77,6 +110,41 @@ class AccountBankingMandate(models.Model):
             & Domain("partner_bank_id", "!=", False)
         )
 
+    def _billing_is_single(self):
+        """Whether one debit is left by it, at most."""
+        self.ensure_one()
+        return self.type == "oneoff" or self.state == "final"
+
+    def _billing_find_lines(self, domain):
+        """Return what is, or was, collected by these mandates, in sudo.
+
+        :param Domain domain: of the lines.
+        """
+        # sudo: debit orders are their managers'; who has the mandate may know of it.
+        lines = self.env["account.payment.line"].sudo()
+        return lines.search(Domain("mandate_id", "in", self.ids) & domain)
+
+    def _billing_find_last_debits(self):
+        """Return the day of the last debit by each mandate that the bank has paid.
+
+        OCA's `last_debit_date` is the day of the last file, whatever became of that.
+
+        :rtype: dict[account.banking.mandate, datetime.date]
+        """
+        # sudo: as above
+        payments = self.env["account.payment"].sudo()
+        last = {}
+        for mandate in self:
+            payment = payments.search(
+                Domain("payment_line_ids.mandate_id", "=", mandate.id)
+                & Domain("state", "in", tuple(BOOKED)),
+                order="date desc",
+                limit=1,
+            )
+            if payment:
+                last[mandate] = payment.date
+        return last
+
     def _billing_get_notice_days(self):
         """Return how many days before a debit the customer is told of it."""
         self.ensure_one()
@@ -90,20 +158,69 @@ class AccountBankingMandate(models.Model):
         ended = self.filtered(lambda mandate: mandate.state in HOLDS)
         ended.state = "cancel"
         ended._message_log_batch(bodies=dict.fromkeys(ended.ids, reason))
+        # What a file used up does not come back with that file, either.
+        used_up = self._billing_find_lines(Domain("billing_used_up", "=", True))
+        used_up.billing_used_up = False
 
-    def _billing_revive(self, day):
-        """Have mandates hold again that a file used up which the bank does not debit.
-
-        :param datetime.date day: of the file, as the mandates have it.
-        """
-        used = self.filtered(
-            lambda mandate: (
-                mandate.state == "expired" and mandate.last_debit_date == day
-            )
-        )
+    def _billing_revive(self):
+        """Have mandates hold again that are used up by what the bank does not debit."""
+        used = trust(self.filtered(lambda mandate: mandate.state == "expired"))
         singles = used.filtered(lambda mandate: mandate.type == "oneoff")
         singles.write({"state": "valid", "last_debit_date": False})
         (used - singles).state = "final"
+
+    def _billing_tell_orders(self):
+        """Name to staff the orders that would debit by mandates that just ended."""
+        lines = self._billing_find_lines(
+            UNDER_WAY & Domain("order_id.state", "in", ("open", "generated"))
+        ).filtered(lambda line: line.order_id._billing_is_sepa())
+        for mandate, own in lines.grouped("mandate_id").items():
+            mandate.partner_id._billing_tell_staff(
+                self.env._(
+                    "The SEPA mandate %(mandate)s ended, and the debit order %(order)s"
+                    " has it. If the bank does not have the file of that order, cancel"
+                    " the order, set it back to draft, take this customer out and"
+                    " confirm it again. If the bank has it, the customer is debited all"
+                    " the same: ask the bank to stop that debit.",
+                    mandate=mandate.unique_mandate_reference,
+                    order=format_list(self.env, own.order_id.mapped("name")),
+                )
+            )
+
+    # === CHECKS === #
+
+    def _billing_check_kept(self, vals):
+        """Check that nothing used is made new: it would be debited once more.
+
+        :raise UserError: if it would be.
+        """
+        changed = self.filtered(lambda mandate: mandate._billing_is_forced(vals))
+        lines = changed._billing_find_lines(
+            Domain("order_id.state", "in", FIXED)
+            & Domain("order_id.company_id.billing_sepa_line_id", "!=", False)
+        )
+        if lines:
+            raise UserError(
+                self.env._(
+                    "The debit order %(order)s debits by the mandate %(mandate)s: the"
+                    " mandate's kind and last debit stay as they are, and its status"
+                    " changes by its buttons. Nothing was changed: have the customer"
+                    " sign a new one for other debits.",
+                    order=lines[0].order_id.name,
+                    mandate=lines[0].mandate_id.unique_mandate_reference,
+                )
+            )
+
+    def _billing_is_forced(self, vals):
+        """Whether values are such that no button writes."""
+        self.ensure_one()
+        state = vals.get("state", self.state)
+        day = fields.Date.to_date(vals.get("last_debit_date", self.last_debit_date))
+        return (
+            vals.get("type", self.type) != self.type
+            or (day or False) != self.last_debit_date
+            or (state != self.state and state not in MOVES.get(self.state, ()))
+        )
 
     # === WHAT A CUSTOMER READS AND DOES === #
 

@@ -72,7 +72,7 @@ class AccountMove(models.Model):
                 has_credit = customer in credited
                 fit += own._billing_prepare_sepa(mandates, reasons, has_credit)
             if with_single:
-                moves._billing_explain_used(company, mandates, reasons)
+                moves._billing_explain_used(company, reasons)
             if fit:
                 fit._billing_add_to_order(company, mandates)
             collected += fit
@@ -155,10 +155,13 @@ class AccountMove(models.Model):
         if collecting := self._billing_explain_collecting():
             return collecting
         if self.commercial_partner_id not in mandates:
-            return self.env._(
-                "The customer has no valid SEPA mandate for recurring debits."
-            )
+            return self._billing_explain_no_mandate()
         return self._billing_explain_no_collection()
+
+    def _billing_explain_no_mandate(self):
+        return self.env._(
+            "The customer has no valid SEPA mandate for recurring debits."
+        )
 
     def _billing_explain_no_single(self, mandates, others):
         """Return why a mandate for a single debit does not do for this invoice.
@@ -168,7 +171,7 @@ class AccountMove(models.Model):
         :return: nothing if it does, or is for more debits.
         """
         mandate = mandates[self.commercial_partner_id]
-        if mandate.type != "oneoff":
+        if not mandate._billing_is_single():
             return None
         values = {"mandate": mandate.display_name}
         if others:
@@ -187,16 +190,18 @@ class AccountMove(models.Model):
             )
         return None
 
-    def _billing_explain_used(self, company, mandates, reasons):
+    def _billing_explain_used(self, company, reasons):
         """Say of who has no mandate that the last one was for a single debit, if so.
 
         :param dict reasons: gets why invoices are not collected.
         """
-        left = self.filtered(lambda move: move.commercial_partner_id not in mandates)
+        # Whatever else is in the way is told as it is.
+        missing = self._billing_explain_no_mandate()
+        left = self.filtered(lambda move: reasons.get(move) == missing)
         used = left and self.env["account.banking.mandate"]._billing_find_used(
             left.commercial_partner_id, company
         )
-        for move in left & self.browse().union(*reasons):
+        for move in left:
             if mandate := used.get(move.commercial_partner_id):
                 reasons[move] = self.env._(
                     "The mandate %(mandate)s was for one debit, and is used: have the"

@@ -4,8 +4,8 @@ from odoo.tools import format_date
 
 from odoo.addons.omni_billing.tools.write_guard import is_trusted, trusting
 
-#: Of a payment that is in the books: Odoo goes from one to the other by itself.
-BOOKED = {"in_process", "paid"}
+from ..tools.states import BOOKED
+
 #: What the customer was told, the file says, or a return is found by.
 TOLD = {
     *("amount", "currency_id", "date", "memo", "partner_bank_id", "partner_id"),

@@ -6,8 +6,8 @@ from odoo.exceptions import UserError
 from odoo.addons.omni_billing.tools.lock import lock_or_tell, take_turns
 from odoo.addons.omni_billing.tools.write_guard import is_trusted
 
+from ..tools.states import HOLDS
 from ..tools.target_days import find_business_day
-from .account_banking_mandate import HOLDS
 from .res_company import METHOD
 
 #: What is collected of whom.
@@ -37,6 +37,12 @@ class AccountPaymentLine(models.Model):
         store=True,
         help="Its mandate is for one debit.",
     )
+    billing_used_up = fields.Boolean(
+        string="Used Its Mandate Up",
+        readonly=True,
+        copy=False,
+        help="Its file was the last that its mandate was for.",
+    )
 
     _billing_single = models.UniqueIndex(
         "(mandate_id) WHERE billing_is_single AND billing_is_under_way",
@@ -61,8 +67,11 @@ class AccountPaymentLine(models.Model):
 
     @api.depends("mandate_id.type")
     def _compute_billing_is_single(self):
+        # The state counts as it was when the line was made: it is another by the time
+        # that the bank has it.
         for line in self:
-            line.billing_is_single = line.mandate_id.type == "oneoff"
+            mandate = line.mandate_id
+            line.billing_is_single = bool(mandate) and mandate._billing_is_single()
 
     # === CRUD METHODS === #
 

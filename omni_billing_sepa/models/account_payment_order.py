@@ -5,11 +5,10 @@ from odoo.tools import format_date, format_list
 from odoo.addons.omni_billing.tools.lock import lock_or_tell
 from odoo.addons.omni_billing.tools.write_guard import is_trusted, trusting
 
+from ..tools.states import FIXED, HOLDS
 from ..tools.target_days import is_business_day
 from .res_company import METHOD
 
-#: Of an order that the customers were told of: the bank has it, or gets it as it is.
-FIXED = ("open", "generated", "uploaded")
 #: What says where, and under which name, an order is at the bank.
 KEPT = {"company_id", "journal_id", "name", "payment_method_line_id", "state"}
 
@@ -95,12 +94,28 @@ class AccountPaymentOrder(models.Model):
             return super().generated2uploaded()
         if self.state != "generated":
             raise UserError(self._billing_explain_fixed())
+        mandates = self.payment_line_ids.mandate_id
+        lock_or_tell(mandates)
+        ended = mandates.filtered(lambda one: one.state not in HOLDS)
+        states = {mandate: mandate.state for mandate in ended}
         with trusting(self.env):
             waiting = self.payment_ids.filtered(lambda one: one.state == "draft")
             waiting.billing_sepa_waiting = True
-            return super(
+            self.payment_line_ids.filtered(
+                lambda line: (
+                    line.mandate_id not in ended
+                    and line.mandate_id._billing_is_single()
+                )
+            ).billing_used_up = True
+            result = super(
                 AccountPaymentOrder, self.with_context(billing_sepa_wait=self.ids)
             ).generated2uploaded()
+            # OCA has each that was for one debit expire, also what was revoked before.
+            for mandate, state in states.items():
+                mandate.state = state
+        if ended:
+            self._billing_tell_ended(ended)
+        return result
 
     def action_cancel(self):
         """Override: what the bank has, paid, or sent back is not undone by this.
@@ -189,10 +204,11 @@ class AccountPaymentOrder(models.Model):
         self.message_post(
             body=self.env._("The bank confirmed that it does not debit this file.")
         )
-        mandates, day = self.payment_line_ids.mandate_id, self.date_generated
+        used_up = self.payment_line_ids.filtered("billing_used_up")
         with trusting(self.env):
             self.action_cancel()
-        mandates._billing_revive(day)
+        used_up.mandate_id._billing_revive()
+        used_up.billing_used_up = False
         return True
 
     # === BUSINESS METHODS === #
@@ -245,6 +261,16 @@ class AccountPaymentOrder(models.Model):
                 )
             )
 
+    def _billing_tell_ended(self, mandates):
+        """Say on the order that the bank got what customers took back."""
+        self.message_post(
+            body=self.env._(
+                "These mandates ended after the file was made, and the bank debits by"
+                " them all the same: %(mandates)s. Ask the bank to stop these debits.",
+                mandates=format_list(self.env, mandates.mapped("display_name")),
+            )
+        )
+
     # === CHECKS === #
 
     def _billing_check_file(self):
@@ -255,6 +281,8 @@ class AccountPaymentOrder(models.Model):
         lines = self.payment_line_ids
         lines.move_line_id.move_id._billing_lock()
         lines.move_line_id.invalidate_recordset()
+        # Nor does a customer end one while the file is made, which would have it.
+        lock_or_tell(lines.mandate_id)
         self._billing_check_mandates()
         errors = [
             self.env._("%(debit)s is not as it was confirmed.", debit=payment.memo)
@@ -289,7 +317,7 @@ class AccountPaymentOrder(models.Model):
         :raise UserError: if one did.
         """
         mandates = self.payment_line_ids.mandate_id
-        ended = mandates.filtered(lambda one: one.state not in ("valid", "final"))
+        ended = mandates.filtered(lambda one: one.state not in HOLDS)
         if ended:
             raise UserError(
                 self.env._(

@@ -104,6 +104,7 @@ class OmniBillingSepaFile(models.Model):
                 "foreign_note": "\n".join(foreign) or False,
             }
         )
+        file._end_mandates(payments)
         file._book(back)
         file._leave({payment: left[payment] for payment in stopped})
         return file
@@ -295,6 +296,21 @@ class OmniBillingSepaFile(models.Model):
                     )
                 )
 
+    def _end_mandates(self, payments):
+        """End the mandates that the bank does not debit any more.
+
+        Also of what is known: who reversed its entry knew nothing of the bank's code.
+
+        :param payments: what came back, by payment.
+        """
+        ended = defaultdict(self.env["account.banking.mandate"].sudo)  # sudo: as above
+        for payment, one in payments.items():
+            if one.code in ENDS_MANDATE:
+                ended[one.code, one.text] |= payment.payment_line_ids.mandate_id
+        returns = self.env["omni.billing.sepa.return"]
+        for (code, text), mandates in ended.items():
+            mandates._billing_end(returns.new({"code": code, "text": text})._explain())
+
     def _book(self, back):
         """Have these be owed again, with all that follows of it.
 
@@ -319,13 +335,6 @@ class OmniBillingSepaFile(models.Model):
         reasons = {one.payment_id: one._explain() for one in returns}
         payments = returns.payment_id
         payments._billing_send_back(reasons)
-        ended = defaultdict(self.env["account.banking.mandate"].sudo)  # sudo: as above
-        for one in returns:
-            if one.code in ENDS_MANDATE:
-                mandates = one.payment_id.payment_line_ids.mandate_id
-                ended[one._explain()] |= mandates
-        for why, mandates in ended.items():
-            mandates._billing_end(why)
         returns._charge_fees()
         returns._plan_retries()
         for why, ones in returns.grouped(lambda one: one._explain()).items():

@@ -35,18 +35,29 @@ class OmniBillingSepaReturn(models.Model):
         )
         if not fit:
             return
-        before = self.search(
-            Domain("payment_id.invoice_ids", "in", fit.payment_id.invoice_ids.ids)
-            & Domain("id", "not in", self.ids)
+        # Once: of whatever debit, whatever the reason was, and also if accounting took
+        # the other back and no file told of it.
+        lines = fit.payment_id.invoice_ids.line_ids.payment_line_ids
+        before = (lines.payment_ids - self.payment_id).filtered(
+            lambda payment: (
+                payment.payment_order_id.state in ("generated", "uploaded")
+                and payment._billing_is_back()
+            )
         )
-        # Once: of whatever debit, and whatever the reason was.
-        fit -= fit.filtered(
-            lambda one: one.payment_id.invoice_ids & before.payment_id.invoice_ids
-        )
+        fit -= fit.filtered(lambda one: one.payment_id.invoice_ids & before.invoice_ids)
         today = fields.Date.context_today(self)
+        mandates = self.env["account.banking.mandate"]
         for company, ones in fit.grouped("company_id").items():
+            customers = ones.payment_id.invoice_ids.commercial_partner_id
+            found = mandates._billing_find_mandates(customers, company)
             days = timedelta(days=company.billing_sepa_retry_days)
-            ones.retry_date = today + days
+            # What no mandate is left for is in To Do at once.
+            ones.filtered(
+                lambda one, found=found: all(
+                    customer in found
+                    for customer in one.payment_id.invoice_ids.commercial_partner_id
+                )
+            ).retry_date = today + days
 
     @api.model
     def _cron_retry(self):
@@ -68,11 +79,15 @@ class OmniBillingSepaReturn(models.Model):
         if not self.retry_date:
             return
         owed = self.payment_id.invoice_ids.filtered(
-            lambda move: (
-                move._billing_is_unpaid() and not move._billing_find_sepa_lines()
-            )
+            lambda move: move._billing_is_unpaid()
         )
+        under_way = owed._billing_find_sepa_lines().move_line_id
+        again = under_way & self.payment_id.payment_line_ids.move_line_id
+        if under_way and not (again or self.is_settled):
+            # Another part of the invoice: when it is paid or back, this is collected.
+            return
         self.retry_date = False
+        owed -= under_way.move_id.with_env(self.env)
         if self.is_settled or not owed:
             return
         if not self.company_id.billing_sepa_retry_days:

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from odoo.addons.omni_billing.models.desk.omni_billing_watch import DAY
@@ -17,6 +18,8 @@ class OmniBillingWatch(models.Model):
 
     _inherit = "omni.billing.watch"
     _depends = {
+        "account.payment": ["payment_order_id"],
+        "account.payment.line": ["order_id"],
         "account.payment.lot": ["date", "order_id"],
         "account.payment.method": ["code"],
         "account.payment.method.line": ["payment_method_id"],
@@ -36,6 +39,9 @@ class OmniBillingWatch(models.Model):
     def _get_kinds(self):
         """Override: an order is late while it can still be brought in time.
 
+        One that nobody confirms waits since something was put into it; a confirmed one
+        not before it was confirmed, however short the notice is.
+
         What a file had that is not ours waits for nothing: it is told for a week.
         """
         return [
@@ -49,9 +55,10 @@ class OmniBillingWatch(models.Model):
         """Override: what to do about files."""
         return super()._get_advice() | {
             "sepa_order": self.env._(
-                "Generate the order's file, bring it to the bank, and say so on the"
-                " order. If its day is over, cancel the order and confirm it again: the"
-                " customers are told of the new day."
+                "Confirm a draft order, or cancel it: nothing else collects what it"
+                " has. Generate the file of a confirmed one, bring it to the bank, and"
+                " say so on the order. If its day is over, cancel the order and confirm"
+                " it again: the customers are told of the new day."
             )
         }
 
@@ -65,8 +72,24 @@ class OmniBillingWatch(models.Model):
                 SELECT 'sepa_order', due.company_id, COUNT(*), 0, MIN(due.since)
                   FROM (
                     SELECT orders.company_id,
-                           MIN(lot.date)::timestamp
-                           - %(days)s * INTERVAL '1 day' AS since
+                           CASE orders.state
+                           WHEN 'draft' THEN (
+                                SELECT MIN(line.create_date)
+                                  FROM account_payment_line line
+                                 WHERE line.order_id = orders.id
+                           ) ELSE GREATEST(
+                                (
+                                SELECT MIN(lot.date)::timestamp
+                                       - %(days)s * INTERVAL '1 day'
+                                  FROM account_payment_lot lot
+                                 WHERE lot.order_id = orders.id
+                                ),
+                                (
+                                SELECT MIN(payment.create_date)
+                                  FROM account_payment payment
+                                 WHERE payment.payment_order_id = orders.id
+                                )
+                           ) END AS since
                       FROM account_payment_order orders
                       JOIN res_company company ON company.id = orders.company_id
                        AND company.billing_sepa_line_id IS NOT NULL
@@ -74,9 +97,7 @@ class OmniBillingWatch(models.Model):
                         ON way.id = orders.payment_method_line_id
                       JOIN account_payment_method method
                         ON method.id = way.payment_method_id AND method.code = %(code)s
-                      JOIN account_payment_lot lot ON lot.order_id = orders.id
-                     WHERE orders.state IN ('open', 'generated')
-                  GROUP BY orders.id
+                     WHERE orders.state IN ('draft', 'open', 'generated')
                   ) due
                  WHERE due.since <= %(now)s::timestamp
               GROUP BY due.company_id
@@ -100,7 +121,8 @@ class OmniBillingWatch(models.Model):
         ]
 
     def _open_sepa_order(self):
-        domain = [("state", "in", ("open", "generated"))]
+        filled = Domain("state", "=", "draft") & Domain("payment_line_ids", "!=", False)
+        domain = list(Domain("state", "in", ("open", "generated")) | filled)
         return self._open_sepa("account_payment_order_action_billing", domain)
 
     def _open_sepa_foreign(self):

@@ -264,8 +264,20 @@ class TestSepaAtOnce(BaseCase):
             self._collect(env, invoices)
             order = self._find_orders(env, "draft")
             order.draft2open()
-            order.open2generated()
             order_id = order.id
+
+        def generate(env):
+            env["account.payment.order"].browse(order_id).open2generated()
+
+        # Nor is a file made while somebody ends a mandate of it.
+        with self._connect() as env:
+            mandates = env["account.banking.mandate"]
+            mandates.search([("partner_id", "=", self.customer_id)]).cancel()
+            env.flush_all()
+            self._refuse(generate, WORKING)
+            env.cr.rollback()
+        with self._connect() as env:
+            generate(env)
 
         def upload(env):
             env["account.payment.order"].browse(order_id).generated2uploaded()

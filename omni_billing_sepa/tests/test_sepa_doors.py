@@ -154,8 +154,12 @@ class TestDoors(SepaCommon):
             self.assertEqual(reversed_by_hand.move_id.reversal_move_ids, reversal)
             with self.assertRaisesRegex(UserError, "Nothing was done again"):
                 self._import(content)
-            later = self._import(bank.tell("pain.002.001.10", *self._say(payments)))
+            # What is known brings news all the same: the account is closed.
+            self.assertEqual(self.mandate.state, "valid")
+            told = self._say(payments, "AC04")
+            later = self._import(bank.tell("pain.002.001.10", *told))
             self.assertEqual((later.return_count, later.known_count), (0, 3))
+            self.assertEqual(self.mandate.state, "cancel")
         self.assertEqual(self._get_books_balance(), 49)
 
     # === WHAT OPERATORS SEE === #
@@ -163,7 +167,8 @@ class TestDoors(SepaCommon):
     def test_operators_see_files_that_the_bank_does_not_have(self):
         """W34, W45: an order that is to be brought; returns of nothing here."""
         order = self._collect(self._owe(30))
-        self.assertEqual(self._look("sepa_order"), ("fine", 0))
+        with self._at(self.today + timedelta(days=3)):
+            self.assertEqual(self._look("sepa_order"), ("failing", 1))
         order.draft2open()
         [payment] = order.payment_ids
         day = payment.date
@@ -182,6 +187,10 @@ class TestDoors(SepaCommon):
         self.assertEqual(self._look("sepa_foreign"), ("fine", 1))
         with self._at(self.today + timedelta(days=9)):
             self.assertEqual(self._look("sepa_foreign"), ("fine", 0))
+        # A short notice is not late before it can be brought.
+        self.mandate.billing_notice_days = 1
+        self._collect(self._owe(5)).draft2open()
+        self.assertEqual(self._look("sepa_order"), ("fine", 1))
 
     def _look(self, kind):
         """Return what operators see of a kind, and see that its button opens it."""

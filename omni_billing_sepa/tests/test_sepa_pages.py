@@ -38,6 +38,14 @@ class TestPages(SepaCommon, PatientHttpCase):
         self.assertIn("Nothing was collected by it yet", text)
         self.assertIn("Ask to End It", text)
         self.assertNotIn(number, text)
+        # At the bank is not collected.
+        [payment] = self._bring(self._collect(self._owe(5)))
+        self.env.flush_all()
+        self.assertNotIn("Last collected", self._read())
+        with self._at(payment.date):
+            payment.payment_order_id.action_billing_bank_paid()
+        self.env.flush_all()
+        self.assertIn("Last collected on", self._read())
         stranger = self.env["res.partner"].create({"name": "Secret Society"})
         theirs = self._sign(stranger, 1)
         self.assertEqual(self._end(theirs).status_code, 404)

@@ -56,9 +56,21 @@ class TestSingle(SepaCommon):
         self.assertEqual(self.single.state, "expired")
         with self.assertRaisesRegex(UserError, "is used: have the customer sign"):
             first.action_billing_collect_sepa()
+        # Whatever else is in the way is told as it is.
+        with self.assertRaisesRegex(UserError, "being collected"):
+            second.action_billing_collect_sepa()
         [payment] = order.payment_ids
         with self._at(payment.date):
             order.action_billing_bank_paid()
+        # What is used is not made new, by whatever write; the buttons do as they did.
+        for values in (
+            {"state": "valid", "last_debit_date": False},
+            {"state": "draft"},
+            {"type": "recurrent"},
+        ):
+            with self.assertRaisesRegex(UserError, order.name):
+                self.single.write(values)
+        self.assertEqual(self.single.state, "expired")
         other = self._collect(self._owe(5))
         self._add_by_hand(other, first)
         with self.assertRaisesRegex(UserError, "was for one debit, and is used"):
@@ -72,14 +84,32 @@ class TestSingle(SepaCommon):
         )
 
     def test_recalled_file_used_nothing_up(self):
-        """W34: nor did what the bank does not debit use up a last debit."""
+        """W34: nor a last debit; what the customer revoked before stays so."""
         last = self._sign(self.customer, 2, state="final")
         self.mandate.cancel()
-        order = self._collect(self._owe(30) + self._owe(20, customer=self.payer))
-        self._bring(order)
+        leaver = self.env["res.partner"].create({"name": "Leaver"})
+        revoked = self._sign(leaver, 3, type="oneoff")
+        first, second = self._owe(30, 5)
+        invoices = first + second + self._owe(20, customer=self.payer)
+        order = self._collect(invoices + self._owe(10, customer=leaver))
+        # A last debit is one debit, by whatever way it is asked for.
+        self.assertFalse(second.billing_collecting)
+        self.assertIn(second, second._billing_collect_sepa()[1])
+        with self.assertRaisesRegex(UserError, "was for one debit"):
+            second.action_billing_collect_sepa()
+        order.draft2open()
+        order.open2generated()
+        self.company.sudo().billing_sepa_lets_revoke = True  # sudo: as above
+        self.assertTrue(revoked._billing_revoke())
+        self.assertIn(order.name, leaver.activity_ids.note)
+        order.generated2uploaded()
+        told = order.message_ids.filtered(lambda one: "ended after" in one.body)
+        self.assertIn(revoked.unique_mandate_reference, told.body)
         self.assertEqual({last.state, self.single.state}, {"expired"})
+        self.assertEqual(revoked.state, "cancel")
         order.action_billing_recalled()
         self.assertEqual((last.state, self.single.state), ("final", "valid"))
+        self.assertEqual(revoked.state, "cancel")
 
     def test_not_by_itself(self):
         """W34: no run uses it; who has another is collected from by that."""
@@ -217,6 +247,11 @@ class TestRetry(SepaCommon):
         refused = self._owe(20)
         back = self._send_back(self._collect(refused), "MS02", "MSG-2").return_ids
         self.assertFalse(back.retry_date)
+        # Nor what could not be: it is in To Do at once.
+        payer = self.env["res.partner"].create({"name": "Once Ltd"})
+        self._sign(payer, 1, type="oneoff")
+        once = self._collect(self._owe(15, customer=payer))
+        self.assertFalse(self._send_back(once, message="MSG-0").return_ids.retry_date)
         kept, ended = self._owe(30), self._owe(40)
         for number, invoice in enumerate((kept, ended), 3):
             back += self._send_back(
@@ -230,3 +265,52 @@ class TestRetry(SepaCommon):
         self.assertEqual(len(kept.line_ids.payment_line_ids), 2)
         self.assertIn("no valid SEPA mandate", ended.activity_ids[:1].note)
         self.assertIn(ended, self._todo(ended).move_id)
+
+    def test_never_a_third_time(self):
+        """W34: a debit that staff took back before the bank told of it counts."""
+        self.company.sudo().billing_sepa_retry_days = 5  # sudo: as above
+        invoice = self._owe(30)
+        order = self._collect(invoice)
+        [payment] = self._bring(order)
+        with self._at(payment.date):
+            order.action_billing_bank_paid()
+            payment._billing_undo("The bank called")
+        back = self._send_back(self._collect(invoice)).return_ids
+        self.assertFalse(back.retry_date)
+        self.assertEqual(self._todo(invoice).move_id, invoice)
+
+    def test_part_waits_for_the_other(self):
+        """W34: what is due in parts is collected again when no part is under way."""
+        self.company.sudo().billing_sepa_retry_days = 5  # sudo: as above
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "Two parts",
+                "line_ids": [
+                    Command.create({"value_amount": 50, "nb_days": days})
+                    for days in (0, 30)
+                ],
+            }
+        )
+        invoice = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.customer.id,
+                "invoice_payment_term_id": terms.id,
+                "invoice_line_ids": [
+                    Command.create({"name": "Lift", "price_unit": 30, "tax_ids": []})
+                ],
+            }
+        )
+        invoice.action_post()
+        first, second = self._bring(self._collect(invoice)).sorted("date")
+        told = bank.tell("pain.002.001.03", *self._say(first))
+        back = self._import(told).return_ids
+        self._retry(5)
+        self.assertTrue(back.retry_date)
+        with self._at(second.date):
+            second.payment_order_id.action_billing_bank_paid()
+        self._retry(60)
+        self.assertFalse(back.retry_date)
+        self.assertEqual(
+            self._find_orders(invoice)[-1].payment_line_ids.amount_currency, 15
+        )
