@@ -85,13 +85,14 @@ def test_customer_pauses_invites_and_adds_an_address(server, page, login, compan
     for name, value in {
         "o_name": "Comptabilité Yvette",
         "o_email": address,
-        "o_phone": "+33 4 99 91 00 00",
-        "o_street": "7 rue des Tanneurs",
-        "o_city": "Lyon",
-        "o_zip": "69002",
+        "o_phone": "+1 212 555 0100",
+        "o_street": "7 Tanner Street",
+        "o_city": "New York",
+        "o_zip": "10001",
     }.items():
         page.locator(f"#{name}").fill(value)
-    page.locator("#o_country_id").select_option(label="France")
+    # Of the country that the seller is in, which the form begins with.
+    page.locator("#o_state_id").select_option(index=1)
     page.locator("#save_address").tap()
     page.wait_for_url("**/my/addresses**")
     expect(page.get_by_text("Comptabilité Yvette").first).to_be_visible()

@@ -75,7 +75,9 @@ def test_notice_suspension_and_payment(server, stripe, page, login, last_level):
     dialog.press("Discard")
     dialog.is_gone()
     with open_mailbox(server) as mailbox:
-        InvoiceList(page).rows.menu(number).choose("Send a Reminder")
+        invoices = InvoiceList(page)
+        invoices.search("Sven Latepayer", by="Customer")
+        invoices.rows.menu(number).choose("Send a Reminder")
         is_told(page, "sent successfully")
         message = mailbox.wait("sven.latepayer@example.com")
     assert "suspended" in message.get_body(("html",)).get_content()
