@@ -146,6 +146,7 @@ METHODS = {
         "_billing_hold_email",
     ),
     "omni_billing/models/overdue/res_partner.py": ("_billing_get_suspension",),
+    "omni_billing/models/overdue/omni_billing_service.py": ("_billing_unpause",),
     "omni_billing/models/payments/account_move.py": (
         "_billing_check_payable",
         "_billing_check_together",

@@ -222,6 +222,13 @@ class TestServices(PortalCommon):
         letter = self._read_letter()
         self.assertIn("from 04/01/2025 to 04/30/2025", letter)
         self.assertIn("goes on by itself on 05/01/2025", letter)
+        # One that ends meanwhile does not.
+        self.service.date_end = "2025-04-15"
+        self.service.suspension_ids.unlink()
+        self._change("pause", date_from="2025-04-01", date_to="2025-04-30")
+        letter = self._read_letter()
+        self.assertIn("it ends on 04/15/2025", letter)
+        self.assertNotIn("05/01/2025", letter)
 
     @freeze_time("2025-03-10 12:00:00")
     def test_pause_begins_after_what_is_charged(self):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import freeze_time, tagged
@@ -189,10 +190,18 @@ class TestOverdue(WebhookCommon, OverdueCommon):
         ):
             self.assertFalse(self._review(10))
         self.assertEqual(self._read_rows(), [(7, 9, "overdue")])
-        self.assertEqual(self.service.problem, "No.")
+        self.service.sudo()._write_due(fields.Datetime.now())
+        self.assertEqual(self.service.settle_problem, "No.")
         self.assertTrue(self.service.adjustment)
+        self.env.flush_all()
+        domain = [("kind", "=", "service"), ("company_id", "=", self.company.id)]
+        watch = self.env["omni.billing.watch"].sudo().search(domain)
+        self.assertEqual((watch.failed, watch.level), (1, "failing"))
+        # Of the other it says nothing.
+        trust(self.service).problem = "Not this one."
         self.service.action_adjust()
-        self.assertFalse(self.service.adjustment or self.service.problem)
+        self.assertFalse(self.service.adjustment or self.service.settle_problem)
+        self.assertTrue(self.service.problem)
 
     def test_no_notice_no_suspension(self):
         """The message has to go out, and days of grace count from then on."""
@@ -352,6 +361,17 @@ class TestOverdue(WebhookCommon, OverdueCommon):
         self._notice(invoice, 20)
         self.assertFalse(self._review(26))
         self.assertTrue(self._review(27))
+
+    def test_cents_come_to_the_amount(self):
+        """W35: as money, of which 0.7 + 0.1 is 0.8."""
+        moves = self.env["account.move"].concat(
+            *(self._bill_due(30, amount) for amount in (0.7, 0.1))
+        )
+        late = dict(zip(moves.ids, (0.7, 0.1), strict=True))
+        self.assertEqual(moves._billing_convert_late(late), 0.8)
+        self.last.suspend_minimum = 0.8
+        self.assertTrue(self.last._is_enough(0.7 + 0.1, self.currency))
+        self.assertFalse(self.last._is_enough(0.79, self.currency))
 
     def test_by_account_and_amount(self):
         """Two invoices, parts of them, credit, and what is below the minimum."""
@@ -545,10 +565,12 @@ class TestOverdue(WebhookCommon, OverdueCommon):
                 getattr(customer, name)()
         invoice = self._bill_due(3)
         self._add_service(name="Lift", is_never_suspended=True)
+        self._decide("never", why="A hospital")
         action = customer.action_billing_ask_suspend()
         self.assertIn(self.customer.name, action["name"])
         dialog = self.env[action["res_model"]].with_user(self.staff)
         dialog = dialog.with_context(**action["context"]).create({})
+        self.assertIn("never suspended: A hospital", dialog.standing)
         self.assertEqual(dialog.suspended_services, "Fibre")
         self.assertEqual(dialog.suspended_until_paid, "$\xa045.00")
         dialog.action_suspend()
@@ -567,6 +589,29 @@ class TestOverdue(WebhookCommon, OverdueCommon):
             self.service.with_user(self.staff).action_resume()
         self.assertFalse(self._review(9))
         self.assertEqual(self._read_rows(other), [(7, False, "overdue")])
+
+    def test_customer_who_owes_does_not_end_a_pause(self):
+        """W35, W37: it would be told that it goes on, and be suspended in an hour."""
+        self.company.billing_pause_days = 60
+        invoice = self._notice()
+        self.service.suspension_ids.create(
+            {
+                "service_id": self.service.id,
+                "date_from": self.today + timedelta(days=5),
+                "date_to": self.today + timedelta(days=20),
+                "reason": "customer",
+            }
+        )
+        self._review(7)
+        with (
+            self._at(7),
+            self.assertRaisesRegex(UserError, "before \\$\xa045.00 is paid"),
+        ):
+            self.service.sudo()._billing_unpause()
+        self._pay_later(invoice, 8)
+        with self._at(8):
+            self.service.sudo()._billing_unpause()
+        self.assertFalse(self._review(8))
 
     def test_customers_cannot_lift_it(self):
         self.company.billing_pause_days = 60

@@ -221,6 +221,9 @@ class TestPriceRise(ServiceCommon):
             rise = self._create()
             rise.action_apply()
             self.env.flush_all()
+            # Of these another quantity stays, and of the others nothing.
+            rise.line_ids.change_id[::2].quantity = 3
+            self.env.flush_all()
             self.env.invalidate_all()
             rise.action_undo()
             self.env.flush_all()

@@ -209,6 +209,18 @@ class TestServiceDiscounts(CouponCommon):
         self.assertEqual(discount.date_from, date(2025, 5, 1))
         self.assertEqual(discount.date_to, date(2025, 5, 31))
 
+    def test_coupon_is_for_the_plan_to_come(self):
+        """W36: of the plan that ends it would be lost with it."""
+        self._add_coupon()
+        with freeze_time("2025-03-10 12:00:00"):
+            service = self._add_service(timing="arrears")
+            service.charged_until = "2025-02-28"
+            plan = self._change(service, "period")
+            self.assertFalse(service._billing_may_redeem())
+            with self.assertRaisesRegex(UserError, "redeem the code for Large"):
+                service._billing_redeem("SPRING")
+            self.assertEqual(plan._billing_redeem("SPRING").date_from, plan.date_start)
+
     def test_coupon_stays_for_whom_it_was(self):
         """W36: also if a product is archived; an emptied list would be for all."""
         product = self._add_plan("Old", 5)
@@ -284,6 +296,21 @@ class TestServiceDiscounts(CouponCommon):
         gift.date_to = "2025-02-28"
         self._charge("2025-03-10 12:00:00")
         self.assertEqual(self._read_totals(service), [("2025-03-01", 33)])
+        # So is a price of nothing; days of a trial are free without a gift.
+        gratis, trial = self._add_service(), self._add_service(trial_end="2025-01-31")
+        gratis.change_ids = [
+            Command.create({"date": day, "price_unit": price})
+            for day, price in (("2025-01-01", 0), ("2025-02-01", 30))
+        ]
+        gift = self._add_discount(trial, value=100, date_to="2025-01-31")
+        self._charge("2025-02-10 12:00:00")
+        with (
+            self.assertRaisesRegex(UserError, "free until 01/31/2025"),
+            self.env.cr.savepoint(),
+        ):
+            gratis.change_ids.sorted("date")[0].unlink()
+        self.env.invalidate_all()
+        gift.unlink()
         # What an adjustment is for is taken back.
         late = self._add_discount(service, value=100, date_from="2025-04-01")
         self._charge("2025-05-10 12:00:00")

@@ -389,6 +389,22 @@ class TestServicePlans(PlanCommon):
                 service._billing_change_plan(self.large, "period", preview["seen"])
             later.unlink()
             plan = self._change(service, "period")
+            # What is entered here would be of no plan, and keep this one for ever.
+            for day, quantity in (("2025-04-25", 9), ("2025-06-15", 3)):
+                with (
+                    self.assertRaisesRegex(UserError, "another plan from 05/01/2025"),
+                    self.env.cr.savepoint(),
+                ):
+                    service.change_ids.create(
+                        {"service_id": service.id, "date": day, "quantity": quantity}
+                        | {"price_unit": 30}
+                    )
+                self.env.invalidate_all()
+            # Another price until then is of this plan alone.
+            service.change_ids.create(
+                {"service_id": service.id, "date": "2025-04-25", "quantity": 2}
+                | {"price_unit": 31}
+            ).unlink()
             self.assertFalse(plan._billing_has_new_terms())
             plan.change_ids.unlink()
             with self.assertRaisesRegex(UserError, "Another price"):

@@ -173,6 +173,9 @@ class TestServiceTerms(PlanCommon):
             for end in ("2025-06-30", "2025-07-31"):
                 service.date_end = end
                 self.assertEqual(self._read_fees(service), [("invoiced", 90)])
+            # Nor does the dialog, which shows nothing.
+            self.assertFalse(self._end(service, last="2025-08-31").fee)
+            self.assertEqual(self._read_fees(service), [("invoiced", 90)])
 
     def test_what_was_agreed_is_not_proposed_anew(self):
         """W36: nor for another plan; what the product proposed follows the start."""

@@ -190,13 +190,13 @@ def iterate_periods(
     while not end or first <= end:
         whole = recurrence.get_whole(number)
         span = whole.meet(first, end)
-        yield Period(whole, span, tuple(_cut(span, suspensions)))
+        yield Period(whole, span, tuple(cut(span, suspensions)))
         first = whole.last + DAY
         number += 1
 
 
-def _cut(span: Span, suspensions: Sequence[tuple[date, date | None]]) -> Iterator[Span]:
-    """Give what is left of a span without suspensions."""
+def cut(span: Span, suspensions: Sequence[tuple[date, date | None]]) -> Iterator[Span]:
+    """Give what is left of a span without suspensions, in the order of their days."""
     first = span.first
     for suspended, until in suspensions:
         if part := span.meet(first, suspended - DAY):

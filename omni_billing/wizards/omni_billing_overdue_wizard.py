@@ -31,6 +31,11 @@ class OmniBillingOverdueWizard(models.TransientModel):
     suspended_until_paid = fields.Char(
         string="Until Paid", compute="_compute_suspended"
     )
+    standing = fields.Char(
+        string="Decided Before",
+        compute="_compute_suspended",
+        help="What was decided before, and is taken back if services are suspended.",
+    )
 
     # === COMPUTE METHODS === #
 
@@ -46,6 +51,7 @@ class OmniBillingOverdueWizard(models.TransientModel):
             )
             wizard.suspended_services = "\n".join(services.mapped("display_name"))
             wizard.suspended_until_paid = amount
+            wizard.standing = customer._billing_describe_kept(self.env.company)
 
     # === ACTION METHODS === #
 

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import format_date
 
-from odoo.addons.omni_billing.tools.lock import lock_or_tell
+from odoo.addons.omni_billing.tools.lock import lock_or_tell, take_turns
 from odoo.addons.omni_billing.tools.write_guard import trust
 
 
@@ -52,6 +52,8 @@ class OmniBillingService(models.Model):
         """
         self.ensure_one()
         lock_or_tell(self)
+        # What is charged at the same time is charged before, or as the order says.
+        take_turns(self)
         today = self._get_today()
         if self.date_start > today and self._billing_can_undo_plan():
             # What the order says is of the plan that is in force.

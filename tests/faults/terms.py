@@ -157,6 +157,18 @@ def add_free(env, name):
     }
 
 
+def add_pause(env, name):
+    """Add a customer whose service is not charged yet, and is suspended much later.
+
+    What is suspended before that is not seen on the service itself.
+    """
+    today = fields.Date.context_today(env.user)
+    partner = env["res.partner"].create({"name": name})
+    days = Command.create({"date_from": today + timedelta(days=400)})
+    service = _add_service(env, partner, date_start=today, suspension_ids=[days])
+    return {"partner": partner.id, "service": service.id}
+
+
 def add_rise(env, name):
     """Add a customer with three services, and look at what a rise comes to."""
     today = fields.Date.context_today(env.user)
@@ -225,6 +237,18 @@ def take_back(env, case):
     env["omni.billing.service.discount"].browse(case["discount"]).unlink()
 
 
+def suspend(env, case):
+    """Suspend the service for three days, from tomorrow on."""
+    today = fields.Date.context_today(env.user)
+    env["omni.billing.service.suspension"].create(
+        {
+            "service_id": case["service"],
+            "date_from": today + timedelta(days=1),
+            "date_to": today + timedelta(days=3),
+        }
+    )
+
+
 def apply_rise(env, case):
     """Have the new prices in force."""
     return env["omni.billing.price.rise"].browse(case["rise"]).action_apply()
@@ -252,6 +276,7 @@ def read(env, case):
         "ends": [bool(service.date_end) for service in services],
         "fees": fees.mapped("retail_cost"),
         "sum": _sum(entries - fees),
+        "left": [bool(service.adjustment) for service in services],
         "charged": [bool(service.charged_until) for service in services],
         "discounts": len(services.discount_ids),
         "prices": services.change_ids.mapped("price_unit"),

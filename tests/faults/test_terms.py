@@ -175,6 +175,21 @@ def test_job_charges_while_a_discount_is_taken_back(agree):
     free.check(charged=[True], sum=PRICE, discounts=0)
 
 
+@pytest.mark.parametrize("moment", ["begun", "priced"])
+def test_service_is_suspended_while_its_period_is_charged(agree, moment):
+    """F192: its days are not charged, or are shown as charged too much."""
+    one = agree("add_pause")
+    job = one.charge(stop=moment).wait_until_stopped()
+    suspended = one.press("suspend", "maud")
+    job.go_on().result().expect()
+    if moment == "priced":
+        refused(suspended, WORKING)
+        one.press("suspend", "maud").expect()
+    else:
+        suspended.expect()
+    one.check(charged=[True], left=[moment == "priced"])
+
+
 @pytest.mark.parametrize("moment", ["locked", "written", "committed"])
 def test_prices_rise_once(agree, moment):
     """W36: all of them or none, whoever dies, and whoever else is at it."""

@@ -238,7 +238,8 @@ class OmniBillingWatch(models.Model):
         return self._open_in_company("omni_billing_mail_action", [])
 
     def _open_service(self):
-        domain = [("next_date", "<=", fields.Date.today())]
+        is_due = Domain("next_date", "<=", fields.Date.today())
+        domain = is_due | Domain("settle_problem", "!=", False)
         return self._open_in_company("omni_billing_service_action", domain)
 
     def _open_pdf(self):

@@ -24,7 +24,9 @@ class OmniBillingWatch(models.Model):
         "omni.billing.pdf.cache": ["company_id", "is_due"],
         "omni.billing.run": ["company_id", "scheduled_at", "state", "working_since"],
         "omni.billing.run.line": ["charge_date", "charge_state", "company_id", "state"],
-        "omni.billing.service": ["active", "company_id", "next_date", "problem"],
+        "omni.billing.service": [
+            *("active", "company_id", "next_date", "problem", "settle_problem")
+        ],
         "omni.billing.stale": [],
         "omni.billing.stripe.event": ["next_try", "provider_id", "state"],
         "omni.billing.todo": ["company_id", "date", "turn"],
@@ -209,13 +211,21 @@ class OmniBillingWatch(models.Model):
 
     @api.model
     def _get_service_query(self, today):
+        """Return the SQL of charges that are due, and of days that are not settled."""
         return SQL(
             """
-            SELECT 'service', company_id, COUNT(*) FILTER (WHERE problem IS NULL),
-                   COUNT(problem),
-                   MIN(next_date) FILTER (WHERE problem IS NULL)::timestamp
-              FROM omni_billing_service WHERE active AND next_date <= %(today)s
-          GROUP BY company_id
+            SELECT 'service', open.company_id,
+                   COUNT(*) FILTER (WHERE open.problem IS NULL), COUNT(open.problem),
+                   MIN(open.day) FILTER (WHERE open.problem IS NULL)::timestamp
+              FROM (
+                   SELECT company_id, problem, next_date AS day
+                     FROM omni_billing_service WHERE active AND next_date <= %(today)s
+                    UNION ALL
+                   SELECT company_id, settle_problem, NULL
+                     FROM omni_billing_service
+                    WHERE active AND settle_problem IS NOT NULL
+                   ) open
+          GROUP BY open.company_id
             """,
             today=today,
         )

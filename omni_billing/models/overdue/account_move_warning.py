@@ -42,7 +42,7 @@ class AccountMove(models.Model):
                 )
                 own = late.grouped("commercial_partner_id")
                 for customer, amount in late._billing_sum_late(level).items():
-                    if amount > 0 and amount >= level.suspend_minimum:
+                    if level._is_enough(amount, company.currency_id):
                         warned[customer, level] = amount
                         taken |= own[customer]
         return warned
@@ -79,12 +79,13 @@ class AccountMove(models.Model):
         }
 
     def _billing_convert_late(self, late):
-        """Return the sum of amounts of these invoices, in the company's currency.
+        """Return the sum of amounts of these invoices of a company, in its currency.
 
         :param late: in the currency of each invoice, by its id.
         """
         today = fields.Date.context_today(self)
-        return sum(
+        currency = self.company_id.currency_id
+        total = sum(
             move.currency_id._convert(
                 late.get(move.id, 0.0),
                 move.company_id.currency_id,
@@ -93,6 +94,7 @@ class AccountMove(models.Model):
             )
             for move in self
         )
+        return currency.round(total) if self else 0.0
 
     def _billing_get_owed_for(self, days):
         """Return what of these invoices is late by so many days.

@@ -56,17 +56,18 @@ class Account:
         :param late: what is late enough, by the id of the invoice.
         :param wanted: invoices that are not left alone.
         """
+        currency = notices.move_id.company_id.currency_id
         standing = notices.filtered(lambda one: one._is_standing())
         self.over |= notices - standing
         notices = standing
         owed = notices.move_id.filtered(lambda move: late.get(move.id))
         total = owed._billing_convert_late(late)
-        if not level._is_in_force() or total <= 0 or total < level.suspend_minimum:
+        if not level._is_in_force() or not level._is_enough(total, currency):
             self.over |= notices
             return
         counted = self._count(owed, wanted)
         total = counted._billing_convert_late(late)
-        if not counted or total < level.suspend_minimum:
+        if not level._is_enough(total, currency):
             return
         self._add(counted, late)
         told = notices.filtered(lambda one: one.move_id in counted and one._is_told())

@@ -59,6 +59,16 @@ class OmniBillingReminderLevel(models.Model):
         self.ensure_one()
         return self.active and self.suspends
 
+    def _is_enough(self, amount, currency):
+        """Whether a customer is suspended who owes so much that is late enough.
+
+        :param float amount: with taxes.
+        :param currency: of the amount, the company's.
+        """
+        self.ensure_one()
+        is_owed = currency.compare_amounts(amount, 0) > 0
+        return is_owed and currency.compare_amounts(amount, self.suspend_minimum) >= 0
+
 
 class OmniBillingReminder(models.Model):
     """The notice that services will be suspended (W35)."""

@@ -1,11 +1,13 @@
 import logging
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ...tools.database import savepoint
 from ...tools.recurrence import DAY
+from ...tools.retell import KeptSentence
 from ...tools.write_guard import is_trusted, trust
 
 _logger = logging.getLogger(__name__)
@@ -63,6 +65,16 @@ class OmniBillingService(models.Model):
         groups="base.group_user",
         help="When staff ended a suspension because of unpaid invoices.",
     )
+    settle_problem = KeptSentence(
+        string="Days Not Settled",
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+        help="Why the days of a suspension because of debts could not be charged or"
+        " credited when it ended. It stays until they are.",
+    )
+
+    _settle_problem_idx = models.Index("(company_id) WHERE settle_problem IS NOT NULL")
 
     # === CRUD METHODS === #
 
@@ -75,7 +87,15 @@ class OmniBillingService(models.Model):
     @api.model
     def _billing_get_state_fields(self):
         """Override: what staff decided is noted, not entered."""
-        return super()._billing_get_state_fields() | {"lifted_on"}
+        return super()._billing_get_state_fields() | {"lifted_on", "settle_problem"}
+
+    # === ACTION METHODS === #
+
+    def action_adjust(self):
+        """Override: what could not be settled is."""
+        result = super().action_adjust()
+        trust(self.filtered("settle_problem")).settle_problem = False
+        return result
 
     # === BUSINESS METHODS === #
 
@@ -112,6 +132,41 @@ class OmniBillingService(models.Model):
         # It may be used where that day comes later.
         first = max(self._get_today(), self.date_start, noticed_on)
         return None if self._is_suspended(first) else first
+
+    def _billing_unpause(self):
+        """Override: not to be suspended again at once, since something is not paid.
+
+        :raise UserError: which says what is owed.
+        """
+        if amount := self._find_debt_behind_pause():
+            raise UserError(
+                self.env._(
+                    "%(service)s cannot go on before %(amount)s is paid, which is"
+                    " overdue: it would be suspended again. Nothing was changed.",
+                    service=self.name,
+                    amount=amount,
+                )
+            )
+        return super()._billing_unpause()
+
+    def _find_debt_behind_pause(self):
+        """Return what suspends it as soon as its pause is over, in words; or nothing.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        today, customer = self._get_today(), self.commercial_partner_id
+        if self.is_never_suspended or not self._get_coming_suspension()._holds(today):
+            return ""
+        # sudo: customers are told what they owe.
+        Overdue = self.env["omni.billing.overdue"].sudo()
+        account = Overdue._assess(self.company_id, customer)[customer]
+        if not account.day or account.day > today:
+            return ""
+        lifted_on = self.sudo().lifted_on  # sudo: as in `_find_debt_day`.
+        if lifted_on and lifted_on >= account.find_latest(today):
+            return ""
+        return account.write_amount(self.env)
 
     def _suspend_for_debts(self, noticed_on):
         """Suspend those of these services that run, from today on.
@@ -167,7 +222,7 @@ class OmniBillingService(models.Model):
             raise
         except Exception as error:
             _logger.warning("Service %s is not adjusted: %s", self.id, error)
-            trust(self).problem = str(error)
+            trust(self).settle_problem = str(error)
 
     @api.model
     def _get_suspendable_domain(self, company):

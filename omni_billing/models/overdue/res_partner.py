@@ -56,16 +56,23 @@ class ResPartner(models.Model):
                 date=format_date(self.env, day),
                 amount=amount,
             )
-        if state == "kept":
-            decided = self.env["omni.billing.overdue"]._find(company, self)
-            if decided.is_kept:
-                return self.env._("Services are never suspended: %s", decided.why)
-            return self.env._(
-                "Services are not suspended until %(date)s: %(why)s",
-                date=format_date(self.env, decided.kept_until),
-                why=decided.why,
-            )
-        return ""
+        return self._billing_describe_kept(company) if state == "kept" else ""
+
+    def _billing_describe_kept(self, company):
+        """Return what staff decided that keeps services from being suspended now.
+
+        :rtype: str
+        """
+        decided = self.env["omni.billing.overdue"]._find(company, self)
+        if not decided or not decided._is_kept_now():
+            return ""
+        if decided.is_kept:
+            return self.env._("Services are never suspended: %s", decided.why)
+        return self.env._(
+            "Services are not suspended until %(date)s: %(why)s",
+            date=format_date(self.env, decided.kept_until),
+            why=decided.why,
+        )
 
     def _billing_get_suspension(self, company):
         """Return what a customer reads of it: ``text``, ``is_suspended``; or nothing.

@@ -6,7 +6,7 @@ from odoo.fields import Domain
 from odoo.tools import float_round, format_date
 
 from ...tools.action import open_list
-from ...tools.lock import lock_or_tell
+from ...tools.lock import lock_or_tell, take_turns
 from ...tools.unit_price import get_decimals_after
 from ...tools.write_guard import trust
 
@@ -215,6 +215,8 @@ class OmniBillingPriceRise(models.Model):
             raise UserError(self.env._("%s is not in force.", self.name))
         lines = self.line_ids.filtered("change_id")
         lock_or_tell(lines.service_id)
+        # What is charged at the same time is charged before, or at the old prices.
+        take_turns(lines.service_id)
         kept = lines._find_in_use()
         (lines - kept)._take_back()
         trust(self).state = "undone"
@@ -308,6 +310,9 @@ class OmniBillingPriceRise(models.Model):
         old, quantity, day = service._find_price_on(self.date)
         new = self._compute_price(old)
         if not old or new == old:
+            return None
+        if service.date_end and day > service.date_end:
+            # It is charged until its end, or has another plan by then.
             return None
         return {
             "rise_id": self.id,

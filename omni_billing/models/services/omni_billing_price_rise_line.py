@@ -4,6 +4,7 @@ from odoo.fields import Domain
 
 from ...tools.numbers import format_amount
 from ...tools.recurrence import to_price
+from ...tools.write_guard import trust
 
 
 class OmniBillingPriceRiseLine(models.Model):
@@ -147,5 +148,5 @@ class OmniBillingPriceRiseLine(models.Model):
         """Have the old prices again; a quantity that was entered since stays."""
         same = self.filtered(lambda line: line.change_id.quantity == line.quantity)
         for line in self - same:
-            line.change_id.price_unit = line.price_old
-        same.change_id.unlink()
+            trust(line.change_id).price_unit = line.price_old
+        trust(same.change_id).unlink()

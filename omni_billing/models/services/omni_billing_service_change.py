@@ -1,4 +1,8 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
+
+from ...tools.write_guard import is_trusted
 
 
 class OmniBillingServiceChange(models.Model):
@@ -38,14 +42,65 @@ class OmniBillingServiceChange(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        ids = [values.get("service_id") for values in vals_list]
+        services = self.env["omni.billing.service"].browse(filter(None, ids))
+        before = self._read_agreed(services)
         changes = super().create(vals_list)
         changes._wait_for_charges()
+        self._check_plans(before)
         return changes
 
     def write(self, vals):
         self._wait_for_charges()
-        return super().write(vals)
+        before = self._read_agreed(self.service_id)
+        free = {} if is_trusted(self.env) else self.service_id._get_free_prices()
+        result = super().write(vals)
+        self._check_plans(before)
+        self._check_free(free)
+        return result
 
     def unlink(self):
         self._wait_for_charges()
-        return super().unlink()
+        before = self._read_agreed(self.service_id)
+        free = {} if is_trusted(self.env) else self.service_id._get_free_prices()
+        result = super().unlink()
+        self._check_plans(before)
+        self._check_free(free)
+        return result
+
+    # === HELPERS === #
+
+    @api.model
+    def _read_agreed(self, services):
+        """Return what services say of the days of the plans that follow them.
+
+        :rtype: dict
+        """
+        if is_trusted(self.env):
+            return {}
+        found = {}
+        for service in services:
+            # sudo: a plan that follows may be of another team.
+            if plan := service.sudo().replaced_by_ids[:1]:
+                found[service] = service._find_agreed_for(plan)
+        return found
+
+    @api.model
+    def _check_plans(self, before):
+        """Refuse what would be of a plan that follows, and is not entered there.
+
+        :param dict before: as `_read_agreed` returns it.
+        """
+        for service, agreed in before.items():
+            # sudo: as above.
+            plan = service.sudo().replaced_by_ids[:1]
+            if service._find_agreed_for(plan) != agreed:
+                raise UserError(
+                    self.env._(
+                        "%(service)s has another plan from %(date)s on. Enter what"
+                        " holds from then on there, or take that change back first, on"
+                        " the service. Nothing was changed.",
+                        service=service.name,
+                        date=format_date(self.env, plan.date_start),
+                    )
+                )

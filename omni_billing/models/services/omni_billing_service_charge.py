@@ -56,7 +56,6 @@ class OmniBillingService(models.Model):
         trust(self.env["omni.billing.transaction"]).create(
             self._prepare_adjustments(self._find_adjustments())
         )
-        trust(self.filtered("problem")).problem = False
         self.invalidate_recordset(["adjustment"])
         return True
 

@@ -5,10 +5,10 @@ from odoo.tools import format_date
 
 from ...const import DISCOUNT_KINDS
 from ...tools.action import open_dialog
-from ...tools.discount import find_price, find_raised, lower
+from ...tools.discount import find_price, lower
 from ...tools.lock import lock_or_tell, take_turns
 from ...tools.numbers import format_amount, format_number
-from ...tools.recurrence import DAY, Span, find_end
+from ...tools.recurrence import DAY, Span, cut, find_end
 from ...tools.write_guard import is_trusted, trust, without_any_default
 from .omni_billing_service import LAST_YEAR
 
@@ -116,27 +116,6 @@ class OmniBillingServiceDiscount(models.Model):
                 )
             )
 
-    @api.model
-    def _check_free(self, before):
-        """Refuse to take back what made days free that nothing charges any more.
-
-        :param dict before: as `_get_free_prices` returns it.
-        """
-        if is_trusted(self.env):
-            return
-        for service, (prices, span) in before.items():
-            if find_raised(prices, service._get_prices(), span):
-                raise UserError(
-                    self.env._(
-                        "%(service)s was free until %(date)s, and those days would not"
-                        " be charged any more. Have the discount end on that day"
-                        " instead; if they are to be paid, enter a charge for them."
-                        " Nothing was changed.",
-                        service=service.name,
-                        date=format_date(self.env, span.last),
-                    )
-                )
-
     # === HELPERS === #
 
     def _describe(self):
@@ -192,6 +171,7 @@ class OmniBillingService(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_discounts(self):
         """Delete them by the ORM, so that coupons are counted; PostgreSQL would not."""
+        lock_or_tell(self)
         # sudo: who deletes a service does not take each discount back.
         trust(self.sudo().discount_ids).unlink()
 
@@ -222,6 +202,17 @@ class OmniBillingService(models.Model):
         # What is charged at the same time is charged before, or with the discount.
         take_turns(self)
         first = self._billing_find_discount_start()
+        # sudo: who redeems it need not read which plan follows.
+        if not first and (plan := self.sudo().replaced_by_ids[:1]):
+            raise UserError(
+                self.env._(
+                    "%(service)s has another plan from %(date)s on: redeem the code for"
+                    " %(plan)s. Nothing was changed.",
+                    service=self.name,
+                    plan=plan.name,
+                    date=format_date(self.env, plan.date_start),
+                )
+            )
         if not first:
             raise UserError(
                 self.env._(
@@ -269,10 +260,14 @@ class OmniBillingService(models.Model):
 
         What the job has not come to yet is not what the coupon was meant for.
 
-        :return: None if there is no such day before the service ends.
+        :return: None if there is no such day before the service ends, or another plan
+            follows.
         :rtype: datetime.date | None
         """
         if not self.unit or not self.active or self.state == "ended":
+            return None
+        # sudo: as above. What is given here would not be for the plan that follows.
+        if self.sudo().replaced_by_ids:
             return None
         recurrence = self._get_recurrence()
         current = recurrence.get_whole(recurrence.get_number(self._get_today()))
@@ -308,8 +303,9 @@ class OmniBillingService(models.Model):
         """Return the prices of services of which days that are dealt with were free.
 
         What is before the first charge is not adjusted: others may have charged it.
+        Days of a trial or a suspension are free whatever they cost.
 
-        :return: by service its prices, and the `Span` of days before that charge.
+        :return: by service its prices, and the days before that charge, as `Span`.
         :rtype: dict
         """
         found = {}
@@ -319,8 +315,11 @@ class OmniBillingService(models.Model):
                 continue
             charged = service._read_charged()
             last = min(charged) - DAY if charged else service.charged_until
-            if service.date_start <= last:
-                found[service] = (prices, Span(service.date_start, last))
+            if service.date_start > last:
+                continue
+            days = Span(service.date_start, last)
+            if spans := tuple(cut(days, service._get_free_days())):
+                found[service] = (prices, spans)
         return found
 
     def _get_full_price(self, day):

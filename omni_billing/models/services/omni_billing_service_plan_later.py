@@ -37,6 +37,22 @@ class OmniBillingService(models.Model):
             for one in self._find_later(day, "quantity")
         ]
 
+    def _find_agreed_for(self, plan):
+        """Return what is entered here for the days of a plan that follows.
+
+        The plan went on with it when it was made. Of one that is in force, what was
+        before is corrected here.
+
+        :rtype: tuple
+        """
+        first = plan.date_start
+        is_to_come = first > self._get_today()
+        rows = self.change_ids.filtered(lambda change: change.date >= first)
+        return (
+            is_to_come and self._find_quantity_on(first),
+            {(row.date, row.quantity, row.price_unit) for row in rows},
+        )
+
     def _list_plan_notes(self, product, day, values):
         """Override: the quantities that go on."""
         notes = super()._list_plan_notes(product, day, values)

@@ -5,7 +5,9 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
+from ...tools.lock import take_turns
 from ...tools.recurrence import DAY
+from ...tools.write_guard import is_trusted
 
 
 class OmniBillingServiceSuspension(models.Model):
@@ -76,19 +78,29 @@ class OmniBillingServiceSuspension(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         rows = super().create(vals_list)
+        rows._wait_for_charges()
         rows.service_id._look_at_states()
         return rows
 
     def write(self, vals):
+        self._wait_for_charges()
         services = self.service_id
         result = super().write(vals)
         (services | self.service_id)._look_at_states()
         return result
 
     def unlink(self):
+        self._wait_for_charges()
         services = self.service_id
         result = super().unlink()
         services._look_at_states()
+        return result
+
+    def _wait_for_charges(self):
+        """Override: also what jobs and customers write, who lock services at most."""
+        result = super()._wait_for_charges()
+        if is_trusted(self.env) and self:
+            take_turns(self.service_id)
         return result
 
 

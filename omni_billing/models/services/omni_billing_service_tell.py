@@ -212,14 +212,24 @@ class OmniBillingService(models.Model):
         """Confirm to the customer what it paused."""
         service = self._in_language()
         env = service.env
-        line = env._(
-            "You paused %(service)s from %(first)s to %(last)s. These days are not"
-            " charged; it goes on by itself on %(next)s.",
-            service=self.name,
-            first=service._write_day(first),
-            last=service._write_day(last),
-            next=service._write_day(last + DAY),
-        )
+        end = self.date_end
+        if end and end <= last:
+            line = env._(
+                "You paused %(service)s from %(first)s on. These days are not charged;"
+                " it ends on %(last)s, and does not go on before.",
+                service=self.name,
+                first=service._write_day(first),
+                last=service._write_day(end),
+            )
+        else:
+            line = env._(
+                "You paused %(service)s from %(first)s to %(last)s. These days are not"
+                " charged; it goes on by itself on %(next)s.",
+                service=self.name,
+                first=service._write_day(first),
+                last=service._write_day(last),
+                next=service._write_day(last + DAY),
+            )
         subject = env._("%s is paused", self.name)
         self._billing_send_letters([service._prepare_letter(subject, [line])])
 

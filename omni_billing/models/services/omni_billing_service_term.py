@@ -407,6 +407,9 @@ class OmniBillingService(models.Model):
         if last == self.date_end and self.closing_reason_id:
             # It ends then already, whatever term has begun since.
             return unbilled
+        if self._has_left_early() and last < self.term_end:
+            # Another end before the term that binds no more: its fee is what it was.
+            return unbilled
         fee = self._billing_compute_exit_fee(last)
         return self.currency_id.round(fee - billed)
 
