@@ -147,6 +147,11 @@ def whole_gym(whole_world):
         yield gym
         services = list(gym.services.values())
         whole_world.admin.call(SERVICE, "action_archive", services)
+        # What other attacks bill is theirs alone.
+        owed = [("service_id", "in", services), ("state", "=", "unbilled")]
+        charges = whole_world.sam.call("omni.billing.transaction", "search", owed)
+        if charges:
+            whole_world.sam.call("omni.billing.transaction", "action_void", charges)
 
 
 @pytest.fixture

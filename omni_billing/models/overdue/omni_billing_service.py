@@ -156,7 +156,8 @@ class OmniBillingService(models.Model):
         """
         self.ensure_one()
         today, customer = self._get_today(), self.commercial_partner_id
-        if self.is_never_suspended or not self._get_coming_suspension()._holds(today):
+        pause = self._get_coming_suspension()
+        if self.is_never_suspended or not (pause and pause._holds(today)):
             return ""
         # sudo: customers are told what they owe.
         Overdue = self.env["omni.billing.overdue"].sudo()
