@@ -49,7 +49,7 @@ def read(message):
     return " ".join(html.replace("\xa0", " ").split())
 
 
-def test_customer_pauses_invites_and_adds_an_address(server, page, login, company):
+def test_customer_pauses_and_invites(server, page, login, company):
     """Each is confirmed: on the page, and by e-mail."""
     customer, user = welcome(server, "Yvette Abonne", is_company=True, lang="fr_FR")
     values = {"name": "Fibre Yvette", "partner_id": customer, "price_unit": 45}
@@ -80,19 +80,3 @@ def test_customer_pauses_invites_and_adds_an_address(server, page, login, compan
         person = page.locator("li[data-id]").filter(has_text="Zoé Comptable")
         expect(person).to_be_visible()
         fits(page)
-
-    page.goto("/my/address?address_type=billing")
-    for name, value in {
-        "o_name": "Comptabilité Yvette",
-        "o_email": address,
-        "o_phone": "+1 212 555 0100",
-        "o_street": "7 Tanner Street",
-        "o_city": "New York",
-        "o_zip": "10001",
-    }.items():
-        page.locator(f"#{name}").fill(value)
-    # Of the country that the seller is in, which the form begins with.
-    page.locator("#o_state_id").select_option(index=1)
-    page.locator("#save_address").tap()
-    page.wait_for_url("**/my/addresses**")
-    expect(page.get_by_text("Comptabilité Yvette").first).to_be_visible()
