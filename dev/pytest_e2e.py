@@ -23,12 +23,10 @@ from dev.templates import PREFIX
 from dev.workspace import Workspace
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
 #: As long as a story takes, even on a machine that has other things to do.
 BEFORE_MIDNIGHT = timedelta(seconds=100)
-#: What pages keep in the browser, beside its cache of files.
-KEPT_BY_PAGES = "cookies,local_storage,indexeddb,cache_storage,service_workers"
 
 
 class DemoServer:
@@ -187,52 +185,6 @@ def browser() -> Iterator[Browser]:
         yield chromium
 
 
-class Profiles:
-    """A profile of the browser for each device, which forgets all but its cache.
-
-    To read and compile the files of Odoo's web client takes longer than many a story.
-    """
-
-    def __init__(self, chromium: Browser, url: str) -> None:
-        self._browser = chromium
-        self._url = url
-        self._contexts: dict[str, BrowserContext] = {}
-
-    def open(self, device: dict[str, Any]) -> Page:
-        """Open a page on a device, as somebody who was never here."""
-        key = repr(device)
-        if key not in self._contexts:
-            self._contexts[key] = self._begin(device)
-        context = self._contexts[key]
-        context.clear_cookies()
-        page = context.new_page()
-        tools = context.new_cdp_session(page)
-        forgotten = {"origin": self._url, "storageTypes": KEPT_BY_PAGES}
-        tools.send("Storage.clearDataForOrigin", forgotten)
-        tools.detach()
-        return page
-
-    def _begin(self, device: dict[str, Any]) -> BrowserContext:
-        context = self._browser.new_context(
-            base_url=self._url,
-            accept_downloads=True,
-            # As the server's: both have to agree on what day it is.
-            timezone_id="UTC",
-            **device,
-        )
-        context.set_default_timeout(browsing.PATIENCE_SECONDS * 1000)
-        context.add_init_script(browsing.KEEP_NOTICES)
-        context.add_init_script(browsing.NO_SERVICE_WORKER)
-        context.add_init_script(browsing.COUNT_QUIET_FRAMES)
-        return context
-
-
-@pytest.fixture(scope="session")
-def profiles(browser: Browser, server: DemoServer) -> Profiles:
-    """Give the profiles of this session."""
-    return Profiles(browser, server.url)
-
-
 @pytest.fixture
 def console_errors() -> list[str]:
     """Collect what the pages complain of; a test that expects it clears the list."""
@@ -248,12 +200,24 @@ def device() -> dict[str, Any]:
 @pytest.fixture
 def page(
     request: pytest.FixtureRequest,
-    profiles: Profiles,
+    browser: Browser,
+    server: DemoServer,
     device: dict[str, Any],
     console_errors: list[str],
 ) -> Iterator[Page]:
-    """Open a page as somebody new; paths are relative to the server."""
-    page = profiles.open(device)
+    """Open a page in a profile of its own; paths are relative to the server."""
+    context = browser.new_context(
+        base_url=server.url,
+        accept_downloads=True,
+        # As the server's: both have to agree on what day it is.
+        timezone_id="UTC",
+        **device,
+    )
+    context.set_default_timeout(browsing.PATIENCE_SECONDS * 1000)
+    context.add_init_script(browsing.KEEP_NOTICES)
+    context.add_init_script(browsing.NO_SERVICE_WORKER)
+    context.add_init_script(browsing.COUNT_QUIET_FRAMES)
+    page = context.new_page()
     browsing.collect_errors(page, console_errors)
     yield page
     # A page that is closed while it loads complains of that; nobody is to blame.
@@ -261,8 +225,7 @@ def page(
     failed = getattr(request.node, "failed", False)
     if failed or errors:
         _save_screenshot(page, request.node.nodeid)
-    for one in page.context.pages:
-        one.close()
+    context.close()
     if errors and not failed:
         pytest.fail("The browser's console has errors:\n" + "\n".join(errors))
 
