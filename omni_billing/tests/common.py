@@ -60,7 +60,7 @@ class BillingCommon(AccountTestInvoicingCommon):
 
     @classmethod
     def setup_independent_company(cls, **values):
-        """Override: bin/test has one like it in the database, once for all classes."""
+        """Override: bin/test has one in the database, for classes without a country."""
         made = cls.env["res.company"].search([("name", "=", "company_1_data")])
         if not made or values or cls.country_code:
             return super().setup_independent_company(**values)

@@ -8,6 +8,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
 
+from odoo.addons.omni_billing.tools.write_guard import trust
+
 from .common import BillingCommon
 from .properties import tried
 
@@ -117,6 +119,21 @@ class TestQuantity(BillingCommon):
         ):
             with self.subTest(**changed):
                 self._assert_priced(charge.copy(changed), *expected)
+
+    def test_copy_of_a_price_that_was_found(self):
+        """W40: of more decimals than one may enter; its cost is what remains."""
+        charge = trust(self.Transaction).create(
+            {
+                "partner_id": self.customer.id,
+                "name": "Data",
+                "quantity": 3,
+                "price_unit": 33.3333333333,
+            }
+        )
+        self.assertEqual(charge.retail_cost, 100)
+        self.assertEqual(charge.copy().retail_cost, 100)
+        with self.assertRaisesRegex(ValidationError, "more than 8 decimals"):
+            charge.copy({"price_unit": 33.3333333333})
 
     def test_what_is_empty_is_not_given(self):
         for empty in (None, False):

@@ -35,13 +35,14 @@ def open_dialog(
 def open_list(
     env, name: str, domain: Sequence[Any], context: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return an action of ours, limited to some records.
+    """Return an action, limited to some records.
 
     :param env: the environment of who asks.
-    :param name: the id of the action, without that of the addon.
+    :param name: the id of the action, without that of the addon if it is this one.
     :param context: instead of the action's own, if it is given.
     """
-    action = env["ir.actions.act_window"]._for_xml_id(f"omni_billing.{name}")
+    full = name if "." in name else f"omni_billing.{name}"
+    action = env["ir.actions.act_window"]._for_xml_id(full)
     action["domain"] = list(domain)
     if context is not None:
         action["context"] = context

@@ -59,12 +59,9 @@ class OmniBillingWatch(models.Model):
         ]
 
     def _open_sale(self):
-        action = self.env["ir.actions.act_window"]._for_xml_id("sale.action_orders")
-        action["domain"] = [
-            ("company_id", "=", self.company_id.id),
+        domain = [
             "|",
             ("billing_problem", "!=", False),
             ("order_line.billing_is_due", "=", True),
         ]
-        action["context"] = {}
-        return action
+        return self._open_in_company("sale.action_orders", domain)

@@ -133,16 +133,11 @@ class AccountBankingMandate(models.Model):
         """
         # sudo: as above
         payments = self.env["account.payment"].sudo()
+        booked = Domain("state", "in", tuple(BOOKED))
+        lines = Domain("payment_line_ids.mandate_id", "in", self.ids)
         last = {}
-        for mandate in self:
-            payment = payments.search(
-                Domain("payment_line_ids.mandate_id", "=", mandate.id)
-                & Domain("state", "in", tuple(BOOKED)),
-                order="date desc",
-                limit=1,
-            )
-            if payment:
-                last[mandate] = payment.date
+        for payment in payments.search(lines & booked, order="date, id"):
+            last |= dict.fromkeys(payment.payment_line_ids.mandate_id, payment.date)
         return last
 
     def _billing_get_notice_days(self):

@@ -304,10 +304,15 @@ class OmniBillingSepaFile(models.Model):
         :param payments: what came back, by payment.
         """
         ended = defaultdict(self.env["account.banking.mandate"].sudo)  # sudo: as above
-        for payment, one in payments.items():
-            if one.code in ENDS_MANDATE:
-                ended[one.code, one.text] |= payment.payment_line_ids.mandate_id
         returns = self.env["omni.billing.sepa.return"]
+        # What an earlier file told of may have been put right since.
+        told = returns.search(
+            Domain("payment_id", "in", [payment.id for payment in payments])
+            & Domain("code", "in", tuple(ENDS_MANDATE))
+        ).payment_id
+        for payment, one in payments.items():
+            if one.code in ENDS_MANDATE and payment not in told:
+                ended[one.code, one.text] |= payment.payment_line_ids.mandate_id
         for (code, text), mandates in ended.items():
             mandates._billing_end(returns.new({"code": code, "text": text})._explain())
 

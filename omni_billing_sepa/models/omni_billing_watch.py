@@ -123,15 +123,12 @@ class OmniBillingWatch(models.Model):
     def _open_sepa_order(self):
         filled = Domain("state", "=", "draft") & Domain("payment_line_ids", "!=", False)
         domain = list(Domain("state", "in", ("open", "generated")) | filled)
-        return self._open_sepa("account_payment_order_action_billing", domain)
+        return self._open_in_company(
+            "omni_billing_sepa.account_payment_order_action_billing", domain
+        )
 
     def _open_sepa_foreign(self):
         domain = [("foreign_count", ">", 0)]
-        return self._open_sepa("omni_billing_sepa_file_action", domain)
-
-    def _open_sepa(self, name, domain):
-        domain = [*domain, ("company_id", "=", self.company_id.id)]
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            f"omni_billing_sepa.{name}"
+        return self._open_in_company(
+            "omni_billing_sepa.omni_billing_sepa_file_action", domain
         )
-        return action | {"domain": domain, "context": {}}

@@ -143,6 +143,12 @@ class TestReturns(SepaCommon):
             self.assertEqual(invoices.mapped("billing_state"), ["unpaid", "paid"])
             self.assertEqual(payments[0].billing_undo_move_id.state, "posted")
             self.assertEqual(self.mandate.state, "cancel")
+            # Another file tells of it again; what was put right since stays so.
+            self.mandate.back2draft()
+            self.mandate.validate()
+            told = self._say(payments[0], code="MD01")
+            self._import(bank.tell("camt.053.001.08", *told))
+            self.assertEqual(self.mandate.state, "valid")
             self.assertEqual(self._get_books_balance(), 30)
             self.assertEqual(self._get_ledger_balance(), 30)
 

@@ -12,7 +12,7 @@ from tests.faults.terms import FEE, PRICE, RISEN
 from tests.faults.test_two_people import ORDERS, WORKING, refused
 
 #: What the second of two is told, once the first has done it.
-DONE = ("another plan already", "Please ask us")
+DONE = ("another plan", "Please ask us")
 KILLS = ["written", "committed"]
 
 

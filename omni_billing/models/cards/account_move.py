@@ -357,7 +357,7 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def action_billing_close_attempt(self):
-        """Open the dialog that closes a card payment of unknown outcome."""
+        """Open the dialog that closes a payment of unknown outcome."""
         self.ensure_one()
         title = self.env._("Close a Payment")
         context = {"default_invoice_id": self.id}

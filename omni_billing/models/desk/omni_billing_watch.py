@@ -216,12 +216,7 @@ class OmniBillingWatch(models.Model):
         )
 
     def _open_payments(self, domain):
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "payment.action_payment_transaction"
-        )
-        action["domain"] = [*domain, ("company_id", "=", self.company_id.id)]
-        action["context"] = {}
-        return action
+        return self._open_in_company("payment.action_payment_transaction", domain)
 
     def _open_mail(self):
         domain = ["|", ("state", "=", "queued"), ("needs_action", "=", True)]

@@ -10,6 +10,7 @@ from ...tools.unit_price import (
     shorten_price,
     takes_more_decimals,
 )
+from ...tools.write_guard import is_trusted
 
 #: Quantity and unit price come to the retail cost.
 PRICE_FIELDS = ("quantity", "price_unit", "retail_cost")
@@ -147,7 +148,7 @@ class OmniBillingTransaction(models.Model):
             for t in self
         ]
         self._check_amounts(vals_list)
-        if "price_unit" in vals:
+        if "price_unit" in vals and not is_trusted(self.env):
             self._check_entered_prices(vals_list)
 
     def _check_amounts(self, vals_list):
@@ -321,7 +322,14 @@ class OmniBillingTransaction(models.Model):
         vals_list = super().copy_data(default=default)
         given = set(PRICE_FIELDS) & (default or {}).keys()
         if not given:
-            return vals_list
+            # A price that was found has more decimals than are taken from somebody. It
+            # is found again, of the same cost.
+            return [
+                _leave_out(vals, {"price_unit"})
+                if has_excess_decimals(vals.get("price_unit") or 0, PRICE_DECIMALS)
+                else vals
+                for vals in vals_list
+            ]
         # Quantity and price remain beside each other, but not beside another cost.
         replaced = set(PRICE_FIELDS) if "retail_cost" in given else {"retail_cost"}
         return [_leave_out(vals, replaced - given) for vals in vals_list]

@@ -42,7 +42,8 @@ class OmniBillingServiceChange(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        ids = [values.get("service_id") for values in vals_list]
+        usual = self.env.context.get("default_service_id")
+        ids = [values.get("service_id", usual) for values in vals_list]
         services = self.env["omni.billing.service"].browse(filter(None, ids))
         before = self._read_agreed(services)
         changes = super().create(vals_list)

@@ -36,15 +36,15 @@ class OmniBillingService(models.Model):
         :param str when: as `_billing_find_plan_day`.
         :rtype: str
         """
+        # sudo: customers change their plans without reading how they follow.
+        if self.sudo().replaced_by_ids:
+            return self._explain_other_plan()
         if not self.active or self.state in ("none", "ended"):
             return self.env._(
                 "%(service)s is over, or is not charged by itself: add a new service"
                 " instead.",
                 service=self.name,
             )
-        # sudo: customers change their plans without reading how they follow.
-        if self.sudo().replaced_by_ids:
-            return self._explain_other_plan()
         if self.state == "suspended" and when == "now":
             # Days that were charged, and are suspended, are not settled by it.
             return self.env._(
