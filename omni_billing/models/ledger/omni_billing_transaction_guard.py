@@ -75,7 +75,8 @@ class OmniBillingTransaction(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        model = self
+        # Without the record that a copy is made of, whose price is not theirs.
+        model = self.browse()
         kind = self.env.context.get("default_transaction_type")
         if kind and kind not in BILLED_TYPES:
             # A list of payments has it in its context, and what is created from there
