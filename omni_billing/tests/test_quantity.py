@@ -122,7 +122,7 @@ class TestQuantity(BillingCommon):
 
     def test_copy_of_a_price_that_was_found(self):
         """W40: of more decimals than one may enter; its cost is what remains."""
-        charge = trust(self.Transaction).create(
+        found = trust(self.Transaction).create(
             {
                 "partner_id": self.customer.id,
                 "name": "Data",
@@ -130,6 +130,7 @@ class TestQuantity(BillingCommon):
                 "price_unit": 33.3333333333,
             }
         )
+        charge = self.Transaction.browse(found.id)
         self.assertEqual(charge.retail_cost, 100)
         self.assertEqual(charge.copy().retail_cost, 100)
         with self.assertRaisesRegex(ValidationError, "more than 8 decimals"):
