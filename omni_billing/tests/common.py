@@ -1,15 +1,22 @@
+import functools
+import json
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
 from freezegun import freeze_time
 
-from odoo import fields
+from odoo import fields, models
 from odoo.fields import Command
+from odoo.modules.registry import Registry
 from odoo.sql_db import BaseCursor
-from odoo.tests import new_test_user
+from odoo.tests import TransactionCase, new_test_user
+from odoo.tests.common import get_db_name
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+from odoo.addons.base.tests.common import BaseCommon
 from odoo.addons.omni_billing.tools.write_guard import trust
+from odoo.addons.product.tests.common import ProductCommon
+from odoo.addons.uom.tests.common import UomCommon
 
 #: Longer than a class of tests takes.
 MIDNIGHT = timedelta(minutes=5)
@@ -20,6 +27,25 @@ USERS = {
     "outsider-test": "base.group_user",
 }
 
+#: The parameter that notes what bin/test has made for all classes.
+MADE = "omni_billing.tests_made"
+
+
+@functools.cache
+def _read_made():
+    """Return what is made, by the name that tests call it by."""
+    with Registry(get_db_name()).cursor() as cr:
+        cr.execute("SELECT value FROM ir_config_parameter WHERE key = %s", [MADE])
+        found = cr.fetchone()
+    return json.loads(found[0]) if found else {}
+
+
+def _note(value):
+    """Name records, for another transaction to find them."""
+    if isinstance(value, dict):
+        return {name: _note(records) for name, records in value.items()}
+    return [value._name, value.ids]
+
 
 class BillingCommon(AccountTestInvoicingCommon):
     """A company with a chart of accounts, a customer, and one user of each kind.
@@ -28,10 +54,20 @@ class BillingCommon(AccountTestInvoicingCommon):
     ``portal`` or ``outsider``.
     """
 
+    #: Whether it makes all of its own, beside what bin/test has made.
+    begins_anew = False
+
     @classmethod
     def setUpClass(cls):
         cls._stay_in_one_day()
-        super().setUpClass()
+        made = cls._find_made()
+        if made:
+            # What all between does is made; what comes after is for each class.
+            super(BaseCommon, cls).setUpClass()
+            cls._begin_with(made)
+        else:
+            super().setUpClass()
+            cls._make_more()
         # The database has other companies; managers here work for all of them. Who does
         # not is tried in tests/attacks.
         cls.classPatch(
@@ -39,9 +75,13 @@ class BillingCommon(AccountTestInvoicingCommon):
             "_billing_has_all_companies",
             lambda user: user.has_group("omni_billing.omni_billing_group_manager"),
         )
+        cls.today = fields.Date.context_today(cls.env.user)
+
+    @classmethod
+    def _make_more(cls):
+        """Make what our tests need beside what those of Odoo's account addon do."""
         cls.company = cls.env.company
         cls.currency = cls.company.currency_id
-        cls.today = fields.Date.context_today(cls.env.user)
         cls.customer = cls.env["res.partner"].create(
             {"name": "Acme Rentals", "is_company": True, "company_id": False}
         )
@@ -49,8 +89,7 @@ class BillingCommon(AccountTestInvoicingCommon):
         cls.tax_10 = cls._create_tax(10)
         cls.tax_20_included = cls._create_tax(20, price_include_override="tax_included")
         cls.staff, cls.portal, cls.outsider = (
-            cls._find_user(login) or cls._create_user(login, groups)
-            for login, groups in USERS.items()
+            cls._create_user(login, groups) for login, groups in USERS.items()
         )
         cls.portal.partner_id.parent_id = cls.customer
         # Lists of what was created just now are known to be empty, and get what Odoo
@@ -59,13 +98,62 @@ class BillingCommon(AccountTestInvoicingCommon):
         cls.env.invalidate_all()
 
     @classmethod
-    def setup_independent_company(cls, **values):
-        """Override: bin/test has one in the database, for classes without a country."""
-        made = cls.env["res.company"].search([("name", "=", "company_1_data")])
-        if not made or values or cls.country_code:
-            return super().setup_independent_company(**values)
-        cls.env.user.company_ids = [Command.link(made.id)]
-        return made
+    def make_for_all(cls, env):
+        """Make what each class begins with, and note what it is; see ``tested.py``.
+
+        :param env: the environment of the administrator; nothing is committed.
+        """
+        first = type("First", (cls,), {"begins_anew": True})
+        first.env, first.cr, first.registry = env, env.cr, env.registry
+        odoos = patch.object(TransactionCase, "setUpClass", classmethod(lambda _: None))
+        with odoos:
+            first.setUpClass()
+        first.doClassCleanups()
+        first.env.flush_all()
+        # Nobody is told of the people of the tests.
+        env["mail.mail"].search([("state", "=", "outgoing")]).unlink()
+        made = {
+            name: _note(value)
+            for name, value in vars(first).items()
+            if isinstance(value, (models.BaseModel, dict))
+        }
+        env["ir.config_parameter"].set_param(MADE, json.dumps(made))
+
+    @classmethod
+    def _find_made(cls):
+        """Return what bin/test has made in the database, if the class takes that."""
+        mro = cls.__mro__
+        first = mro.index(AccountTestInvoicingCommon)
+        is_usual = not (
+            cls.begins_anew or cls.country_code or cls.chart_template
+        ) and mro[first + 1 : first + 4] == (ProductCommon, UomCommon, BaseCommon)
+        return _read_made() if is_usual else {}
+
+    @classmethod
+    def _begin_with(cls, made):
+        """Have the environment and the records that Odoo's common classes give."""
+        env = cls.env["base"].with_context(**cls.default_env_context()).env
+        cls.env = env(user=made["user"][1][0])
+        for name, noted in made.items():
+            setattr(cls, name, cls._find_noted(noted))
+        cls.maxDiff, cls.tax_number = None, 0
+
+    @classmethod
+    def _find_noted(cls, noted):
+        if isinstance(noted, dict):
+            return {name: cls._find_noted(value) for name, value in noted.items()}
+        model, ids = noted
+        return cls.env[model].browse(ids)
+
+    @classmethod
+    def setup_independent_user(cls):
+        """Override: who begins anew gets the names that bin/test's own have."""
+        logins = [*USERS, "accountman", "simple_accountman"]
+        for user in cls.env["res.users"].search([("login", "in", logins)]):
+            user.login = f"made-{user.login}"
+        for company in cls.env["res.company"].search([("name", "=", "company_1_data")]):
+            company.name = "made"
+        return super().setup_independent_user()
 
     @classmethod
     def _stay_in_one_day(cls):
@@ -84,12 +172,6 @@ class BillingCommon(AccountTestInvoicingCommon):
         return super().get_default_groups() | cls.quick_ref(
             "omni_billing.omni_billing_group_manager"
         )
-
-    @classmethod
-    def _find_user(cls, login):
-        """Find a user of the company that bin/test has made."""
-        mine = [("login", "=", login), ("company_id", "=", cls.company.id)]
-        return cls.env["res.users"].search(mine)
 
     @classmethod
     def _create_user(cls, login, groups):
