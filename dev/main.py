@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 from dev import core, paths, system, venv
-from dev.console import Failure
+from dev.console import Failure, Step
 
 WAITING = "Another command is setting up; waiting for it."
 
@@ -32,10 +33,17 @@ def main(name: str) -> NoReturn:
 
 
 def _set_up(command: object) -> None:
-    """Prepare the environment, then Odoo, going on inside the environment."""
+    """Prepare the environment, going on inside it, then the test tools beside Odoo."""
     with system.lock(paths.STATE / "setup.lock", WAITING):
-        venv.ensure(command.TESTS)
+        venv.ensure()
         venv.enter()
+        steps = [venv.ensure_tools] if command.TESTS else []
         if command.CORE:
             system.ensure_libraries(command.TESTS)
-            core.ensure()
+            steps.append(core.ensure)
+        Step.is_shared = len(steps) > 1
+        with ThreadPoolExecutor() as pool:
+            running = [pool.submit(step) for step in steps]
+        for step in running:
+            step.result()  # what went wrong in it is raised here
+        Step.is_shared = False

@@ -55,12 +55,16 @@ def folder() -> Path:
     return paths.STATE / f"venv-{digest}"
 
 
-def ensure(tests: bool) -> None:
-    """Create the environment, with the test tools when they are asked for."""
-    home = folder()
-    system.build_once(home, _build)
-    if not tests or paths.OTHER_REQUIREMENTS:
+def ensure() -> None:
+    """Create the environment."""
+    system.build_once(folder(), _build)
+
+
+def ensure_tools() -> None:
+    """Have the test tools in it, unless others were put there instead."""
+    if paths.OTHER_REQUIREMENTS:
         return
+    home = folder()
     digest = hashlib.sha256(paths.TEST_REQUIREMENTS.read_bytes()).hexdigest()[:12]
     mark = home / f".tests-{digest}"
     if not mark.exists():

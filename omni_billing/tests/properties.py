@@ -17,7 +17,8 @@ LIMIT = 20
 def tried(*, ci, deep):
     """Try a property so many times; what an example has written is undone.
 
-    Goes below ``@given``, on a method of a test with ``env``.
+    Goes below ``@given``, on a method of a test with ``env``. What is drawn is drawn
+    before it (no ``st.data()``): an example for which no time is left is let pass.
     """
     is_deep = settings.get_current_profile_name() == "deep"
     few = {"derandomize": True, "database": None}

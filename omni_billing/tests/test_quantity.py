@@ -16,6 +16,17 @@ from .properties import tried
 PRICED = ("quantity", "price_unit", "retail_cost")
 
 
+#: A tax by the name of the test's, how many, the price of one, whether that is of very
+#: small numbers, and whether it is with taxes.
+LINE = st.tuples(
+    st.sampled_from(["no_tax", "tax_10", "tax_20_included"]),
+    st.integers(1, 40_000).map(lambda thousandths: thousandths / 1000),
+    st.integers(1, 500_000).map(lambda parts: parts / 10_000),
+    st.booleans(),
+    st.booleans(),
+)
+
+
 @tagged("post_install", "-at_install")
 class TestQuantity(BillingCommon):
     """W40: how many, of what, and at which price, from a service to the invoice."""
@@ -446,28 +457,25 @@ class TestQuantity(BillingCommon):
 
     # === To the cent === #
 
-    @given(data=st.data())
+    @given(
+        rounding=st.sampled_from(["round_per_line", "round_globally"]),
+        lines=st.lists(LINE, min_size=1, max_size=5),
+    )
     @tried(ci=30, deep=1500)
-    def test_invoice_is_what_transactions_cost(self, data):
+    def test_invoice_is_what_transactions_cost(self, rounding, lines):
         """Whatever the quantities, the invoice is the sum of the retail costs."""
-        self.company.tax_calculation_rounding_method = data.draw(
-            st.sampled_from(["round_per_line", "round_globally"])
-        )
-        taxes = [self.env["account.tax"], self.tax_10, self.tax_20_included]
+        self.company.tax_calculation_rounding_method = rounding
         charges = self.Transaction
-        for _number in range(data.draw(st.integers(1, 5))):
-            tax = data.draw(st.sampled_from(taxes))
-            quantity = data.draw(st.integers(1, 40_000)) / 1000
-            price = data.draw(st.integers(1, 500_000)) / 10_000
-            if data.draw(st.booleans()):
-                price = round(price / 10_007, 8)
+        for tax, quantity, price, is_small, is_included in lines:
+            price = round(price / 10_007, 8) if is_small else price
             if self.currency.round(quantity * price) <= 0:
                 continue
+            taxes = getattr(self, tax, self.env["account.tax"])
             charges += self._create(
                 quantity=quantity,
                 price_unit=price,
-                tax_ids=[Command.set(tax.ids)],
-                tax_included=data.draw(st.booleans()),
+                tax_ids=[Command.set(taxes.ids)],
+                tax_included=is_included,
             )
         if not charges:
             return
