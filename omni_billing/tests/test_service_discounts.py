@@ -1,6 +1,8 @@
 """Discounts for some time, and coupons (W36)."""
 
+import runpy
 from datetime import date
+from pathlib import Path
 from unittest.mock import patch
 
 from psycopg2 import IntegrityError
@@ -10,6 +12,7 @@ from odoo.fields import Command
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
+from ..tools.write_guard import trusting
 from .test_service_plans import PlanCommon
 
 
@@ -274,48 +277,63 @@ class TestServiceDiscounts(CouponCommon):
                 self.assertFalse(coupon._billing_find("SPRÍNG", self.company))
                 self.assertTrue(coupon._billing_find(" spr\0ing", self.company))
 
-    def test_free_days_are_not_charged_later(self):
-        """W36: who takes the discount back is told, since nothing adjusts them."""
+    def test_days_that_are_free_no_more_are_adjusted(self):
+        """W36: whatever made them free, and however little was charged until then."""
         service = self._add_service()
         gift = self._add_discount(service, value=100, date_to="2025-03-31")
+        gratis = self._create_service(price_unit=0)
+        trial = self._add_service(trial_end="2025-01-31")
         self._charge("2025-02-10 12:00:00")
-        self.assertFalse(service.transaction_ids)
-        for spoil in (
-            lambda: gift.unlink(),
-            lambda: gift.write({"value": 50}),
-            lambda: gift.write({"date_from": "2025-01-02"}),
-            lambda: gift.write({"date_to": "2025-02-27"}),
-            lambda: service.write({"discount_ids": [Command.clear()]}),
-        ):
-            with (
-                self.assertRaisesRegex(UserError, "free until 02/28/2025"),
-                self.env.cr.savepoint(),
-            ):
-                spoil()
-            self.env.invalidate_all()
-        gift.date_to = "2025-02-28"
-        self._charge("2025-03-10 12:00:00")
-        self.assertEqual(self._read_totals(service), [("2025-03-01", 33)])
-        # So is a price of nothing; days of a trial are free without a gift.
-        gratis, trial = self._add_service(), self._add_service(trial_end="2025-01-31")
-        gratis.change_ids = [
-            Command.create({"date": day, "price_unit": price})
-            for day, price in (("2025-01-01", 0), ("2025-02-01", 30))
-        ]
-        gift = self._add_discount(trial, value=100, date_to="2025-01-31")
-        self._charge("2025-02-10 12:00:00")
-        with (
-            self.assertRaisesRegex(UserError, "free until 01/31/2025"),
-            self.env.cr.savepoint(),
-        ):
-            gratis.change_ids.sorted("date")[0].unlink()
-        self.env.invalidate_all()
+        self.assertFalse((service | gratis).transaction_ids)
+        self.assertEqual((service | gratis | trial).mapped("adjustment"), [0, 0, 0])
+        gift.date_to = "2025-01-31"
+        self.assertEqual(service.adjustment, 30)
         gift.unlink()
-        # What an adjustment is for is taken back.
-        late = self._add_discount(service, value=100, date_from="2025-04-01")
-        self._charge("2025-05-10 12:00:00")
-        late.unlink()
         self.assertEqual(service.adjustment, 60)
+        service.action_adjust()
+        self.assertEqual(sum(service.transaction_ids.mapped("amount_total")), 66)
+        self.assertFalse(service.adjustment)
+        for day in ("2025-02-01", "2025-02-15"):
+            gratis.change_ids.create(
+                {"service_id": gratis.id, "date": day, "price_unit": 28}
+            )
+        self.assertEqual(gratis.adjustment, 28)
+        trial.trial_end = "2025-01-30"
+        self.assertEqual(trial.adjustment, 0.97)
+        trial.trial_end = "2025-02-14"
+        self.assertEqual(trial.adjustment, -15)
+
+    def test_what_was_charged_elsewhere_is_not_adjusted(self):
+        """F192: what was agreed for those days is entered for who looks it up."""
+        old = self._create_service(price_unit=0, charged_until="2025-02-15")
+        self.assertEqual(old.charged_elsewhere, date(2025, 2, 15))
+        for day, price in (("2025-01-10", 28), ("2025-02-01", 0), ("2025-02-16", 28)):
+            old.change_ids.create(
+                {"service_id": old.id, "date": day, "price_unit": price}
+            )
+        self._charge("2025-03-01 12:00:00")
+        self.assertEqual(
+            self._read_totals(old), [("2025-02-16", 14.3), ("2025-03-01", 30.8)]
+        )
+        self.assertFalse(old.adjustment)
+        # So a database of before has it.
+        with trusting(self.env):
+            own = self._create_service()
+            self._charge("2025-03-01 12:00:00")
+            (old | own).charged_elsewhere = False
+        self.env.flush_all()
+        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.12.0"
+        script = runpy.run_path(str(folder / "post-charged-elsewhere.py"))
+        for _time in range(2):
+            script["migrate"](self.env.cr, "19.0.1.11.0")
+        self.env.invalidate_all()
+        self.assertEqual(old.charged_elsewhere, date(2025, 2, 15))
+        self.assertFalse(own.charged_elsewhere)
+        old.change_ids.sorted("date")[1].unlink()
+        old.trial_end = "2025-02-16"
+        self.assertEqual(old.adjustment, -1)
+        with self.assertRaisesRegex(UserError, "cannot be set by hand"):
+            old.charged_elsewhere = False
 
     def test_rows_stay_with_their_service(self):
         """F192, W36: no row is moved to a service that one may not write."""

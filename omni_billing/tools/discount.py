@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
-from .recurrence import DAY, Span, round_to
+from .recurrence import DAY, round_to
 
 #: First day, last day (None: for ever), ``percent`` or ``amount``, and how much.
 Discount = tuple[date, date | None, str, float]
@@ -61,18 +61,3 @@ def _lower_one(
             price *= (100 - value) / 100
     price -= sum(value for kind, value in held if kind == "amount")
     return round_to(max(price, Decimal(0)), decimals)
-
-
-def find_raised(
-    before: Sequence[tuple[date, Decimal]],
-    after: Sequence[tuple[date, Decimal]],
-    span: Span,
-) -> bool:
-    """Return whether a day that was free is not by other prices.
-
-    :param before: as for `find_price`.
-    :param after: the same.
-    :param span: the days that it is about.
-    """
-    days = {min(max(day, span.first), span.last) for day, _price in (*before, *after)}
-    return any(not find_price(before, day) and find_price(after, day) for day in days)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo.addons.omni_billing.tools.discount import find_raised, lower
+from odoo.addons.omni_billing.tools.discount import lower
 from odoo.addons.omni_billing.tools.recurrence import (
     Recurrence,
     Span,
@@ -83,17 +83,3 @@ def test_percents_first_then_amounts():
         (START, Decimal(40)),
         (date(2025, 2, 1), Decimal(85)),
     ]
-
-
-def test_days_that_are_free_no_more():
-    """W36: those that it is about; what was to be paid anyway is no such day."""
-    gift = (date(2024, 1, 1), date(2025, 1, 31), "percent", 100)
-    full = [(START, Decimal(30))]
-    free = lower(full, [gift], 2)
-    assert find_raised(free, full, Span(START, START))
-    assert find_raised(free, full, Span(date(2025, 1, 31), date(2025, 2, 28)))
-    assert not find_raised(free, full, Span(date(2025, 2, 1), date(2025, 2, 28)))
-    assert not find_raised(full, free, Span(START, START))
-    until = [(gift[0], date(2025, 1, 10), *gift[2:])]
-    assert not find_raised(free, lower(full, until, 2), Span(START, date(2025, 1, 10)))
-    assert find_raised(free, lower(full, until, 2), Span(START, date(2025, 1, 11)))

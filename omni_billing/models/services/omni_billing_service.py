@@ -168,6 +168,13 @@ class OmniBillingService(models.Model):
     charged_until = fields.Date(
         copy=False, help="The last day of the periods that are dealt with."
     )
+    charged_elsewhere = fields.Date(
+        string="Charged Elsewhere Until",
+        readonly=True,
+        copy=False,
+        help="Until when it was charged already when that was entered here: what was"
+        " before is never adjusted.",
+    )
     is_setup_charged = fields.Boolean(readonly=True, copy=False)
     next_date = fields.Date(
         string="Next Charge",

@@ -54,19 +54,15 @@ class OmniBillingServiceChange(models.Model):
     def write(self, vals):
         self._wait_for_charges()
         before = self._read_agreed(self.service_id)
-        free = {} if is_trusted(self.env) else self.service_id._get_free_prices()
         result = super().write(vals)
         self._check_plans(before)
-        self._check_free(free)
         return result
 
     def unlink(self):
         self._wait_for_charges()
         before = self._read_agreed(self.service_id)
-        free = {} if is_trusted(self.env) else self.service_id._get_free_prices()
         result = super().unlink()
         self._check_plans(before)
-        self._check_free(free)
         return result
 
     # === HELPERS === #

@@ -319,30 +319,28 @@ class OmniBillingService(models.Model):
     def _find_adjustments(self):
         """Return the charged periods that cost something else by now.
 
+        Also those that were free. What was charged elsewhere is not looked at.
+
         :return: of each by how much, and by how many pieces more or less, where there
             is a tax by the piece.
         :rtype: list[tuple[Period, float, float]]
         """
         if not self.id or not self.charged_until or not self.unit:
             return []
-        charged = self._read_charged()
-        if not charged:
+        after, last = self.charged_elsewhere or None, self.charged_until
+        if after and after >= last:
             return []
+        charged = self._read_charged()
         currency, prices = self.currency_id, self._get_prices()
         free, found, standing = self._get_free_days(), [], None
-        for period in iterate_periods(
-            self._get_recurrence(), None, self.charged_until, free
-        ):
+        for period in iterate_periods(self._get_recurrence(), after, last, free):
             span = period.span
             parts = [
                 part
                 for first, part in charged.items()
                 if span.first <= first <= span.last
             ]
-            # Before the first one, others charged it. Later, it was passed over as
-            # suspended, and may be used by now.
-            if not parts and span.last < min(charged):
-                continue
+            # One without charges was passed over as free, and may cost something now.
             used = period.shorten(self.date_end or None)
             amount, pieces = map(sum, zip((0, 0), *parts, strict=True))
             due = compute_amount(used, prices, currency.decimal_places)

@@ -8,7 +8,7 @@ from ...tools.action import open_dialog
 from ...tools.discount import find_price, lower
 from ...tools.lock import lock_or_tell, take_turns
 from ...tools.numbers import format_amount, format_number
-from ...tools.recurrence import DAY, Span, cut, find_end
+from ...tools.recurrence import DAY, find_end
 from ...tools.write_guard import is_trusted, trust, without_any_default
 from .omni_billing_service import LAST_YEAR
 
@@ -83,17 +83,13 @@ class OmniBillingServiceDiscount(models.Model):
             self._check_own()
         if vals.keys() & TERMS:
             self._wait_for_charges()
-        before = self.service_id._get_free_prices() if vals.keys() & TERMS else {}
-        result = super().write(vals)
-        self._check_free(before)
-        return result
+        return super().write(vals)
 
     def unlink(self):
         """Override of the ORM: a coupon that is taken back can be used again."""
         self._wait_for_charges()
-        coupons, before = self.coupon_id, self.service_id._get_free_prices()
+        coupons = self.coupon_id
         result = super().unlink()
-        self._check_free(before)
         # sudo: coupons are counted for who takes a discount away.
         coupons.sudo()._billing_count()
         return result
@@ -298,29 +294,6 @@ class OmniBillingService(models.Model):
             ],
             self.currency_id.decimal_places,
         )
-
-    def _get_free_prices(self):
-        """Return the prices of services of which days that are dealt with were free.
-
-        What is before the first charge is not adjusted: others may have charged it.
-        Days of a trial or a suspension are free whatever they cost.
-
-        :return: by service its prices, and the days before that charge, as `Span`.
-        :rtype: dict
-        """
-        found = {}
-        for service in self.filtered("charged_until"):
-            prices = service._get_prices()
-            if all(price for _day, price in prices):
-                continue
-            charged = service._read_charged()
-            last = min(charged) - DAY if charged else service.charged_until
-            if service.date_start > last:
-                continue
-            days = Span(service.date_start, last)
-            if spans := tuple(cut(days, service._get_free_days())):
-                found[service] = (prices, spans)
-        return found
 
     def _get_full_price(self, day):
         """Return what a period costs on a day without discounts."""

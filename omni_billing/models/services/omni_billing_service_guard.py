@@ -2,7 +2,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from ...tools.write_guard import is_trusted
+from ...tools.write_guard import is_trusted, trust
 
 #: What periods were cut and priced with; once charged, a new service takes over.
 BASIC_FIELDS = {
@@ -32,18 +32,30 @@ class OmniBillingService(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         model, vals_list = self._billing_guard_create(vals_list)
-        return super(OmniBillingService, model).create(vals_list)
+        services = super(OmniBillingService, model).create(vals_list)
+        services._note_charged_elsewhere()
+        return services
 
     def write(self, vals):
         self._billing_guard_write(vals)
-        if not is_trusted(self.env):
-            self._check_not_charged(vals)
-        return super().write(vals)
+        if is_trusted(self.env):
+            return super().write(vals)
+        self._check_not_charged(vals)
+        fresh = self.filtered(lambda service: not service.charged_until)
+        result = super().write(vals)
+        fresh._note_charged_elsewhere()
+        return result
+
+    def _note_charged_elsewhere(self):
+        """Note until when others charged it: that is entered, the job counts itself."""
+        for service in self.filtered("charged_until"):
+            trust(service).charged_elsewhere = service.charged_until
 
     @api.model
     def _billing_get_state_fields(self):
         """Override: where a service stands with its charges."""
         return super()._billing_get_state_fields() | {
+            "charged_elsewhere",
             "commercial_partner_id",
             "is_setup_charged",
             "problem",

@@ -1,8 +1,6 @@
-from odoo import api, models
+from odoo import models
 from odoo.exceptions import UserError
-from odoo.tools import format_date
 
-from ...tools.discount import find_raised
 from ...tools.lock import lock_or_tell, take_turns
 from ...tools.write_guard import is_trusted
 
@@ -38,25 +36,3 @@ class OmniBillingServiceRowMixin(models.AbstractModel):
         if services and not is_trusted(self.env):
             lock_or_tell(services)
             take_turns(services)
-
-    @api.model
-    def _check_free(self, before):
-        """Refuse to take back what made days free that nothing charges any more.
-
-        :param dict before: as `_get_free_prices` returns it.
-        """
-        if is_trusted(self.env):
-            return
-        for service, (prices, spans) in before.items():
-            now = service._get_prices()
-            if any(find_raised(prices, now, span) for span in spans):
-                raise UserError(
-                    self.env._(
-                        "%(service)s was free until %(date)s, and those days would not"
-                        " be charged any more. Leave them free, and enter what holds"
-                        " from the next day on; if they are to be paid, enter a charge"
-                        " for them. Nothing was changed.",
-                        service=service.name,
-                        date=format_date(self.env, spans[-1].last),
-                    )
-                )
