@@ -104,6 +104,15 @@ class TestService(ServiceCommon):
             self.assertEqual(found.replace("\xa0", ""), text.replace("\xa0", ""))
             self.assertNotIn("e+", found)
 
+    def test_price_has_no_more_decimals_than_a_transaction_takes(self):
+        """F185: a third, as of a price list, is charged at a price that comes to it."""
+        service = self._create_service(quantity=1000, price_unit=0.1 / 3)
+        self._charge()
+        charge = service.transaction_ids
+        priced = {"quantity": 1000, "price_unit": 0.03333, "retail_cost": 33.33}
+        self.assertRecordValues(charge, [priced])
+        charge.price_unit = charge.price_unit
+
     def test_prices_are_kept_as_they_are_entered(self):
         """F185: 0.0375 is not stored as 0.04, on any screen."""
         change = {"date": "2025-02-01", "price_unit": 0.0125, "quantity": 1000.125}

@@ -126,27 +126,32 @@ class OmniBillingTransaction(models.Model):
     def _sale_reduce(self, quantity):
         """Take a part of what is unbilled back, or all of it: that is void then.
 
+        So is a rest that comes to no amount.
+
         :param float quantity: with the sign of `sale_quantity`.
+        :return: how many of the rest are not in Billing any more.
+        :rtype: float
         """
         self.ensure_one()
-        rest = self.sale_quantity - quantity
-        if not self.sale_line_id._billing_compare(rest, 0):
-            self.action_void(self.env._("Not ordered, or not delivered, any more"))
-            return
         self._lock_unbilled()
-        share = rest / self.sale_quantity
-        decimals = self._get_quantity_decimals(self.tax_ids)
-        left = round(self.quantity * share, decimals)
-        values = {"quantity": left, "sale_quantity": rest}
         currency, line = self.currency_id, self.sale_line_id
+        rest = self.sale_quantity - quantity
+        decimals = self._get_quantity_decimals(self.tax_ids)
+        left = round(self.quantity * rest / self.sale_quantity, decimals)
+        values = {"quantity": left, "sale_quantity": rest}
+        cost = currency.round(left * self.price_unit)
         whole, amount = (
             abs(line._billing_get_amount(many)) for many in (self.sale_quantity, rest)
         )
         is_as_ordered = not currency.compare_amounts(self.retail_cost, whole)
-        if is_as_ordered and currency.compare_amounts(left * self.price_unit, amount):
+        if is_as_ordered and currency.compare_amounts(cost, amount):
             # The price of the order has more decimals than the one that is here.
-            values["retail_cost"] = amount
+            cost = values["retail_cost"] = amount
+        if not left or currency.is_zero(cost):
+            self.action_void(self.env._("Not ordered, or not delivered, any more"))
+            return rest
         trust(self).write(values)
+        return 0.0
 
     def _sale_prepare_counter(self, quantity, rest, against):
         """Return the values of what takes a part of this back, to the cent as billed.

@@ -94,7 +94,7 @@ class SaleOrderLine(models.Model):
             kept = line._billing_keep(known[line], there[line])
             added[line] = there[line] - kept
             taken[line] = known[line] - kept
-        values = ordered._billing_take_back(taken)
+        values = ordered._billing_take_back(taken, there)
         for line in ordered:
             if line._billing_is_worth(added[line]):
                 values.append(line._billing_prepare_charge(added[line]))
@@ -158,10 +158,12 @@ class SaleOrderLine(models.Model):
 
     # === WHAT IS TAKEN BACK === #
 
-    def _billing_take_back(self, taken):
+    def _billing_take_back(self, taken, there):
         """Take quantities back: what is unbilled at once, what is billed by credits.
 
         :param dict taken: by line, with the sign of what is in Billing.
+        :param dict there: by line, how many are in Billing then; what comes to no amount
+            is taken off, and waits until it does.
         :return: the values of the credits; of a line that was a credit, of charges.
         :rtype: list[dict]
         """
@@ -181,7 +183,7 @@ class SaleOrderLine(models.Model):
                 if not self._billing_compare(part, 0):
                     continue
                 if origin.state == "unbilled" and not against:
-                    origin._sale_reduce(part)
+                    there[line] -= origin._sale_reduce(part)
                 else:
                     values += origin._sale_prepare_counter(part, rest, against)
                 left -= part

@@ -61,6 +61,19 @@ class TestSale(SaleCommon):
         self.assertEqual(order.order_line.price_subtotal, 44.58)
         self.assertEqual(self._bill(charge).amount_untaxed, 44.58)
 
+    def test_rest_that_comes_to_nothing_waits(self):
+        """W38: as what is ordered from the beginning does; nothing is charged at 0."""
+        bytes_ = self._add_product("Bytes", 0.00001, invoice_policy="order")
+        order = self._create_order((bytes_, 1000, {}))
+        line = order.order_line
+        self.assertEqual(self._entries(order).retail_cost, 0.01)
+        for many, known, costs in ((100, 0, []), (1500, 1500, [0.02])):
+            line.product_uom_qty = many
+            self._follow()
+            self.assertFalse(order.billing_problem)
+            self.assertEqual((line.billing_qty, line.billing_is_due), (known, False))
+            self.assertEqual(self._entries(order).mapped("retail_cost"), costs)
+
     def test_delivered_is_followed_by_its_difference(self):
         order = self._create_order((self.delivered, 10, {}))
         self.assertFalse(self._entries(order))

@@ -15,6 +15,7 @@ from ...tools.money import has_excess_decimals
 from ...tools.numbers import format_number, format_price
 from ...tools.periods import format_period
 from ...tools.recurrence import DAY, compute_amount, iterate_periods, to_price
+from ...tools.unit_price import shorten_price
 from ...tools.write_guard import trust
 
 _logger = logging.getLogger(__name__)
@@ -241,7 +242,8 @@ class OmniBillingService(models.Model):
     def _find_price(self, period, amount):
         """Return quantity and unit price of a whole period, if it has but one price.
 
-        Nor has it any whose quantity a transaction cannot keep, such as a third.
+        Nor has it any whose quantity a transaction cannot keep, such as a third. The price
+        is written with no more decimals than it is printed with.
         """
         quantity, price = self.quantity, self.price_unit
         for change in self.change_ids.sorted("date"):
@@ -253,6 +255,7 @@ class OmniBillingService(models.Model):
             return {}
         if to_price(price, quantity, decimals) != amount:
             return {}
+        price = shorten_price(price, quantity, self.currency_id.round)
         return {"quantity": quantity, "price_unit": price}
 
     def _count_pieces(self, period):
