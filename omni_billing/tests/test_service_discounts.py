@@ -224,6 +224,38 @@ class TestServiceDiscounts(CouponCommon):
                 service._billing_redeem("SPRING")
             self.assertEqual(plan._billing_redeem("SPRING").date_from, plan.date_start)
 
+    def test_discount_is_of_the_plan_that_has_the_day(self):
+        """W36: what a plan to come goes on with is changed there first."""
+        service = self._add_service()
+        old = self._add_discount(service)
+        with freeze_time("2025-03-10 12:00:00"):
+            self.Service._cron_write_due()
+            plan = self._change(service, "period")
+            for spoil in (
+                lambda: self._add_discount(service, name="New", value=5),
+                lambda: old.unlink(),
+                lambda: old.write({"value": 30}),
+                lambda: old.write({"date_to": "2025-03-20"}),
+                lambda: service.write({"discount_ids": [Command.clear()]}),
+            ):
+                with (
+                    self.assertRaisesRegex(UserError, "another plan from 04/01/2025"),
+                    self.env.cr.savepoint(),
+                ):
+                    spoil()
+                self.env.invalidate_all()
+            # Of the days before, and of all of them once the plan has it, too.
+            self._add_discount(service, name="Gift", value=5, date_to="2025-03-31")
+            self._add_discount(plan, name="New", value=5, date_from="2025-04-01")
+            self._add_discount(service, name="New", value=5)
+            plan.discount_ids.filtered(lambda row: row.name == "Friends").unlink()
+            old.date_to = "2025-03-20"
+            self.assertEqual(plan.discount_ids.mapped("name"), ["New"])
+        with freeze_time("2025-04-10 12:00:00"):
+            old.unlink()
+            with self.assertRaises(UserError):
+                self._add_discount(service, date_from="2025-04-02")
+
     def test_coupon_stays_for_whom_it_was(self):
         """W36: also if a product is archived; an emptied list would be for all."""
         product = self._add_plan("Old", 5)

@@ -1,8 +1,4 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
-from odoo.tools import format_date
-
-from ...tools.write_guard import is_trusted
 
 
 class OmniBillingServiceChange(models.Model):
@@ -42,10 +38,7 @@ class OmniBillingServiceChange(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        usual = self.env.context.get("default_service_id")
-        ids = [values.get("service_id", usual) for values in vals_list]
-        services = self.env["omni.billing.service"].browse(filter(None, ids))
-        before = self._read_agreed(services)
+        before = self._read_agreed(self._find_services(vals_list))
         changes = super().create(vals_list)
         changes._wait_for_charges()
         self._check_plans(before)
@@ -68,36 +61,6 @@ class OmniBillingServiceChange(models.Model):
     # === HELPERS === #
 
     @api.model
-    def _read_agreed(self, services):
-        """Return what services say of the days of the plans that follow them.
-
-        :rtype: dict
-        """
-        if is_trusted(self.env):
-            return {}
-        found = {}
-        for service in services:
-            # sudo: a plan that follows may be of another team.
-            if plan := service.sudo().replaced_by_ids[:1]:
-                found[service] = service._find_agreed_for(plan)
-        return found
-
-    @api.model
-    def _check_plans(self, before):
-        """Refuse what would be of a plan that follows, and is not entered there.
-
-        :param dict before: as `_read_agreed` returns it.
-        """
-        for service, agreed in before.items():
-            # sudo: as above.
-            plan = service.sudo().replaced_by_ids[:1]
-            if service._find_agreed_for(plan) != agreed:
-                raise UserError(
-                    self.env._(
-                        "%(service)s has another plan from %(date)s on. Enter what"
-                        " holds from then on there, or take that change back first, on"
-                        " the service. Nothing was changed.",
-                        service=service.name,
-                        date=format_date(self.env, plan.date_start),
-                    )
-                )
+    def _find_agreed(self, service, plan):
+        """Override: whatever is entered here for these days, or taken away."""
+        return {service._find_agreed_for(plan)}

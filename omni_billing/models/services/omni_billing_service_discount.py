@@ -21,6 +21,10 @@ class OmniBillingServiceDiscount(models.Model):
 
     The price stays what it is; charges are lowered by the day, as by a change of price,
     and say so.
+
+    Where another plan follows, its days are the plan's: for them a discount is entered
+    or deleted there first, as coupons are redeemed there. What the service and the plan
+    have in common goes on, and is not left to differ by one that is edited here alone.
     """
 
     _name = "omni.billing.service.discount"
@@ -73,8 +77,10 @@ class OmniBillingServiceDiscount(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         model, vals_list = self._billing_guard_create(vals_list)
+        before = model._read_agreed(model._find_services(vals_list))
         rows = super(OmniBillingServiceDiscount, model).create(vals_list)
         rows._wait_for_charges()
+        model._check_plans(before)
         return rows
 
     def write(self, vals):
@@ -83,13 +89,17 @@ class OmniBillingServiceDiscount(models.Model):
             self._check_own()
         if vals.keys() & TERMS:
             self._wait_for_charges()
-        return super().write(vals)
+        before = self._read_agreed(self.service_id) if vals.keys() & TERMS else {}
+        result = super().write(vals)
+        self._check_plans(before)
+        return result
 
     def unlink(self):
         """Override of the ORM: a coupon that is taken back can be used again."""
         self._wait_for_charges()
-        coupons = self.coupon_id
+        coupons, before = self.coupon_id, self._read_agreed(self.service_id)
         result = super().unlink()
+        self._check_plans(before)
         # sudo: coupons are counted for who takes a discount away.
         coupons.sudo()._billing_count()
         return result
@@ -113,6 +123,32 @@ class OmniBillingServiceDiscount(models.Model):
             )
 
     # === HELPERS === #
+
+    @api.model
+    def _find_agreed(self, service, plan):
+        """Override: what one of the two has for the plan's days, and the other has not.
+
+        Of a plan that is in force, what was before is corrected on the service.
+        """
+        first = plan.date_start
+        is_to_come = first > service._get_today()
+        rows = service._get_discounts().filtered(
+            lambda row: (
+                (is_to_come or row.date_from >= first)
+                and not (row.date_to and row.date_to < first)
+            )
+        )
+        return rows._get_terms(first) ^ plan._get_discounts()._get_terms(first)
+
+    def _get_terms(self, first):
+        """Return how much they are, and when, from a day on.
+
+        :rtype: set[tuple]
+        """
+        return {
+            (row.kind, row.value, row.coupon_id, max(row.date_from, first), row.date_to)
+            for row in self
+        }
 
     def _describe(self):
         """Return how much it is, in words: “20 % (Spring)”."""
@@ -381,12 +417,9 @@ class OmniBillingService(models.Model):
     def _billing_has_new_terms(self):
         """Override: also a discount that was given for this plan alone."""
 
-        def describe(row):
-            first = max(row.date_from, self.date_start)
-            return row.kind, row.value, row.coupon_id, first, row.date_to
-
-        before = {describe(row) for row in self.replaces_id._get_discounts()}
-        is_new = any(describe(row) not in before for row in self._get_discounts())
+        first = self.date_start
+        before = self.replaces_id._get_discounts()._get_terms(first)
+        is_new = bool(self._get_discounts()._get_terms(first) - before)
         return super()._billing_has_new_terms() or is_new
 
     # === WHAT PEOPLE READ === #

@@ -50,7 +50,7 @@ class OmniBillingService(models.Model):
         rows = self.change_ids.filtered(lambda change: change.date >= first)
         return (
             is_to_come and self._find_quantity_on(first),
-            {(row.date, row.quantity, row.price_unit) for row in rows},
+            frozenset((row.date, row.quantity, row.price_unit) for row in rows),
         )
 
     def _list_plan_notes(self, product, day, values):

@@ -1,5 +1,6 @@
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 from ...tools.lock import lock_or_tell, take_turns
 from ...tools.write_guard import is_trusted
@@ -36,3 +37,57 @@ class OmniBillingServiceRowMixin(models.AbstractModel):
         if services and not is_trusted(self.env):
             lock_or_tell(services)
             take_turns(services)
+
+    # === PLANS THAT FOLLOW === #
+
+    @api.model
+    def _find_services(self, vals_list):
+        """Return the services that rows are created for."""
+        usual = self.env.context.get("default_service_id")
+        ids = [values.get("service_id", usual) for values in vals_list]
+        return self.env["omni.billing.service"].browse(filter(None, ids))
+
+    @api.model
+    def _read_agreed(self, services):
+        """Return what services say of the days of the plans that follow them.
+
+        :rtype: dict[omni.billing.service, set]
+        """
+        if is_trusted(self.env):
+            return {}
+        # sudo: a plan that follows may be of another team.
+        plans = {one: one.sudo().replaced_by_ids[:1] for one in services}
+        return {
+            service: self._find_agreed(service, plan)
+            for service, plan in plans.items()
+            if plan
+        }
+
+    @api.model
+    def _find_agreed(self, service, plan):
+        """Return what is said here of the days of a plan that follows. Hook.
+
+        :return: a set; what would be new in it is refused.
+        """
+        return set()
+
+    @api.model
+    def _check_plans(self, before):
+        """Refuse what would be of a plan that follows, and is not entered there.
+
+        :param dict before: as `_read_agreed` returns it.
+        """
+        now = self._read_agreed(self.env["omni.billing.service"].union(*before))
+        for service, agreed in now.items():
+            if agreed - before[service]:
+                # sudo: as above.
+                plan = service.sudo().replaced_by_ids[:1]
+                raise UserError(
+                    self.env._(
+                        "%(service)s has another plan from %(date)s on. Enter what"
+                        " holds from then on there, or take that change back first, on"
+                        " the service. Nothing was changed.",
+                        service=service.name,
+                        date=format_date(self.env, plan.date_start),
+                    )
+                )
