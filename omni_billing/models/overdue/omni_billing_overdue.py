@@ -184,13 +184,9 @@ class OmniBillingOverdue(models.Model):
         :rtype: dict[res.partner, Account]
         """
         # sudo: jobs and customers ask; what is told is their own.
-        Reminder, Move = (
-            self.env[name].sudo().with_company(company)
-            for name in ("omni.billing.reminder", "account.move")
-        )
-        accounts = {one: Account(Reminder.browse(), Move.browse()) for one in customers}
+        Reminder = self.env["omni.billing.reminder"].sudo().with_company(company)
+        accounts = {one: self._begin_account() for one in customers}
         decided = self._find(company, customers)
-        by_hand = decided.filtered("by_hand_on")
         for one in decided:
             accounts[one.partner_id].is_kept = one._is_kept_now()
         notices = Reminder.search(
@@ -198,23 +194,16 @@ class OmniBillingOverdue(models.Model):
             & Domain("move_id.company_id", "=", company.id)
             & Domain("move_id.commercial_partner_id", "in", customers.ids)
         )
-        unpaid = Move.search(
-            Move._billing_get_unpaid_domain()
-            & Domain("company_id", "=", company.id)
-            & Domain("commercial_partner_id", "in", by_hand.partner_id.ids)
-        )
-        wanted = (notices.move_id | unpaid).filtered_domain(
-            Move._billing_get_remindable_domain(company)
-        )
+        moves = notices.move_id
+        wanted = moves.filtered_domain(moves._billing_get_remindable_domain(company))
         for level, rows in notices.grouped("level_id").items():
             late = rows.move_id._billing_get_owed_for(level.days)
             for customer, own in rows.grouped(
                 lambda row: row.move_id.commercial_partner_id
             ).items():
                 accounts[customer].take_level(level, own, late, wanted)
-        late = unpaid._billing_get_owed_for(1)
-        for one in by_hand:
-            accounts[one.partner_id].take_by_hand(one, unpaid, late, wanted)
+        if by_hand := decided.filtered("by_hand_on"):
+            self._count_by_hand(company, by_hand, accounts)
         return accounts
 
     @api.model
@@ -223,23 +212,33 @@ class OmniBillingOverdue(models.Model):
 
         :rtype: Account
         """
+        today = customer._billing_get_today(company)
+        decided = self.new({"partner_id": customer.id, "by_hand_on": today})
+        account = self._begin_account()
+        self._count_by_hand(company, decided, {customer: account})
+        return account
+
+    @api.model
+    def _begin_account(self):
         # sudo: as `_assess`.
-        Reminder, Move = (
-            self.env[name].sudo().with_company(company)
-            for name in ("omni.billing.reminder", "account.move")
-        )
+        env = self.sudo().env
+        return Account(env["omni.billing.reminder"], env["account.move"])
+
+    @api.model
+    def _count_by_hand(self, company, decided, accounts):
+        """Count what is overdue of customers whose services staff suspended.
+
+        :param decided: the `omni.billing.overdue` of each.
+        :param dict accounts: by customer.
+        """
+        # sudo: as `_assess`.
+        Move = self.env["account.move"].sudo().with_company(company)
         unpaid = Move.search(
             Move._billing_get_unpaid_domain()
             & Domain("company_id", "=", company.id)
-            & Domain("commercial_partner_id", "=", customer.id)
+            & Domain("commercial_partner_id", "in", decided.partner_id.ids)
         )
-        today = customer._billing_get_today(company)
-        decided = self.new({"partner_id": customer.id, "by_hand_on": today})
-        account = Account(Reminder.browse(), Move.browse())
-        account.take_by_hand(
-            decided,
-            unpaid,
-            unpaid._billing_get_owed_for(1),
-            unpaid.filtered_domain(Move._billing_get_remindable_domain(company)),
-        )
-        return account
+        wanted = unpaid.filtered_domain(Move._billing_get_remindable_domain(company))
+        late = unpaid._billing_get_owed_for(1)
+        for one in decided:
+            accounts[one.partner_id].take_by_hand(one, unpaid, late, wanted)

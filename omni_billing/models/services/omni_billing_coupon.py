@@ -4,7 +4,7 @@ from odoo.fields import Domain
 from odoo.tools.sql import escape_psql
 
 from ...const import DISCOUNT_KINDS
-from ...tools.lock import take_turns
+from ...tools.lock import take_turns, wait_for
 from ...tools.write_guard import trust
 
 
@@ -182,9 +182,16 @@ class OmniBillingCoupon(models.Model):
         )
 
     def _billing_count(self):
-        """Count how often it was redeemed; who does at the same time takes turns."""
-        for coupon in self.sorted("id"):
-            take_turns(coupon)
-            trust(coupon).uses = self.env["omni.billing.service.discount"].search_count(
-                Domain("coupon_id", "=", coupon.id) & Domain("customer_id", "!=", False)
+        """Count how often each was redeemed; who does at the same time takes turns."""
+        if len(self) > 1:
+            wait_for(self)
+        take_turns(self)
+        counted = dict(
+            self.env["omni.billing.service.discount"]._read_group(
+                Domain("coupon_id", "in", self.ids) & Domain("customer_id", "!=", False),
+                ["coupon_id"],
+                ["__count"],
             )
+        )
+        for uses, coupons in self.grouped(lambda one: counted.get(one, 0)).items():
+            trust(coupons).uses = uses

@@ -128,8 +128,8 @@ class OmniBillingService(models.Model):
         charged, setup = {}, self.browse()
         for service in self:
             today = service._get_today(now)
-            if service._is_setup_due(today):
-                values.append(service._prepare_setup_values())
+            if fee := service._prepare_setup_charges(today):
+                values += fee
                 setup += service
             periods, has_more = service._find_due_periods(today)
             values += service._prepare_period_values(periods)
@@ -175,18 +175,14 @@ class OmniBillingService(models.Model):
         """
         today = self._get_today(moment)
         try:
-            setup = self._is_setup_due(today)
-            values = [self._prepare_setup_values()] if setup else []
             periods, _has_more = self._find_due_periods(today, limit=None)
+            values = self._prepare_setup_charges(today)
             return values + self._prepare_period_values(periods)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception as error:
             _logger.info("Service %s would not be charged: %s", self.id, error)
             return []
-
-    def _is_setup_due(self, today):
-        return self._has_setup_to_charge() and self.date_start <= today
 
     def _find_due_periods(self, today, limit=MAX_PERIODS):
         """Return the periods that are due, and whether there are more."""
@@ -280,6 +276,17 @@ class OmniBillingService(models.Model):
         Transaction = self.env["omni.billing.transaction"]
         price = Transaction._find_unit_price(float(amount), pieces, self.currency_id)
         return {"quantity": pieces, "price_unit": price}
+
+    def _prepare_setup_charges(self, today=None):
+        """Return the values of the set-up fee in a list: none if it is not to come.
+
+        :param datetime.date today: by which it is due; None: whenever it is.
+        :rtype: list[dict]
+        """
+        is_due = self._has_setup_to_charge() and (
+            not today or self.date_start <= today
+        )
+        return [self._prepare_setup_values()] if is_due else []
 
     def _prepare_setup_values(self):
         """Return the values of the set-up fee. Hook."""

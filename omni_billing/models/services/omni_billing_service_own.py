@@ -1,5 +1,4 @@
 from datetime import timedelta
-from itertools import islice
 
 from odoo import models
 from odoo.exceptions import UserError
@@ -12,8 +11,6 @@ from ...tools.numbers import format_amount
 YEAR = timedelta(days=365)
 #: Characters of what a customer says of an end.
 MAX_NOTE = 500
-#: Periods within a suspension that are looked behind for the next charge.
-MAX_SKIPPED = 400
 
 
 class OmniBillingService(models.Model):
@@ -278,29 +275,3 @@ class OmniBillingService(models.Model):
             "month": env._("%(amount)s every %(count)s months", **values),
             "year": env._("%(amount)s every %(count)s years", **values),
         }[self.unit]
-
-    def _billing_list_next(self, count=1):
-        """Return the next charges: their day, period, and amount, taxes included.
-
-        :rtype: list[dict]
-        """
-        self.ensure_one()
-        Transaction = self.env["omni.billing.transaction"]
-        found = []
-        if self._has_setup_to_charge():
-            found.append(self._prepare_setup_values())
-        coming = islice(self._iterate_periods(), MAX_SKIPPED)
-        used = (period for period in coming if period.used)
-        found += self._prepare_period_values(list(islice(used, count)))
-        rows = []
-        for values in sorted(found, key=lambda one: one["date"])[:count]:
-            charge = Transaction.new(values | {"state": "unbilled"})
-            rows.append(
-                {
-                    "date": charge.date,
-                    "name": charge.name,
-                    "note": charge.description or "",
-                    "amount": charge.amount_total,
-                }
-            )
-        return rows

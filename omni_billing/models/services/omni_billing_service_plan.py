@@ -211,9 +211,7 @@ class OmniBillingService(models.Model):
                 self.env._("%(problem)s Nothing was changed.", problem=problem)
             )
         day = self._compute_plan_day(when)
-        plan = self._draft_plan(product, day, agreed)
-        values = self._prepare_plan(product, day, agreed or {})
-        values["change_ids"] = self._prepare_later(day, plan.price_unit)
+        plan, values = self._draft_plan(product, day, agreed)
         if not plan.unit:
             raise UserError(
                 self.env._(
@@ -222,20 +220,11 @@ class OmniBillingService(models.Model):
                     product=product.display_name,
                 )
             )
-        Transaction = self.env["omni.billing.transaction"]
-        rows = []
-        for part, charges in self._prepare_plan_parts(plan, day):
-            for charge in charges:
-                entry = Transaction.new(charge | {"state": "unbilled"})
-                rows.append(
-                    {
-                        "part": part,
-                        "date": entry.date,
-                        "name": entry.name,
-                        "note": entry.description or "",
-                        "amount": entry.amount_total,
-                    }
-                )
+        rows = [
+            row | {"part": part}
+            for part, charges in self._prepare_plan_parts(plan, day)
+            for row in self._describe_charges(charges)
+        ]
         decimals = self.currency_id.decimal_places
         seen = [f"{row['date']} {row['amount']:.{decimals}f}" for row in rows]
         seen += [f"{one.date} × {one.quantity}" for one in plan.change_ids]
@@ -462,11 +451,15 @@ class OmniBillingService(models.Model):
         }
 
     def _draft_plan(self, product, day, agreed=None):
-        """Return the service that would take the place of this one; not written."""
+        """Return the service that would take the place of this one; not written.
+
+        :return: it, and the values to create it with.
+        """
         values = self._prepare_plan(product, day, agreed or {})
         plan = self.new({k: v for k, v in values.items() if k not in LINKS})
-        plan.change_ids = self._prepare_later(day, plan.price_unit)
-        return plan
+        values["change_ids"] = self._prepare_later(day, plan.price_unit)
+        plan.change_ids = values["change_ids"]
+        return plan, values
 
     def _find_quantity_on(self, day):
         return self._find_change_on(day).quantity

@@ -1,5 +1,4 @@
 from datetime import timedelta
-from itertools import islice
 
 from odoo import models
 from odoo.fields import Domain
@@ -9,8 +8,6 @@ from .omni_billing_service_charge import SETUP_PART, STANDS
 
 #: Charges to come that a preview lists, of the new plan.
 NEXT_CHARGES = 3
-#: Periods within a suspension that are looked behind for them.
-MAX_PERIODS = 400
 
 
 class OmniBillingService(models.Model):
@@ -26,7 +23,7 @@ class OmniBillingService(models.Model):
         return (
             ("before", self._prepare_until(day - DAY)),
             ("unused", self._prepare_unused(day - DAY)),
-            ("after", plan._prepare_first_charges()),
+            ("after", plan._prepare_next_charges(NEXT_CHARGES)),
         )
 
     def _prepare_until(self, last):
@@ -37,17 +34,8 @@ class OmniBillingService(models.Model):
             last,
             self._get_free_days(),
         )
-        setup = self._has_setup_to_charge()
-        values = [self._prepare_setup_values()] if setup else []
+        values = self._prepare_setup_charges()
         return values + self._prepare_period_values(list(periods))
-
-    def _prepare_first_charges(self):
-        """Return the values of the first charges of a plan."""
-        coming = islice(self._iterate_periods(), MAX_PERIODS)
-        used = (period for period in coming if period.used)
-        setup = self._has_setup_to_charge()
-        values = [self._prepare_setup_values()] if setup else []
-        return values + self._prepare_period_values(list(islice(used, NEXT_CHARGES)))
 
     def _prepare_unused(self, last):
         """Return the values of the credits for charged days after one."""

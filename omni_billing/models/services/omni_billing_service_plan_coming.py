@@ -3,6 +3,7 @@ from odoo.fields import Command
 
 from ...const import PLAN_FIELDS
 from ...tools.write_guard import trust
+from .omni_billing_service_plan_charge import NEXT_CHARGES
 
 #: What was agreed of a service that has not begun, whatever its plan.
 STAYS = ("setup_price", "anchor_day", "anchor_weekday", "anchor_month")
@@ -28,7 +29,7 @@ class OmniBillingService(models.Model):
         """Override: all that is charged is of the new plan."""
         if day != self.date_start:
             return super()._prepare_plan_parts(plan, day)
-        return (("after", plan._prepare_first_charges()),)
+        return (("after", plan._prepare_next_charges(NEXT_CHARGES)),)
 
     def _list_plan_notes(self, product, day, values):
         """Override: that it is another one from its start on."""

@@ -52,7 +52,7 @@ class OmniBillingService(models.Model):
         if rule != "upgrade" or not self._billing_find_plan_day("now"):
             return "period"
         day = self._billing_find_plan_day("now")
-        plan = self._draft_plan(product, day)
+        plan, _values = self._draft_plan(product, day)
         now = self._billing_get_day_value(day)
         return "now" if plan._billing_get_day_value(day) > now else "period"
 
@@ -154,7 +154,7 @@ class OmniBillingService(models.Model):
         """Return what another plan costs, and from when it would be, in words."""
         self.ensure_one()
         day = self._billing_find_plan_day(self._billing_find_own_when(product))
-        plan = self._draft_plan(product, day)
+        plan, _values = self._draft_plan(product, day)
         return self.env._(
             "%(price)s, from %(date)s on",
             price=plan._billing_describe_price(),

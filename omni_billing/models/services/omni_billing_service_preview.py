@@ -7,13 +7,14 @@ from odoo.tools import format_date
 
 from ...tools.numbers import format_amount
 from ...tools.periods import format_period
-from ...tools.recurrence import (
-    compute_amount,
-)
+from ...tools.recurrence import compute_amount
+
+#: Periods within a suspension that are looked behind for the next charge.
+MAX_SKIPPED = 400
 
 
 class OmniBillingService(models.Model):
-    """What a service will charge next, as a table."""
+    """What a service will charge next: for its customer, and as a table for staff."""
 
     _inherit = "omni.billing.service"
 
@@ -42,6 +43,48 @@ class OmniBillingService(models.Model):
     def _compute_preview(self):
         for service in self:
             service.preview = service._render_preview()
+
+    # === BUSINESS METHODS === #
+
+    def _billing_list_next(self, count=1):
+        """Return the next charges, by their days; see `_describe_charges`.
+
+        :rtype: list[dict]
+        """
+        coming = sorted(self._prepare_next_charges(count), key=lambda one: one["date"])
+        return self._describe_charges(coming[:count])
+
+    def _prepare_next_charges(self, count):
+        """Return the values of the charges of the next periods, and of the set-up fee.
+
+        :param int count: of periods.
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        coming = islice(self._iterate_periods(), MAX_SKIPPED)
+        used = (period for period in coming if period.used)
+        periods = list(islice(used, count))
+        return self._prepare_setup_charges() + self._prepare_period_values(periods)
+
+    @api.model
+    def _describe_charges(self, vals_list):
+        """Return what people read of charges that are not written.
+
+        :return: of each its day, name, note, and amount, taxes included, below zero for
+            a credit.
+        :rtype: list[dict]
+        """
+        Transaction = self.env["omni.billing.transaction"]
+        charges = [Transaction.new(vals | {"state": "unbilled"}) for vals in vals_list]
+        return [
+            {
+                "date": charge.date,
+                "name": charge.name,
+                "note": charge.description or "",
+                "amount": charge.amount_total,
+            }
+            for charge in charges
+        ]
 
     # === HELPERS === #
 
