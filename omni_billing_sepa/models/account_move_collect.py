@@ -63,6 +63,10 @@ class AccountMove(models.Model):
         for company, moves in self.grouped("company_id").items():
             customers = moves.commercial_partner_id
             mandates = Mandate._billing_find_mandates(customers, company, with_single)
+            without = customers.filtered(lambda one, found=mandates: one not in found)
+            used = {}
+            if with_single and without:
+                used = Mandate._billing_find_used(without, company)
             fit = self.browse()
             # Of all at once: few have any.
             # sudo: as in `_billing_spend_credit`
@@ -70,24 +74,23 @@ class AccountMove(models.Model):
             credited = self.browse().union(*credit).commercial_partner_id
             for customer, own in moves.grouped("commercial_partner_id").items():
                 has_credit = customer in credited
-                fit += own._billing_prepare_sepa(mandates, reasons, has_credit)
-            if with_single:
-                moves._billing_explain_used(company, reasons)
+                fit += own._billing_prepare_sepa(mandates, used, reasons, has_credit)
             if fit:
                 fit._billing_add_to_order(company, mandates)
             collected += fit
         return collected, reasons
 
-    def _billing_prepare_sepa(self, mandates, reasons, has_credit):
+    def _billing_prepare_sepa(self, mandates, used, reasons, has_credit):
         """Use credit on file for invoices of one customer; return what is left to owe.
 
         :param mandates: by customer, see `_billing_find_mandates`.
+        :param used: the same of who has none any more, see `_billing_find_used`.
         :param dict reasons: gets why invoices are not collected.
         :param bool has_credit: whether there is credit for an invoice of the customer.
         """
         fit = self.browse()
         for move in self:
-            problem = move._billing_explain_no_sepa(mandates)
+            problem = move._billing_explain_no_sepa(mandates, used)
             if problem or (problem := move._billing_explain_no_single(mandates, fit)):
                 reasons[move] = problem
             else:
@@ -138,10 +141,11 @@ class AccountMove(models.Model):
 
     # === CHECKS === #
 
-    def _billing_explain_no_sepa(self, mandates):
+    def _billing_explain_no_sepa(self, mandates, used):
         """Return why an invoice is not collected by SEPA, or nothing.
 
         :param mandates: by customer, see `_billing_find_mandates`.
+        :param used: the same of who has none any more, see `_billing_find_used`.
         """
         self.ensure_one()
         company = self.company_id.sudo()  # sudo: settings are an administrator's.
@@ -154,11 +158,14 @@ class AccountMove(models.Model):
             return self.env._("It is not waiting to be paid.")
         if collecting := self._billing_explain_collecting():
             return collecting
-        if self.commercial_partner_id not in mandates:
-            return self._billing_explain_no_mandate()
-        return self._billing_explain_no_collection()
-
-    def _billing_explain_no_mandate(self):
+        if self.commercial_partner_id in mandates:
+            return self._billing_explain_no_collection()
+        if mandate := used.get(self.commercial_partner_id):
+            return self.env._(
+                "The mandate %(mandate)s was for one debit, and is used: have the"
+                " customer sign a new one.",
+                mandate=mandate.unique_mandate_reference,
+            )
         return self.env._(
             "The customer has no valid SEPA mandate for recurring debits."
         )
@@ -189,25 +196,6 @@ class AccountMove(models.Model):
                 **values,
             )
         return None
-
-    def _billing_explain_used(self, company, reasons):
-        """Say of who has no mandate that the last one was for a single debit, if so.
-
-        :param dict reasons: gets why invoices are not collected.
-        """
-        # Whatever else is in the way is told as it is.
-        missing = self._billing_explain_no_mandate()
-        left = self.filtered(lambda move: reasons.get(move) == missing)
-        used = left and self.env["account.banking.mandate"]._billing_find_used(
-            left.commercial_partner_id, company
-        )
-        for move in left:
-            if mandate := used.get(move.commercial_partner_id):
-                reasons[move] = self.env._(
-                    "The mandate %(mandate)s was for one debit, and is used: have the"
-                    " customer sign a new one.",
-                    mandate=mandate.unique_mandate_reference,
-                )
 
     def _billing_explain_no_collection(self):
         """Return why an invoice may not be collected now, mandate or not. Hook."""
