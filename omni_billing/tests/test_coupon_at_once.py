@@ -1,23 +1,21 @@
-"""Two at once, on connections of their own that commit: no test of Odoo's runner."""
+"""Two at once at a coupon."""
 
-from contextlib import contextmanager
 from threading import Barrier, Thread
 
-from odoo import SUPERUSER_ID, api
 from odoo.exceptions import UserError
-from odoo.modules.registry import Registry
 from odoo.service.model import retrying
-from odoo.tests import BaseCase, get_db_name, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
+
+from .at_once import AtOnceCase
 
 
 @tagged("-standard", "-at_install", "post_install", "omni_billing_at_once")
-class TestCouponAtOnce(BaseCase):
+class TestCouponAtOnce(AtOnceCase):
     """W36: the last use of a coupon is of one, whoever else is at it."""
 
     def setUp(self):
         super().setUp()
-        self.registry = Registry(get_db_name())
         with self._connect() as env:
             company = env["res.company"].search([("chart_template", "!=", False)])[0]
             customers = env["res.partner"].create([{"name": "One"}, {"name": "Two"}])
@@ -57,18 +55,12 @@ class TestCouponAtOnce(BaseCase):
             ).unlink()
             env["res.partner"].browse(self.customer_ids).unlink()
 
-    @contextmanager
-    def _connect(self):
-        with self.registry.cursor() as cr:
-            yield api.Environment(cr, SUPERUSER_ID, {})
-
     @mute_logger("odoo.sql_db", "odoo.service.model")
     def test_last_use_is_of_one(self):
         both, answers = Barrier(2), []
 
         def redeem(service_id):
             with self._connect() as env:
-                env.transaction.default_env = env
                 service = env["omni.billing.service"].browse(service_id)
                 # Each has seen that there is a use left.
                 coupon = env["omni.billing.coupon"].browse(self.coupon_id)

@@ -121,6 +121,35 @@ class TestPeppol(MailCommon, RunCommon):
         self.proxy_user.sudo()._peppol_get_message_status()
         self.env.invalidate_all()
 
+    def _send_line(self, price, **values):
+        """Send an invoice of a million pieces; return the line of its document."""
+        self._set_method("peppol")
+        charge = self.env["omni.billing.transaction"].create(
+            {
+                "name": "Data",
+                "partner_id": self.customer.id,
+                "quantity": 1_000_000,
+                "price_unit": price,
+                "tax_ids": self.tax_21.ids,
+                **values,
+            }
+        )
+        self._bill(charge).action_billing_email()
+        [(_receiver, tree)] = self.access_point.documents.values()
+        [line] = tree.findall("{*}InvoiceLine")
+        return line
+
+    def _read_line(self, line):
+        """Return price, of how many pieces that is, and the amount, as written."""
+        return [
+            line.findtext(path)
+            for path in (
+                "{*}Price/{*}PriceAmount",
+                "{*}Price/{*}BaseQuantity",
+                "{*}LineExtensionAmount",
+            )
+        ]
+
     def test_instead_of_the_email(self):
         """The customer wants Peppol: one press sends that, and nothing else."""
         self._set_method("peppol")
@@ -141,85 +170,25 @@ class TestPeppol(MailCommon, RunCommon):
 
     def test_small_price_is_of_as_many_as_it_takes(self):
         """W40: Odoo writes 6 decimals, and a million at 0.000038 is not 37.51."""
-        self._set_method("peppol")
-        charge = self.env["omni.billing.transaction"].create(
-            {
-                "name": "Data",
-                "partner_id": self.customer.id,
-                "quantity": 1_000_000,
-                "price_unit": 0.00003751,
-                "tax_ids": self.tax_21.ids,
-                "uom_id": self.env.ref("omni_billing.product_uom_megabyte").id,
-            }
-        )
-        self._bill(charge).action_billing_email()
-        [(_receiver, tree)] = self.access_point.documents.values()
-        [line] = tree.findall("{*}InvoiceLine")
-        found = [
-            line.findtext(path)
-            for path in (
-                "{*}Price/{*}PriceAmount",
-                "{*}Price/{*}BaseQuantity",
-                "{*}InvoicedQuantity",
-                "{*}LineExtensionAmount",
-            )
-        ]
-        self.assertEqual(found, ["0.003751", "100", "1000000.0", "37.51"])
+        unit = self.env.ref("omni_billing.product_uom_megabyte")
+        line = self._send_line(0.00003751, uom_id=unit.id)
+        self.assertEqual(self._read_line(line), ["0.003751", "100", "37.51"])
+        self.assertEqual(line.findtext("{*}InvoicedQuantity"), "1000000.0")
         units = {node.get("unitCode") for node in line.findall(".//*[@unitCode]")}
         self.assertEqual(units, {"4L"})
 
     def test_small_price_with_tax_in_it_is_of_as_many_as_it_takes(self):
         """W40: what a million cost before tax is not a million times 0.000041."""
-        self._set_method("peppol")
-        charge = self.env["omni.billing.transaction"].create(
-            {
-                "name": "Data",
-                "partner_id": self.customer.id,
-                "quantity": 1_000_000,
-                "price_unit": 0.00005,
-                "tax_included": True,
-                "tax_ids": self.tax_21.ids,
-            }
-        )
-        self._bill(charge).action_billing_email()
-        [(_receiver, tree)] = self.access_point.documents.values()
-        [line] = tree.findall("{*}InvoiceLine")
-        price, base, total = (
-            float(line.findtext(path))
-            for path in (
-                "{*}Price/{*}PriceAmount",
-                "{*}Price/{*}BaseQuantity",
-                "{*}LineExtensionAmount",
-            )
-        )
+        line = self._send_line(0.00005, tax_included=True)
+        price, base, total = map(float, self._read_line(line))
         self.assertEqual(total, 41.32)
         self.assertAlmostEqual(price / base * 1_000_000, total, delta=0.005)
 
     def test_small_price_with_odoos_tax_in_it_is_not_that_of_the_list(self):
         """W40: both are 0.00001 in six decimals; it is 9.90 before tax, not 10.49."""
-        self._set_method("peppol")
         tax = self._create_tax(6, price_include_override="tax_included")
-        charge = self.env["omni.billing.transaction"].create(
-            {
-                "name": "Data",
-                "partner_id": self.customer.id,
-                "quantity": 1_000_000,
-                "price_unit": 0.00001049,
-                "tax_ids": tax.ids,
-            }
-        )
-        self._bill(charge).action_billing_email()
-        [(_receiver, tree)] = self.access_point.documents.values()
-        [line] = tree.findall("{*}InvoiceLine")
-        found = [
-            line.findtext(path)
-            for path in (
-                "{*}Price/{*}PriceAmount",
-                "{*}Price/{*}BaseQuantity",
-                "{*}LineExtensionAmount",
-            )
-        ]
-        self.assertEqual(found, ["0.000099", "10", "9.90"])
+        line = self._send_line(0.00001049, tax_ids=tax.ids)
+        self.assertEqual(self._read_line(line), ["0.000099", "10", "9.90"])
 
     def test_beside_the_email(self):
         """Nobody chose, and Peppol knows the customer: both go out."""

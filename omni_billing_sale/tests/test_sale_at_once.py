@@ -1,25 +1,16 @@
-"""Two at once, on connections of their own that commit: no test of Odoo's runner."""
+"""Two at once at an order."""
 
 from collections import Counter
-from contextlib import contextmanager
-from threading import Thread
 from unittest.mock import patch
 
 from psycopg2.errors import SerializationFailure
 
-from odoo import SUPERUSER_ID, api
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.modules.registry import Registry
-from odoo.service.model import retrying
-from odoo.tests import BaseCase, get_db_name, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-#: Who waits for a lock that another connection of this database has.
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-     WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
+from odoo.addons.omni_billing.tests.at_once import AtOnceCase
 
 
 class DeadError(BaseException):
@@ -27,12 +18,11 @@ class DeadError(BaseException):
 
 
 @tagged("-standard", "-at_install", "post_install", "omni_billing_at_once")
-class TestAtOnce(BaseCase):
+class TestAtOnce(AtOnceCase):
     """W38: whoever is at an order at the same time, each unit is in Billing once."""
 
     def setUp(self):
         super().setUp()
-        self.registry = Registry(get_db_name())
         with self._connect() as env:
             company = env["res.company"].search([("chart_template", "!=", False)])[0]
             customer = env["res.partner"].create({"name": "At Once"})
@@ -83,11 +73,6 @@ class TestAtOnce(BaseCase):
             orders = env["sale.order"].browse([self.order_id, self.other_id])
             orders._action_cancel()
 
-    @contextmanager
-    def _connect(self):
-        with self.registry.cursor() as cr:
-            yield api.Environment(cr, SUPERUSER_ID, {})
-
     def _get_order(self, env):
         return env["sale.order"].browse(self.order_id)
 
@@ -103,39 +88,6 @@ class TestAtOnce(BaseCase):
             order = self._get_order(env)
             order.action_confirm()
             order.order_line[1].qty_delivered = 1
-
-    def _meet(self, first, second):
-        """Have the first commit while the second is at it, or waits for it.
-
-        Who waited begins again then, as requests do.
-
-        :return: what the second was told, nothing if it did it.
-        """
-        answers = []
-
-        def act():
-            with self._connect() as env:
-                env.transaction.default_env = env
-                try:
-                    retrying(lambda: second(env), env)
-                    answers.append("")
-                except UserError as error:
-                    answers.append(str(error))
-
-        with self._connect() as env:
-            first(env)
-            env.flush_all()
-            other = Thread(target=act)
-            other.start()
-            with self._connect() as watch:
-                while other.is_alive():
-                    watch.cr.execute(WAITING)
-                    if watch.cr.fetchone()[0]:
-                        break
-                    watch.cr.rollback()
-        other.join()
-        [answer] = answers
-        return answer
 
     @mute_logger("odoo.sql_db")
     def test_two_confirm_at_once(self):

@@ -1,16 +1,15 @@
-"""Two at once, on connections of their own that commit: no test of Odoo's runner."""
+"""Two at once at a debit order, or a file of the bank."""
 
-from contextlib import contextmanager
 from datetime import timedelta
-from threading import Thread
 
-from odoo import SUPERUSER_ID, api, fields
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.modules.registry import Registry
 from odoo.service.model import retrying
-from odoo.tests import BaseCase, get_db_name, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.omni_billing.tests.at_once import AtOnceCase
 
 from . import bank
 from .common import IBANS
@@ -19,13 +18,12 @@ WORKING = "Someone else is working"
 
 
 @tagged("-standard", "-at_install", "post_install", "omni_billing_at_once")
-class TestSepaAtOnce(BaseCase):
+class TestSepaAtOnce(AtOnceCase):
     """W34: whoever dies, or is at it at the same time, each invoice is debited once."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.registry = Registry(get_db_name())
         cls.addClassCleanup(cls._forget)
         with cls._connect() as env:
             cls._set_up(env)
@@ -95,14 +93,6 @@ class TestSepaAtOnce(BaseCase):
                 [cls.company_id],
             )
 
-    @classmethod
-    @contextmanager
-    def _connect(cls):
-        with cls.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {})
-            env.transaction.default_env = env
-            yield env
-
     # === WHAT PEOPLE DO === #
 
     def _owe(self, *amounts):
@@ -150,38 +140,6 @@ class TestSepaAtOnce(BaseCase):
             with self.assertRaisesRegex(UserError, told):
                 step(env)
             env.cr.rollback()
-
-    @contextmanager
-    def _meanwhile(self, step):
-        """Have somebody at a step, who began before what the block does is committed.
-
-        Who it is may have to wait for that, and begins again then, as requests do.
-        """
-        answers = []
-
-        def act():
-            with self._connect() as env:
-                try:
-                    answers.append(retrying(lambda: step(env), env))
-                except UserError as error:
-                    answers.append(str(error))
-
-        other = Thread(target=act)
-        with self._connect() as env:
-            yield env, answers
-            env.flush_all()
-            other.start()
-            with self._connect() as watch:
-                while other.is_alive() and not self._is_waiting(watch):
-                    watch.cr.rollback()
-        other.join()
-
-    def _is_waiting(self, env):
-        env.cr.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock'"
-        )
-        return env.cr.rowcount
 
     def _read_lines(self, invoices):
         """Return, for each invoice, the states of the orders that have it."""
@@ -282,10 +240,7 @@ class TestSepaAtOnce(BaseCase):
         def upload(env):
             env["account.payment.order"].browse(order_id).generated2uploaded()
 
-        with self._meanwhile(upload) as (env, answers):
-            upload(env)
-        [told] = answers
-        self.assertIn("Nothing was changed", told)
+        self.assertIn("Nothing was changed", self._meet(upload, upload))
         self.assertEqual(self._read_lines(invoices), [["uploaded"]])
         with self._connect() as env:
             order = env["account.payment.order"].browse(order_id)
