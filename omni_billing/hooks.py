@@ -100,7 +100,7 @@ def _tell_of_lost_charges(env):
             continue
         charge._billing_tell_staff(
             env._(
-                "%(amount)s of %(reference)s were taken by card, and only their refund"
+                "%(amount)s of %(reference)s were taken online, and only their refund"
                 " is booked. Compare with Stripe's dashboard. If they are not recorded"
                 " in another way, record them on the invoice, as money at the bank.",
                 amount=charge.currency_id._billing_format(charge.amount),

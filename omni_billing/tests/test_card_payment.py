@@ -453,7 +453,7 @@ class TestCardPayment(CardCommon):
         )
         self.assertEqual(self._get_books_balance(), 0)
         self.assertEqual(self._get_ledger_balance(), 0)
-        with self.assertRaisesRegex(UserError, "cannot be paid|no card payment"):
+        with self.assertRaisesRegex(UserError, "cannot be paid|no online payment"):
             invoice._billing_refund()
         self._assert_agrees()
 

@@ -76,7 +76,7 @@ class TestFailedPayments(CardCommon):
         )
         self.assertTrue(refund.billing_needs_action)
         [activity] = invoice.activity_ids
-        self.assertIn("did not reach the card", activity.note)
+        self.assertIn("did not reach the customer", activity.note)
 
     def test_staff_take_it_off_the_list(self):
         invoice = self._bill_amounts(45)

@@ -1,7 +1,9 @@
 import errno
 import os
+import runpy
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from unittest.mock import MagicMock, patch
 
 from odoo import fields
@@ -127,6 +129,31 @@ class TestMailContent(MailCommon):
         self.assertEqual(message.sender.name, "Billing desk")
         with self.assertRaisesRegex(UserError, "no e-mail address"):
             self.company.billing_mail_sender = "nobody"
+
+    def test_letters_by_templates_are_from_the_same_sender(self):
+        """F114: about cards and payments, too; one that a seller chose stays."""
+        names = ("confirm_payment", "card_receipt", "report_answered", "card_expires")
+        confirm, receipt, *others, own = templates = [
+            self.env.ref(f"omni_billing.mail_template_{name}")
+            for name in (*names, "account_saved")
+        ]
+        new = receipt.email_from
+        old = "{{ (object.company_id.email_formatted or user.email_formatted) }}"
+        confirm.email_from = old.replace("(", "(object.invoice_user_id.email_formatted or ")
+        for template in (receipt, *others):
+            template.email_from = old
+        own.email_from = "desk@omni.example.com"
+        self.env.flush_all()
+        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.12.0"
+        script = runpy.run_path(str(folder / "post-senders.py"))
+        script["migrate"](self.env.cr, "19.0.1.11.0")
+        self.env.invalidate_all()
+        senders = [template.email_from for template in templates]
+        self.assertEqual(senders, [new] * 4 + ["desk@omni.example.com"])
+        self.company.billing_mail_sender = "Bills <bills@seller.example>"
+        invoice = self._bill_one()
+        sender = confirm._render_field("email_from", invoice.ids)[invoice.id]
+        self.assertEqual(sender, self.company.billing_mail_sender)
 
 
 @tagged("post_install", "-at_install")

@@ -136,7 +136,7 @@ class TestPaymentTaken(CardCommon):
         with self.assertRaisesRegex(UserError, "booked"):
             refund.action_cancel()
         refund.payment_transaction_id._set_error(
-            "The refund did not reach the card.", extra_allowed_states=("done",)
+            "The refund did not reach the customer.", extra_allowed_states=("done",)
         )
         refund.with_user(self.accountant).action_cancel()
         self.assertEqual(refund.state, "canceled")

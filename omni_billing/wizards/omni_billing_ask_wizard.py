@@ -14,7 +14,7 @@ class OmniBillingAskWizard(models.TransientModel):
     _description = "Ask a Manager"
 
     operation = fields.Selection(
-        [("void", "Void"), ("refund", "Refund to the Card")], required=True
+        [("void", "Void"), ("refund", "Refund")], required=True
     )
     invoice_ids = fields.Many2many("account.move", string="Invoices", required=True)
     currency_id = fields.Many2one("res.currency", compute="_compute_amount_available")

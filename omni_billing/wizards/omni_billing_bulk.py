@@ -38,7 +38,7 @@ class OmniBillingBulk(models.TransientModel):
         "payment.transaction",
         "omni_billing_bulk_attempt_rel",
         groups="base.group_system",
-        help="The card payments that failed and are tried again, if that is it.",
+        help="The payments that failed and are tried again, if that is it.",
     )
     reason = fields.Char()
     by_credit_note = fields.Boolean()

@@ -67,7 +67,7 @@ class OmniBillingCancelWizard(models.TransientModel):
     amount = fields.Monetary(
         string="Given Back Now",
         compute="_compute_amounts",
-        help="To a card goes at most what came from it; the rest stays as credit.",
+        help="At most what was paid online goes back; the rest stays as credit.",
     )
 
     # === COMPUTE METHODS === #
@@ -178,13 +178,13 @@ class OmniBillingCancelWizard(models.TransientModel):
         last = self.invoice_id._billing_refund(amount, note)[-1]
         if last.state == "done":
             return "success", self.env._(
-                "Credit note %(note)s: %(amount)s refunded to the card. It takes 3 to 7"
+                "Credit note %(note)s: %(amount)s refunded. It takes 3 to 7"
                 " working days to arrive.",
                 **names,
             )
         if last.state in ("error", "cancel"):
             return "danger", self.env._(
-                "Credit note %(note)s is posted, but the card could not be refunded:"
+                "Credit note %(note)s is posted, but the payment could not be refunded:"
                 " %(error)s The customer has it as credit on file.",
                 note=note.name,
                 error=last.state_message,

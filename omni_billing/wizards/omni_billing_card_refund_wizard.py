@@ -32,7 +32,7 @@ class OmniBillingCardRefundWizard(models.TransientModel):
         "omni_billing_card_refund_attempt_rel",
         readonly=True,
         groups="base.group_system",
-        help="One for each card payment that is given back.",
+        help="One for each payment that is given back.",
     )
 
     @api.depends("invoice_id", "note_id")
@@ -71,7 +71,7 @@ class OmniBillingCardRefundWizard(models.TransientModel):
         if last.state == "done":
             kind = "success"
             message = self.env._(
-                "%(amount)s of %(invoice)s refunded to the card. It takes 3 to 7"
+                "%(amount)s of %(invoice)s refunded. It takes 3 to 7"
                 " working days to arrive.",
                 amount=amount,
                 invoice=self.invoice_id.name,

@@ -18,20 +18,20 @@ class OmniBillingConsentBaseWizard(models.TransientModel):
 
     _name = "omni.billing.consent.base.wizard"
     _inherit = "omni.billing.dialog.mixin"
-    _description = "Cards without a Consent"
+    _description = "Payment Methods without a Consent"
 
     company_id = fields.Many2one(
         "res.company", required=True, default=lambda self: self.env.company
     )
     card_count = fields.Integer(
-        string="Cards without a Consent", compute="_compute_cards"
+        string="Payment Methods without a Consent", compute="_compute_cards"
     )
     unreachable_count = fields.Integer(
         string="Of Them without an E-mail Address", compute="_compute_cards"
     )
     basis = fields.Text(
         string="Legal Base",
-        help="On what these customers agreed to be charged. It is kept with each card,"
+        help="On what these customers agreed to be charged. It is kept with each,"
         " with your name.",
     )
 

@@ -204,7 +204,7 @@ class AccountMove(models.Model):
             return self.env._("SEPA debits are in euros alone.")
         move = self.sudo()  # sudo: attempts are internal.
         if move.billing_attempt_id:
-            return self.env._("A card payment is under way.")
+            return self.env._("A payment is under way.")
         if move.billing_dispute not in (False, "won", "owed"):
             return self.env._("It is disputed.")
         if move._billing_has_plan():

@@ -181,7 +181,7 @@ def test_refund_goes_back_to_the_card(server, stripe, login):
     invoice = InvoiceList(page).open(number)
     invoice.choose_more("Refund Invoice")
     page.get_by_role("button", name="Confirm Refund").click()
-    is_told(page, "refunded to the card")
+    is_told(page, "refunded. It takes")
     InvoiceList(page).rows.show(number, billing_status="Refunded")
     assert money(stripe) == net
     assert InvoiceList(page).open(number).buttons.count("Refund Invoice") == 0
@@ -209,7 +209,7 @@ def test_canceled_item_goes_back_to_the_card_less_a_penalty(server, stripe, logi
     dialog.enter(reason="Moved away")
     expect(dialog.field("amount")).to_have_text("$ 41.40")
     note = dialog.confirm()
-    is_told(page, "refunded to the card")
+    is_told(page, "refunded. It takes")
     note.total("$ 41.40", due="$ 0.00")
     document = note.pdf()
     assert "Cancellation fee" in document

@@ -21,7 +21,7 @@ ACTIONS = [
     ("charge_failed", "Payment Failed"),
     ("charge_closed", "Payment Closed by Hand"),
     ("refunded", "Refunded"),
-    ("card_refunded", "Refunded to the Card"),
+    ("card_refunded", "Refunded Online"),
     ("refund_failed", "Refund Failed"),
     ("refund_closed", "Refund Closed by Hand"),
     ("handed", "Given in Person"),

@@ -50,6 +50,6 @@ class ResCompany(models.Model):
 
     billing_notice_email = fields.Char(
         string="Notices to",
-        help="Who is told of invoices, payments, refunds, voids and failed card"
+        help="Who is told of invoices, payments, refunds, voids and failed"
         " payments. Empty: nobody.",
     )

@@ -44,7 +44,7 @@ class AccountMove(models.Model):
         readonly=True,
         copy=False,
         index="btree_not_null",
-        help="The customer's bank wants the money of a card payment back.",
+        help="The customer's bank wants the money of a payment back.",
     )
 
     @api.model

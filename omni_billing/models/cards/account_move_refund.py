@@ -21,7 +21,7 @@ class AccountMove(models.Model):
     billing_refundable = fields.Boolean(
         compute="_compute_billing_refundable",
         compute_sudo=True,
-        help="Whether a card payment can be given back (F171).",
+        help="Whether an online payment can be given back (F171).",
     )
 
     @api.depends(
@@ -139,7 +139,7 @@ class AccountMove(models.Model):
         if self.billing_state == "void" or self.currency_id.is_zero(available):
             raise UserError(
                 self.env._(
-                    "%(invoice)s has no card payment that can be refunded. Cash, POS"
+                    "%(invoice)s has no online payment that can be refunded. Cash, POS"
                     " and bank payments are given back by hand: add a credit, then"
                     " record the refund.",
                     invoice=self.display_name,
@@ -180,7 +180,7 @@ class AccountMove(models.Model):
         if disputed and not self._billing_get_card_payments(only):
             raise UserError(
                 self.env._(
-                    "The card payment of %(invoice)s is disputed: the customer's bank"
+                    "The payment of %(invoice)s is disputed: the customer's bank"
                     " has the money, and Stripe gives none back meanwhile. Nothing was"
                     " refunded. Answer the dispute in Stripe's dashboard; to give in,"
                     " accept it there.",
@@ -230,7 +230,7 @@ class AccountMove(models.Model):
         if left := sum(money.mapped("amount_residual_currency")):
             move._billing_tell_staff(
                 self.env._(
-                    "%(amount)s of the refund %(reference)s went back to the card, but"
+                    "%(amount)s of the refund %(reference)s went back to the customer, but"
                     " %(note)s was used for something else meanwhile: the customer owes"
                     " them now. Make a credit note, or ask the customer.",
                     amount=refund.currency_id._billing_format(left),

@@ -24,7 +24,7 @@ class AccountPartialReconcile(models.Model):
                 ):
                     raise UserError(
                         self.env._(
-                            "%(note)s is on its way back to the customer's card, and"
+                            "%(note)s is on its way back to the customer, and"
                             " cannot be set against %(other)s. Nothing was reconciled:"
                             " look again when the refund is done. Stripe is asked every"
                             " few minutes.",

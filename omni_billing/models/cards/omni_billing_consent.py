@@ -82,7 +82,7 @@ class OmniBillingConsent(models.Model):
         string="Goes on from",
         readonly=True,
         index="btree_not_null",
-        help="What the customer agreed to for the card before this one.",
+        help="What the customer agreed to for the one before this one.",
     )
     state = fields.Selection(
         [("active", "Valid"), ("ended", "Ended")],

@@ -24,7 +24,7 @@ class OmniBillingRequest(models.Model):
     _order = "id desc"
 
     operation = fields.Selection(
-        [("void", "Void"), ("refund", "Refund to the Card")],
+        [("void", "Void"), ("refund", "Refund")],
         required=True,
         readonly=True,
     )

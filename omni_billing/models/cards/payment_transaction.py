@@ -235,7 +235,7 @@ class PaymentTransaction(models.Model):
             if self.state == "done":
                 self._billing_tell_bounced(refund.failure or refund.status)
                 self._set_error(
-                    self.env._("The refund did not reach the card."),
+                    self.env._("The refund did not reach the customer."),
                     extra_allowed_states=("done",),
                 )
             else:

@@ -23,7 +23,7 @@ class PaymentTransaction(models.Model):
         readonly=True,
         copy=False,
         groups="base.group_system",
-        help="What the customer agreed to as the card was saved.",
+        help="What the customer agreed to as it was saved.",
     )
 
     # === CRUD METHODS === #
@@ -62,7 +62,7 @@ class PaymentTransaction(models.Model):
         elif is_asked and self.operation == "validation":
             # Whoever entered it saw the tick, and left it empty.
             card._billing_find_standing()._end(
-                self.env._("The card was saved again, and it was not agreed to.")
+                self.env._("It was saved again, and that was not agreed to.")
             )
         return result
 

@@ -48,7 +48,7 @@ class PaymentTransaction(models.Model):
             )
         if state == "lost":
             return self.env._(
-                "The card payment of %(invoice)s was disputed by the customer's bank"
+                "The payment of %(invoice)s was disputed by the customer's bank"
                 " (%(reason)s), and the dispute is lost: the money is gone. A manager"
                 " decides in Billing > Reporting > Disputes whether the customer owes"
                 " it again.",
@@ -56,7 +56,7 @@ class PaymentTransaction(models.Model):
                 reason=reason,
             )
         return self.env._(
-            "The card payment of %(invoice)s is disputed by the customer's bank"
+            "The payment of %(invoice)s is disputed by the customer's bank"
             " (%(reason)s; now: %(status)s). Answer in Stripe's dashboard.",
             invoice=paid.display_name,
             reason=reason,

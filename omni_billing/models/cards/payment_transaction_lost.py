@@ -392,7 +392,7 @@ class PaymentTransaction(models.Model):
         message = self.env._("Closed by hand: no money moved.")
         attempt._set_error(message, extra_allowed_states=("cancel",))
         note = self.env._(
-            "%(user)s closed the card payment %(reference)s (%(amount)s), whose outcome"
+            "%(user)s closed the payment %(reference)s (%(amount)s), whose outcome"
             " was unknown: no money moved.\nWhy: %(reason)s\nStripe said: %(said)s",
             user=self.env.user.name,
             reference=attempt.reference,

@@ -86,7 +86,7 @@ class PaymentTransaction(models.Model):
             )
             self._billing_tell_staff(
                 self.env._(
-                    "The customer got no e-mail about the card payment %(reference)s"
+                    "The customer got no e-mail about the payment %(reference)s"
                     " (%(kind)s): %(error)s",
                     reference=self.reference,
                     kind=labels.get(kind),
@@ -149,7 +149,7 @@ class PaymentTransaction(models.Model):
                 " another card, or ask the bank to allow it."
             ),
             "no_card": self.env._(
-                "The card that was agreed is not saved any more. Choose another one."
+                "The payment method that was agreed is not saved any more. Choose another one."
             ),
             "card_velocity_exceeded": self.env._(
                 "Card declined: its limit is reached. Try later, or another card."
@@ -232,7 +232,7 @@ class PaymentTransaction(models.Model):
         """Tell staff that a refund which was done came back."""
         self._billing_tell_staff(
             self.env._(
-                "The refund %(reference)s of %(amount)s did not reach the card"
+                "The refund %(reference)s of %(amount)s did not reach the customer"
                 " (%(reason)s). The money is back with Stripe: give it back in"
                 " another way, and cancel the payment in Accounting.",
                 reference=self.reference,
@@ -318,7 +318,7 @@ class PaymentTransaction(models.Model):
         """Tell staff what keeps money that moved out of the books."""
         self._billing_tell_staff(
             self.env._(
-                "%(amount)s moved by card, but could not be booked: %(error)s",
+                "%(amount)s moved, but could not be booked: %(error)s",
                 amount=self.currency_id._billing_format(abs(self.amount)),
                 error=error if isinstance(error, UserError) else repr(error),
             )

@@ -27,7 +27,7 @@ class OmniBillingMail(models.Model):
         wanted = move.sudo()._billing_get_remindable_domain(self.company_id)
         if not move.sudo().filtered_domain(wanted):  # sudo: as above
             return self.env._(
-                "It is paid in another way: a card payment, a plan or a promise is"
+                "It is paid in another way: a payment, a plan or a promise is"
                 " under way."
             )
         if move.currency_id.is_zero(owed.get(move.id, 0.0)):

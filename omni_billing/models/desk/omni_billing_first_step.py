@@ -50,7 +50,7 @@ class OmniBillingFirstStep(models.Model):
             ("mail", "E-mail"),
             ("stripe", "Cards by Stripe"),
             ("webhook", "Events of Stripe"),
-            ("consent", "Consent to charge saved cards"),
+            ("consent", "Consent to charge what is saved"),
             ("staff", "Staff"),
             ("template", "Invoice template"),
             ("service", "First recurring service"),
@@ -243,11 +243,11 @@ class OmniBillingFirstStep(models.Model):
         count = len(self.env["payment.token"].sudo()._billing_find_unagreed(company))
         if count:
             return "todo", self.env._(
-                "%(count)s saved cards are not charged by themselves: it is not noted"
+                "%(count)s saved payment methods are not charged by themselves: it is not noted"
                 " that their owners agreed. Ask them, or state on what base they did.",
                 count=count,
             )
-        return "done", self.env._("Whose card is charged has agreed to it.")
+        return "done", self.env._("Whoever is charged has agreed to it.")
 
     def _look_at_staff(self, company):
         group = self.env.ref("omni_billing.omni_billing_group_user")

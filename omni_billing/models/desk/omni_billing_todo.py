@@ -154,7 +154,7 @@ class OmniBillingTodo(models.Model):
         values = {"invoices": told, "reason": self.detail}
         if self.code == "refund":
             return self.env._(
-                "Refund of %(invoices)s to the card: %(reason)s", **values
+                "Refund of %(invoices)s: %(reason)s", **values
             )
         return self.env._("Void %(invoices)s: %(reason)s", **values)
 

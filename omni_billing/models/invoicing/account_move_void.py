@@ -267,7 +267,7 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._(
                     "%(invoice)s cannot be voided, because money was received or a"
-                    " credit was used for it. Refund the card payment, cancel the"
+                    " credit was used for it. Refund the online payment, cancel the"
                     " manual payment first, or add a credit for the wrong amount.",
                     invoice=self.display_name,
                 )

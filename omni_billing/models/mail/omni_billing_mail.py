@@ -84,7 +84,7 @@ class OmniBillingMail(models.Model):
         readonly=True,
     )
     decline_code = fields.Char(
-        readonly=True, help="Why a card was not charged, of a failed charge."
+        readonly=True, help="Why it was not charged, of a failed charge."
     )
     retry_date = fields.Date(
         string="Charged Again on", readonly=True, help="Of a failed charge, by itself."

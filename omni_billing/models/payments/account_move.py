@@ -29,7 +29,7 @@ class AccountMove(models.Model):
         string="Reference of the Payment",
         readonly=True,
         copy=False,
-        help="The receipt or card payment that paid the invoice.",
+        help="The receipt or online payment that paid the invoice.",
     )
 
     @api.model
