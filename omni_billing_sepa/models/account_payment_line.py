@@ -103,7 +103,7 @@ class AccountPaymentLine(models.Model):
     def _billing_check_kept(self):
         for line in () if is_trusted(self.env) else self:
             if line.billing_is_under_way and line.order_id._billing_is_fixed():
-                raise UserError(line.order_id._billing_explain_fixed())
+                raise UserError(line.order_id._billing_explain_lines())
 
     # === OVERRIDES OF ACCOUNT_PAYMENT_BATCH_OCA === #
 

@@ -342,14 +342,7 @@ class AccountPaymentOrder(models.Model):
             )
         if self.state == "generated" or is_trusted(self.env):
             return
-        raise UserError(
-            self.env._(
-                "The bank has the file of %(order)s, and will debit it. Nothing was"
-                " changed: have the bank recall it, and press The Bank Recalled It; or"
-                " import its file of what it refused.",
-                order=self.name,
-            )
-        )
+        raise UserError(self._billing_explain_at_bank())
 
     def _billing_check_not_back(self):
         """Check that no return tells of its debits, which stay as they are."""
@@ -363,6 +356,27 @@ class AccountPaymentOrder(models.Model):
                     order=self.name,
                 )
             )
+
+    def _billing_explain_at_bank(self):
+        return self.env._(
+            "The bank has the file of %(order)s, and will debit it. Nothing was"
+            " changed: have the bank recall it, and press The Bank Recalled It; or"
+            " import its file of what it refused.",
+            order=self.name,
+        )
+
+    def _billing_explain_lines(self):
+        """Return why nothing is added to it or taken out, and what to do instead."""
+        self.ensure_one()
+        if self.state == "uploaded":
+            return self._billing_explain_at_bank()
+        return self.env._(
+            "%(order)s is confirmed, and the customers were told what is debited."
+            " Nothing was changed: if no file of it was brought to the bank, press"
+            " Cancel Payments and Back to Draft, change its lines, and confirm it"
+            " again. The customers are told again then.",
+            order=self.name,
+        )
 
     def _billing_explain_fixed(self):
         self.ensure_one()

@@ -91,6 +91,24 @@ class TestCollect(SepaCommon):
         with self.assertRaisesRegex(UserError, "not canceled any more"):
             order.action_cancel()
 
+    def test_debit_is_taken_out_of_a_confirmed_order(self):
+        """W34: by the buttons that the message names; also where a file was made."""
+        stays, goes = self._owe(30, 20)
+        order = self._collect(stays + goes)
+        line = goes.line_ids.payment_line_ids
+        for steps in (("draft2open",), ("draft2open", "open2generated")):
+            for step in steps:
+                getattr(order, step)()
+            with self.assertRaisesRegex(UserError, "Cancel Payments and Back to Draft"):
+                line.unlink()
+            order.action_cancel()
+            order.cancel2draft()
+        line.unlink()
+        self.assertFalse(goes.billing_collecting)
+        self.assertEqual(self._bring(order).amount, 30)
+        self._pay(goes, mode="cash")
+        self.assertEqual(goes.billing_state, "paid")
+
     def test_bank_has_paid(self):
         """W34: staff who see the money need not wait."""
         invoice = self._owe(30)
