@@ -1,4 +1,4 @@
-"""Several at once, on connections of their own that commit: no test of Odoo's runner."""
+"""Several at once, on connections that commit: no test of Odoo's runner."""
 
 from contextlib import contextmanager
 from threading import Thread

@@ -139,7 +139,9 @@ class TestMailContent(MailCommon):
         ]
         new = receipt.email_from
         old = "{{ (object.company_id.email_formatted or user.email_formatted) }}"
-        confirm.email_from = old.replace("(", "(object.invoice_user_id.email_formatted or ")
+        confirm.email_from = old.replace(
+            "(", "(object.invoice_user_id.email_formatted or "
+        )
         for template in (receipt, *others):
             template.email_from = old
         own.email_from = "desk@omni.example.com"

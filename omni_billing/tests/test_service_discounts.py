@@ -237,6 +237,7 @@ class TestServiceDiscounts(CouponCommon):
                 lambda: old.write({"value": 30}),
                 lambda: old.write({"date_to": "2025-03-20"}),
                 lambda: service.write({"discount_ids": [Command.clear()]}),
+                lambda: service.write({"trial_end": "2025-04-10"}),
             ):
                 with (
                     self.assertRaisesRegex(UserError, "another plan from 04/01/2025"),

@@ -162,8 +162,8 @@ class SaleOrderLine(models.Model):
         """Take quantities back: what is unbilled at once, what is billed by credits.
 
         :param dict taken: by line, with the sign of what is in Billing.
-        :param dict there: by line, how many are in Billing then; what comes to no amount
-            is taken off, and waits until it does.
+        :param dict there: by line, how many are in Billing then; what comes to no
+            amount is taken off, and waits until it does.
         :return: the values of the credits; of a line that was a credit, of charges.
         :rtype: list[dict]
         """

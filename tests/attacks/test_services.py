@@ -341,6 +341,7 @@ def test_what_is_counted_of_services(world, gym, who):
     other = gym.services["globex"]
     for values in (
         {"charged_until": "2040-01-01"},
+        {"charged_elsewhere": "2040-01-01"},
         {"is_setup_charged": True},
         {"replaces_id": other},
         {"exit_fee_id": False},

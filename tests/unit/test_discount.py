@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from odoo.addons.omni_billing.tools.discount import lower
 from odoo.addons.omni_billing.tools.recurrence import (
     Recurrence,
-    Span,
     compute_amount,
     iterate_periods,
 )

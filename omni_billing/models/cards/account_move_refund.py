@@ -230,9 +230,9 @@ class AccountMove(models.Model):
         if left := sum(money.mapped("amount_residual_currency")):
             move._billing_tell_staff(
                 self.env._(
-                    "%(amount)s of the refund %(reference)s went back to the customer, but"
-                    " %(note)s was used for something else meanwhile: the customer owes"
-                    " them now. Make a credit note, or ask the customer.",
+                    "%(amount)s of the refund %(reference)s went back to the customer,"
+                    " but %(note)s was used for something else meanwhile: the customer"
+                    " owes them now. Make a credit note, or ask the customer.",
                     amount=refund.currency_id._billing_format(left),
                     reference=refund.reference,
                     note=note.display_name,

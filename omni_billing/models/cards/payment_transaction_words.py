@@ -149,7 +149,8 @@ class PaymentTransaction(models.Model):
                 " another card, or ask the bank to allow it."
             ),
             "no_card": self.env._(
-                "The payment method that was agreed is not saved any more. Choose another one."
+                "The payment method that was agreed is not saved any more. Choose"
+                " another one."
             ),
             "card_velocity_exceeded": self.env._(
                 "Card declined: its limit is reached. Try later, or another card."

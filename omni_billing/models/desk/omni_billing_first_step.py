@@ -243,8 +243,9 @@ class OmniBillingFirstStep(models.Model):
         count = len(self.env["payment.token"].sudo()._billing_find_unagreed(company))
         if count:
             return "todo", self.env._(
-                "%(count)s saved payment methods are not charged by themselves: it is not noted"
-                " that their owners agreed. Ask them, or state on what base they did.",
+                "%(count)s saved payment methods are not charged by themselves: it is"
+                " not noted that their owners agreed. Ask them, or state on what base"
+                " they did.",
                 count=count,
             )
         return "done", self.env._("Whoever is charged has agreed to it.")

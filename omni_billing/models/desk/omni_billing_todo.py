@@ -153,9 +153,7 @@ class OmniBillingTodo(models.Model):
             told = f"{told} (+ {more})"
         values = {"invoices": told, "reason": self.detail}
         if self.code == "refund":
-            return self.env._(
-                "Refund of %(invoices)s: %(reason)s", **values
-            )
+            return self.env._("Refund of %(invoices)s: %(reason)s", **values)
         return self.env._("Void %(invoices)s: %(reason)s", **values)
 
     def _explain_dispute(self):

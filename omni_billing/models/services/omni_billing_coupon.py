@@ -188,7 +188,8 @@ class OmniBillingCoupon(models.Model):
         take_turns(self)
         counted = dict(
             self.env["omni.billing.service.discount"]._read_group(
-                Domain("coupon_id", "in", self.ids) & Domain("customer_id", "!=", False),
+                Domain("coupon_id", "in", self.ids)
+                & Domain("customer_id", "!=", False),
                 ["coupon_id"],
                 ["__count"],
             )

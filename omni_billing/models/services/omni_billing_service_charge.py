@@ -238,8 +238,8 @@ class OmniBillingService(models.Model):
     def _find_price(self, period, amount):
         """Return quantity and unit price of a whole period, if it has but one price.
 
-        Nor has it any whose quantity a transaction cannot keep, such as a third. The price
-        is written with no more decimals than it is printed with.
+        Nor has it any whose quantity a transaction cannot keep, such as a third. The
+        price has as many decimals as it is printed with.
         """
         quantity, price = self.quantity, self.price_unit
         for change in self.change_ids.sorted("date"):
@@ -283,9 +283,7 @@ class OmniBillingService(models.Model):
         :param datetime.date today: by which it is due; None: whenever it is.
         :rtype: list[dict]
         """
-        is_due = self._has_setup_to_charge() and (
-            not today or self.date_start <= today
-        )
+        is_due = self._has_setup_to_charge() and (not today or self.date_start <= today)
         return [self._prepare_setup_values()] if is_due else []
 
     def _prepare_setup_values(self):

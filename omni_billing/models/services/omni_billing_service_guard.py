@@ -48,8 +48,9 @@ class OmniBillingService(models.Model):
 
     def _note_charged_elsewhere(self):
         """Note until when others charged it: that is entered, the job counts itself."""
-        for service in self.filtered("charged_until"):
-            trust(service).charged_elsewhere = service.charged_until
+        for day, services in self.grouped("charged_until").items():
+            if day:
+                trust(services).charged_elsewhere = day
 
     @api.model
     def _billing_get_state_fields(self):

@@ -107,7 +107,10 @@ class OmniBillingService(models.Model):
         }
 
     def _check_plan(self, vals):
-        """Refuse what would leave a day to both plans, or to none."""
+        """Refuse what would leave a day to both plans, or to none.
+
+        Nor are days of a plan free that is not.
+        """
         ends = self.filtered("replaced_by_ids") if "date_end" in vals else ()
         starts = self.filtered("replaces_id") if "date_start" in vals else ()
         for service in ends:
@@ -116,6 +119,12 @@ class OmniBillingService(models.Model):
         for service in starts:
             if service._will_change("date_start", vals["date_start"]):
                 self._raise_plan(service.replaces_id)
+        free = fields.Date.to_date(vals.get("trial_end"))
+        for service in self.filtered("replaced_by_ids") if free else ():
+            # sudo: it may be of another team.
+            plan = service.sudo().replaced_by_ids[:1]
+            if plan.date_start <= free != plan.trial_end:
+                self._raise_plan(service)
 
     def _raise_plan(self, service):
         raise UserError(service._explain_other_plan())
