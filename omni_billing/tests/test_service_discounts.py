@@ -254,8 +254,35 @@ class TestServiceDiscounts(CouponCommon):
             self.assertEqual(plan.discount_ids.mapped("name"), ["New"])
         with freeze_time("2025-04-10 12:00:00"):
             old.unlink()
-            with self.assertRaises(UserError):
+            with self.assertRaisesRegex(UserError, "another plan from 04/01/2025"):
                 self._add_discount(service, date_from="2025-04-02")
+
+    def test_what_is_not_for_the_plan_is_edited_where_it_is(self):
+        """W36: so is what stays as it is; two that are alike are two."""
+        service = self._add_service(timing="arrears")
+        gift = self._add_discount(service, kind="amount", value=10)
+        for _time in range(2):
+            self._add_discount(service, value=5)
+        with freeze_time("2025-03-10 12:00:00"):
+            plan = self._change(service, "period", self.yearly)
+            self.assertEqual(plan.discount_ids.mapped("value"), [5, 5])
+            gift.value = 20
+            gift.copy()
+            for spoil in (
+                lambda: self._add_discount(service, value=5),
+                lambda: (service.discount_ids - gift)[:1].unlink(),
+            ):
+                with (
+                    self.assertRaisesRegex(UserError, "another plan from 04/01/2025"),
+                    self.env.cr.savepoint(),
+                ):
+                    spoil()
+                self.env.invalidate_all()
+            service.trial_end = "2025-02-28"
+            plan.trial_end = "2025-04-10"
+            service.trial_end = "2025-04-10"
+            plan.trial_end = "2025-04-05"
+            service.write({"trial_end": "2025-04-10", "name": "Gym"})
 
     def test_coupon_stays_for_whom_it_was(self):
         """W36: also if a product is archived; an emptied list would be for all."""
@@ -349,24 +376,46 @@ class TestServiceDiscounts(CouponCommon):
             self._read_totals(old), [("2025-02-16", 14.3), ("2025-03-01", 30.8)]
         )
         self.assertFalse(old.adjustment)
-        # So a database of before has it.
-        with trusting(self.env):
-            own = self._create_service()
-            self._charge("2025-03-01 12:00:00")
-            (old | own).charged_elsewhere = False
-        self.env.flush_all()
-        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.12.0"
-        script = runpy.run_path(str(folder / "post-charged-elsewhere.py"))
-        for _time in range(2):
-            script["migrate"](self.env.cr, "19.0.1.11.0")
-        self.env.invalidate_all()
-        self.assertEqual(old.charged_elsewhere, date(2025, 2, 15))
+        # So a database of before has it, with charges or without.
+        own = self._create_service()
+        self._charge("2025-03-01 12:00:00")
+        new = self._create_service(charged_until="2025-02-15")
+        self._migrate(old | own | new)
+        for service in (old, new):
+            self.assertEqual(service.charged_elsewhere, date(2025, 2, 15))
         self.assertFalse(own.charged_elsewhere)
         old.change_ids.sorted("date")[1].unlink()
         old.trial_end = "2025-02-16"
         self.assertEqual(old.adjustment, -1)
         with self.assertRaisesRegex(UserError, "cannot be set by hand"):
             old.charged_elsewhere = False
+
+    def test_free_days_of_before_the_upgrade_are_adjusted(self):
+        """W36: whether something was charged since, or nothing at all."""
+        gift, gratis, trial = services = self.Service.concat(
+            *(self._add_service() for _time in range(3))
+        )
+        trial.trial_end = "2025-01-31"
+        given = self._add_discount(gift, value=100, date_to="2025-01-31")
+        given |= self._add_discount(gratis, value=100)
+        self._charge("2025-02-10 12:00:00")
+        self.assertEqual(len(services.transaction_ids), 2)
+        self._migrate(services)
+        self.assertEqual(services.mapped("charged_elsewhere"), [False] * 3)
+        self.assertEqual(services.mapped("adjustment"), [0, 0, 0])
+        given.unlink()
+        trial.trial_end = False
+        self.assertEqual(services.mapped("adjustment"), [30, 60, 30])
+
+    def _migrate(self, services):
+        """Have services as a database of before, and upgrade it: twice is as once."""
+        with trusting(self.env):
+            services.charged_elsewhere = False
+        self.env.flush_all()
+        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.12.0"
+        script = runpy.run_path(str(folder / "post-charged-elsewhere.py"))
+        for _time in range(2):
+            script["migrate"](self.env.cr, "19.0.1.11.0")
 
     def test_rows_stay_with_their_service(self):
         """F192, W36: no row is moved to a service that one may not write."""

@@ -138,6 +138,17 @@ class TestServicePlans(PlanCommon):
         )
         self.assertEqual(new.next_date, date(2025, 5, 1))
         self.assertEqual(service.state, "ended")
+
+    def test_unused_days_of_a_period_that_began_elsewhere(self):
+        """W36: they come back of what was charged here, however it began."""
+        service = self._add_service(price_unit=28, charged_until="2025-02-15")
+        self._charge("2025-02-16")
+        with freeze_time("2025-02-20"):
+            new = self._change(service)
+        totals = [("2025-02-16", 14.3), ("2025-02-20", -9.9)]
+        self.assertEqual(self._read_totals(service), totals)
+        self.assertEqual(self._read_totals(new), [("2025-02-20", 19.29)])
+        self.assertFalse(service.adjustment)
         with self.assertRaisesRegex(UserError, "credited: the change"):
             service.action_undo_plan()
 

@@ -332,6 +332,7 @@ class OmniBillingService(models.Model):
             service.next_date = min(dates, default=False)
 
     @api.depends(
+        "charged_elsewhere",
         "charged_until",
         "date_end",
         "suspension_ids.date_from",

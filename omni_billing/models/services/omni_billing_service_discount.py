@@ -1,3 +1,5 @@
+from collections import Counter
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
@@ -128,27 +130,32 @@ class OmniBillingServiceDiscount(models.Model):
     def _find_agreed(self, service, plan):
         """Override: what one of the two has for the plan's days, and the other has not.
 
-        Of a plan that is in force, what was before is corrected on the service.
+        What is not for the plan's product or periods is not looked at. Of a plan that
+        is in force, what was before is corrected on the service.
+
+        :rtype: Counter
         """
         first = plan.date_start
         is_to_come = first > service._get_today()
-        rows = service._get_discounts().filtered(
-            lambda row: (
-                (is_to_come or row.date_from >= first)
-                and not (row.date_to and row.date_to < first)
-            )
+        rows, _over = service._split_discounts(plan.product_id, first, plan)
+        rows = rows.filtered(lambda row: is_to_come or row.date_from >= first)
+        here, there = (
+            discounts._get_terms(first) for discounts in (rows, plan._get_discounts())
         )
-        return rows._get_terms(first) ^ plan._get_discounts()._get_terms(first)
+        return Counter(
+            [("here", terms) for terms in (here - there).elements()]
+            + [("there", terms) for terms in (there - here).elements()]
+        )
 
     def _get_terms(self, first):
-        """Return how much they are, and when, from a day on.
+        """Return how much they are, and when, from a day on; each as often as it is.
 
-        :rtype: set[tuple]
+        :rtype: Counter
         """
-        return {
+        return Counter(
             (row.kind, row.value, row.coupon_id, max(row.date_from, first), row.date_to)
             for row in self
-        }
+        )
 
     def _describe(self):
         """Return how much it is, in words: “20 % (Spring)”."""
@@ -385,7 +392,7 @@ class OmniBillingService(models.Model):
         An amount is off a period of a length, and before or after taxes; of other
         prices it would be another discount.
 
-        :param dict values: of the plan.
+        :param values: of the plan, or the plan.
         """
         names = ("unit", "interval", "tax_included")
         is_alike = all(values[name] == self[name] for name in names)
@@ -416,7 +423,6 @@ class OmniBillingService(models.Model):
 
     def _billing_has_new_terms(self):
         """Override: also a discount that was given for this plan alone."""
-
         first = self.date_start
         before = self.replaces_id._get_discounts()._get_terms(first)
         is_new = bool(self._get_discounts()._get_terms(first) - before)

@@ -123,7 +123,9 @@ class OmniBillingService(models.Model):
         for service in self.filtered("replaced_by_ids") if free else ():
             # sudo: it may be of another team.
             plan = service.sudo().replaced_by_ids[:1]
-            if plan.date_start <= free != plan.trial_end:
+            if plan.date_start <= free != plan.trial_end and service._will_change(
+                "trial_end", free
+            ):
                 self._raise_plan(service)
 
     def _raise_plan(self, service):

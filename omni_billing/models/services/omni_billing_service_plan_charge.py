@@ -45,7 +45,8 @@ class OmniBillingService(models.Model):
         """Return what is charged for days after one, as adjustments.
 
         It is the share of those days, and never more than what still stands of the
-        charge: what was given away, voided or canceled is not given back again.
+        charge: what was given away, voided or canceled is not given back again. Nor is
+        what was charged elsewhere.
 
         :param datetime.date last: of use.
         :return: as `_find_adjustments`.
@@ -56,6 +57,7 @@ class OmniBillingService(models.Model):
         recurrence, free = self._get_recurrence(), self._get_free_days()
         whole = recurrence.get_whole(recurrence.get_number(last + DAY))
         after = max(whole.first, self.date_start) - timedelta(days=1)
+        after = max(after, self.charged_elsewhere or after)
         prices, decimals = self._get_prices(), self.currency_id.decimal_places
         standing, found = self._read_standing(after), []
         for period in iterate_periods(recurrence, after, self.charged_until, free):

@@ -51,7 +51,7 @@ class OmniBillingServiceRowMixin(models.AbstractModel):
     def _read_agreed(self, services):
         """Return what services say of the days of the plans that follow them.
 
-        :rtype: dict[omni.billing.service, set]
+        :return: by service, as `_find_agreed`.
         """
         if is_trusted(self.env):
             return {}
@@ -67,7 +67,7 @@ class OmniBillingServiceRowMixin(models.AbstractModel):
     def _find_agreed(self, service, plan):
         """Return what is said here of the days of a plan that follows. Hook.
 
-        :return: a set; what would be new in it is refused.
+        :return: a set, or a `Counter`; what would be new in it is refused.
         """
         return set()
 
