@@ -126,7 +126,8 @@ class OmniBillingTransaction(models.Model):
     def _sale_reduce(self, quantity):
         """Take a part of what is unbilled back, or all of it: that is void then.
 
-        So is a rest that comes to no amount.
+        So is a rest that comes to no amount by the order. One that comes to none by
+        the price that staff entered here is theirs to decide: it is refused.
 
         :param float quantity: with the sign of `sale_quantity`.
         :return: how many of the rest are not in Billing any more.
@@ -147,8 +148,12 @@ class OmniBillingTransaction(models.Model):
         if is_as_ordered and currency.compare_amounts(cost, amount):
             # The price of the order has more decimals than the one that is here.
             cost = values["retail_cost"] = amount
-        if not left or currency.is_zero(cost):
-            self.action_void(self.env._("Not ordered, or not delivered, any more"))
+        if currency.is_zero(cost) and not line._billing_is_worth(rest):
+            self.action_void(
+                self.env._("What is left of it comes to no amount")
+                if line._billing_compare(rest, 0)
+                else self.env._("Not ordered, or not delivered, any more")
+            )
             return rest
         trust(self).write(values)
         return 0.0

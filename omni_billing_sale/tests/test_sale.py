@@ -73,6 +73,24 @@ class TestSale(SaleCommon):
             self.assertFalse(order.billing_problem)
             self.assertEqual((line.billing_qty, line.billing_is_due), (known, False))
             self.assertEqual(self._entries(order).mapped("retail_cost"), costs)
+        void = line.billing_transaction_ids.filtered(lambda t: t.state == "void")
+        self.assertEqual(void.void_reason, "What is left of it comes to no amount")
+
+    def test_price_that_staff_lowered_is_not_the_orders_again(self):
+        """W38: a rest that comes to nothing by it is told, and not charged in full."""
+        order = self._create_order((self.ordered, 10, {}))
+        charge = self._entries(order)
+        charge.price_unit = 0.001
+        order.order_line.product_uom_qty = 2
+        for _time in range(2):
+            self._follow()
+            self.assertEqual(self._entries(order), charge)
+            self.assertRecordValues(charge, [{"quantity": 10, "retail_cost": 0.01}])
+            self.assertTrue(order.billing_problem)
+        charge.price_unit = 1
+        self._follow()
+        self.assertRecordValues(charge, [{"quantity": 2, "retail_cost": 2}])
+        self.assertFalse(order.billing_problem)
 
     def test_delivered_is_followed_by_its_difference(self):
         order = self._create_order((self.delivered, 10, {}))
