@@ -28,7 +28,7 @@ class ResCompany(models.Model):
     billing_mail_sender = fields.Char(
         string="Sender",
         help="Who billing e-mail is from, like: Omni <billing@example.com>. Empty: the"
-        " salesperson or the company.",
+        " company; if that has no address, the salesperson or the user.",
     )
     billing_mail_template_id = fields.Many2one(
         "mail.template",
