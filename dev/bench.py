@@ -24,8 +24,8 @@ TESTS = True
 CORE = True
 
 FOLDER = paths.ROOT / "tests" / "bench"
-#: On a database with OCA's job queue.
-QUEUED = ("queue",)
+#: On a database with OCA's job queue, and with our addon for usage.
+QUEUED, COUNTED = ("queue",), ("usage",)
 JSON_VARIABLE = "OMNI_BENCH_JSON"
 METRIC = re.compile(r"[a-z][a-z0-9_]*")
 UNITS = {"_ms": "ms", "_mb": "MB", "_per_s": "/s", "_s": "s"}
@@ -57,6 +57,7 @@ def main(options: argparse.Namespace) -> int:
         if is_queued:
             space = workspace.with_path(space, venv.ensure_queue())
         kind = "queue" if is_queued else "addon"
+        kind = "usage" if options.name in COUNTED else kind
         with Templates(space).copied(kind, "bench") as database:
             code = _program(script, options.arguments)
             # Rows by the million want the statistics that a database in use has.

@@ -72,6 +72,7 @@ def _places() -> dict[str, list[Path]]:
         "addon": everywhere,
         "sale": [paths.SALE_ADDON],
         "sepa": [paths.SEPA_ADDON],
+        "usage": [paths.USAGE_ADDON],
     }
 
 

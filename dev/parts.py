@@ -247,6 +247,11 @@ class Runner:
         """Collect by SEPA, with the addons of OCA for it; its pages, too."""
         return self._pytest_sepa("sepa", "--odoo-http")
 
+    def usage(self) -> Result:
+        """Take in usage, once each."""
+        tests = f"{paths.USAGE_ADDON.name}/tests"
+        return self._pytest_odoo("usage", "--odoo-http", tests, kind="usage")
+
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
         chosen = () if self._choice.expression else ("-m", "not again")
@@ -455,6 +460,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "queue": Runner.queue,
     "sale": Runner.sale,
     "sepa": Runner.sepa,
+    "usage": Runner.usage,
     "peppol": Runner.peppol,
     "own": Runner.own,
     "upgrade": Runner.upgrade,

@@ -17,8 +17,10 @@ PEPPOL_ADDON = ROOT / "omni_billing_peppol"
 SALE_ADDON = ROOT / "omni_billing_sale"
 #: Needs addons of OCA, as the job queue does.
 SEPA_ADDON = ROOT / "omni_billing_sepa"
+#: Not for everybody: who has no meters gets no tables of it.
+USAGE_ADDON = ROOT / "omni_billing_usage"
 #: Not in each test database.
-GUEST_ADDONS = (QUEUE_ADDON, PEPPOL_ADDON, SALE_ADDON, SEPA_ADDON)
+GUEST_ADDONS = (QUEUE_ADDON, PEPPOL_ADDON, SALE_ADDON, SEPA_ADDON, USAGE_ADDON)
 SCRIPTS = ROOT / "dev" / "scripts"
 ODOO_BIN = ROOT / "dev" / "odoo-bin"
 

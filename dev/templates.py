@@ -57,6 +57,7 @@ class Templates:
             "peppol": self._peppol,
             "sale": self._sale,
             "sepa": self._sepa,
+            "usage": self._usage,
         }[kind]()
 
     def _base(self) -> str:
@@ -113,6 +114,11 @@ class Templates:
         """Have OCA's SEPA direct debit, with which our addon for it installs itself."""
         install = partial(build.install, modules=["account_payment_sepa_direct_debit"])
         return self._on(self._addon(), "sepa", [paths.SEPA_REQUIREMENTS], install)
+
+    def _usage(self) -> str:
+        """Have our addon for usage, which nobody gets unasked."""
+        install = partial(build.install, modules=[paths.USAGE_ADDON.name])
+        return self._on(self._addon(), "usage", [], install)
 
     def _attacked(self) -> str:
         scripts = [attacked.SCRIPT, paths.ROOT / "dev" / "attacked.py"]

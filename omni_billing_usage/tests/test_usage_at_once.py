@@ -1,0 +1,182 @@
+"""Two at once, on connections of their own that commit: no test of Odoo's runner."""
+
+from contextlib import contextmanager
+from threading import Thread
+from unittest.mock import patch
+
+from odoo import SUPERUSER_ID, api, fields
+from odoo.exceptions import UserError
+from odoo.modules.registry import Registry
+from odoo.service.model import retrying
+from odoo.tests import BaseCase, get_db_name, tagged
+from odoo.tools import mute_logger
+
+#: Who waits for a lock that another connection of this database has.
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+class DeadError(BaseException):
+    """A process ends: nothing catches it."""
+
+
+@tagged("-standard", "-at_install", "post_install", "omni_billing_at_once")
+class TestAtOnce(BaseCase):
+    """W41: whoever brings events at the same time, each is there once."""
+
+    #: Each test has months of its own, since tables of months stay.
+    months = iter(range(1, 13))
+
+    def setUp(self):
+        super().setUp()
+        self.registry = Registry(get_db_name())
+        self.month = f"2026-{next(self.months):02}"
+        with self._connect() as env:
+            company = env["res.company"].search([])[0]
+            self.context = {"allowed_company_ids": company.ids}
+        with self._connect() as env:
+            customer = env["res.partner"].create({"name": "At Once"})
+            service = env["omni.billing.service"].create(
+                {"name": "Line", "partner_id": customer.id}
+            )
+            values = {"value": self.month, "service_id": service.id}
+            env["omni.billing.usage.identifier"].create(values)
+            meter = env["omni.billing.meter"].create(
+                {"name": "At Once", "code": self.month, "kind": "sum"}
+            )
+            self.meter_id = meter.id
+            source = env["omni.billing.usage.source"].create(
+                {"name": "At Once", "code": self.month, "late_days": 1830}
+            )
+            self.source_id = source.id
+
+    @contextmanager
+    def _connect(self):
+        with self.registry.cursor() as cr:
+            context = getattr(self, "context", {})
+            yield api.Environment(cr, SUPERUSER_ID, context)
+
+    def _events(self, numbers):
+        return [
+            {
+                "ref": f"event-{number:03}",
+                "meter": self.month,
+                "identifier": self.month,
+                "time": f"{self.month}-02T12:00:00Z",
+                "quantity": number,
+            }
+            for number in numbers
+        ]
+
+    def _take_in(self, env, numbers):
+        result = env["omni.billing.usage"].take_in(self.month, self._events(numbers))
+        return {name: result[name] for name in ("taken", "double", "conflict")}
+
+    def _stored(self):
+        with self._connect() as env:
+            usage = env["omni.billing.usage"].search(
+                [("source_id", "=", self.source_id)], order="ref"
+            )
+            return usage.mapped("quantity")
+
+    def _meet(self, first, second):
+        """Have the first commit while the second waits for it; return what it answers.
+
+        Who waited begins again then, as requests do.
+        """
+        answers = []
+
+        def act():
+            with self._connect() as env:
+                env.transaction.default_env = env
+                try:
+                    retrying(lambda: answers.append(second(env)), env)
+                except UserError as error:
+                    answers.append(str(error))
+
+        with self._connect() as env:
+            first(env)
+            env.flush_all()
+            other = Thread(target=act)
+            other.start()
+            with self._connect() as watch:
+                while other.is_alive():
+                    watch.cr.execute(WAITING)
+                    if watch.cr.fetchone()[0]:
+                        break
+                    watch.cr.rollback()
+        other.join()
+        return answers[-1]
+
+    @mute_logger("odoo.sql_db", "odoo.service.model")
+    def test_two_bring_the_same(self):
+        """W41: the second waits, in the month that the first makes, and has doubles."""
+        told = self._meet(
+            lambda env: self._take_in(env, range(5, 30)),
+            lambda env: self._take_in(env, range(40)[::-1]),
+        )
+        self.assertEqual(told, {"taken": 15, "double": 25, "conflict": 0})
+        self.assertEqual(self._stored(), list(range(40)))
+
+    @mute_logger("odoo.sql_db", "odoo.service.model")
+    def test_meter_is_changed_while_its_first_usage_comes(self):
+        """W41: who comes second is refused, and usage is counted as its meter says."""
+
+        def change(env):
+            env["omni.billing.meter"].browse(self.meter_id).kind = "maximum"
+            env.flush_all()
+            return "changed"
+
+        told = self._meet(lambda env: self._take_in(env, range(3)), change)
+        self.assertIn("has usage", told)
+        with self._connect() as env:
+            self.assertEqual(
+                env["omni.billing.meter"].browse(self.meter_id).kind, "sum"
+            )
+
+    def test_process_that_dies_has_taken_in_nothing(self):
+        """openmeterio/openmeter#5118: key and event are there together, or not."""
+        Usage = self.registry["omni.billing.usage"]
+        for name in ("_insert", "_keep", "_finish"):
+            original = getattr(Usage, name)
+
+            def dies(self, *args, original=original):
+                original(self, *args)
+                raise DeadError
+
+            with (
+                self.subTest(name),
+                patch.object(Usage, name, dies),
+                self.assertRaises(DeadError),
+                self._connect() as env,
+            ):
+                self._take_in(env, range(3))
+            self.assertEqual(self._stored(), [])
+        with self._connect() as env:
+            told = self._take_in(env, range(3))
+        self.assertEqual(told, {"taken": 3, "double": 0, "conflict": 0})
+        self.assertEqual(self._stored(), [0, 1, 2])
+
+    def test_others_read_and_write_while_a_month_is_made(self):
+        """W45: who makes the table of a month holds up nobody in other months."""
+        with self._connect() as env:
+            self._take_in(env, range(3))
+        now = fields.Datetime.now()
+        other = self.month.replace("2026", str(now.year - 2))
+        with self._connect() as making, self._connect() as env:
+            env.cr.execute("SET LOCAL lock_timeout = '1s'")
+            events = self._events([7])
+            events[0]["time"] = f"{other}-02T12:00:00Z"
+            making["omni.billing.usage"].take_in(self.month, events)
+            self.assertEqual(self._take_in(env, range(2, 6))["taken"], 3)
+            self.assertEqual(
+                len(
+                    env["omni.billing.usage"].search(
+                        [("source_id", "=", self.source_id)]
+                    )
+                ),
+                6,
+            )
+        self.assertEqual(self._stored(), [*range(6), 7])

@@ -1,0 +1,1 @@
+"""What an event says: plain Python, no database."""
