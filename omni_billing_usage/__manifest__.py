@@ -5,11 +5,12 @@
     "category": "Accounting/Accounting",
     "author": "Omni Billing",
     "license": "LGPL-3",
-    "depends": ["omni_billing"],
+    "depends": ["omni_billing", "base_import"],
     "data": [
         "security/omni_billing_usage_groups.xml",
         "security/ir.model.access.csv",
         "security/omni_billing_usage_security.xml",
+        "wizards/omni_billing_usage_import_wizard_views.xml",
         "views/omni_billing_meter_views.xml",
         "views/omni_billing_service_views.xml",
         "views/omni_billing_usage_batch_views.xml",

@@ -105,25 +105,28 @@ class OmniBillingUsage(models.Model):
 
         :raise UserError: always.
         """
-        raise UserError(
-            self.env._(
-                "Usage is taken in by take_in, or from a file; nothing was done."
-            )
-        )
+        self._raise_read_only()
+        return super().create(vals_list)
 
     def write(self, vals):
         """Override of the ORM: usage is as it came.
 
         :raise UserError: always.
         """
-        raise UserError(self.env._("Usage stays as it came; nothing was changed."))
+        self._raise_read_only()
+        return super().write(vals)
 
-    def unlink(self):
-        """Override of the ORM: usage is not lost.
+    @api.ondelete(at_uninstall=False)
+    def _unlink_never(self):
+        self._raise_read_only()
 
-        :raise UserError: always.
-        """
-        raise UserError(self.env._("Usage stays as it came; nothing was deleted."))
+    def _raise_read_only(self):
+        raise UserError(
+            self.env._(
+                "Usage is as it came: it is taken in by take_in or from a file, and"
+                " then neither changed nor deleted. Nothing was done."
+            )
+        )
 
     @api.model
     def _open(self, domain, context=None):

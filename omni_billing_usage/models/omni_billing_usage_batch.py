@@ -82,7 +82,7 @@ class OmniBillingUsageBatch(models.Model):
     def _compute_display_name(self):
         for batch in self:
             batch.display_name = batch.file_name or self.env._(
-                "%(source)s, %(number)s", source=batch.source_id.name, number=batch.id
+                "%(name)s, %(number)s", name=batch.source_id.name, number=batch.id
             )
 
     @api.ondelete(at_uninstall=False)

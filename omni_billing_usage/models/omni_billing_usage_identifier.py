@@ -28,7 +28,7 @@ class OmniBillingUsageIdentifier(models.Model):
         related="service_id.commercial_partner_id", string="Customer"
     )
     company_id = fields.Many2one(
-        related="service_id.company_id", store=True, precompute=True, index=True
+        related="service_id.company_id", store=True, precompute=True
     )
     valid_from = fields.Datetime(help="Empty: since ever.")
     valid_until = fields.Datetime(
@@ -47,6 +47,12 @@ class OmniBillingUsageIdentifier(models.Model):
         "This identifier is of another service in that time. End it there first.",
     )
     _value_idx = models.Index("(company_id, value)")
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of the ORM: one that ended just now makes way for the next."""
+        self.flush_model(["valid_from", "valid_until", "value"])
+        return super().create(vals_list)
 
     @api.constrains("value")
     def _check_value(self):

@@ -1,5 +1,8 @@
-from datetime import timedelta
+import json
+from datetime import date, timedelta
 from typing import NamedTuple
+
+from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
@@ -184,49 +187,51 @@ class OmniBillingUsage(models.Model):
     def _make_months(self, moments):
         """Have a table for each month of some moments.
 
-        Who makes one keeps others from making it, until its transaction ends, and
-        neither from reading nor from taking in what is of other months.
-        """
-        months = sorted({(moment.year, moment.month) for moment in moments})
-        for year, month in self._find_missing(months):
-            be_first(self.env, USAGE_SPACE, year * 12 + month)
-            # Whoever was waited for has made it.
-            if not self._find_missing([(year, month)]):
-                continue
-            table = SQL.identifier(_name_month(year, month))
-            begin, end = (
-                f"{at // 12:04}-{at % 12 + 1:02}-01"
-                for at in (year * 12 + month - 1, year * 12 + month)
-            )
-            self.env.cr.execute(
-                SQL(
-                    """
-                    CREATE TABLE %(table)s
-                           (LIKE omni_billing_usage_event INCLUDING ALL);
-                    ALTER TABLE omni_billing_usage_event ATTACH PARTITION %(table)s
-                      FOR VALUES FROM (%(begin)s) TO (%(end)s)
-                    """,
-                    table=table,
-                    begin=begin,
-                    end=end,
-                )
-            )
+        Who makes one keeps others from making it until its transaction ends, and nobody
+        from reading, nor from taking in what is of other months; who writes services
+        waits for it.
 
-    def _find_missing(self, months):
-        """Return the months of which there is no table, whoever made one just now.
-
-        A look into PostgreSQL's list of tables would show those of before this
-        transaction.
+        What another transaction made since this one began is in no table of
+        PostgreSQL's that this one reads; its functions and commands know it.
         """
-        names = [_name_month(year, month) for year, month in months]
-        rows = self.env.execute_query(
+        months = {(moment.year, moment.month) for moment in moments}
+        names = {_name_month(*month): month for month in sorted(months)}
+        missing = self.env.execute_query(
             SQL(
-                "SELECT to_regclass(name) IS NULL FROM unnest(%s::text[])"
-                " WITH ORDINALITY AS month(name, number) ORDER BY number",
-                names,
+                "SELECT name FROM unnest(%s::text[]) AS name"
+                " WHERE to_regclass(name) IS NULL ORDER BY name",
+                list(names),
             )
         )
-        return [month for month, [gone] in zip(months, rows, strict=True) if gone]
+        for [name] in missing:
+            year, month = names[name]
+            be_first(self.env, USAGE_SPACE, year * 12 + month)
+            self._make_month(name, year, month)
+
+    def _make_month(self, name, year, month):
+        """Make the table of a month, unless somebody has just made it."""
+        table = SQL.identifier(name)
+        self.env.cr.execute(
+            SQL(
+                "CREATE TABLE IF NOT EXISTS %s"
+                " (LIKE omni_billing_usage_event INCLUDING ALL)",
+                table,
+            )
+        )
+        [[is_new]] = self.env.execute_query(
+            SQL("SELECT pg_partition_root(to_regclass(%s)) IS NULL", name)
+        )
+        if is_new:
+            begin = date(year, month, 1)
+            self.env.cr.execute(
+                SQL(
+                    "ALTER TABLE omni_billing_usage_event ATTACH PARTITION %s"
+                    " FOR VALUES FROM (%s) TO (%s)",
+                    table,
+                    begin,
+                    begin + relativedelta(months=1),
+                )
+            )
 
     def _copy(self, found, meters, reasons):
         """Write what can be read into a table of this connection."""
@@ -235,7 +240,7 @@ class OmniBillingUsage(models.Model):
         lines = []
         for number, event in found.items():
             quantity = 1 if event.quantity is None else event.quantity
-            said = write_raw(event.dimensions)[0] if event.dimensions else "{}"
+            said = json.dumps(event.dimensions)
             values = (
                 str(number),
                 escape(event.ref),
@@ -257,7 +262,9 @@ class OmniBillingUsage(models.Model):
         """Take in what has no reason against it and is of a known service, once each.
 
         Key and event are one statement. Keys are written in their order, so that of two
-        who bring the same one waits for the other, and not both.
+        who bring the same one waits for the other, and not both. Services are looked up
+        one by one: PostgreSQL knows nothing of the rows that came just now, and joined
+        them, it would compare each with all services of a company.
 
         :return: the numbers of those that were taken in.
         :rtype: set[int]
@@ -265,21 +272,26 @@ class OmniBillingUsage(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                WITH ready AS MATERIALIZED (
-                    SELECT DISTINCT ON (incoming.ref) incoming.*,
-                           COALESCE(service.id, known.service_id) AS service_id
+                WITH found AS MATERIALIZED (
+                    SELECT incoming.*, COALESCE(
+                           (SELECT service.id FROM omni_billing_service service
+                             WHERE service.id = incoming.service
+                               AND service.company_id = %(company)s),
+                           (SELECT known.service_id
+                              FROM omni_billing_usage_identifier known
+                             WHERE known.company_id = %(company)s
+                               AND known.value = incoming.identifier
+                               AND incoming.moment
+                                   >= COALESCE(known.valid_from, '-infinity')
+                               AND incoming.moment
+                                   < COALESCE(known.valid_until, 'infinity'))
+                           ) AS service_id
                       FROM omni_billing_usage_incoming incoming
-                 LEFT JOIN omni_billing_service service
-                        ON service.id = incoming.service
-                       AND service.company_id = %(company)s
-                 LEFT JOIN omni_billing_usage_identifier known
-                        ON known.company_id = %(company)s
-                       AND known.value = incoming.identifier
-                       AND incoming.moment >= COALESCE(known.valid_from, '-infinity')
-                       AND incoming.moment < COALESCE(known.valid_until, 'infinity')
                      WHERE incoming.reason IS NULL
-                       AND COALESCE(service.id, known.service_id) IS NOT NULL
-                  ORDER BY incoming.ref, incoming.number
+                ), ready AS MATERIALIZED (
+                    SELECT DISTINCT ON (ref) * FROM found
+                     WHERE service_id IS NOT NULL
+                  ORDER BY ref, number
                 ), claimed AS (
                     INSERT INTO omni_billing_usage_key (source_id, ref, digest, moment)
                     SELECT %(source)s, ref, digest, moment FROM ready
@@ -463,7 +475,7 @@ def _tell(reason, event):
         "unknown_identifier": event.identifier,
         "unknown_service": event.service,
         "unknown_meter": event.meter,
-        "quantity": event.quantity,
+        "quantity": None if event.quantity is None else str(event.quantity),
         "dimensions": ", ".join(event.dimensions),
         "late": f"{event.moment} UTC",
         "early": f"{event.moment} UTC",

@@ -2,9 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
-from odoo.addons.base.models.res_partner import _tz_get
-
-from ..tools.events import is_text
+from ..tools.events import is_text, list_zones
 
 #: Days after which an event is late, and most of them: for each month that events are
 #: of there is a table.
@@ -34,7 +32,7 @@ class OmniBillingUsageSource(models.Model):
         [("api", "Program"), ("file", "Files")], required=True, default="api"
     )
     zone = fields.Selection(
-        _tz_get,
+        lambda self: [(name, name) for name in list_zones()],
         string="Time Zone",
         help="Of times that come without one. Empty: such events are refused.",
     )
@@ -112,8 +110,8 @@ class OmniBillingUsageSource(models.Model):
             if source.batch_ids.sudo().search_count(elsewhere, limit=1):
                 raise ValidationError(
                     self.env._(
-                        "%(source)s has brought usage already: its company stays.",
-                        source=source.display_name,
+                        "%(name)s has brought usage already: its company stays.",
+                        name=source.display_name,
                     )
                 )
 
@@ -161,7 +159,8 @@ class OmniBillingUsageSource(models.Model):
                 self.env._(
                     "There is no source of usage with that code in %(company)s. Nothing"
                     " was taken in.",
-                    company=self.env.company.name,
+                    # sudo: one's own company.
+                    company=self.env.company.sudo().name,
                 )
             )
         return found or sources

@@ -7,7 +7,7 @@ they use are missing, there are none, and other addons' tests run.
 import logging
 from importlib.util import find_spec
 
-NEEDED = ("aiosmtpd", "freezegun", "hypothesis", "pypdf")
+NEEDED = ("aiosmtpd", "freezegun", "hypothesis", "openpyxl", "pypdf")
 MISSING = [name for name in NEEDED if find_spec(name) is None]
 
 if MISSING:
@@ -17,5 +17,5 @@ if MISSING:
         ", ".join(MISSING),
     )
 else:
-    from . import test_usage_at_once, test_usage_doors, test_usage_intake
-    from . import test_usage_json, test_usage_tables
+    from . import test_usage_at_once, test_usage_doors, test_usage_file
+    from . import test_usage_intake, test_usage_json, test_usage_tables

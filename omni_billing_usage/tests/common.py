@@ -113,5 +113,5 @@ class UsageCommon(TransactionCase):
 
     def _refused(self, **values):
         return self.env["omni.billing.usage.refused"].search(
-            [(name, "=", value) for name, value in values.items()], order="id"
+            [(name, "=", value) for name, value in values.items()], order="ref, id"
         )

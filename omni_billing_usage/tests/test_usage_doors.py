@@ -1,6 +1,7 @@
 import inspect
 
-from psycopg2.errors import ExclusionViolation, ForeignKeyViolation, UniqueViolation
+from psycopg2 import IntegrityError
+from psycopg2.errors import ExclusionViolation, UniqueViolation
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.service.model import call_kw, get_public_method
@@ -14,6 +15,7 @@ METHODS = {
     "omni.billing.service": {"action_open_usage": "opens"},
     "omni.billing.usage": {"take_in": "send"},
     "omni.billing.usage.batch": {"action_open_usage": "opens"},
+    "omni.billing.usage.import.wizard": {"action_import": "manager"},
     "omni.billing.usage.refused": {
         "action_dismiss": "manager",
         "action_take_late": "manager",
@@ -97,6 +99,7 @@ class TestDoors(UsageCommon):
         mine = [("source_id", "=", self.switch.id)]
         usage = self.env["omni.billing.usage"].search(mine)
         self.assertEqual(len(usage), 1)
+        stored = self._stored()
         values = {"ref": "x", "quantity": 1}
         for env in (self.env, self.env(user=self.manager), self.env(su=True)):
             mine = usage.with_env(env)
@@ -105,10 +108,12 @@ class TestDoors(UsageCommon):
                 lambda mine=mine: mine.write(values),
                 lambda mine=mine: mine.unlink(),
                 lambda mine=mine: mine.copy(),
-                lambda mine=mine: mine.load(["ref"], [["x"]]),
             ):
                 with self.assertRaises(UserError):
                     act()
+            loaded = mine.load(["ref"], [["x"]])
+            self.assertIn("Nothing was done", loaded["messages"][0]["message"])
+            self.assertEqual(self._stored(), stored)
         batch = self.env["omni.billing.usage.batch"].search([], limit=1)
         for record in (batch, self._refused()):
             self._refuse(self.manager, record, "write", {"company_id": self.company.id})
@@ -208,7 +213,7 @@ class TestDoors(UsageCommon):
         with self.assertRaisesRegex(UserError, "archive"):
             self.line.unlink()
         # Also whoever goes around the model.
-        with self.assertRaises(ForeignKeyViolation), self.env.cr.savepoint():
+        with self.assertRaises(IntegrityError), self.env.cr.savepoint():
             self.env.cr.execute(
                 "DELETE FROM omni_billing_service WHERE id = %s", [self.line.id]
             )
@@ -249,7 +254,7 @@ class TestDoors(UsageCommon):
         watch = self.env["omni.billing.watch"].search(
             [("kind", "=", "usage"), ("company_id", "=", self.company.id)]
         )
-        self.assertEqual((watch.waiting, watch.level), (1, "fine"))
+        self.assertEqual((watch.waiting, watch.failed), (1, 0))
         self.assertEqual(refused.search(watch.action_open()["domain"]), refused)
         action = source.action_open_batches()
         batch = self.env[action["res_model"]].search(action["domain"])

@@ -57,10 +57,12 @@ class TestTables(UsageCommon):
 
     def test_each_foreign_key_has_an_index(self):
         self.env.cr.execute(WITHOUT_INDEX)
+        # Dialogs are gone the next day.
+        dialogs = {model._table for model in self.env.values() if model.is_transient()}
         found = [
             f"{table}.{column}"
             for table, column, parent in self.env.cr.fetchall()
-            if parent not in KEPT and "usage" in table + parent
+            if table not in dialogs and parent not in KEPT and "usage" in table + parent
         ]
         self.assertFalse(found)
 

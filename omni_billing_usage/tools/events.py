@@ -24,7 +24,7 @@ from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 KEYS = frozenset(
     {
@@ -42,11 +42,12 @@ DIGEST_SIZE = 16
 #: So many characters of what cannot be read are told.
 MAX_SHOWN = 60
 #: Numbers as they are written, and most digits of a whole part.
-NUMBER = re.compile(r"(\d{1,15})(?:\.(\d{1,12}))?")
+NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,12})?", re.ASCII)
 MAX_NUMBER = 10**15
 TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,6}))?)?"
-    r" ?(?:([Zz])|([+-])(\d\d):?(\d\d))?"
+    r" ?(?:([Zz])|([+-])(\d\d):?(\d\d))?",
+    re.ASCII,
 )
 #: Names of what a price may go by.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -141,6 +142,8 @@ def find_ref(raw: Any) -> str | None:
 
 def show(value: Any) -> str:
     """Return a value as it is told: short, and fit for any log."""
+    if value is None:
+        return ""
     text = ascii(value)[1:-1] if isinstance(value, str) else ascii(value)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
@@ -193,10 +196,15 @@ def get_zone(name: str) -> ZoneInfo:
 
     :raise UnreadableError: if there is none.
     """
-    try:
-        return ZoneInfo(name)
-    except (OSError, TypeError, ValueError, LookupError) as error:
-        raise UnreadableError("zone", name) from error
+    if name not in list_zones():
+        raise UnreadableError("zone", name)
+    return ZoneInfo(name)
+
+
+@lru_cache(maxsize=1)
+def list_zones() -> list[str]:
+    """Return the names of all zones; not that of this machine's own clock."""
+    return sorted(available_timezones() - {"localtime"})
 
 
 def _read_text(raw: Mapping, key: str) -> str:

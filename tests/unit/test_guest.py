@@ -11,7 +11,10 @@ from dev import paths
 
 #: Odoo itself does not start without them.
 ODOO_NEEDS = {"dateutil", "lxml", "odoo", "polib", "psycopg2", "requests", "werkzeug"}
-BLOCKED = ("aiosmtpd", "facturx", "freezegun", "hypothesis", "pypdf", "saxonche")
+BLOCKED = (
+    *("aiosmtpd", "facturx", "freezegun", "hypothesis", "openpyxl", "pypdf"),
+    "saxonche",
+)
 FOLDERS = [folder / "tests" for folder in paths.ADDONS]
 
 

@@ -32,9 +32,9 @@ ZONES = st.sampled_from(
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1))
 
 
-def find_reason(zone="", **values):
+def find_reason(default="", **values):
     with pytest.raises(UnreadableError) as caught:
-        read_event(GOOD | values, zone)
+        read_event(GOOD | values, default)
     return caught.value.reason
 
 

@@ -1,0 +1,88 @@
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_list
+
+from ..tools.rows import Column, MissingColumnError, read_rows
+from .omni_billing_usage_refused import MAX_EVENTS
+
+
+class OmniBillingUsageSource(models.Model):
+    """Files of a source, read by Odoo's own reader of CSV and workbooks (W41)."""
+
+    _inherit = "omni.billing.usage.source"
+
+    column_ids = fields.One2many(
+        "omni.billing.usage.column", "source_id", string="Columns", copy=True
+    )
+    time_format = fields.Char(
+        help="Of times in files, as %d/%m/%Y %H:%M:%S. Empty: 2026-11-30 14:05:00.",
+    )
+    has_comma = fields.Boolean(
+        string="Decimal Comma", help="Quantities in files are written as 1,5."
+    )
+
+    def _take_in_file(self, name, content):
+        """Take in a file: all of it, or nothing.
+
+        :param str name: of the file, whose ending says what it is.
+        :param bytes content: of a CSV file or a workbook.
+        :return: its intakes, `omni.billing.usage.batch`.
+        :raise UserError: if it cannot be read, or has not the columns.
+        """
+        self.ensure_one()
+        targets = set(self.column_ids.mapped("target"))
+        if not {"ref", "meter", "time"} <= targets:
+            raise UserError(
+                self.env._(
+                    "Say on %(name)s which columns its files have: the reference, the"
+                    " meter and the time at least.",
+                    name=self.display_name,
+                )
+            )
+        columns = [
+            Column(one.target, one.title or "", one.value or "", one.dimension or "")
+            for one in self.column_ids.sorted()
+        ]
+        rows = self._read_rows(name, content)
+        try:
+            events = list(
+                read_rows(rows, columns, self.time_format or "", self.has_comma)
+            )
+        except MissingColumnError as error:
+            raise UserError(
+                self.env._(
+                    "%(file)s has no column %(titles)s in its first row. Nothing was"
+                    " taken in.",
+                    file=name,
+                    titles=format_list(self.env, error.titles),
+                )
+            ) from error
+        batches = self.env["omni.billing.usage.batch"]
+        # sudo: the intake alone writes; what one may is checked by who calls.
+        usage = self.env["omni.billing.usage"].sudo()
+        for begin in range(0, len(events), MAX_EVENTS):
+            part = events[begin : begin + MAX_EVENTS]
+            told = usage._take_in(self, part, origin="file", file_name=name)
+            batches += batches.browse(told["batch"])
+        return batches
+
+    def _read_rows(self, name, content):
+        """Return the rows of a file, without empty ones.
+
+        :raise UserError: if it is no CSV file and no workbook.
+        """
+        values = {"file": content, "file_name": name}
+        try:
+            result = (
+                self.env["base_import.import"].new(values)._read_file({"quoting": '"'})
+            )
+        except (UserError, ValueError) as error:
+            raise UserError(
+                self.env._(
+                    "%(file)s cannot be read as CSV or a workbook: %(why)s",
+                    file=name,
+                    why=error,
+                )
+            ) from error
+        _count, rows = result or (0, [])
+        return rows

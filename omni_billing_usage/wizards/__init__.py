@@ -1,0 +1,1 @@
+from . import omni_billing_usage_import_wizard
