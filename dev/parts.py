@@ -249,8 +249,7 @@ class Runner:
 
     def usage(self) -> Result:
         """Take in usage, once each."""
-        tests = f"{paths.USAGE_ADDON.name}/tests"
-        return self._pytest_odoo("usage", "--odoo-http", tests, kind="usage")
+        return self._pytest_usage("usage", "--odoo-http")
 
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
@@ -333,6 +332,7 @@ class Runner:
         found = self._pytest_unit("deep", *options)
         found = found.add(self._pytest_odoo("deep", *options, *ADDON_TESTS))
         found = found.add(self._pytest_sepa("deep", *options))
+        found = found.add(self._pytest_usage("deep", *options))
         return found.add(self._faults("deep", OMNI_FAULT_EVENTS="all"))
 
     # === Commands === #
@@ -362,6 +362,10 @@ class Runner:
         space = workspace.with_path(self._space, venv.ensure_sepa())
         tests = f"{paths.SEPA_ADDON.name}/tests"
         return self._pytest_odoo(part, *options, tests, space=space, kind="sepa")
+
+    def _pytest_usage(self, part: str, *options: str) -> Result:
+        tests = f"{paths.USAGE_ADDON.name}/tests"
+        return self._pytest_odoo(part, *options, tests, kind="usage")
 
     def _faults(self, part: str, **more: str) -> Result:
         template = Templates(self._space).ensure("addon")

@@ -346,7 +346,7 @@ class OmniBillingUsage(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT incoming.number, key.digest = incoming.digest
+                SELECT incoming.number, key.digest = incoming.digest, key.moment
                   FROM omni_billing_usage_incoming incoming
                   JOIN omni_billing_usage_key key
                     ON key.source_id = %s AND key.ref = incoming.ref
@@ -354,17 +354,18 @@ class OmniBillingUsage(models.Model):
                 source.id,
             )
         )
-        known = dict(rows)
+        known = {number: (is_same, moment) for number, is_same, moment in rows}
         refusals = {}
         for number in found.keys() - taken:
             event = found[number]
-            if number in known:
-                reason = "double" if known[number] else "conflict"
+            is_same, moment = known.get(number, (False, None))
+            if moment:
+                reason = "double" if is_same else "conflict"
             elif number in reasons:
                 reason = reasons[number]
             else:
                 reason = "unknown_service" if event.service else "unknown_identifier"
-            refusals[number] = Refusal(reason, _tell(reason, event))
+            refusals[number] = Refusal(reason, _tell(reason, event, moment))
         return refusals
 
     def _finish(self, batch, events, refusals, found):
@@ -403,7 +404,9 @@ class OmniBillingUsage(models.Model):
             rows.setdefault(digest, row)
         if not rows:
             return
-        columns = list(zip(*(rows[digest] for digest in sorted(rows)), strict=True))
+        # In one order, whoever else brings the same.
+        ordered = sorted(rows.values(), key=lambda row: (row[1] or "", row[0]))
+        columns = list(zip(*ordered, strict=True))
         self.env.cr.execute(
             SQL(
                 """
@@ -469,8 +472,11 @@ def _name_month(year, month):
     return f"omni_billing_usage_event_{year:04}_{month:02}"
 
 
-def _tell(reason, event):
-    """Return what of an event its refusal is about."""
+def _tell(reason, event, known):
+    """Return what of an event its refusal is about.
+
+    :param known: the time of the event that has its reference.
+    """
     value = {
         "unknown_identifier": event.identifier,
         "unknown_service": event.service,
@@ -479,6 +485,6 @@ def _tell(reason, event):
         "dimensions": ", ".join(event.dimensions),
         "late": f"{event.moment} UTC",
         "early": f"{event.moment} UTC",
-        "conflict": event.ref,
+        "conflict": f"{event.ref}, {known} UTC",
     }.get(reason)
     return show(value)

@@ -59,6 +59,7 @@ class TestIntake(UsageCommon):
         self.assertEqual(self._count(result), {"taken": 1, "double": 1, "conflict": 1})
         [told] = result["refused"]
         self.assertEqual((told["index"], told["reason"]), (1, "conflict"))
+        self.assertIn("call-1, 2026-11-30 13:05:01 UTC", told["message"])
         # Also a month later, where another table has the event.
         later = self._event(1, time="2026-10-31T23:59:59Z")
         self.assertEqual(self._count(self._take_in(later)), {"conflict": 1})
