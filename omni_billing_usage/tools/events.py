@@ -106,7 +106,8 @@ def read_event(raw: Any, zone: str = "") -> Event:
     dimensions = _read_dimensions(raw.get("dimensions"))
     said = [
         *(meter, service, identifier, moment.isoformat()),
-        None if quantity is None else format(quantity.normalize(), "f"),
+        # Of what counts one, none said is one; of all else, it is refused.
+        format((Decimal(1) if quantity is None else quantity).normalize(), "f"),
         sorted(dimensions.items()),
     ]
     digest = blake2b(json.dumps(said).encode(), digest_size=DIGEST_SIZE).digest()
@@ -118,9 +119,14 @@ def read_event(raw: Any, zone: str = "") -> Event:
 def write_raw(raw: Any) -> tuple[str, str]:
     """Return what was sent as text that a database keeps, and a digest of it in hex.
 
-    :func:`read_raw` gives the same back, whatever it was.
+    :func:`read_raw` gives the same back, whatever it was; but for what JSON cannot
+    have, as a number of thousands of digits: of that, what is told of it.
     """
-    text = json.dumps(raw, ensure_ascii=False, sort_keys=True, default=str)
+    try:
+        text = _write_json(raw)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        said = raw.items() if isinstance(raw, Mapping) else [("", raw)]
+        text = _write_json({_tell(name): _tell(value) for name, value in said})
     # Half of a character becomes the escape that JSON has for it.
     encoded = text.encode("utf-8", "backslashreplace")
     digest = blake2b(encoded, digest_size=DIGEST_SIZE).hexdigest()
@@ -129,7 +135,11 @@ def write_raw(raw: Any) -> tuple[str, str]:
 
 def read_raw(text: str) -> Any:
     """Return what was sent."""
-    return json.loads(text)
+    try:
+        return json.loads(text)
+    except RecursionError:
+        # No event is as deep: the text is none, either.
+        return text
 
 
 def find_ref(raw: Any) -> str | None:
@@ -144,7 +154,11 @@ def show(value: Any) -> str:
     """Return a value as it is told: short, and fit for any log."""
     if value is None:
         return ""
-    text = ascii(value)[1:-1] if isinstance(value, str) else ascii(value)
+    try:
+        text = ascii(value)[1:-1] if isinstance(value, str) else ascii(value)
+    except (ValueError, RecursionError):
+        # Thousands of digits, or of lists in lists.
+        return "…"
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
@@ -207,6 +221,14 @@ def list_zones() -> list[str]:
     return sorted(available_timezones() - {"localtime"})
 
 
+def _tell(value: Any) -> str:
+    return value if isinstance(value, str) else show(value)
+
+
+def _write_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+
+
 def _read_text(raw: Mapping, key: str) -> str:
     value = raw.get(key)
     if not is_text(value):
@@ -250,11 +272,13 @@ def _read_time(raw: Mapping, default: str) -> tuple[datetime, str]:
         if abs(offset) >= timedelta(days=1):
             raise UnreadableError("time", text)
         moment = naive - offset
+        # At either end of the calendar there is no time in the next zone.
+        there = _get_offset(moment, name) if name else offset
     except (ValueError, OverflowError) as error:
         if isinstance(error, UnreadableError):
             raise
         raise UnreadableError("time", text) from error
-    if name and _get_offset(moment, name) != offset:
+    if there != offset:
         raise UnreadableError("zone", f"{text}, {name}")
     return moment, name or (f"{sign}{hours}:{minutes}" if sign else "UTC")
 

@@ -43,6 +43,7 @@ def read_rows(
     columns: Sequence[Column],
     time_format: str = "",
     has_comma: bool = False,
+    is_workbook: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yield an event for each row but the first, which has the titles.
 
@@ -50,7 +51,9 @@ def read_rows(
 
     :param rows: of texts, and of days and times, as Odoo reads a file.
     :param time_format: of texts that are times, as ``strptime`` has it; none: ISO 8601.
-    :param has_comma: whether decimals of quantities come after a comma.
+    :param has_comma: whether decimals of quantities come after a comma; a point is
+        then none that can be read.
+    :param is_workbook: whether they are cells, whose numbers Odoo writes with a point.
     :raise MissingColumnError: if the first row lacks a title.
     """
     titles = [str(cell).strip() for cell in rows[0]] if rows else []
@@ -64,7 +67,10 @@ def read_rows(
             cell = column.value if place is None else _get_cell(row, place)
             if cell:
                 said[column.target, column.dimension].append(cell)
-        yield _make_event(said, time_format, has_comma)
+        event = _make_event(said, time_format)
+        if has_comma and "quantity" in event:
+            event["quantity"] = _write_quantity(event["quantity"], is_workbook)
+        yield event
 
 
 def _get_cell(row: Sequence[Any], place: int) -> str:
@@ -74,15 +80,13 @@ def _get_cell(row: Sequence[Any], place: int) -> str:
 
 
 def _make_event(
-    said: dict[tuple[str, str], list[str]], time_format: str, has_comma: bool
+    said: dict[tuple[str, str], list[str]], time_format: str
 ) -> dict[str, Any]:
     event: dict[str, Any] = {}
     for (target, dimension), cells in said.items():
         text: Any = BETWEEN.get(target, "").join(cells)
         if target == "time" and time_format:
             text = _write_time(text, time_format)
-        elif target == "quantity" and has_comma:
-            text = text.replace(",", ".")
         elif target == "service" and text.isdecimal() and len(text) < 11:
             text = int(text)
         if target == "dimension":
@@ -90,6 +94,13 @@ def _make_event(
         else:
             event[target] = text
     return event
+
+
+def _write_quantity(text: str, is_workbook: bool) -> str:
+    if "." in text and not is_workbook:
+        # A thousand or one: nobody knows. Marked, it is read as neither.
+        return f"{text} (,)"
+    return text.replace(",", ".")
 
 
 def _write_time(text: str, time_format: str) -> str:

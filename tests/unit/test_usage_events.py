@@ -73,6 +73,16 @@ def test_event_is_read():
                 *("0001-01-01T00:00:00+01:00", "2026-11-30T14:05:00+24:00"),
             )
         ),
+        # Beyond the calendar of the zone, or of UTC.
+        *(
+            ({"time": time, "zone": zone}, "time")
+            for time, zone in (
+                ("9999-12-31T23:59:59Z", "Asia/Tokyo"),
+                ("9999-12-31T23:59:59", "America/New_York"),
+                ("0001-01-01T00:00:00Z", "America/New_York"),
+                ("0001-01-01T00:00:00", "Asia/Tokyo"),
+            )
+        ),
         ({"fold": 2}, "time"),
         ({"time": "2026-11-30T14:05:00"}, "zone"),
         ({"time": "2026-11-30T14:05:00", "zone": "Europe/Pari"}, "zone"),
@@ -158,6 +168,8 @@ def test_event_that_says_the_same_has_the_same_digest():
     digest = read_event(GOOD).digest
     assert all(read_event(GOOD | values).digest == digest for values in same)
     assert all(read_event(GOOD | values).digest != digest for values in others)
+    one, none = (read_event(GOOD | {"quantity": number}) for number in (1, None))
+    assert (one.digest, none.quantity) == (none.digest, None)
 
 
 @given(
@@ -176,3 +188,25 @@ def test_what_was_sent_is_kept_as_it_came(raw):
     assert "\0" not in text and text.encode()
     assert read_raw(text) == raw
     assert write_raw(read_raw(text)) == (text, digest)
+
+
+def nest(depth):
+    inner = []
+    for _level in range(depth):
+        inner = [inner]
+    return inner
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [10**5000, nest(5000), {1: 1, "a": nest(5000)}],
+    ids=["digits", "lists", "names"],
+)
+def test_what_no_json_can_have_is_told_and_known(wrong):
+    """It is refused, and what can be read of it is kept."""
+    assert find_reason(quantity=wrong) == "quantity"
+    text, digest = write_raw(GOOD | {"quantity": wrong})
+    assert read_raw(text)["ref"] == GOOD["ref"]
+    assert digest != write_raw(GOOD | {"ref": "call-2", "quantity": wrong})[1]
+    assert read_raw(write_raw(wrong)[0])
+    assert isinstance(read_raw("[" * 100_000), str)

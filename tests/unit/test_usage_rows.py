@@ -4,6 +4,10 @@ from datetime import date, datetime
 
 import pytest
 
+from odoo.addons.omni_billing_usage.tools.events import (
+    UnreadableError,
+    read_quantity,
+)
 from odoo.addons.omni_billing_usage.tools.rows import (
     Column,
     MissingColumnError,
@@ -45,6 +49,28 @@ def test_columns_of_one_kind_are_joined():
         "identifier": "+33",
         "time": "tomorrow",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "in_text", "in_cells"),
+    [
+        ("61", "61", "61"),
+        ("1,234", "1.234", "1.234"),
+        # A thousand and more, or one and a bit?
+        ("1.234", None, "1.234"),
+        ("1.234,5", None, None),
+    ],
+)
+def test_point_is_no_comma(text, in_text, in_cells):
+    for is_workbook, number in ((False, in_text), (True, in_cells)):
+        rows = [["Seconds"], [text]]
+        column = Column("quantity", "Seconds")
+        [event] = read_rows(rows, [column], "", True, is_workbook)
+        if number:
+            assert event == {"quantity": number}
+        else:
+            with pytest.raises(UnreadableError):
+                read_quantity(event["quantity"])
 
 
 def test_cells_of_a_workbook():
