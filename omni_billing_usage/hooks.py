@@ -18,6 +18,7 @@ def pre_init_hook(env):
 
 def uninstall_hook(env):
     """Drop what Odoo does not know of: it has a view of events, not their tables."""
+    env.cr.execute("DROP FUNCTION IF EXISTS omni_billing_usage_keep_service() CASCADE")
     env.cr.execute("DROP TABLE IF EXISTS omni_billing_usage_event CASCADE")
     env.cr.execute("DROP TABLE IF EXISTS omni_billing_usage_key")
     env.cr.execute("DROP TYPE IF EXISTS omni_billing_text_range CASCADE")

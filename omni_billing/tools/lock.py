@@ -23,7 +23,7 @@ Those of this file wait, since what they are for cannot be left:
 circle; PostgreSQL ends it after a second, and one of both begins again. So who takes
 several takes them in this order, and several of one kind by their ids:
 
-1. what is held: a dialog, a reference from outside; the table of a month of usage
+1. what is held: a dialog, a reference from outside; the tables of months of usage
 2. a run, then its lines; lines of a sales order; a cheque, a scheduled payment, a
    service, then its coupon, transactions to be billed; an e-mail
 3. invoices, then what the customer agreed to be charged
@@ -55,7 +55,7 @@ HOLD_SPACE = 0x0B112
 PDF_SPACE = 0x0B111
 #: Space of the series of numbers that a run goes on with.
 SERIES_SPACE = 0x0B113
-#: Space of the months whose table is being made for usage (`omni_billing_usage`).
+#: Space of the tables of months for usage (`omni_billing_usage`): one lock for all.
 USAGE_SPACE = 0x0B114
 #: What another does first takes a call to Stripe at most, with its second try.
 MAX_SECONDS = 90

@@ -17,8 +17,9 @@ TABLES = """
         source_id integer NOT NULL,
         batch_id integer NOT NULL,
         meter_id integer NOT NULL,
-        service_id integer NOT NULL
-            REFERENCES omni_billing_service ON DELETE RESTRICT,
+        -- No foreign key: a new month would lock the table of services for it. What
+        -- was used is kept by a trigger there.
+        service_id integer NOT NULL,
         identifier varchar,
         ref text COLLATE "C" NOT NULL,
         moment timestamp NOT NULL,
@@ -26,7 +27,7 @@ TABLES = """
         quantity numeric NOT NULL CHECK (quantity >= 0),
         dimensions jsonb NOT NULL
     ) PARTITION BY RANGE (moment);
-    -- What of a service a meter counts in a period; who deletes the service.
+    -- What of a service a meter counts in a period.
     CREATE INDEX IF NOT EXISTS omni_billing_usage_event_service
         ON omni_billing_usage_event (service_id, meter_id, moment);
     -- The list, newest first.

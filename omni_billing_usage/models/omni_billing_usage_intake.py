@@ -1,8 +1,6 @@
 import json
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import NamedTuple
-
-from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
@@ -10,12 +8,12 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from odoo.addons.omni_billing.tools.copy_rows import copy_rows, escape
-from odoo.addons.omni_billing.tools.lock import USAGE_SPACE, be_first
 
 from ..tools.events import (
     UnreadableError,
     find_ref,
     read_event,
+    read_raw,
     show,
     write_raw,
 )
@@ -96,12 +94,15 @@ class OmniBillingUsage(models.Model):
     # === BUSINESS METHODS === #
 
     @api.model
-    def _take_in(self, source, events, origin="api", file_name="", accept_late=False):
+    def _take_in(
+        self, source, events, origin="api", file_name="", accept_late=False, came=None
+    ):
         """Take in events of a source; see `take_in`. In sudo.
 
         :param source: `omni.billing.usage.source`, which one may send for.
         :param str origin: how they came, see `omni.billing.usage.batch`.
         :param bool accept_late: also those that are late.
+        :param list came: when each came first, by which it is late or not; now.
         """
         if not isinstance(events, list) or len(events) > MAX_EVENTS:
             raise ValidationError(
@@ -111,10 +112,9 @@ class OmniBillingUsage(models.Model):
                 )
             )
         self.env.flush_all()
-        found, refusals = self._read(source, events)
-        meters = self._find_meters(source, found)
-        reasons = self._judge(source, found, meters, accept_late)
-        self._make_months(found[number].moment for number in found.keys() - reasons)
+        found, refusals, meters, reasons = self._prepare(
+            source, events, accept_late, came
+        )
         batch = self.env["omni.billing.usage.batch"].create(
             {
                 "source_id": source.id,
@@ -128,6 +128,26 @@ class OmniBillingUsage(models.Model):
         if len(taken) < len(found):
             refusals |= self._explain(source, taken, found, reasons)
         return self._finish(batch, events, refusals, found)
+
+    def _prepare(self, source, events, accept_late=False, came=None):
+        """Return what is known of events before they are taken in.
+
+        Months that they need are there then.
+
+        :return: those that can be read, why others cannot, the meters by their code,
+            and why events are not taken in, unless they were before.
+        :rtype: tuple[dict[int, Event], dict[int, Refusal], dict, dict[int, str]]
+        """
+        found, refusals = self._read(source, events)
+        meters = self._find_meters(source, found)
+        reasons = self._judge(source, found, meters, accept_late, came)
+        reasons |= self._find_dismissed(source, found)
+        ready = {n: found[n].moment for n in found.keys() - reasons.keys()}
+        closed = self._make_months(ready.values())
+        for number, moment in ready.items():
+            if (moment.year, moment.month) in closed:
+                reasons[number] = "late"
+        return found, refusals, meters, reasons
 
     # === WHAT WAS SENT === #
 
@@ -143,6 +163,8 @@ class OmniBillingUsage(models.Model):
                 found[number] = read_event(raw, zone)
             except UnreadableError as error:
                 refusals[number] = Refusal(error.reason, error.detail)
+            except (ValueError, OverflowError, RecursionError):
+                refusals[number] = Refusal("shape", show(raw))
         return found, refusals
 
     def _find_meters(self, source, found):
@@ -155,14 +177,37 @@ class OmniBillingUsage(models.Model):
         )
         return {meter.code: meter for meter in meters}
 
-    def _judge(self, source, found, meters, accept_late):
+    def _find_dismissed(self, source, found):
+        """Return those that say what was dismissed: a manager alone tries it again.
+
+        :rtype: dict[int, str]
+        """
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT ref, payload FROM omni_billing_usage_refused"
+                " WHERE source_id = %s AND state = 'dismissed' AND ref = ANY(%s)",
+                source.id,
+                [event.ref for event in found.values()],
+            )
+        )
+        if not rows:
+            return {}
+        dismissed, _refusals = self._read(source, [read_raw(row[1]) for row in rows])
+        known = {(event.ref, event.digest) for event in dismissed.values()}
+        return {
+            number: "dismissed"
+            for number, event in found.items()
+            if (event.ref, event.digest) in known
+        }
+
+    def _judge(self, source, found, meters, accept_late, came):
         """Return why events are not taken in, unless they were before.
 
         :rtype: dict[int, str]
         """
         now = fields.Datetime.now()
         days = MAX_LATE_DAYS if accept_late else source.late_days
-        oldest, latest = now - timedelta(days=days), now + AHEAD
+        span, latest = timedelta(days=days), now + AHEAD
         dimensions = {code: set(one._get_dimensions()) for code, one in meters.items()}
         counting = {code for code, one in meters.items() if one.kind in COUNTING}
         reasons = {}
@@ -178,60 +223,11 @@ class OmniBillingUsage(models.Model):
                 reasons[number] = "dimensions"
             elif event.moment > latest:
                 reasons[number] = "early"
-            elif event.moment < oldest:
+            elif event.moment < (came[number] if came else now) - span:
                 reasons[number] = "late"
         return reasons
 
     # === THE DATABASE === #
-
-    def _make_months(self, moments):
-        """Have a table for each month of some moments.
-
-        Who makes one keeps others from making it until its transaction ends, and nobody
-        from reading, nor from taking in what is of other months; who writes services
-        waits for it.
-
-        What another transaction made since this one began is in no table of
-        PostgreSQL's that this one reads; its functions and commands know it.
-        """
-        months = {(moment.year, moment.month) for moment in moments}
-        names = {_name_month(*month): month for month in sorted(months)}
-        missing = self.env.execute_query(
-            SQL(
-                "SELECT name FROM unnest(%s::text[]) AS name"
-                " WHERE to_regclass(name) IS NULL ORDER BY name",
-                list(names),
-            )
-        )
-        for [name] in missing:
-            year, month = names[name]
-            be_first(self.env, USAGE_SPACE, year * 12 + month)
-            self._make_month(name, year, month)
-
-    def _make_month(self, name, year, month):
-        """Make the table of a month, unless somebody has just made it."""
-        table = SQL.identifier(name)
-        self.env.cr.execute(
-            SQL(
-                "CREATE TABLE IF NOT EXISTS %s"
-                " (LIKE omni_billing_usage_event INCLUDING ALL)",
-                table,
-            )
-        )
-        [[is_new]] = self.env.execute_query(
-            SQL("SELECT pg_partition_root(to_regclass(%s)) IS NULL", name)
-        )
-        if is_new:
-            begin = date(year, month, 1)
-            self.env.cr.execute(
-                SQL(
-                    "ALTER TABLE omni_billing_usage_event ATTACH PARTITION %s"
-                    " FOR VALUES FROM (%s) TO (%s)",
-                    table,
-                    begin,
-                    begin + relativedelta(months=1),
-                )
-            )
 
     def _copy(self, found, meters, reasons):
         """Write what can be read into a table of this connection."""
@@ -306,15 +302,18 @@ class OmniBillingUsage(models.Model):
                            identifier, ref, moment, zone, quantity, dimensions
                       FROM claimed JOIN ready USING (ref)
                 )
-                SELECT number, meter_id FROM claimed JOIN ready USING (ref)
+                SELECT number, meter_id, service_id FROM claimed JOIN ready USING (ref)
                 """,
                 company=batch.company_id.id,
                 source=batch.source_id.id,
                 batch=batch.id,
             )
         )
-        self._note_used({meter for _number, meter in rows})
-        return {number for number, _meter in rows}
+        self._note_used({meter for _number, meter, _service in rows})
+        services = {service for _number, _meter, service in rows}
+        if services:
+            self.env["omni.billing.service"].browse(services)._note_used()
+        return {number for number, _meter, _service in rows}
 
     def _note_used(self, meters):
         """Have what is counted stay from now on; whoever changes it now is refused."""
@@ -370,13 +369,15 @@ class OmniBillingUsage(models.Model):
 
     def _finish(self, batch, events, refusals, found):
         """Keep what was refused, count all, and tell it."""
-        kept = {n: one for n, one in refusals.items() if one.reason != "double"}
+        told = {n: one for n, one in refusals.items() if one.reason != "double"}
+        # What was dismissed is there already, with its own reason.
+        kept = {n: one for n, one in told.items() if one.reason != "dismissed"}
         self._keep(batch, events, kept)
-        self._settle(batch, events, found, kept)
+        self._settle(batch, events, found, told)
         counts = dict.fromkeys(COUNTS, 0)
         counts["taken"] = len(events) - len(refusals)
-        counts["double"] = len(refusals) - len(kept)
-        for refusal in kept.values():
+        counts["double"] = len(refusals) - len(told)
+        for refusal in told.values():
             counts[REASONS[refusal.reason][1]] += 1
         batch.write(
             {"count_total": len(events)}
@@ -384,16 +385,16 @@ class OmniBillingUsage(models.Model):
         )
         Refused = self.env["omni.billing.usage.refused"]
         names = dict(Refused._fields["reason"]._description_selection(self.env))
-        told = [
+        answer = [
             {
                 "index": number,
                 "ref": find_ref(events[number]),
                 "reason": reason,
                 "message": f"{names[reason]}: {detail}" if detail else names[reason],
             }
-            for number, (reason, detail) in sorted(kept.items())
+            for number, (reason, detail) in sorted(told.items())
         ]
-        return {"batch": batch.id, "total": len(events), **counts, "refused": told}
+        return {"batch": batch.id, "total": len(events), **counts, "refused": answer}
 
     def _keep(self, batch, events, refusals):
         """Keep events that were refused; one that was before is the same row."""
@@ -421,7 +422,9 @@ class OmniBillingUsage(models.Model):
                               %(reasons)s::varchar[], %(details)s::varchar[],
                               %(payloads)s::text[]) AS given
                 ON CONFLICT (source_id, digest) DO UPDATE
-                SET batch_id = EXCLUDED.batch_id, tries = known.tries + 1,
+                SET state = CASE WHEN known.state IN ('taken', 'replaced')
+                                 THEN 'open' ELSE known.state END,
+                    batch_id = EXCLUDED.batch_id, tries = known.tries + 1,
                     reason = EXCLUDED.reason, detail = EXCLUDED.detail,
                     write_uid = EXCLUDED.write_uid, write_date = EXCLUDED.write_date
                 """,
@@ -429,7 +432,8 @@ class OmniBillingUsage(models.Model):
                 batch=batch.id,
                 company=batch.company_id.id,
                 user=self.env.uid,
-                now=self.env.cr.now(),
+                # By the clock that says whether it is late.
+                now=fields.Datetime.now(),
                 **dict(
                     zip(
                         ("digests", "refs", "reasons", "details", "payloads"),
@@ -468,10 +472,6 @@ class OmniBillingUsage(models.Model):
             refused.write({"state": state})
 
 
-def _name_month(year, month):
-    return f"omni_billing_usage_event_{year:04}_{month:02}"
-
-
 def _tell(reason, event, known):
     """Return what of an event its refusal is about.
 
@@ -486,5 +486,6 @@ def _tell(reason, event, known):
         "late": f"{event.moment} UTC",
         "early": f"{event.moment} UTC",
         "conflict": f"{event.ref}, {known} UTC",
+        "dismissed": event.ref,
     }.get(reason)
     return show(value)

@@ -14,6 +14,7 @@ REASONS = {
     "unknown_service": ("There is no such service", "unknown"),
     "unknown_meter": ("There is no such meter", "unknown"),
     "conflict": ("The reference is of another event", "conflict"),
+    "dismissed": ("It was dismissed: a manager may try it again", "double"),
     "late": ("It is late: a manager may take it in", "late"),
     "early": ("It is of a time that is still to come", "broken"),
     "shape": ("It is no object with the values of an event alone", "broken"),
@@ -87,6 +88,7 @@ class OmniBillingUsageRefused(models.Model):
         "(source_id, digest)", "This event was refused already."
     )
     _open_idx = models.Index("(source_id, ref) WHERE state = 'open'")
+    _dismissed_idx = models.Index("(source_id, ref) WHERE state = 'dismissed'")
     _company_open_idx = models.Index("(company_id, create_date) WHERE state = 'open'")
 
     @api.model
@@ -98,8 +100,13 @@ class OmniBillingUsageRefused(models.Model):
     # === ACTION METHODS === #
 
     def action_try_again(self):
-        """Try again what was refused, as after its identifier was entered."""
+        """Try again what was refused, as after its identifier was entered.
+
+        Of managers also what was dismissed.
+        """
         self.env["omni.billing.usage.identifier"].check_access("write")
+        if self.env["omni.billing.usage.source"].has_access("write"):
+            self._reopen()
         self._try_again()
         return True
 
@@ -113,11 +120,15 @@ class OmniBillingUsageRefused(models.Model):
             raise UserError(
                 self.env._("Choose events that are late; others are tried again.")
             )
+        self._reopen()
         self._try_again(accept_late=True)
         return True
 
     def action_dismiss(self):
-        """Have nobody wait for it any more, for a manager; it stays as it came."""
+        """Have nobody wait for it any more, for a manager; it stays as it came.
+
+        Sent again, it is not taken in, until a manager tries it again.
+        """
         self.env["omni.billing.usage.source"].check_access("write")
         self.check_access("read")
         lock_or_tell(self)
@@ -127,6 +138,16 @@ class OmniBillingUsageRefused(models.Model):
         return True
 
     # === BUSINESS METHODS === #
+
+    def _reopen(self):
+        """Have what was dismissed wait again."""
+        self.check_access("read")
+        dismissed = self.filtered(lambda one: one.state == "dismissed")
+        if dismissed:
+            lock_or_tell(dismissed)
+            # sudo: the server alone writes what was refused.
+            waiting = dismissed.sudo().filtered(lambda one: one.state == "dismissed")
+            waiting.state = "open"
 
     def _try_again(self, accept_late=False):
         """Take in, by the way of every event, what still waits of these.
@@ -154,5 +175,6 @@ class OmniBillingUsageRefused(models.Model):
                 [read_raw(one.payload) for one in refused],
                 origin="again",
                 accept_late=accept_late,
+                came=[one.create_date for one in refused],
             )
         self.invalidate_model()

@@ -11,11 +11,8 @@ from odoo.service.model import retrying
 from odoo.tests import BaseCase, get_db_name, tagged
 from odoo.tools import mute_logger
 
-#: Who waits for a lock that another connection of this database has.
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-     WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
+#: Whether one connection waits for a lock that another has.
+WAITING = "SELECT %s = ANY(pg_blocking_pids(%s))"
 
 
 class DeadError(BaseException):
@@ -74,6 +71,14 @@ class TestAtOnce(BaseCase):
         result = env["omni.billing.usage"].take_in(self.month, self._events(numbers))
         return {name: result[name] for name in ("taken", "double", "conflict")}
 
+    def _forget(self):
+        """Leave nothing that other tests would find waiting."""
+        with self._connect() as env:
+            env.cr.execute(
+                "DELETE FROM omni_billing_usage_refused WHERE source_id = %s",
+                [self.source_id],
+            )
+
     def _stored(self):
         with self._connect() as env:
             usage = env["omni.billing.usage"].search(
@@ -81,15 +86,18 @@ class TestAtOnce(BaseCase):
             )
             return usage.mapped("quantity")
 
-    def _meet(self, first, second):
+    def _meet(self, first, second, then=None):
         """Have the first commit while the second waits for it; return what it answers.
 
         Who waited begins again then, as requests do.
+
+        :param then: what the first does while the second waits.
         """
-        answers = []
+        answers, pids = [], []
 
         def act():
             with self._connect() as env:
+                pids.append(env.cr._cnx.get_backend_pid())
                 env.transaction.default_env = env
                 try:
                     retrying(lambda: answers.append(second(env)), env)
@@ -99,15 +107,18 @@ class TestAtOnce(BaseCase):
         with self._connect() as env:
             first(env)
             env.flush_all()
+            mine, has_waited = env.cr._cnx.get_backend_pid(), False
             other = Thread(target=act)
             other.start()
             with self._connect() as watch:
-                while other.is_alive():
-                    watch.cr.execute(WAITING)
-                    if watch.cr.fetchone()[0]:
-                        break
-                    watch.cr.rollback()
+                while other.is_alive() and not has_waited:
+                    if pids:
+                        watch.cr.execute(WAITING, [mine, *pids])
+                        [has_waited] = watch.cr.fetchone()
+            if then:
+                then(env)
         other.join()
+        self.assertTrue(has_waited)
         return answers[-1]
 
     @mute_logger("odoo.sql_db", "odoo.service.model")
@@ -135,6 +146,64 @@ class TestAtOnce(BaseCase):
             self.assertEqual(
                 env["omni.billing.meter"].browse(self.meter_id).kind, "sum"
             )
+
+    @mute_logger("odoo.sql_db", "odoo.service.model")
+    def test_service_changes_hands_while_its_first_usage_comes(self):
+        """W41: who comes second is refused: its customer, company, and that it is."""
+        with self._connect() as env:
+            service = env["omni.billing.usage.identifier"].search(
+                [("value", "=", self.month)]
+            )
+            service_id = service.service_id.id
+            partner_id = env["res.partner"].create({"name": "Other"}).id
+
+        def change(env):
+            env["omni.billing.service"].browse(service_id).partner_id = partner_id
+            env.flush_all()
+            return "changed"
+
+        told = self._meet(lambda env: self._take_in(env, range(3)), change)
+        self.assertIn("was used", told)
+        with self._connect() as env:
+            service = env["omni.billing.service"].browse(service_id)
+            self.assertNotEqual(service.partner_id.id, partner_id)
+            self.assertTrue(service.has_usage)
+
+    @mute_logger("odoo.sql_db", "odoo.service.model")
+    def test_usage_comes_while_its_service_goes(self):
+        """W41: no event is of a service that is not there."""
+
+        def delete(env):
+            number = env["omni.billing.usage.identifier"].search(
+                [("value", "=", self.month)]
+            )
+            number.service_id.unlink()
+
+        self.addCleanup(self._forget)
+        told = self._meet(delete, lambda env: self._take_in(env, range(3)))
+        self.assertEqual(told, {"taken": 0, "double": 0, "conflict": 0})
+        self.assertEqual(self._stored(), [])
+
+    @mute_logger("odoo.sql_db", "odoo.service.model")
+    def test_two_make_months_in_any_order(self):
+        """W45: one waits for the other, and never each for the other."""
+        year = fields.Datetime.now().year - 3
+
+        def take_in(ref, month):
+            def act(env):
+                events = self._events([1])
+                events[0] |= {"ref": ref, "time": f"{year}-{month:02}-02T12:00:00Z"}
+                told = env["omni.billing.usage"].take_in(self.month, events)
+                return told["taken"]
+
+            return act
+
+        def back(env):
+            return [take_in("c", 2)(env), take_in("d", 1)(env)]
+
+        told = self._meet(take_in("a", 1), back, then=take_in("b", 2))
+        self.assertEqual(told, [1, 1])
+        self.assertEqual(len(self._stored()), 4)
 
     def test_process_that_dies_has_taken_in_nothing(self):
         """openmeterio/openmeter#5118: key and event are there together, or not."""
@@ -171,6 +240,15 @@ class TestAtOnce(BaseCase):
             events[0]["time"] = f"{other}-02T12:00:00Z"
             making["omni.billing.usage"].take_in(self.month, events)
             self.assertEqual(self._take_in(env, range(2, 6))["taken"], 3)
+            # The other waits for nobody who writes services, either.
+            customer = env["res.partner"].create({"name": "At Once"})
+            service = env["omni.billing.service"].create(
+                {"name": "Line", "partner_id": customer.id}
+            )
+            service.name = "Other Line"
+            service.flush_recordset()
+            service.unlink()
+            env.flush_all()
             self.assertEqual(
                 len(
                     env["omni.billing.usage"].search(

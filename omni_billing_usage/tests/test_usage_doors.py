@@ -1,7 +1,6 @@
 import inspect
 
-from psycopg2 import IntegrityError
-from psycopg2.errors import ExclusionViolation, UniqueViolation
+from psycopg2.errors import ExclusionViolation, RestrictViolation, UniqueViolation
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.service.model import call_kw, get_public_method
@@ -209,14 +208,40 @@ class TestDoors(UsageCommon):
 
     @mute_logger("odoo.sql_db")
     def test_service_with_usage_stays(self):
+        """W41: its customer, its company, and that it is there."""
+        other = self.env["res.partner"].create({"name": "Other"})
+        company = self.env["res.company"].create({"name": "Other"})
+        self._refuse(
+            self.manager, self.line, "write", {"has_usage": True}, error=UserError
+        )
+        self.line.partner_id = other
+        self.line.partner_id = self.customer
         self._take_in(self._event(1))
+        self.assertEqual(
+            (self.line.has_usage, self.other_line.has_usage), (True, False)
+        )
+        for vals in ({"partner_id": other.id}, {"company_id": company.id}):
+            with self.assertRaisesRegex(UserError, "was used"):
+                self.line.write({"name": "New", **vals})
+        # What it is already may be written, as forms and imports do.
+        self.line.write(
+            {
+                "name": "New",
+                "partner_id": self.customer.id,
+                "company_id": self.company.id,
+            }
+        )
+        self.assertEqual(self.line.name, "New")
+        self.assertFalse(self.line.copy().has_usage)
         with self.assertRaisesRegex(UserError, "archive"):
             self.line.unlink()
         # Also whoever goes around the model.
-        with self.assertRaises(IntegrityError), self.env.cr.savepoint():
-            self.env.cr.execute(
-                "DELETE FROM omni_billing_service WHERE id = %s", [self.line.id]
-            )
+        for statement in (
+            "DELETE FROM omni_billing_service WHERE id = %s",
+            "UPDATE omni_billing_service SET company_id = company_id + 1 WHERE id = %s",
+        ):
+            with self.assertRaises(RestrictViolation), self.env.cr.savepoint():
+                self.env.cr.execute(statement, [self.line.id])
 
     def test_screens_of_staff_and_managers(self):
         """W41: a manager sets it up, staff see what came and what was refused."""

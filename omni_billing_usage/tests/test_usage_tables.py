@@ -42,6 +42,25 @@ class TestTables(UsageCommon):
         self.env["omni.billing.usage"].init()
         self.assertEqual(len(self._stored()), 3)
 
+    def test_month_that_was_put_aside_is_closed(self):
+        """W41: its events are late, and keep no other out."""
+        detach = (
+            "ALTER TABLE omni_billing_usage_event DETACH PARTITION"
+            " omni_billing_usage_event_2026_10"
+        )
+        october = {"time": "2026-10-31T12:00:00Z"}
+        self._take_in(self._event(1, **october))
+        self.env.cr.execute(detach)
+        result = self._take_in(self._event(2, **october), self._event(3))
+        self.assertEqual(self._count(result), {"taken": 1, "late": 1})
+        self.assertEqual(
+            self._count(self._take_in(self._event(1, **october))), {"double": 1}
+        )
+        # An empty table is as good as none.
+        self.env.cr.execute("DELETE FROM omni_billing_usage_event_2026_10")
+        self._refused().action_try_again()
+        self.assertEqual([one[0] for one in self._stored()], ["call-2", "call-3"])
+
     def test_a_period_of_a_service_is_found_by_an_index(self):
         """What is rated reads its own rows, of its own months."""
         self._take_in(self._event(1), self._event(2, time="2026-10-31T12:00:00Z"))
