@@ -1,9 +1,19 @@
-from odoo import fields, models
-from odoo.exceptions import UserError
-from odoo.tools import format_list
+import re
 
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import format_list
+from odoo.tools.mimetypes import guess_mimetype
+
+from odoo.addons.base_import.models.base_import import ImportValidationError
+
+from ..tools.events import find_ref
 from ..tools.rows import Column, MissingColumnError, read_rows
 from .omni_billing_usage_refused import MAX_EVENTS
+
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+#: Most rows of a file, which are held in memory, and taken in in one transaction.
+MAX_ROWS = 200_000
 
 
 class OmniBillingUsageSource(models.Model):
@@ -20,6 +30,20 @@ class OmniBillingUsageSource(models.Model):
     has_comma = fields.Boolean(
         string="Decimal Comma", help="Quantities in files are written as 1,5."
     )
+
+    @api.constrains("time_format")
+    def _check_time_format(self):
+        """Python reads the name of a zone, and then knows no offset of it."""
+        for source in self:
+            if "Z" in re.findall("%(.)", source.time_format or ""):
+                raise ValidationError(
+                    self.env._(
+                        "The time format of %(name)s has %%Z: the name of a zone is not"
+                        " read. Say the time zone of the source, or have offsets in"
+                        " its files (%%z).",
+                        name=source.display_name,
+                    )
+                )
 
     def _take_in_file(self, name, content):
         """Take in a file: all of it, or nothing.
@@ -43,11 +67,20 @@ class OmniBillingUsageSource(models.Model):
             Column(one.target, one.title or "", one.value or "", one.dimension or "")
             for one in self.column_ids.sorted()
         ]
-        rows = self._read_rows(name, content)
-        try:
-            events = list(
-                read_rows(rows, columns, self.time_format or "", self.has_comma)
+        rows, is_workbook = self._read_rows(name, content)
+        if len(rows) > MAX_ROWS + 1:
+            raise UserError(
+                self.env._(
+                    "%(file)s has %(rows)s rows; up to %(count)s are taken in at once."
+                    " Cut it in several files. Nothing was taken in.",
+                    file=name,
+                    rows=len(rows) - 1,
+                    count=MAX_ROWS,
+                )
             )
+        form = self.time_format or "", self.has_comma, is_workbook
+        try:
+            events = list(read_rows(rows, columns, *form))
         except MissingColumnError as error:
             raise UserError(
                 self.env._(
@@ -60,6 +93,10 @@ class OmniBillingUsageSource(models.Model):
         batches = self.env["omni.billing.usage.batch"]
         # sudo: the intake alone writes; what one may is checked by who calls.
         usage = self.env["omni.billing.usage"].sudo()
+        if len(events) > MAX_EVENTS:
+            # Keys and months in one order over all parts, whoever else brings some.
+            events.sort(key=lambda event: find_ref(event) or "")
+            usage._prepare(self, events)
         for begin in range(0, len(events), MAX_EVENTS):
             part = events[begin : begin + MAX_EVENTS]
             told = usage._take_in(self, part, origin="file", file_name=name)
@@ -67,16 +104,16 @@ class OmniBillingUsageSource(models.Model):
         return batches
 
     def _read_rows(self, name, content):
-        """Return the rows of a file, without empty ones.
+        """Return the rows of a file, without empty ones, and whether numbers are cells.
 
+        :rtype: tuple[list[list], bool]
         :raise UserError: if it is no CSV file and no workbook.
         """
-        values = {"file": content, "file_name": name}
+        file = self.env["base_import.import"].new({"file": content, "file_name": name})
+        options = {"quoting": '"'}
         try:
-            result = (
-                self.env["base_import.import"].new(values)._read_file({"quoting": '"'})
-            )
-        except (UserError, ValueError) as error:
+            result = file._read_file(options)
+        except (UserError, ValueError, ImportValidationError) as error:
             raise UserError(
                 self.env._(
                     "%(file)s cannot be read as CSV or a workbook: %(why)s",
@@ -85,4 +122,5 @@ class OmniBillingUsageSource(models.Model):
                 )
             ) from error
         _count, rows = result or (0, [])
-        return rows
+        # Of workbooks Odoo says what sheets they have; of ODS it has what they show.
+        return rows, "sheets" in options and guess_mimetype(content) != ODS

@@ -117,6 +117,32 @@ class OmniBillingUsageSource(models.Model):
 
     # === CRUD METHODS === #
 
+    def write(self, vals):
+        """Override of the ORM: what times mean stays, once some were taken in.
+
+        The same file would be of other times, and each of its events a conflict. A
+        zone where there was none changes none: times without one were refused.
+
+        :raise UserError: if it changes; nothing is written.
+        """
+        for source in self:
+            changed = [
+                name
+                for name in ("zone", "time_format")
+                if name in vals and (vals[name] or False) != source[name]
+            ]
+            if "zone" in changed and not source.zone:
+                changed.remove("zone")
+            if changed and source._has_brought():
+                raise UserError(
+                    self.env._(
+                        "%(name)s has brought usage already: its time zone and time"
+                        " format stay. Archive it, and make another source.",
+                        name=source.display_name,
+                    )
+                )
+        return super().write(vals)
+
     def copy_data(self, default=None):
         """Override of the ORM: a code is of one source."""
         return [
@@ -139,6 +165,12 @@ class OmniBillingUsageSource(models.Model):
         return action | {"domain": [("source_id", "=", self.id)]}
 
     # === BUSINESS METHODS === #
+
+    def _has_brought(self):
+        """Return whether something was taken in."""
+        self.ensure_one()
+        taken = Domain("source_id", "=", self.id) & Domain("count_taken", ">", 0)
+        return bool(self.env["omni.billing.usage.batch"].search_count(taken, limit=1))
 
     @api.model
     def _find(self, code):

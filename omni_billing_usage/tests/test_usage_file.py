@@ -79,14 +79,14 @@ class TestFile(UsageCommon):
         book = Workbook()
         book.active.append(["No", "Caller", "Start", "Seconds", "Country"])
         start = datetime(2026, 7, 1, 14, 5)
-        book.active.append(["1", "+33", start, 61, "FR"])
+        book.active.append(["1", "+33", start, 1.25, "FR"])
         content = io.BytesIO()
         book.save(content)
         self.switch.late_days = 200
         self.switch.time_format = False
         batch = self._import(content.getvalue(), "calls.xlsx")
         self.assertEqual((batch.count_total, batch.count_taken), (1, 1))
-        self.assertEqual(self._stored()[0][3], datetime(2026, 7, 1, 12, 5))
+        self.assertEqual(self._stored()[0][3:], (datetime(2026, 7, 1, 12, 5), 1.25))
 
     def test_many_rows_are_several_intakes(self):
         rows = [f"{n};+33;30/11/2026 14:05:00;1;" for n in range(7)]
@@ -96,6 +96,25 @@ class TestFile(UsageCommon):
         batches = self._import(content)
         self.assertEqual(sorted(batches.mapped("count_taken")), [1, 3, 3])
         self.assertEqual(len(self._stored()), 7)
+        self.patch(__import__(module, fromlist=["x"]), "MAX_ROWS", 6)
+        with self.assertRaisesRegex(UserError, "7 rows; up to 6"):
+            self._import(content)
+
+    def test_parts_of_a_file_are_in_the_order_of_references(self):
+        """W45: of two files with the same, none waits in a circle."""
+        rows = [f"{n};+33;30/11/2026 14:05:00;1;" for n in (4, 2, 5, 1, 3)]
+        content = "\n".join([TEXT.splitlines()[0], *rows]).encode()
+        module = "odoo.addons.omni_billing_usage.models.omni_billing_usage_file"
+        self.patch(__import__(module, fromlist=["x"]), "MAX_EVENTS", 2)
+        batches = self._import(content).sorted("id")
+        usage = self.env["omni.billing.usage"].search([("batch_id", "in", batches.ids)])
+        self.assertEqual(
+            [
+                set(usage.filtered(lambda one, b=b: one.batch_id == b).mapped("ref"))
+                for b in batches
+            ],
+            [{"1", "2"}, {"3", "4"}, {"5"}],
+        )
 
     def test_file_that_cannot_be_read_is_refused_as_a_whole(self):
         """W41: with the reason, and nothing is done."""
@@ -104,6 +123,7 @@ class TestFile(UsageCommon):
             (b"PK\x03\x04 no workbook", "calls.xlsx", "cannot be read"),
             (b"\x89PNG\r\n\x1a\n", "calls.png", "cannot be read"),
             (b"\n", "calls.csv", "no column"),
+            (b"\xff\xfe\x00", "calls.csv", "cannot be read"),
         ):
             with self.subTest(name), self.assertRaisesRegex(UserError, why):
                 self._import(content, name)

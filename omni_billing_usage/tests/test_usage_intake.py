@@ -9,7 +9,7 @@ from odoo.tests import tagged
 
 from odoo.addons.omni_billing.tests.properties import tried
 
-from .common import UsageCommon
+from .common import TIME, UsageCommon
 
 FEW, MANY = 5, 45
 #: What programs send: few references, so that many come again, and some say otherwise.
@@ -22,6 +22,26 @@ SENT = st.lists(
         st.sampled_from([0, 0, 0, 90, -1]),  # days ago
     ),
     max_size=25,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+TIMES = [TIME.format(1), "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
+#: Anything, and events of which something is anything.
+ANY = JSON | st.fixed_dictionaries(
+    {"ref": JSON | st.just("x"), "meter": st.just("calls") | JSON},
+    optional={
+        "identifier": st.just("+33") | JSON,
+        "service": st.integers() | JSON,
+        "time": st.sampled_from(TIMES) | JSON,
+        "zone": st.sampled_from(["Asia/Tokyo", "America/New_York"]) | JSON,
+        "fold": JSON,
+        "quantity": st.just(61) | JSON,
+        "dimensions": JSON,
+    },
 )
 
 
@@ -190,10 +210,70 @@ class TestIntake(UsageCommon):
         with self.assertRaisesRegex(UserError, "late"):
             self._refused(state="open").with_user(self.manager).action_take_late()
 
+    def test_what_was_dismissed_stays_so(self):
+        """W41: sent again, it is taken in when a manager tries it again, and told."""
+        event = self._event(1, identifier="+44")
+        self._take_in(event)
+        refused = self._refused()
+        refused.with_user(self.manager).action_dismiss()
+        self._identify("+44", self.other_line)
+        written_otherwise = event | {"time": "2026-11-30T13:05:01Z"}
+        result = self._take_in(event, written_otherwise, self._event(2))
+        self.assertEqual(self._count(result), {"taken": 1, "double": 2})
+        self.assertEqual(
+            [one["reason"] for one in result["refused"]], ["dismissed", "dismissed"]
+        )
+        refused.with_user(self.staff).action_try_again()
+        self.assertEqual([one[0] for one in self._stored()], ["call-2"])
+        self.assertEqual(
+            (refused.state, refused.reason), ("dismissed", "unknown_identifier")
+        )
+        refused.with_user(self.manager).action_try_again()
+        self.assertEqual(refused.state, "taken")
+        self.assertEqual([one[0] for one in self._stored()], ["call-1", "call-2"])
+        self.assertEqual(self._refused(), refused)
+
+    def test_what_was_replaced_and_comes_again_waits(self):
+        """W41: as a conflict, of which a person has to decide."""
+        self._take_in(self._event(1, identifier="+44"))
+        refused = self._refused()
+        self._take_in(self._event(1))
+        self.assertEqual(refused.state, "replaced")
+        self._identify("+44", self.other_line)
+        self._take_in(self._event(1, identifier="+44"))
+        self.assertEqual((refused.state, refused.reason), ("open", "conflict"))
+
+    def test_what_came_in_time_is_not_late(self):
+        """W41: however long its identifier took to be entered."""
+        in_time = self._event(1, identifier="+44")
+        late = in_time | {"ref": "late", "time": "2026-08-31T12:00:00Z"}
+        self._take_in(in_time, late)
+        self._set_now("2027-03-01 12:00:00")
+        self._identify("+44", self.other_line)
+        refused = self._refused()
+        refused.with_user(self.staff).action_try_again()
+        self.assertEqual(refused.mapped("state"), ["taken", "open"])
+        self.assertEqual(refused[1].reason, "late")
+
+    def test_what_times_of_a_source_mean_stays(self):
+        """W41: the same file would be conflicts alone."""
+        self.switch.write({"time_format": "%d/%m/%Y %H:%M:%S", "zone": False})
+        self._take_in(self._event(1))
+        self.switch.zone = "Europe/Paris"
+        self.switch.write({"zone": "Europe/Paris", "late_days": 90})
+        for vals in ({"zone": "Asia/Tokyo"}, {"zone": False}, {"time_format": False}):
+            with self.assertRaisesRegex(UserError, "brought usage"):
+                self.switch.write(vals)
+        with self.assertRaisesRegex(ValidationError, "%z"), self.env.cr.savepoint():
+            self._add_source("named", time_format="%d/%m/%Y %H:%M %Z")
+        self.assertTrue(self._add_source("other", time_format="%H:%M %%Z %z"))
+
     def test_what_counts_one_needs_no_quantity(self):
         visit = self._event(1, meter="visits", quantity=None)
         self.assertEqual(self._count(self._take_in(visit)), {"taken": 1})
         self.assertEqual(self._stored()[0][4], 1)
+        said = visit | {"quantity": "1.0"}
+        self.assertEqual(self._count(self._take_in(said)), {"double": 1})
 
     def test_what_was_taken_in_stays_a_double(self):
         """W41: when its meter is archived, its number gone, and it late."""
@@ -266,7 +346,23 @@ class TestIntake(UsageCommon):
         self.assertEqual(count(few), count(many))
         self.assertEqual(count(few), count(many))
         self._identify("?", self.other_line)
+        # Its first usage is written down.
+        self._take_in(self._event(0, ref="first", identifier="?"))
         self.assertEqual(count(few), count(many))
+
+    @given(sent=st.lists(ANY, max_size=6))
+    @tried(ci=12, deep=2000)
+    def test_whatever_comes_has_its_place(self, sent):
+        """W41: any JSON: each is counted, and keeps no other out."""
+        good = self._event(1, ref="good")
+        self.switch = self._add_source("any")
+        counts = self._count(self._take_in(*sent, good, source="any"))
+        self.assertEqual(sum(counts.values()), len(sent) + 1)
+        self.assertIn("good", [one[0] for one in self._stored()])
+        kept = self._refused(source_id=self.switch.id)
+        # Tried again, it is what it was.
+        kept.action_try_again()
+        self.assertEqual(self._refused(source_id=self.switch.id), kept)
 
     @given(sent=SENT, data=st.data())
     @tried(ci=25, deep=2000)
