@@ -109,10 +109,9 @@ class OmniBillingUsageSource(models.Model):
         :rtype: tuple[list[list], bool]
         :raise UserError: if it is no CSV file and no workbook.
         """
-        file = self.env["base_import.import"].new({"file": content, "file_name": name})
-        options = {"quoting": '"'}
+        values, options = {"file": content, "file_name": name}, {"quoting": '"'}
         try:
-            result = file._read_file(options)
+            result = self.env["base_import.import"].new(values)._read_file(options)
         except (UserError, ValueError, ImportValidationError) as error:
             raise UserError(
                 self.env._(
