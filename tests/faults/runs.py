@@ -214,6 +214,11 @@ def add_services(env, count, start):
     )
 
 
+def end_services(env, services):
+    """Archive services: on the last day of a month, the job looks at the next one's."""
+    env["omni.billing.service"].browse(services).action_archive()
+
+
 # === WHAT JOBS DO === #
 
 

@@ -369,6 +369,7 @@ def test_services_killed_and_done_by_two_at_once(runs):
     second.result().expect()
     runs.run("charge_services", is_job=True).expect()
     charges = runs.run("read_services", services=services).expect()
+    runs.run("end_services", services=services).expect()
     for service in services:
         mine = [charge[1:] for charge in charges if charge[0] == service]
         assert mine.count(["2025-01-01", -1]) == 1
