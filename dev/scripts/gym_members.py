@@ -11,6 +11,7 @@ from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
+from math import ceil, floor
 
 YEAR = 2025
 FIRST, LAST = date(YEAR, 1, 1), date(YEAR, 12, 31)
@@ -59,7 +60,8 @@ class Member:
             used = sum(map(self.uses, days))
             old, new = PRICES[self.plan]
             price = new if first >= RISE else old
-            if cents := _round(Fraction(price * used, len(days))):
+            is_begun = self.uses(first)
+            if cents := _round(Fraction(price * used, len(days)), is_begun):
                 found[first.month] = cents
         return found
 
@@ -72,9 +74,10 @@ class Member:
         ]
 
 
-def _round(cents: Fraction) -> int:
-    """Round half up, as people do."""
-    return int(cents + Fraction(1, 2))
+def _round(cents: Fraction, is_begun: bool) -> int:
+    """Round once; a half up if the period is used from its first day, and else down."""
+    half = Fraction(1, 2)
+    return floor(cents + half) if is_begun else ceil(cents - half)
 
 
 def enroll(seed: int) -> list[Member]:

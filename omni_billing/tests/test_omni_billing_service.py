@@ -435,6 +435,23 @@ class TestService(ServiceCommon):
         service.action_adjust()
         self.assertEqual(sum(amount for _day, amount in self._read(service)), 20)
 
+    def test_part_that_was_rounded_otherwise_is_not_adjusted(self):
+        """Until 19.0.1.12.0 it was a difference of running totals: 4.00, of 4.01."""
+        service = self._create_service(
+            price_unit=62.14,
+            date_start="2025-01-20",
+            date_end="2025-01-21",
+            anchor_day=1,
+        )
+        self._charge("2025-02-01 12:00:00")
+        self.assertEqual(self._read(service), [("2025-01-20", 4.01)])
+        trust(service.transaction_ids).retail_cost = 4.0
+        service.invalidate_recordset(["adjustment"])
+        self.assertFalse(service.adjustment)
+        trust(service.transaction_ids).retail_cost = 3.99
+        service.invalidate_recordset(["adjustment"])
+        self.assertEqual(service.adjustment, 0.02)
+
     def test_change_at_equal_price_moves_no_money(self):
         """F179: what was paid for the old service is a credit, and pays the new one."""
         old = self._create_service(name="Judo")

@@ -4,8 +4,7 @@ A recurrence cuts time into whole periods, numbered from the one in which the se
 starts. Each is computed from its number, never from the one before, so that dates do
 not drift: what is anchored to the 31st is on the 28th in February and on the 31st in
 March. A service uses a part of each period: from its start, to its end, without the
-days on which it is suspended. What a part costs is the difference of two running
-totals, so that the parts of a period always come to the whole, to the cent.
+days on which it is suspended. What that costs is its days' exact share, rounded once.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from calendar import monthrange
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
 from math import gcd
 from zoneinfo import ZoneInfo
 
@@ -223,42 +222,63 @@ def find_end(day: date, suspensions: Sequence[tuple[date, date | None]]) -> date
     return day
 
 
-def prorate(price: Decimal, whole: Span, part: Span, decimals: int) -> Decimal:
-    """Return the share that some days have in the price of a whole period.
-
-    It is a difference of running totals: shares of neighbours add up exactly.
-    """
-
-    def run(days: int) -> Decimal:
-        return round_to(price * days / whole.days, decimals)
-
-    before = (part.first - whole.first).days
-    return run(before + part.days) - run(before)
-
-
 def compute_amount(
     period: Period,
     prices: Iterable[tuple[date, Decimal]],
     decimals: int,
 ) -> Decimal:
-    """Return what a period costs.
+    """Return what a period costs: the exact share of its days, rounded once.
+
+    A half is rounded up if the first day of the period is used, and else down: what is
+    left of a period and what was used before come to its price (F179).
 
     :param prices: of a whole period, each with the first day on which it holds; the
         first of them holds before, too.
     :param decimals: of the currency.
     """
+    shares = (price * part.days for price, part in _iterate_prices(period, prices))
+    exact = sum(shares, Decimal(0)) / period.whole.days
+    is_begun = bool(period.used) and period.used[0].first == period.whole.first
+    rounding = ROUND_HALF_UP if is_begun else ROUND_HALF_DOWN
+    return exact.quantize(Decimal(1).scaleb(-decimals), rounding=rounding)
+
+
+def compute_running_amount(
+    period: Period,
+    prices: Iterable[tuple[date, Decimal]],
+    decimals: int,
+) -> Decimal:
+    """Return what a period cost until 19.0.1.12.0: differences of running totals.
+
+    It may be a cent away from what it costs now, for which nobody is charged again.
+
+    :param prices: and `decimals`, as of `compute_amount`.
+    """
+
+    def run(price: Decimal, days: int) -> Decimal:
+        return round_to(price * days / period.whole.days, decimals)
+
+    total = Decimal(0)
+    for price, part in _iterate_prices(period, prices):
+        before = (part.first - period.whole.first).days
+        total += run(price, before + part.days) - run(price, before)
+    return total
+
+
+def _iterate_prices(
+    period: Period, prices: Iterable[tuple[date, Decimal]]
+) -> Iterator[tuple[Decimal, Span]]:
+    """Give the days that are used, each stretch with the price that it has."""
     steps = sorted(prices, key=lambda step: step[0])
     starts = [start for start, _price in steps]
-    total = Decimal(0)
     for used in period.used:
         day = used.first
         while day <= used.last:
             index = max(bisect_right(starts, day) - 1, 0)
             later = starts[index + 1] - DAY if index + 1 < len(starts) else used.last
             part = Span(day, min(later, used.last))
-            total += prorate(steps[index][1], period.whole, part, decimals)
+            yield steps[index][1], part
             day = part.last + DAY
-    return total
 
 
 def round_to(amount: Decimal, decimals: int) -> Decimal:

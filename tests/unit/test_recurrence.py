@@ -1,5 +1,6 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from itertools import islice, pairwise
 
 import pytest
@@ -11,11 +12,11 @@ from odoo.addons.omni_billing.tools.recurrence import (
     Recurrence,
     Span,
     compute_amount,
+    compute_running_amount,
     find_end,
     follow,
     get_today,
     iterate_periods,
-    prorate,
     to_price,
 )
 
@@ -226,33 +227,72 @@ def test_due_dates_come_in_order_and_within_their_period(service, in_advance):
 
 
 @given(recurrences, prices, st.integers(0, 3), st.data())
-def test_parts_of_a_period_come_to_the_whole(recurrence, price, decimals, data):
-    """W10, W14: to the cent, however it is cut."""
+def test_part_of_a_period_is_its_share_rounded_once(recurrence, price, decimals, data):
+    """W10, W14: however it is cut, the period as a whole is its price, to the cent."""
     price = to_price(float(price), 1, decimals)
     whole = recurrence.get_whole(0)
     cuts = data.draw(st.lists(st.integers(1, whole.days), max_size=6, unique=True))
     bounds = sorted({0, whole.days, *cuts})
-    parts = [
+    parts = tuple(
         Span(whole.first + start * DAY, whole.first + (end - 1) * DAY)
         for start, end in pairwise(bounds)
-    ]
-    shares = [prorate(price, whole, part, decimals) for part in parts]
-    assert sum(shares) == price
-    assert all(share >= 0 for share in shares)
+    )
+    steps, half = [(date.min, price)], Fraction(1, 2 * 10**decimals)
+    assert compute_amount(Period(whole, whole, parts), steps, decimals) == price
+    for used in (parts[:1], parts[1:], parts[::2]):
+        days = sum(part.days for part in used)
+        share = compute_amount(Period(whole, whole, used), steps, decimals)
+        off = Fraction(share) - Fraction(price) * days / whole.days
+        assert abs(off) <= half
+    both = (parts[:1], parts[1:])
+    assert price == sum(
+        compute_amount(Period(whole, whole, used), steps, decimals) for used in both
+    )
+
+
+@pytest.mark.parametrize(
+    ("price", "month", "first", "last", "wanted"),
+    [
+        # In the middle of a month: 31.40 × 2/31 is 2.0258.
+        ("31.40", 10, 20, 21, "2.03"),
+        # Until its end: 51.45 × 27/30 is 46.305, and what is before it 5.145.
+        ("51.45", 9, 4, 30, "46.30"),
+        ("51.45", 9, 1, 3, "5.15"),
+        ("10", 1, 2, 2, "0.32"),
+    ],
+)
+def test_part_is_what_a_calculator_says(price, month, first, last, wanted):
+    """W10"""
+    recurrence = Recurrence(date(2025, 1, 1), "month")
+    whole = recurrence.get_whole(month - 1)
+    used = whole.meet(date(2025, month, first), date(2025, month, last))
+    steps = [(date.min, Decimal(price))]
+    assert compute_amount(Period(whole, whole, (used,)), steps, 2) == Decimal(wanted)
+
+
+def test_what_was_charged_by_running_totals_is_known():
+    """Until 19.0.1.12.0 what is 2.03 now was a cent less."""
+    october = Span(date(2025, 10, 1), date(2025, 10, 31))
+    used = october.meet(date(2025, 10, 20), date(2025, 10, 21))
+    steps = [(date.min, Decimal("31.40"))]
+    period = Period(october, october, (used,))
+    assert compute_running_amount(period, steps, 2) == Decimal("2.02")
 
 
 @given(services(), prices)
 def test_used_and_suspended_come_to_what_the_span_costs(service, price):
+    """But for a cent, where neither begins with the period."""
     recurrence, end, suspensions = service
     steps = [(recurrence.start, price)]
     for with_gaps, without in zip(
         take(recurrence, end, suspensions), take(recurrence, end), strict=True
     ):
-        gaps = [without.span.meet(*suspension) for suspension in suspensions]
-        missing = sum(prorate(price, without.whole, gap, 2) for gap in gaps if gap)
-        assert compute_amount(with_gaps, steps, 2) + missing == compute_amount(
-            without, steps, 2
-        )
+        gaps = (without.span.meet(*suspension) for suspension in suspensions)
+        gone = Period(without.whole, without.span, tuple(filter(None, gaps)))
+        parts = [compute_amount(one, steps, 2) for one in (with_gaps, gone)]
+        total = compute_amount(without, steps, 2)
+        most = 0 if without.span == without.whole else CENT
+        assert abs(sum(parts) - total) <= most
 
 
 @given(recurrences, st.lists(st.tuples(offsets, prices), min_size=1, max_size=4))
@@ -283,7 +323,7 @@ def test_change_to_the_same_price_changes_nothing(recurrence, price, days):
 
 @given(recurrences, offsets, prices)
 def test_new_plan_takes_the_rest_of_the_period(old, days, price):
-    """W36: of the same length, the parts of both come to one whole, to the cent."""
+    """W36: of the same length, the parts of both are one whole, each rounded once."""
     price, day = to_price(float(price), 1, 2), old.start + days * DAY + DAY
     whole = old.get_whole(old.get_number(day))
     new = follow(old, day, old.unit, old.interval)
@@ -302,8 +342,10 @@ def test_new_plan_takes_the_rest_of_the_period(old, days, price):
     )
     missing = Decimal(0)
     if whole.first < old.start:
-        missing = prorate(price, whole, Span(whole.first, old.start - DAY), 2)
-    assert missing + before + compute_amount(first, steps, 2) == price
+        gone = Span(whole.first, old.start - DAY)
+        missing = compute_amount(Period(whole, gone, (gone,)), steps, 2)
+    total = missing + before + compute_amount(first, steps, 2)
+    assert abs(total - price) <= (CENT if missing else 0)
 
 
 @given(recurrences, offsets, st.sampled_from(["day", "week", "month", "year"]))

@@ -14,7 +14,13 @@ from ...tools.lock import lock_or_tell
 from ...tools.money import has_excess_decimals
 from ...tools.numbers import format_number, format_price
 from ...tools.periods import format_period
-from ...tools.recurrence import DAY, compute_amount, iterate_periods, to_price
+from ...tools.recurrence import (
+    DAY,
+    compute_amount,
+    compute_running_amount,
+    iterate_periods,
+    to_price,
+)
 from ...tools.unit_price import shorten_price
 from ...tools.write_guard import trust
 
@@ -353,6 +359,11 @@ class OmniBillingService(models.Model):
             amount, pieces = map(sum, zip((0, 0), *parts, strict=True))
             due = compute_amount(used, prices, currency.decimal_places)
             difference = currency.round(float(due) - amount)
+            if difference and not currency.compare_amounts(
+                amount,
+                float(compute_running_amount(used, prices, currency.decimal_places)),
+            ):
+                continue
             pieces = self._count_pieces(used) - pieces
             if difference < 0:
                 # What was given away, voided or canceled is not given back.
