@@ -365,8 +365,11 @@ class Gym:
             ("parent_state", "=", "posted"),
         ]
         if partner:
-            # What a bank took back names the customer where it is owed again.
-            domain += [("move_id", "in", self.get_items(partner).move_id.ids)]
+            # An entry of what a bank took back names the customer on another item.
+            named = self.env["account.move.line"].search(
+                [("partner_id", "=", partner.id), ("parent_state", "=", "posted")]
+            )
+            domain += [("move_id", "in", named.move_id.ids)]
         return sum(self.env["account.move.line"].search(domain).mapped("balance"))
 
     def count_debits(self):
