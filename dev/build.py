@@ -82,6 +82,12 @@ def make_assets(workspace: Workspace, database: str) -> None:
         workspace.script(database, paths.SCRIPTS / "assets.py")
 
 
+def make_bridged(workspace: Workspace, database: str) -> None:
+    """Have a seller, and a company that collects by SEPA."""
+    with Step("Making what the other addons need", "What the other addons need made"):
+        workspace.script(database, paths.SCRIPTS / "bridged.py")
+
+
 def make_tested_company(workspace: Workspace, database: str) -> None:
     """Spare each class of tests the making of its company."""
     with Step("Making the company of the tests", "Company of the tests made"):

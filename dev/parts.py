@@ -253,16 +253,28 @@ class Runner:
 
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
-        chosen = () if self._choice.expression else ("-m", "not again")
-        return self._e2e("e2e", *chosen)
+        left = "bridges" if self._choice.expression else "again or bridges"
+        return self._e2e("e2e", "-m", f"not ({left})")
 
     def again(self) -> Result:
         """Tell stories in a browser whose parts other tests hold."""
         return self._e2e("again", "-m", "again")
 
-    def _e2e(self, part: str, *chosen: str) -> Result:
-        template = Templates(self._space).ensure("demo")
-        environment = {**self._space.environment, "OMNI_DEMO_TEMPLATE": template}
+    def bridges(self) -> Result:
+        """Tell in a browser what our other addons are for, all installed in one."""
+        space = workspace.with_path(self._space, venv.ensure_sepa())
+        return self._e2e("bridges", "-m", "bridges", space=space, kind="bridged")
+
+    def _e2e(
+        self,
+        part: str,
+        *chosen: str,
+        space: Workspace | None = None,
+        kind: str = "demo",
+    ) -> Result:
+        space = space or self._space
+        template = Templates(space).ensure(kind)
+        environment = {**space.environment, "OMNI_DEMO_TEMPLATE": template}
         options = ("-p", "no:odoo", "-p", "dev.pytest_e2e", *HARD_TIMEOUT)
         options += (f"--timeout={E2E_SECONDS}", *chosen)
         return self._pytest(part, environment, *options, E2E_TESTS)
@@ -477,6 +489,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "versions": Runner.versions,
     "load": Runner.load,
     "again": Runner.again,
+    "bridges": Runner.bridges,
     "story": Runner.story,
     "gym": Runner.gym,
     "next": Runner.next,
@@ -492,6 +505,7 @@ ON_DEMAND = {
     "versions",
     "load",
     "again",
+    "bridges",
     "story",
     "gym",
     "next",

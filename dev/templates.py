@@ -49,6 +49,7 @@ class Templates:
             "base": self._base,
             "addon": self._addon,
             "demo": self._demo,
+            "bridged": self._bridged,
             "tested": self._tested,
             "queue": self._queue,
             "attacked": self._attacked,
@@ -89,6 +90,15 @@ class Templates:
         scripts = [paths.SCRIPTS / name for name in ("demo.py", "assets.py")]
         steps = (build.load_demo, build.make_assets)
         return self._on(self._addon(), "demo", scripts, *steps)
+
+    def _bridged(self) -> str:
+        """Have the demo with our other addons, and those that they are for."""
+        modules = ["sale_management", "account_payment_sepa_direct_debit"]
+        scripts = [paths.SCRIPTS / "bridged.py", paths.SCRIPTS / "assets.py"]
+        install = partial(build.install, modules=[*modules, paths.USAGE_ADDON.name])
+        steps = (install, build.make_bridged, build.make_assets)
+        files = [paths.SEPA_REQUIREMENTS, *scripts]
+        return self._on(self._demo(), "bridged", files, *steps)
 
     def _tested(self) -> str:
         """Have the company that tests in transactions begin with."""
