@@ -23,6 +23,7 @@ from dev import (
     neighbors,
     newer,
     paths,
+    postgres,
     server,
     story,
     upgrade,
@@ -231,7 +232,9 @@ class Runner:
         }
         options = ("-p", "no:odoo", "-p", "dev.pytest_load", "-v", "-s")
         options += ("--timeout=0", "-o", "faulthandler_timeout=0")
-        return self._pytest("load", environment, *options, LOAD_TESTS)
+        # As a server in use: without statistics, queries are planned for few rows.
+        with postgres.vacuuming(space.environment):
+            return self._pytest("load", environment, *options, LOAD_TESTS)
 
     def peppol(self) -> Result:
         """Send e-invoices by Odoo's Peppol, whose access point is a double."""
