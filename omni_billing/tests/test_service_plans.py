@@ -152,6 +152,29 @@ class TestServicePlans(PlanCommon):
         with self.assertRaisesRegex(UserError, "credited: the change"):
             service.action_undo_plan()
 
+    def test_days_charged_elsewhere_are_not_charged_again(self):
+        """W36: nor credited. A change that cost nothing yet can be taken back."""
+        service = self._add_service(charged_until="2025-02-15")
+        with freeze_time("2025-02-10"):
+            preview = service._billing_preview_plan(self.large, "now")
+            new = self._change(service)
+            service.action_undo_plan()
+            self.assertFalse(new.exists() or service.date_end)
+            new = self._change(service)
+        self.assertIn("until 02/15/2025 were charged elsewhere", preview["notes"][0])
+        shown = [(str(r["date"]), round(r["amount"], 2)) for r in preview["rows"]]
+        with freeze_time("2025-02-12"):
+            # Whatever the plan is changed to.
+            other = self._change(new, product=self.small)
+            self.assertTrue(new.can_undo_plan)
+            new.action_undo_plan()
+        self.assertFalse(other.exists())
+        self._charge("2025-04-01")
+        self.assertEqual(self._read_totals(service | new), shown)
+        self.assertEqual(shown[0], ("2025-02-16", 27.86))
+        self.assertFalse(new.adjustment or service.adjustment)
+        self.assertFalse(service.can_undo_plan)
+
     def test_plan_from_the_next_period_on_is_taken_back(self):
         """W36: before anything is charged; nothing of it is left."""
         service = self._add_service(date_end="2026-12-31")

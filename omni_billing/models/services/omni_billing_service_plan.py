@@ -286,10 +286,9 @@ class OmniBillingService(models.Model):
         # sudo: customers take their change back, and do not see how it is kept.
         plan = self.sudo()
         before = plan.replaces_id
-        is_credited = before.charged_until and before.charged_until >= plan.date_start
         return bool(before) and not (
-            is_credited
-            or plan.charged_until
+            before._is_charged_after(plan.date_start - DAY)
+            or plan._is_charged_after(plan.date_start - DAY)
             or plan.transaction_ids
             or plan.replaced_by_ids
         )
@@ -434,6 +433,7 @@ class OmniBillingService(models.Model):
             "anchor_month": str(rhythm.month) if rhythm and rhythm.month else False,
             "date_start": day,
             "date_end": self.date_end,
+            "charged_until": self._find_elsewhere(day),
             "tax_included": False,
             **self._keep_terms(day),
             "replaces_id": self.id,

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import models
 from odoo.fields import Domain
+from odoo.tools import format_date
 
 from ...tools.recurrence import DAY, compute_amount, iterate_periods
 from .omni_billing_service_charge import SETUP_PART, STANDS
@@ -14,6 +15,38 @@ class OmniBillingService(models.Model):
     """What a change of plan comes to, in charges and credits (W36)."""
 
     _inherit = "omni.billing.service"
+
+    # === DAYS CHARGED ELSEWHERE === #
+
+    def _find_elsewhere(self, day):
+        """Return until when others were paid, if that is the day of a change or later.
+
+        The new plan is not charged for those days, and the one before not credited.
+
+        :rtype: datetime.date | bool
+        """
+        until = self.charged_elsewhere
+        return until and until >= day and until
+
+    def _is_charged_after(self, last):
+        """Return whether days after one are charged, and not elsewhere."""
+        self.ensure_one()
+        last = max(last, self.charged_elsewhere or last)
+        return bool(self.charged_until and self.charged_until > last)
+
+    def _list_plan_notes(self, product, day, values):
+        """Override: that days which others were paid for cost nothing."""
+        notes = super()._list_plan_notes(product, day, values)
+        if until := self._find_elsewhere(day):
+            said = self.env._(
+                "The days until %s were charged elsewhere: the change costs nothing for"
+                " them, and nothing of them is credited.",
+                format_date(self.env, until),
+            )
+            notes = [said, *notes]
+        return notes
+
+    # === WHAT IT COMES TO === #
 
     def _prepare_plan_parts(self, plan, day):
         """Return the values of what a change comes to, by part. Hook.
