@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.fields import Command
+from odoo.tools import float_compare
 
+from odoo.addons.omni_billing.tools.unit_price import PRICE_DECIMALS
 from odoo.addons.omni_billing.tools.write_guard import trust, without_any_default
 
 
@@ -13,9 +15,28 @@ class SaleOrderLine(models.Model):
 
     @api.depends("order_id.billing_is_pooled")
     def _compute_price_unit(self):
-        """Override of `sale`: of what is in Billing the price is agreed."""
+        """Override of `sale`: of what is in Billing the price is agreed.
+
+        So is one that was entered by hand: Odoo sees that by the cent, and would take
+        0.004 for no change of 0.00.
+        """
         fresh = self - self._billing_filter_begun()
+        if not self.env.context.get("force_price_recomputation"):
+            fresh -= self._billing_filter_entered()
         return super(SaleOrderLine, fresh)._compute_price_unit()
+
+    def _billing_filter_entered(self):
+        """Return those whose price is not the one of the product or price list."""
+        return self.filtered(
+            lambda line: (
+                line.order_id.billing_is_pooled
+                and float_compare(
+                    line.price_unit,
+                    line.technical_price_unit,
+                    precision_digits=PRICE_DECIMALS,
+                )
+            )
+        )
 
     def _compute_discount(self):
         """Override of `sale`: as the price."""

@@ -1,6 +1,6 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from .common import SaleCommon
 
@@ -65,6 +65,22 @@ class TestSaleAgreed(SaleCommon):
         self.assertFalse(self._entries(order))
         service = order.order_line[1].billing_service_ids
         self.assertEqual((service.active, service.price_unit), (True, 40))
+
+    def test_price_below_a_cent_that_was_entered_stays(self):
+        """By hand, whatever the quantity becomes; until prices are updated."""
+        self.ordered.list_price = 0
+        order = self._create_order((self.ordered, 1000, {}), confirm=False)
+        with Form(order) as form, form.order_line.edit(0) as line:
+            line.price_unit = 0.004
+            line.product_uom_qty = 2000
+        line = order.order_line
+        self.assertEqual(line.price_unit, 0.004)
+        line.product_uom_qty = 3000
+        line.price_unit = 0.003
+        line.product_uom_qty = 5000
+        self.assertEqual(line.price_unit, 0.003)
+        order.action_update_prices()
+        self.assertEqual(line.price_unit, 0)
 
     # === FREE, OR NEXT TO NOTHING === #
 
