@@ -119,18 +119,9 @@ class AccountPaymentLine(models.Model):
     def _draft2open_payment_line_check(self):
         """Override: what is collected is what is owed, and nothing else pays it."""
         errors = super()._draft2open_payment_line_check()
-        move, mandate = self.move_line_id.move_id, self.mandate_id
+        move = self.move_line_id.move_id
         if not self.billing_is_under_way or not move:
             return errors
-        if mandate.type == "oneoff" and mandate.state not in HOLDS:
-            errors.append(
-                self.env._(
-                    "%(invoice)s: the mandate %(mandate)s was for one debit, and is"
-                    " used. Delete this line, and have the customer sign a new one.",
-                    invoice=move.display_name,
-                    mandate=mandate.unique_mandate_reference,
-                )
-            )
         owed = self.move_line_id.amount_residual_currency
         if self.currency_id.compare_amounts(self.amount_currency, owed):
             errors.append(
@@ -145,3 +136,38 @@ class AccountPaymentLine(models.Model):
         elif problem := move._billing_explain_no_collection():
             errors.append(problem)
         return errors
+
+    # === CHECKS === #
+
+    def _billing_check_mandates(self):
+        """Check, as an order is confirmed, that each is debited by what holds.
+
+        :raise UserError: if not; the message names the lines.
+        """
+        # Nor does a customer end one meanwhile.
+        lock_or_tell(self.mandate_id)
+        why = [line._billing_explain_no_mandate() for line in self]
+        if any(why):
+            raise UserError("\n".join(filter(None, why)))
+
+    def _billing_explain_no_mandate(self):
+        """Return why nobody may be debited by the mandate of a line, or nothing."""
+        self.ensure_one()
+        mandate = self.mandate_id
+        if not mandate or mandate.state in HOLDS:
+            return None
+        names = {
+            "invoice": self.move_line_id.move_id.display_name or self.name,
+            "mandate": mandate.unique_mandate_reference,
+        }
+        if mandate.type == "oneoff" and mandate.state == "expired":
+            return self.env._(
+                "%(invoice)s: the mandate %(mandate)s was for one debit, and is used."
+                " Delete this line, and have the customer sign a new one.",
+                **names,
+            )
+        return self.env._(
+            "%(invoice)s: the mandate %(mandate)s holds no more. Delete this line, or"
+            " have the customer sign a new one, and choose that here.",
+            **names,
+        )

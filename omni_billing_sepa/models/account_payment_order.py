@@ -23,6 +23,18 @@ class AccountPaymentOrder(models.Model):
         copy=False,
         help="The bank may know its number, and those of its debits.",
     )
+    billing_has_ended = fields.Boolean(
+        string="Mandate Ended",
+        compute="_compute_billing_has_ended",
+        help="By a mandate of it nobody may be debited any more.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("payment_line_ids.mandate_id.state")
+    def _compute_billing_has_ended(self):
+        for order in self:
+            order.billing_has_ended = bool(order._billing_find_ended())
 
     # === CRUD METHODS === #
 
@@ -45,12 +57,16 @@ class AccountPaymentOrder(models.Model):
     # === OVERRIDES OF ACCOUNT_PAYMENT_BATCH_OCA === #
 
     def draft2open(self):
-        """Override: lock what is collected, and tell the customers of it."""
+        """Override: lock what is collected, and tell the customers of it.
+
+        :raise UserError: if a mandate ended.
+        """
         orders = self.filtered(lambda order: order._billing_is_sepa())
         # Nothing is added meanwhile, which no payment would be made for.
         lock_or_tell(orders)
         for order in orders:
             order.payment_line_ids.move_line_id.move_id._billing_lock()
+            order.payment_line_ids._billing_check_mandates()
         result = super(AccountPaymentOrder, self - orders).draft2open()
         with trusting(self.env):
             super(AccountPaymentOrder, orders).draft2open()
@@ -85,18 +101,28 @@ class AccountPaymentOrder(models.Model):
             self.billing_file_made = True
         return result
 
+    def generate_payment_file(self):
+        """Override: no file has what holds no more, whoever asks for one."""
+        if self.state != "uploaded" and self._billing_is_sepa():
+            self._billing_check_mandates()
+        return super().generate_payment_file()
+
     def generated2uploaded(self):
         """Override: the file is at the bank, and no money is here yet (W34).
 
         OCA's addon would book all of it now, and each invoice would be paid.
+
+        :raise UserError: if a mandate ended, and nobody said that the bank has the
+            file already; see :meth:`action_billing_bank_has_file`.
         """
         if not self._billing_is_sepa():
             return super().generated2uploaded()
         if self.state != "generated":
             raise UserError(self._billing_explain_fixed())
-        mandates = self.payment_line_ids.mandate_id
-        lock_or_tell(mandates)
-        ended = mandates.filtered(lambda one: one.state not in HOLDS)
+        if not is_trusted(self.env):
+            self._billing_check_mandates()
+        lock_or_tell(self.payment_line_ids.mandate_id)
+        ended = self._billing_find_ended()
         states = {mandate: mandate.state for mandate in ended}
         with trusting(self.env):
             waiting = self.payment_ids.filtered(lambda one: one.state == "draft")
@@ -157,6 +183,23 @@ class AccountPaymentOrder(models.Model):
         return super(AccountPaymentOrder, self - orders).cancel2draft()
 
     # === ACTION METHODS === #
+
+    def action_billing_bank_has_file(self):
+        """Note that the bank has a file, though a mandate in it ended meanwhile.
+
+        Who presses it says that it was brought there before.
+
+        :raise UserError: if its file is not made, or the bank has it.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        if not self._billing_is_sepa():
+            raise UserError(
+                self.env._("%s is no SEPA debit order of Billing.", self.name)
+            )
+        with trusting(self.env):
+            self.generated2uploaded()
+        return True
 
     def action_billing_bank_paid(self):
         """Book what the bank has paid, before the days for returns are over.
@@ -281,8 +324,6 @@ class AccountPaymentOrder(models.Model):
         lines = self.payment_line_ids
         lines.move_line_id.move_id._billing_lock()
         lines.move_line_id.invalidate_recordset()
-        # Nor does a customer end one while the file is made, which would have it.
-        lock_or_tell(lines.mandate_id)
         self._billing_check_mandates()
         errors = [
             self.env._("%(debit)s is not as it was confirmed.", debit=payment.memo)
@@ -312,20 +353,41 @@ class AccountPaymentOrder(models.Model):
             )
 
     def _billing_check_mandates(self):
-        """Check that no customer took the mandate back since the order was confirmed.
+        """Check that no mandate ended since the order was confirmed.
 
-        :raise UserError: if one did.
+        :raise UserError: if one did; the message says what to do.
         """
-        mandates = self.payment_line_ids.mandate_id
-        ended = mandates.filtered(lambda one: one.state not in HOLDS)
-        if ended:
+        # Nor does a customer end one meanwhile.
+        lock_or_tell(self.payment_line_ids.mandate_id)
+        ended = self._billing_find_ended()
+        if not ended:
+            return
+        names = format_list(self.env, ended.mapped("display_name"))
+        if self.state == "generated":
             raise UserError(
                 self.env._(
-                    "No mandate any more: %(mandates)s. Cancel the order, set it back"
-                    " to draft, take these customers out and confirm it again.",
-                    mandates=format_list(self.env, ended.mapped("display_name")),
+                    "These mandates ended after the file of %(order)s was made:"
+                    " %(mandates)s. If the bank does not have the file, do not bring it"
+                    " there: cancel the order, set it back to draft, take these"
+                    " customers out and confirm it again. If the bank has it already,"
+                    " press The Bank Has the File, and ask the bank to stop these"
+                    " debits.",
+                    order=self.name,
+                    mandates=names,
                 )
             )
+        raise UserError(
+            self.env._(
+                "No mandate any more: %(mandates)s. Cancel the order, set it back"
+                " to draft, take these customers out and confirm it again.",
+                mandates=names,
+            )
+        )
+
+    def _billing_find_ended(self):
+        """Return the mandates of its lines that hold no more."""
+        mandates = self.payment_line_ids.mandate_id
+        return mandates.filtered(lambda one: one.state not in HOLDS)
 
     def _billing_check_cancelable(self):
         """Check that the bank does not have it, or has confirmed that it forgets it."""

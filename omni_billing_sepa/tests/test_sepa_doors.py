@@ -12,7 +12,8 @@ from .common import SepaCommon
 #: What has a button, of orders, of what is in them, and of payments.
 BUTTONS = {
     "account.payment.order": (
-        *("action_billing_bank_paid", "action_billing_recalled", "action_cancel"),
+        *("action_billing_bank_has_file", "action_billing_bank_paid"),
+        *("action_billing_recalled", "action_cancel"),
         *("cancel2draft", "draft2open", "generated2uploaded", "open2generated"),
     ),
     "account.payment": ("action_cancel", "action_draft", "action_post"),

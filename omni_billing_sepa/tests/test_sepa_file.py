@@ -94,6 +94,10 @@ class TestFile(SepaCommon):
         self.mandate.cancel()
         with self.assertRaisesRegex(UserError, "No mandate any more"):
             order.open2generated()
+        order.action_cancel()
+        order.cancel2draft()
+        with self.assertRaisesRegex(UserError, "holds no more. Delete this line"):
+            order.draft2open()
 
     def test_customer_without_an_address_is_named(self):
         self.customer.email = False

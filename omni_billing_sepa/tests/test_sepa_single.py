@@ -102,7 +102,12 @@ class TestSingle(SepaCommon):
         self.company.sudo().billing_sepa_lets_revoke = True  # sudo: as above
         self.assertTrue(revoked._billing_revoke())
         self.assertIn(order.name, leaver.activity_ids.note)
-        order.generated2uploaded()
+        # It is not brought to the bank; if it was before, staff say so.
+        for step in (order.generated2uploaded, order.generate_payment_file):
+            with self.assertRaisesRegex(UserError, "do not bring it there"):
+                step()
+        self.assertEqual((order.state, order.billing_has_ended), ("generated", True))
+        order.action_billing_bank_has_file()
         told = order.message_ids.filtered(lambda one: "ended after" in one.body)
         self.assertIn(revoked.unique_mandate_reference, told.body)
         self.assertEqual({last.state, self.single.state}, {"expired"})
