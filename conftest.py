@@ -1,4 +1,4 @@
-"""The only conftest: one inside the addon would be imported under the wrong name."""
+"""For all tests. None is inside an addon: it would be imported under a wrong name."""
 
 import warnings
 from pathlib import Path

@@ -17,16 +17,9 @@ from screens import (
     is_told,
 )
 from stories import bill, charge
-from till import become, pay_by_default_card, save_card, till, welcome
+from till import become, pay_by_default_card, save_card, welcome
 
 from dev.pytest_e2e import RpcError
-
-
-@pytest.fixture(scope="module")
-def stripe(server):
-    """Have the demo company charge cards at a test Stripe."""
-    with till(server) as stripe:
-        yield stripe
 
 
 def money(stripe, kind="net"):

@@ -14,7 +14,7 @@ from hands import Hands
 from playwright.sync_api import expect
 from screens import InvoiceDialog, TransactionDialog, find_field, is_told
 from stories import add_customer, bill, charge, today
-from test_cards import become, save_card, stripe, welcome  # noqa: F401
+from till import become, save_card, welcome
 
 from dev import paths
 

@@ -9,7 +9,7 @@ from letterbox import open_mailbox
 from playwright.sync_api import expect
 from screens import fits
 from stories import changed, today
-from till import welcome
+from till import become, welcome
 
 from dev.browsing import PHONE_DEVICE
 
@@ -80,3 +80,46 @@ def test_customer_pauses_and_invites(server, page, login, company):
         person = page.locator("li[data-id]").filter(has_text="Zoé Comptable")
         expect(person).to_be_visible()
         fits(page)
+
+
+def test_contact_adds_an_address(server, page, login):
+    """F194: of a country with states; mail goes there when the company says yes."""
+    customer, user = welcome(server, "Xavier Transports", is_company=True, lang="fr_FR")
+    _contact, other = welcome(
+        server, "Odilon Transit", parent_id=customer, lang="fr_FR", country_id=False
+    )
+    login(other)
+    page.goto("/my/addresses")
+    page.get_by_label("Identique à l'adresse de livraison").uncheck()
+    # Odoo's form asks the server what the country needs, and works from then on.
+    with page.expect_response("**/my/address/country_info/**"):
+        page.get_by_role("button", name="Ajouter une adresse").last.tap()
+    address = "comptes@example.com"
+    for name, value in {
+        "name": "Comptabilité",
+        "email": address,
+        "phone": "+1 212 555 0100",
+        "street": "7 Tanner Street",
+        "city": "New York",
+        "zip": "10001",
+    }.items():
+        page.locator(f"#o_{name}").fill(value)
+    page.get_by_label("État").select_option("New York")
+    page.locator("#save_address").tap()
+    page.wait_for_url("**/my/addresses**")
+    expect(page.get_by_text(address).first).to_be_visible()
+
+    become(login, page, user)
+    page.goto("/my/billing")
+    asked = page.get_by_role("status").filter(has_text=address)
+    expect(asked).to_contain_text("Odilon Transit")
+    fits(page)
+    asked.get_by_role("button", name="Confirmer").tap()
+    expect(asked).to_have_count(0)
+    [made] = server.rpc("staff").call(
+        "res.partner",
+        "search_read",
+        [("parent_id", "=", customer), ("email", "=", address)],
+        ["state_id"],
+    )
+    assert made["state_id"][1].startswith("New York")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 from screens import Dialog, Rows, is_told
 from stories import bill, charge
-from test_cards import become, save_card, stripe, welcome  # noqa: F401
+from till import become, save_card, welcome
 
 #: Those that are chosen in the settings: code and type.
 ACCOUNTS = {

@@ -10,7 +10,7 @@ from letterbox import open_mailbox
 from playwright.sync_api import expect
 from screens import CustomerPage, Dialog, InvoiceList, find_field, fits, is_told
 from stories import bill, changed, charge, today
-from till import become, pay_by_default_card, save_card, till, welcome
+from till import become, pay_by_default_card, save_card, welcome
 
 from dev.browsing import DESKTOP, PHONE
 
@@ -22,13 +22,6 @@ class SuspendDialog(Dialog):
     """Whose services are suspended now."""
 
     mark = "suspended_services"
-
-
-@pytest.fixture(scope="module")
-def stripe(server):
-    """Have the demo company charge cards at a test Stripe."""
-    with till(server) as stripe:
-        yield stripe
 
 
 @pytest.fixture(scope="module")

@@ -18,19 +18,16 @@ from screens import (
     fits,
 )
 from stories import bill, changed, charge
-from till import become, save_card, till, welcome
+from till import become, save_card, welcome
 
 from dev.browsing import DESKTOP, PHONE
 
 
 @pytest.fixture(scope="module")
-def stripe(server):
+def stripe(server, stripe):
     """Have the demo company charge cards, and debit bank accounts, at a test Stripe."""
     company = server.ref("base.main_company")
-    with (
-        till(server) as stripe,
-        changed(server, "res.company", [company], billing_debits=True),
-    ):
+    with changed(server, "res.company", [company], billing_debits=True):
         yield stripe
 
 
