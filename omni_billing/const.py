@@ -109,8 +109,8 @@ PLAN_FIELDS = (
     *("quantity", "price_unit", "unit", "interval", "timing", "tax_included"),
     "name",
 )
-DISCOUNT_KINDS = [("percent", "Percents"), ("amount", "An Amount")]
-EXIT_FEES = [("fixed", "An Amount"), ("rest", "Percents of the Rest")]
+DISCOUNT_KINDS = [("percent", "Percent"), ("amount", "An Amount")]
+EXIT_FEES = [("fixed", "An Amount"), ("rest", "Percent of the Rest")]
 
 #: Why a bank said no for now: the same card may be charged some days later. Whatever
 #: else it says is for a person (https://docs.stripe.com/declines/codes).

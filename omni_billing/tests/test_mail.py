@@ -157,6 +157,30 @@ class TestMailContent(MailCommon):
         sender = confirm._render_field("email_from", invoice.ids)[invoice.id]
         self.assertEqual(sender, self.company.billing_mail_sender)
 
+    def test_names_of_templates_that_nobody_changed_are_the_new_ones(self):
+        """F118: not about cards alone any more; what somebody named stays so."""
+        names = ("confirm_payment", "card_receipt", "card_link")
+        templates = confirm, receipt, link = [
+            self.env.ref(f"omni_billing.mail_template_{name}") for name in names
+        ]
+        new = confirm.name
+        confirm.name, receipt.name = "Billing: confirm a card payment", "Our receipt"
+        link.name = "Billing: a link to save a card"
+        self.env["res.lang"]._activate_lang("fr_FR")
+        shipped, french = (one.with_context(lang="fr_FR") for one in (confirm, link))
+        shipped.name = "Facturation : confirmer un paiement par carte"
+        french.name = "Votre carte"
+        self.env.flush_all()
+        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.13.0"
+        script = runpy.run_path(str(folder / "pre-template-names.py"))
+        script["migrate"](self.env.cr, "19.0.1.12.0")
+        self.env.invalidate_all()
+        self.assertEqual(
+            [template.name for template in templates],
+            [new, "Our receipt", "Billing: a link to save a card"],
+        )
+        self.assertEqual(french.name, "Votre carte")
+
 
 @tagged("post_install", "-at_install")
 class TestMailOutbox(MailCommon):

@@ -168,7 +168,8 @@ def test_provider_that_is_off(world, who, route, values):
         tokens = "UPDATE payment_token SET active = true WHERE provider_id = %s"
         world.sql(tokens, *provider)
         consents = "UPDATE omni_billing_consent SET state = 'active'"
-        world.sql(f"{consents} WHERE withdrawn_why = 'The card was deleted.'")
+        deleted = "The payment method was deleted."
+        world.sql(f"{consents} WHERE withdrawn_why = '{deleted}'")
 
 
 @tried_by(*ANYBODY)

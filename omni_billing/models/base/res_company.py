@@ -14,7 +14,8 @@ class ResCompany(models.Model):
         string="Who Sees the Account",
         required=True,
         default="company",
-        help="Which logins of a company see its transactions, invoices and cards.",
+        help="Which logins of a company see its transactions, invoices and payment"
+        " methods.",
     )
 
     billing_lets_invite = fields.Boolean(

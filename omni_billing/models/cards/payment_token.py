@@ -163,16 +163,17 @@ class PaymentToken(models.Model):
         if user._is_public():
             raise AccessError(
                 self.env._(
-                    "Sign in to use a saved card: a link does not open them. Nothing"
-                    " was charged. You can also enter the number of a card."
+                    "Sign in to use a saved payment method: a link does not open"
+                    " them. Nothing was charged. You can also enter the number of a"
+                    " card."
                 )
             )
         if self._billing_get_owners() != user.commercial_partner_id:
             self._billing_raise_foreign()
         raise AccessError(
             self.env._(
-                "This card is the company's, and your login does not see its"
-                " account. Ask a colleague who does, or the seller."
+                "This payment method is the company's, and your login does not see"
+                " its account. Ask a colleague who does, or the seller."
             )
         )
 
@@ -196,8 +197,8 @@ class PaymentToken(models.Model):
     def _billing_raise_foreign(self):
         raise AccessError(
             self.env._(
-                "This card is not one of yours. Nothing was charged: choose one of your"
-                " own, or enter the number of a card."
+                "This payment method is not one of yours. Nothing was charged: choose"
+                " one of your own, or enter the number of a card."
             )
         )
 

@@ -314,7 +314,7 @@ class PaymentToken(models.Model):
         """Override: a card that is gone is charged no more."""
         result = super()._handle_archiving()
         self.filtered("billing_is_charged")._billing_withdraw(
-            self.env._("The card was deleted.")
+            self.env._("The payment method was deleted.")
         )
         return result
 

@@ -81,8 +81,9 @@ class PaymentTransaction(models.Model):
         if card.partner_id.commercial_partner_id != customers:
             raise UserError(
                 self.env._(
-                    "This card belongs to another customer. Nothing was charged: choose"
-                    " a card of the customer who is billed, or enter one."
+                    "This payment method belongs to another customer. Nothing was"
+                    " charged: choose one of the customer who is billed, or enter a"
+                    " card."
                 )
             )
 

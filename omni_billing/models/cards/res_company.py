@@ -10,8 +10,8 @@ class ResCompany(models.Model):
         string="Consent to Automatic Payment",
         translate=True,
         help="What customers agree to when their card is to be charged without asking"
-        " them each time. Empty: words that we propose. Who agreed to other words"
-        " before is not asked again.",
+        " them each time; for a bank account there are words of its own. Empty: words"
+        " that we propose. Who agreed to other words before is not asked again.",
     )
 
     billing_debits = fields.Boolean(

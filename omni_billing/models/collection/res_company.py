@@ -81,7 +81,7 @@ class ResCompany(models.Model):
     billing_retry_days = fields.Char(
         string="Retry Failed Charges",
         default="1, 3, 7",
-        help="How many days after the first failed charge of a billing run a card is"
+        help="How many days after the first failed charge of a billing run it is"
         " charged again. Empty: it is left to staff at once.",
     )
 
@@ -121,7 +121,7 @@ class ResCompany(models.Model):
     billing_tell_declines = fields.Boolean(
         string="Tell Customers of Failed Charges",
         default=True,
-        help="A card that a run or a scheduled payment could not charge: the customer"
+        help="What a run or a scheduled payment could not charge: the customer"
         " gets an e-mail with the reason and a link to pay, when it first fails and"
         " when it is not tried again.",
     )
