@@ -158,7 +158,7 @@ class TestMailContent(MailCommon):
         self.assertEqual(sender, self.company.billing_mail_sender)
 
     def test_names_of_templates_that_nobody_changed_are_the_new_ones(self):
-        """F118: not about cards alone any more; what somebody named stays so."""
+        """W33: they are not about cards alone; what somebody named stays so."""
         names = ("confirm_payment", "card_receipt", "card_link")
         templates = confirm, receipt, link = [
             self.env.ref(f"omni_billing.mail_template_{name}") for name in names
