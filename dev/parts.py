@@ -348,7 +348,7 @@ class Runner:
         found = found.add(self._pytest_odoo("deep", *options, *ADDON_TESTS))
         found = found.add(self._pytest_sepa("deep", *options))
         found = found.add(self._pytest_usage("deep", *options))
-        return found.add(self._faults("deep", OMNI_FAULT_EVENTS="all"))
+        return found.add(self._faults("deep", OMNI_FAULT_SWEEPS="all"))
 
     # === Commands === #
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.faults.catalogue import OFTEN, PATHS
 from tests.faults.harness import PRICE, new_case
+from tests.faults.sweeps import turns
 
 DAY = 24 * 60 * 60
 GOOD = "000123456789"
@@ -132,8 +133,10 @@ def test_two_at_once(debit):
     one.check("paid", PRICE)
 
 
-@pytest.mark.parametrize("number", [GOOD, FUNDS, CLOSED])
-@pytest.mark.parametrize("order", ["never", "twice", "backwards"])
+@pytest.mark.parametrize(
+    ("order", "number"),
+    turns(["never", "twice", "backwards"], [GOOD, FUNDS, CLOSED], times=2),
+)
 def test_events(debit, number, order):
     """W33: events never, twice, and the last one first."""
     one = debit(number)

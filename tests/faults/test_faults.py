@@ -1,7 +1,8 @@
 """Whatever goes wrong, Stripe and the books agree, and nothing happens twice.
 
 The faults are in ``catalogue``. Events come before, with or after the answer: in each
-run at the same of these moments, or (``bin/test deep``) at all of them. With plain
+run at the same of these moments, or (``bin/test deep``) at all of them; so are parts
+of an invoice and refunds tried of some faults, or of all. With plain
 payment_stripe (``bin/test compare``) only what it comes to is noted: it is Odoo's, not
 ours.
 """
@@ -14,28 +15,32 @@ import pytest
 from tests.faults.catalogue import FAULTS, NotApplicable
 from tests.faults.courier import AFTER, BEFORE, WITH
 from tests.faults.harness import new_case
+from tests.faults.sweeps import IS_WHOLE
 
 #: When events come; the first, one of the second, or the third.
 MOMENTS = (BEFORE, WITH, AFTER)
-#: A part of an invoice is charged as all of it: of so many faults one is tried on both.
-PARTS = 3
+#: A part of an invoice is charged as all of it, and a refund asks and books as a charge
+#: does: of so many faults one is tried on them, too.
+SHARES = {"part": 6, "refund": 2}
+IS_COMPARED = "OMNI_BASE_TEMPLATE" in os.environ
 
 
 def _choose(fault, operation, subject):
-    """Give the moments at which events come."""
+    """Give the moments at which events come; none, if it is not tried."""
+    number = crc32(f"{fault.name} {operation}".encode())
+    is_another = operation != fault.operations[0]
+    if is_another and not (IS_WHOLE or IS_COMPARED) and number % SHARES[operation]:
+        return []
     if fault.has_own_events or subject != "ours":
         return [AFTER]
-    if os.environ.get("OMNI_FAULT_EVENTS") == "all":
+    if IS_WHOLE:
         return [BEFORE, *WITH, AFTER]
-    if operation == "part" and crc32(fault.name.encode()) % PARTS:
-        return []
-    number = crc32(f"{fault.name} {operation}".encode())
     moment = MOMENTS[number % len(MOMENTS)]
     return [moment] if isinstance(moment, str) else [moment[number % len(moment)]]
 
 
 SUBJECTS = ["ours"]
-if "OMNI_BASE_TEMPLATE" in os.environ:
+if IS_COMPARED:
     # With events that come late, and at once.
     SUBJECTS += ["plain", "plain_prompt"]
 CASES = [

@@ -7,7 +7,6 @@ of 20 deaths; a part of it by hand.
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter, defaultdict
 from datetime import date
@@ -19,11 +18,12 @@ import pytest
 from dev import cdnow
 from tests.faults import books
 from tests.faults.books import exact
+from tests.faults.sweeps import IS_WHOLE
 
 MONTHS = 18
 KILLS = 20
 #: Of so many customers one; deep, of all.
-EACH = 1 if os.environ.get("OMNI_FAULT_EVENTS") == "all" else 4
+EACH = 1 if IS_WHOLE else 10
 #: Up to which of its statements a process lives: months have more.
 LIFE = 400 // EACH
 #: Seconds that a job works at a time. As many as a slow machine needs for `LIFE`.

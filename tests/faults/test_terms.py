@@ -107,7 +107,7 @@ def test_process_dies_and_it_is_asked_again(service, job, step):
     check()
 
 
-@ORDERS
+@pytest.mark.parametrize("held", ORDERS.values(), ids=list(ORDERS))
 @pytest.mark.parametrize("moment", ["looked", "written", "committed"])
 def test_staff_and_the_customer_change_the_plan(service, held, moment):
     """W36, promise 2: one of them does, and the other is told."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.faults import books
+from tests.faults.sweeps import turns
 
 WORKING = "Someone else is working on"
 COST = 45
@@ -224,15 +225,13 @@ def told(desk, act):
     return act.told.format(invoice=names[0] if names else "")
 
 
-ORDERS = pytest.mark.parametrize("held", [0, 1], ids=["one_first", "other_first"])
-EACH = pytest.mark.parametrize(
-    "story", STORIES, ids=lambda story: story.name.replace(" ", "_")
+BY_NAME = {story.name.replace(" ", "_"): story for story in STORIES}
+ORDERS = {"one_first": 0, "other_first": 1}
+
+
+@pytest.mark.parametrize(
+    ("story", "held", "moment"), turns(BY_NAME, ORDERS, list(MOMENTS), times=3)
 )
-
-
-@EACH
-@ORDERS
-@pytest.mark.parametrize("moment", MOMENTS)
 def test_one_of_two_is_done_and_the_other_refused(open_desk, story, held, moment):
     first, second = story.acts[held], story.acts[1 - held]
     desk = open_desk(story.case)
@@ -256,8 +255,7 @@ def test_one_of_two_is_done_and_the_other_refused(open_desk, story, held, moment
     desk.check(first)
 
 
-@EACH
-@ORDERS
+@pytest.mark.parametrize(("story", "held"), turns(BY_NAME, ORDERS, times=1))
 def test_who_dies_on_the_way_has_done_nothing(open_desk, story, held):
     """Then the other's second click does it."""
     first, second = story.acts[held], story.acts[1 - held]
@@ -389,21 +387,21 @@ def test_one_deletes_what_the_other_is_billing(open_desk, moment):
 # === ONE PERSON, OR A PROGRAM, PRESSES TWICE IN ONE DIALOG === #
 
 PART_PAID = {"invoices": [["partial", COST, COST - 10]], "payments": [["inbound", 10]]}
-TWICE_PRESSED = [
-    (Act("generate", "sam", ALL_BILLED), THREE),
-    (Act("pay", "sam", PART_PAID, values={"mode": "part"}), BILL),
-    (Act("cancel_items", "sam", CANCELED), BILL),
-    (Act("refund", "maud", OUT), CREDIT),
-]
+TWICE_PRESSED = {
+    "generate": (Act("generate", "sam", ALL_BILLED), THREE),
+    "pay": (Act("pay", "sam", PART_PAID, values={"mode": "part"}), BILL),
+    "cancel_items": (Act("cancel_items", "sam", CANCELED), BILL),
+    "refund": (Act("refund", "maud", OUT), CREDIT),
+}
 
 
 @pytest.mark.parametrize(
-    ("act", "case"), TWICE_PRESSED, ids=[act.job for act, _case in TWICE_PRESSED]
+    ("pressed", "moment"), turns(TWICE_PRESSED, list(MOMENTS), times=2)
 )
-@pytest.mark.parametrize("moment", MOMENTS)
 def test_who_presses_twice_is_answered_twice_and_it_is_done_once(
-    open_desk, act, case, moment
+    open_desk, pressed, moment
 ):
+    act, case = pressed
     desk = open_desk(case)
     first = desk.start(act, stop=moment).wait_until_stopped()
     second = desk.press_meanwhile(act)
@@ -417,7 +415,7 @@ def test_who_presses_twice_is_answered_twice_and_it_is_done_once(
 
 
 @pytest.mark.parametrize(
-    ("act", "case"), TWICE_PRESSED, ids=[act.job for act, _case in TWICE_PRESSED]
+    ("act", "case"), TWICE_PRESSED.values(), ids=list(TWICE_PRESSED)
 )
 def test_who_presses_again_after_a_crash_does_it(open_desk, act, case):
     """What was not committed was not done, and nobody waits for the dead."""
