@@ -30,7 +30,7 @@ def renderer(tmp_path):
 
 @pytest.fixture
 def short_limits(monkeypatch):
-    monkeypatch.setattr(pdf, "CPU_SECONDS", 3)
+    monkeypatch.setattr(pdf, "CPU_SECONDS", 2)
     monkeypatch.setattr(pdf, "MEMORY_MB", 700)
 
 
