@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import freezegun.api
 from hypothesis import HealthCheck, settings
 
 CALM = {"deadline": None, "suppress_health_check": list(HealthCheck)}
@@ -10,6 +11,18 @@ CALM = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 settings.register_profile("ci", derandomize=True, database=None, **CALM)
 settings.register_profile("deep", max_examples=5_000, print_blob=True, **CALM)
 settings.load_profile("ci")
+
+
+def _count_names(module):
+    """Tell whether a module is as it was by how many names it has.
+
+    Each time that a clock is stopped, Freezegun asks thousands of modules for all of
+    their names, and sorts them.
+    """
+    return f"{id(module)}-{len(getattr(module, '__dict__', ()))}"
+
+
+freezegun.api._get_module_attributes_hash = _count_names
 
 
 def pytest_configure(config):

@@ -100,24 +100,40 @@ new MutationObserver((changes) => {
     }
 }).observe(document, { childList: true, subtree: true });
 """
-#: Counts the frames since the page last waited for an answer.
+#: Counts the frames since the page last waited for an answer. Three are enough: a page
+#: that counted on would be drawn on, all day.
 COUNT_QUIET_FRAMES = """
-window.quietFrames = 0;
-let awaited = 0;
-const { send } = XMLHttpRequest.prototype;
-XMLHttpRequest.prototype.send = function (...values) {
-    awaited++;
-    this.addEventListener("loadend", () => awaited--);
-    return send.apply(this, values);
-};
-const { fetch } = window;
-window.fetch = (...values) => {
-    awaited++;
-    return fetch(...values).finally(() => awaited--);
-};
-(function count() {
-    window.quietFrames = awaited ? 0 : window.quietFrames + 1;
-    requestAnimationFrame(count);
+(function () {
+    window.quietFrames = 0;
+    let awaited = 0;
+    let isCounting = false;
+    function count() {
+        window.quietFrames = awaited ? 0 : window.quietFrames + 1;
+        isCounting = !awaited && window.quietFrames < 3;
+        if (isCounting) {
+            requestAnimationFrame(count);
+        }
+    }
+    function wait(change) {
+        awaited += change;
+        window.quietFrames = 0;
+        if (!isCounting) {
+            isCounting = true;
+            requestAnimationFrame(count);
+        }
+    }
+    const { send } = XMLHttpRequest.prototype;
+    XMLHttpRequest.prototype.send = function (...values) {
+        wait(1);
+        this.addEventListener("loadend", () => wait(-1));
+        return send.apply(this, values);
+    };
+    const { fetch } = window;
+    window.fetch = (...values) => {
+        wait(1);
+        return fetch(...values).finally(() => wait(-1));
+    };
+    wait(0);
 })();
 """
 

@@ -29,6 +29,18 @@ class PatientHttpCase(HttpCase):
         ):
             cls.startClassPatcher(patch.object(owner, name, value, create=True))
 
+    @classmethod
+    def _make_assets(cls, scripts, styles):
+        """Have bundles of scripts and styles for all browsers of a class.
+
+        Else each test makes them, which are gone when it is rolled back.
+        """
+        qweb = cls.env["ir.qweb"]
+        for name in scripts:
+            qweb._get_asset_bundle(name, css=False).js()
+        for name in styles:
+            qweb._get_asset_bundle(name, js=False).css()
+
     def url_open(self, *args, timeout=SECONDS, **kwargs):
         return super().url_open(*args, timeout=timeout, **kwargs)
 

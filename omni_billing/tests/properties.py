@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 #: Most seconds that a property takes in a run which is not deep; a slow machine tries
 #: fewer examples then.
-LIMIT = 20
+LIMIT = 10
 
 
 def tried(*, ci, deep):

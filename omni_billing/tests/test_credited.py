@@ -318,7 +318,7 @@ class TestCredited(BillingCommon):
         penalty=st.integers(0, 99),
         is_void=st.booleans(),
     )
-    @tried(ci=12, deep=1500)
+    @tried(ci=6, deep=1500)
     def test_any_note_is_what_was_asked_for(
         self, entries, method, currency, parts, edits, penalty, is_void
     ):

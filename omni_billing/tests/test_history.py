@@ -75,7 +75,7 @@ class TestHistory(BillingCommon):
         cls.contact = Partner.create({"name": "Kim", "parent_id": cls.customer.id})
 
     @given(world=worlds, history=histories)
-    @tried(ci=18, deep=500)
+    @tried(ci=8, deep=500)
     def test_books_agree_after_each_step(self, world, history):
         """F135, F161, F168, F170, F172, F176, F178, F182, promise 4"""
         self._begin(world)

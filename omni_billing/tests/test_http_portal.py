@@ -1168,6 +1168,12 @@ class TestPortalStory(MailCommon, PortalCommon):
 class TestPortalPayInBrowser(PortalCommon):
     """F119, W7: what the page does with the answers."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        pages = "web.assets_frontend"
+        cls._make_assets(scripts=[f"{pages}_minimal", f"{pages}_lazy"], styles=[pages])
+
     def _pay_in_browser(self, invoice, steps):
         code = """
             const button = document.querySelector(".o_billing_pay_button");

@@ -52,6 +52,12 @@ if (failures.length) {
 class TestWebClient(BillingCommon, PatientHttpCase):
     """What the browser computes is what the server computes."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        web = "web.assets_web"
+        cls._make_assets(scripts=[web], styles=[web, f"{web}_print"])
+
     def _run(self, code, url="/odoo", **data):
         self.env.flush_all()
         for name, value in data.items():

@@ -185,7 +185,7 @@ class TestInvoicing(InvoicingCommon):
 
     @given(book=books)
     @example(book=UNBALANCED)
-    @tried(ci=15, deep=2000)
+    @tried(ci=7, deep=2000)
     def test_invoices_made_together_are_those_of_odoo(self, book):
         """F53, W9: what is computed ahead changes no invoice in any field"""
         self._check_same(**book)
@@ -458,10 +458,10 @@ class TestInvoicing(InvoicingCommon):
         return counts[0] - start, self.env.cr.sql_log_count - counts[0]
 
     def test_statements_are_few_for_each_invoice_and_none_for_each_line(self):
-        """W9: a hundred invoices together; issue: at most 3 and 4, none per line"""
+        """W9: fifty invoices together; issue: at most 3 and 4, none per line"""
         self._count_statements(2, 2)  # what is looked up once
-        create, post = self._count_statements(100, 10)
-        self.assertLessEqual(create / 100, 3)
-        self.assertLessEqual(post / 100, 4)
-        longer = sum(self._count_statements(100, 20))
-        self.assertLess((longer - create - post) / 100, 1)
+        create, post = self._count_statements(50, 5)
+        self.assertLessEqual(create / 50, 3)
+        self.assertLessEqual(post / 50, 4)
+        longer = sum(self._count_statements(50, 15))
+        self.assertLess((longer - create - post) / 50, 1)

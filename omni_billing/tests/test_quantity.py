@@ -461,7 +461,7 @@ class TestQuantity(BillingCommon):
         rounding=st.sampled_from(["round_per_line", "round_globally"]),
         lines=st.lists(LINE, min_size=1, max_size=5),
     )
-    @tried(ci=30, deep=1500)
+    @tried(ci=12, deep=1500)
     def test_invoice_is_what_transactions_cost(self, rounding, lines):
         """Whatever the quantities, the invoice is the sum of the retail costs."""
         self.company.tax_calculation_rounding_method = rounding

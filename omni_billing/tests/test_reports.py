@@ -116,7 +116,7 @@ class TestRevenue(ReportCommon):
         self.assertFalse(self._sum("omni.billing.revenue", ["amount_revenue"], "kind"))
 
     @given(history=histories)
-    @tried(ci=12, deep=600)
+    @tried(ci=6, deep=600)
     def test_each_month_is_that_of_the_books(self, history):
         """Revenue is posted income of invoices; receipts are the bank's and the cash's.
 
@@ -416,7 +416,7 @@ class TestDeferred(ReportCommon):
         days=st.integers(0, 800),
         on=st.dates(date(2024, 1, 1), date(2027, 12, 31)),
     )
-    @tried(ci=10, deep=300)
+    @tried(ci=5, deep=300)
     def test_all_parts_are_the_amount(self, amount, first, days, on):
         """On any day, what months before it have and what is deferred are all of it."""
         last = first + timedelta(days=days)

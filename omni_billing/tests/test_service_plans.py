@@ -74,7 +74,7 @@ class TestServicePlans(PlanCommon):
             [None, ("percent", 33.33), ("amount", 0.01), ("percent", 100)]
         ),
     )
-    @tried(ci=20, deep=400)
+    @tried(ci=10, deep=400)
     def test_what_is_shown_is_what_is_charged(
         self, day, late, timing, when, plan, price, discount
     ):

@@ -28,7 +28,7 @@ class TestServiceSuspensions(ServiceCommon):
         jobs=st.lists(st.booleans(), min_size=7, max_size=7),
         end=days,
     )
-    @tried(ci=12, deep=400)
+    @tried(ci=6, deep=400)
     def test_days_suspended_and_days_charged_are_all_days(
         self, timing, interval, pauses, jobs, end
     ):

@@ -70,7 +70,7 @@ class TestTotals(BillingCommon):
     _sum_rows = staticmethod(OmniBillingStats._billing_sum_rows)
 
     @given(STEPS)
-    @tried(ci=12, deep=300)
+    @tried(ci=6, deep=300)
     def test_totals_are_the_sums(self, steps):
         """W45: whatever is done, by Odoo or by SQL, one row or many."""
         self._assert_equal()

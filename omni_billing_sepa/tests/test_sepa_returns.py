@@ -261,7 +261,7 @@ class TestReturns(SepaCommon):
         ),
         kind=st.sampled_from(KINDS),
     )
-    @tried(ci=4, deep=100)
+    @tried(ci=2, deep=100)
     def test_property(self, debits, kind):
         """W34: whatever comes back, in whatever file and when, sums are right."""
         invoices, payments = self._debit(*(cents / 100 for cents, _fate in debits))

@@ -365,7 +365,7 @@ class TestIntake(UsageCommon):
         self.assertEqual(self._refused(source_id=self.switch.id), kept)
 
     @given(sent=SENT, data=st.data())
-    @tried(ci=25, deep=2000)
+    @tried(ci=12, deep=2000)
     def test_batches_and_their_order_do_not_matter(self, sent, data):
         """W41: split, repeated, in any order: the same is there, and all is counted."""
         self._identify("+44", self.other_line)

@@ -71,6 +71,7 @@ def test_new_customer_saves_a_card_and_pays(server, stripe, login):
     books.agree(server)
 
 
+@pytest.mark.again
 def test_card_expires_and_another_one_pays(server, stripe, login):
     """F203, F142: failure, new card, default, retry from the unpaid invoice."""
     customer, user = welcome(server, "Ravi Harbour")
@@ -251,6 +252,7 @@ def test_invoice_is_paid_in_several_payments(server, stripe, login):
     books.agree(server)
 
 
+@pytest.mark.again
 def test_ordinary_invoice_is_paid_on_odoo_s_own_page(server, stripe, login):
     """What was not billed here goes Odoo's way, with the same saved card."""
     customer, user = welcome(server, "Ben Usual")

@@ -34,7 +34,14 @@ def invoice(server):
     return invoice
 
 
-@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+#: What fits a phone fits a desk, but for the way from the login to the PDF.
+SIZES = [
+    pytest.param(DESKTOP, id="desktop", marks=pytest.mark.again),
+    pytest.param(PHONE, id="phone"),
+]
+
+
+@pytest.fixture(params=SIZES)
 def sized(request, page):
     """Give a page on a screen of that size."""
     page.set_viewport_size(request.param)
@@ -62,6 +69,9 @@ def row(page, table, text):
     return page.locator(f".o_billing_{table} tbody tr").filter(has_text=text)
 
 
+@pytest.mark.parametrize(
+    "sized", [DESKTOP, PHONE], ids=["desktop", "phone"], indirect=True
+)
 def test_from_login_to_the_pdf(sized, invoice):
     """F3, F32, F99, F119, F195: the home page, balance, invoice, PDF."""
     page = log_in(sized, CUSTOMER)
