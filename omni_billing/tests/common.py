@@ -82,7 +82,8 @@ class BillingCommon(AccountTestInvoicingCommon):
 
         Odoo empties them after each. They stay true, and are kept, unless something was
         written that they tell of: whoever does that says so to the registry, since
-        other processes have to empty theirs.
+        other processes have to empty theirs. A test that writes by SQL has to say so
+        as well (``clear_cache``).
         """
         registry = self.registry
         empty = registry.clear_all_caches

@@ -58,6 +58,7 @@ class TestOwnMails(MailCommon):
 
     def _upgrade_nothing(self):
         self.env.cr.execute("UPDATE res_lang SET active = code = 'en_US'")
+        self.env.registry.clear_cache("stable")
         for name in ("post", "end"):
             path = SCRIPTS / f"{name}-own-mails.py"
             load_script(str(path), name).migrate(self.env.cr, "")
