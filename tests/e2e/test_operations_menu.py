@@ -24,6 +24,7 @@ def staff(server):
     return server.rpc("staff")
 
 
+@pytest.mark.again
 def test_paying_from_a_row_is_seen_on_the_whole_page(server, staff, login):
     """F9, F31: balances and both lists follow what is done in a row."""
     cafe = add_customer(server, "Tea House")

@@ -2,7 +2,7 @@
 
 The CDNOW sample (see ``bin/cdnow``): what people bought of a music shop in 1997 and
 1998. That of some customers (``bin/test deep``: of all) is billed by runs, in spite
-of 20 deaths; a part of it by hand.
+of deaths; a part of it by hand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.faults.books import exact
 from tests.faults.sweeps import IS_WHOLE
 
 MONTHS = 18
-KILLS = 20
+KILLS = 20 if IS_WHOLE else 8
 #: Of so many customers one; deep, of all.
 EACH = 1 if IS_WHOLE else 10
 #: Up to which of its statements a process lives: months have more.
