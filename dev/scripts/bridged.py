@@ -28,7 +28,12 @@ company.billing_sale = True
 add_user("seller", company, "sales_team.group_sale_salesman_all_leads")
 env["product.product"].create(
     [
-        {"name": "Router", "list_price": 80, "invoice_policy": "order", "type": "consu"},
+        {
+            "name": "Router",
+            "list_price": 80,
+            "invoice_policy": "order",
+            "type": "consu",
+        },
         {
             "name": "Fibre 500",
             "list_price": 10,
