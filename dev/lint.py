@@ -23,8 +23,9 @@ TEXT = {
     *(".py", ".xml", ".csv", ".js", ".scss", ".css", ".md", ".rst", ".txt", ".sql"),
     *(".toml", ".yaml", ".yml", ".html"),
 }
-OUTSIDE_SDKS = {"stripe", "mailjet_rest", "weasyprint", "requests"}
-GATEWAYS = paths.ADDON / "gateways"
+OUTSIDE_SDKS = {"stripe", "mailjet_rest", "weasyprint", "requests", "paramiko"}
+#: The folder of an addon that alone knows them.
+GATEWAYS = "gateways"
 DATABASE = paths.ADDON / "tools" / "database.py"
 #: What ends a transaction, or a part of it: methods of cursors and of the scheduler.
 COMMITS = {"commit", "rollback", "savepoint", "_commit_progress"}
@@ -126,7 +127,7 @@ def _untidy_ends() -> Iterator[str]:
 def _misplaced_imports() -> Iterator[str]:
     """Find outside SDKs that bypass the gateways, and gateways that know Odoo."""
     for file in _addon_code():
-        inside = GATEWAYS in file.parents
+        inside = GATEWAYS in file.parts
         forbidden = {"odoo"} if inside else OUTSIDE_SDKS
         for line, package in _imports(file):
             if package in forbidden:

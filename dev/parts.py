@@ -379,8 +379,9 @@ class Runner:
         return self._pytest_odoo(part, *options, tests, space=space, kind="sepa")
 
     def _pytest_usage(self, part: str, *options: str) -> Result:
+        space = workspace.with_path(self._space, venv.ensure_sftp())
         tests = f"{paths.USAGE_ADDON.name}/tests"
-        return self._pytest_odoo(part, *options, tests, kind="usage")
+        return self._pytest_odoo(part, *options, tests, space=space, kind="usage")
 
     def _faults(self, part: str, **more: str) -> Result:
         template = Templates(self._space).ensure("addon")

@@ -38,5 +38,6 @@ REQUIREMENTS = Path(OTHER_REQUIREMENTS or ROOT / "requirements.txt")
 TEST_REQUIREMENTS = ROOT / "test-requirements.txt"
 QUEUE_REQUIREMENTS = ROOT / "queue-requirements.txt"
 SEPA_REQUIREMENTS = ROOT / "sepa-requirements.txt"
+SFTP_REQUIREMENTS = ROOT / "sftp-requirements.txt"
 LOAD_REQUIREMENTS = ROOT / "bench-requirements.txt"
 STRIPE_REQUIREMENTS = ROOT / "stripe-requirements.txt"

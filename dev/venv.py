@@ -83,6 +83,11 @@ def ensure_sepa() -> Path:
     return _ensure_apart("sepa", paths.SEPA_REQUIREMENTS, "SEPA direct debit")
 
 
+def ensure_sftp() -> Path:
+    """Have what fetches files of usage in a folder of its own, as the job queue."""
+    return _ensure_apart("sftp", paths.SFTP_REQUIREMENTS, "SFTP library")
+
+
 def ensure_load() -> Path:
     """Have what asks pages by the thousand in a folder of its own, with all it needs"""
     return _ensure_apart("load", paths.LOAD_REQUIREMENTS, "load test")

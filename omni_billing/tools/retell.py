@@ -18,7 +18,7 @@ from odoo.tools.translate import code_translations
 #: Whose sentences are known.
 ADDONS = (
     *("omni_billing", "omni_billing_facturx", "omni_billing_peppol"),
-    "omni_billing_sale",
+    *("omni_billing_sale", "omni_billing_usage"),
 )
 #: The language of the source.
 SOURCE = "en_US"

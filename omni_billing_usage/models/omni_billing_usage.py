@@ -30,6 +30,9 @@ TABLES = """
     -- What of a service a meter counts in a period.
     CREATE INDEX IF NOT EXISTS omni_billing_usage_event_service
         ON omni_billing_usage_event (service_id, meter_id, moment);
+    -- What a number used, and all that begin so.
+    CREATE INDEX IF NOT EXISTS omni_billing_usage_event_identifier
+        ON omni_billing_usage_event (identifier varchar_pattern_ops, moment);
     -- The list, newest first.
     CREATE INDEX IF NOT EXISTS omni_billing_usage_event_moment
         ON omni_billing_usage_event (moment, id);

@@ -31,11 +31,22 @@ class OmniBillingUsageBatch(models.Model):
         "res.company", required=True, readonly=True, index=True
     )
     origin = fields.Selection(
-        [("api", "Program"), ("file", "File"), ("again", "Tried Again")],
+        [
+            ("api", "Program"),
+            ("file", "File"),
+            ("fetch", "Fetched File"),
+            ("again", "Tried Again"),
+        ],
         required=True,
         readonly=True,
     )
     file_name = fields.Char(string="File", readonly=True)
+    arrival_id = fields.Many2one(
+        "omni.billing.usage.arrival",
+        string="Fetched File",
+        readonly=True,
+        index="btree_not_null",
+    )
     count_total = fields.Integer(
         string="Events", readonly=True, required=True, default=0
     )

@@ -1,3 +1,4 @@
+import io
 import re
 
 from odoo import api, fields, models
@@ -11,6 +12,8 @@ from ..tools.events import find_ref
 from ..tools.rows import Column, MissingColumnError, read_rows
 from .omni_billing_usage_refused import MAX_EVENTS
 
+#: How XLSX begins, and XLS does not.
+ZIP = b"PK"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 #: Most rows of a file, which are held in memory, and taken in in one transaction.
 MAX_ROWS = 200_000
@@ -45,11 +48,12 @@ class OmniBillingUsageSource(models.Model):
                     )
                 )
 
-    def _take_in_file(self, name, content):
+    def _take_in_file(self, name, content, origin="file"):
         """Take in a file: all of it, or nothing.
 
         :param str name: of the file, whose ending says what it is.
         :param bytes content: of a CSV file or a workbook.
+        :param str origin: how it came, see `omni.billing.usage.batch`.
         :return: its intakes, `omni.billing.usage.batch`.
         :raise UserError: if it cannot be read, or has not the columns.
         """
@@ -67,7 +71,7 @@ class OmniBillingUsageSource(models.Model):
             Column(one.target, one.title or "", one.value or "", one.dimension or "")
             for one in self.column_ids.sorted()
         ]
-        rows, is_workbook = self._read_rows(name, content)
+        rows, cell_texts = self._read_rows(name, content)
         if len(rows) > MAX_ROWS + 1:
             raise UserError(
                 self.env._(
@@ -78,7 +82,7 @@ class OmniBillingUsageSource(models.Model):
                     count=MAX_ROWS,
                 )
             )
-        form = self.time_format or "", self.has_comma, is_workbook
+        form = self.time_format or "", self.has_comma, cell_texts
         try:
             events = list(read_rows(rows, columns, *form))
         except MissingColumnError as error:
@@ -99,14 +103,16 @@ class OmniBillingUsageSource(models.Model):
             usage._prepare(self, events)
         for begin in range(0, len(events), MAX_EVENTS):
             part = events[begin : begin + MAX_EVENTS]
-            told = usage._take_in(self, part, origin="file", file_name=name)
+            told = usage._take_in(self, part, origin=origin, file_name=name)
             batches += batches.browse(told["batch"])
         return batches
 
     def _read_rows(self, name, content):
-        """Return the rows of a file, without empty ones, and whether numbers are cells.
+        """Return the rows of a file, without empty ones, and its texts with a point.
 
-        :rtype: tuple[list[list], bool]
+        Of what is no workbook, and of ODS, there are none: Odoo reads what they show.
+
+        :rtype: tuple[list[list], set[str] | None]
         :raise UserError: if it is no CSV file and no workbook.
         """
         values, options = {"file": content, "file_name": name}, {"quoting": '"'}
@@ -121,5 +127,32 @@ class OmniBillingUsageSource(models.Model):
                 )
             ) from error
         _count, rows = result or (0, [])
-        # Of workbooks Odoo says what sheets they have; of ODS it has what they show.
-        return rows, "sheets" in options and guess_mimetype(content) != ODS
+        # Of workbooks Odoo says what sheets they have.
+        is_workbook = "sheets" in options and guess_mimetype(content) != ODS
+        # Only then a point may mean two things.
+        is_asked = is_workbook and self.has_comma
+        return rows, _find_texts(content) if is_asked else None
+
+
+def _find_texts(content):
+    """Return the texts of the first sheet of a workbook that have a point.
+
+    Odoo reads numbers as texts, too, and says not which they were.
+
+    :param bytes content: of XLSX or XLS, which Odoo has read.
+    :rtype: set[str]
+    """
+    if content.startswith(ZIP):
+        import openpyxl
+
+        book = openpyxl.load_workbook(
+            io.BytesIO(content), read_only=True, data_only=True
+        )
+        rows = book[book.sheetnames[0]].iter_rows(values_only=True)
+    else:
+        import xlrd
+
+        sheet = xlrd.open_workbook(file_contents=content).sheet_by_index(0)
+        rows = (sheet.row_values(number) for number in range(sheet.nrows))
+    cells = (cell for row in rows for cell in row)
+    return {cell.strip() for cell in cells if isinstance(cell, str) and "." in cell}

@@ -1,5 +1,5 @@
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from odoo import api, fields, models
@@ -26,9 +26,10 @@ GROUP = "omni_billing_usage.omni_billing_usage_group_intake"
 #: How far a clock may be ahead of ours.
 AHEAD = timedelta(minutes=5)
 #: What was sent, until it is taken in or refused: a table of the connection alone,
-#: empty at the end of each transaction.
+#: empty at the end of each transaction. Who changes its columns counts its name up: a
+#: connection may be older than the code.
 INCOMING = """
-    CREATE TEMPORARY TABLE IF NOT EXISTS omni_billing_usage_incoming (
+    CREATE TEMPORARY TABLE IF NOT EXISTS omni_billing_usage_incoming_1 (
         number integer NOT NULL,
         ref text COLLATE "C" NOT NULL,
         digest bytea NOT NULL,
@@ -41,7 +42,7 @@ INCOMING = """
         dimensions jsonb NOT NULL,
         reason varchar
     ) ON COMMIT DELETE ROWS;
-    DELETE FROM omni_billing_usage_incoming;
+    DELETE FROM omni_billing_usage_incoming_1;
 """
 COLUMNS = [
     *("number", "ref", "digest", "meter_id", "service", "identifier", "moment"),
@@ -142,11 +143,8 @@ class OmniBillingUsage(models.Model):
         meters = self._find_meters(source, found)
         reasons = self._judge(source, found, meters, accept_late, came)
         reasons |= self._find_dismissed(source, found)
-        ready = {n: found[n].moment for n in found.keys() - reasons.keys()}
-        closed = self._make_months(ready.values())
-        for number, moment in ready.items():
-            if (moment.year, moment.month) in closed:
-                reasons[number] = "late"
+        ready = {n: found[n] for n in found.keys() - reasons.keys()}
+        reasons |= dict.fromkeys(self._make_months(source, ready), "closed")
         return found, refusals, meters, reasons
 
     # === WHAT WAS SENT === #
@@ -210,6 +208,7 @@ class OmniBillingUsage(models.Model):
         span, latest = timedelta(days=days), now + AHEAD
         dimensions = {code: set(one._get_dimensions()) for code, one in meters.items()}
         counting = {code for code, one in meters.items() if one.kind in COUNTING}
+        kept_from = source.company_id.billing_usage_kept_from or date.min
         reasons = {}
         for number, event in found.items():
             quantity = event.quantity
@@ -223,6 +222,8 @@ class OmniBillingUsage(models.Model):
                 reasons[number] = "dimensions"
             elif event.moment > latest:
                 reasons[number] = "early"
+            elif event.moment.date() < kept_from:
+                reasons[number] = "closed"
             elif event.moment < (came[number] if came else now) - span:
                 reasons[number] = "late"
         return reasons
@@ -252,7 +253,7 @@ class OmniBillingUsage(models.Model):
             )
             lines.append("\t".join(values))
         if lines:
-            copy_rows(self.env.cr, "omni_billing_usage_incoming", COLUMNS, lines)
+            copy_rows(self.env.cr, "omni_billing_usage_incoming_1", COLUMNS, lines)
 
     def _insert(self, batch):
         """Take in what has no reason against it and is of a known service, once each.
@@ -269,20 +270,8 @@ class OmniBillingUsage(models.Model):
             SQL(
                 """
                 WITH found AS MATERIALIZED (
-                    SELECT incoming.*, COALESCE(
-                           (SELECT service.id FROM omni_billing_service service
-                             WHERE service.id = incoming.service
-                               AND service.company_id = %(company)s),
-                           (SELECT known.service_id
-                              FROM omni_billing_usage_identifier known
-                             WHERE known.company_id = %(company)s
-                               AND known.value = incoming.identifier
-                               AND incoming.moment
-                                   >= COALESCE(known.valid_from, '-infinity')
-                               AND incoming.moment
-                                   < COALESCE(known.valid_until, 'infinity'))
-                           ) AS service_id
-                      FROM omni_billing_usage_incoming incoming
+                    SELECT incoming.*, %(owner)s AS service_id
+                      FROM omni_billing_usage_incoming_1 incoming
                      WHERE incoming.reason IS NULL
                 ), ready AS MATERIALIZED (
                     SELECT DISTINCT ON (ref) * FROM found
@@ -307,6 +296,7 @@ class OmniBillingUsage(models.Model):
                 company=batch.company_id.id,
                 source=batch.source_id.id,
                 batch=batch.id,
+                owner=self._get_owner_sql(batch.company_id, "incoming"),
             )
         )
         self._note_used({meter for _number, meter, _service in rows})
@@ -314,6 +304,29 @@ class OmniBillingUsage(models.Model):
         if services:
             self.env["omni.billing.service"].browse(services)._note_used()
         return {number for number, _meter, _service in rows}
+
+    @api.model
+    def _get_owner_sql(self, company, rows):
+        """Return whose an event is, as SQL: a service, or none.
+
+        :param str rows: whose ``service``, ``identifier`` and ``moment`` say it.
+        """
+        return SQL(
+            """
+            COALESCE(
+                (SELECT service.id FROM omni_billing_service service
+                  WHERE service.id = %(rows)s.service
+                    AND service.company_id = %(company)s),
+                (SELECT known.service_id FROM omni_billing_usage_identifier known
+                  WHERE known.company_id = %(company)s
+                    AND known.value = %(rows)s.identifier
+                    AND %(rows)s.moment >= COALESCE(known.valid_from, '-infinity')
+                    AND %(rows)s.moment < COALESCE(known.valid_until, 'infinity'))
+            )
+            """,
+            company=company.id,
+            rows=SQL.identifier(rows),
+        )
 
     def _note_used(self, meters):
         """Have what is counted stay from now on; whoever changes it now is refused."""
@@ -346,7 +359,7 @@ class OmniBillingUsage(models.Model):
             SQL(
                 """
                 SELECT incoming.number, key.digest = incoming.digest, key.moment
-                  FROM omni_billing_usage_incoming incoming
+                  FROM omni_billing_usage_incoming_1 incoming
                   JOIN omni_billing_usage_key key
                     ON key.source_id = %s AND key.ref = incoming.ref
                 """,
@@ -463,13 +476,12 @@ class OmniBillingUsage(models.Model):
                 list(numbers),
             )
         )
-        Refused = self.env["omni.billing.usage.refused"]
-        settled = {"taken": Refused, "replaced": Refused}
+        settled = {"taken": [], "replaced": []}
         for id_, ref, digest in rows or []:
             same = write_raw(events[numbers[ref]])[1] == digest
-            settled["taken" if same else "replaced"] += Refused.browse(id_)
-        for state, refused in settled.items():
-            refused.write({"state": state})
+            settled["taken" if same else "replaced"].append(id_)
+        for state, ids in settled.items():
+            self.env["omni.billing.usage.refused"].browse(ids).write({"state": state})
 
 
 def _tell(reason, event, known):
@@ -484,6 +496,7 @@ def _tell(reason, event, known):
         "quantity": None if event.quantity is None else str(event.quantity),
         "dimensions": ", ".join(event.dimensions),
         "late": f"{event.moment} UTC",
+        "closed": f"{event.moment} UTC",
         "early": f"{event.moment} UTC",
         "conflict": f"{event.ref}, {known} UTC",
         "dismissed": event.ref,

@@ -16,6 +16,7 @@ REASONS = {
     "conflict": ("The reference is of another event", "conflict"),
     "dismissed": ("It was dismissed: a manager may try it again", "double"),
     "late": ("It is late: a manager may take it in", "late"),
+    "closed": ("Its month is closed: what was used then has gone", "late"),
     "early": ("It is of a time that is still to come", "broken"),
     "shape": ("It is no object with the values of an event alone", "broken"),
     "ref": ("Its reference is missing, or no text of up to 128 characters", "broken"),
@@ -89,6 +90,7 @@ class OmniBillingUsageRefused(models.Model):
     )
     _open_idx = models.Index("(source_id, ref) WHERE state = 'open'")
     _dismissed_idx = models.Index("(source_id, ref) WHERE state = 'dismissed'")
+    _settled_idx = models.Index("(company_id, create_date) WHERE state != 'open'")
     _company_open_idx = models.Index("(company_id, create_date) WHERE state = 'open'")
 
     @api.model

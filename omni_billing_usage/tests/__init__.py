@@ -7,7 +7,7 @@ they use are missing, there are none, and other addons' tests run.
 import logging
 from importlib.util import find_spec
 
-NEEDED = ("aiosmtpd", "freezegun", "hypothesis", "openpyxl", "pypdf")
+NEEDED = ("aiosmtpd", "freezegun", "hypothesis", "openpyxl", "paramiko", "pypdf")
 MISSING = [name for name in NEEDED if find_spec(name) is None]
 
 if MISSING:
@@ -17,5 +17,6 @@ if MISSING:
         ", ".join(MISSING),
     )
 else:
-    from . import test_usage_at_once, test_usage_doors, test_usage_file
+    from . import test_usage_at_once, test_usage_doors, test_usage_fetch
+    from . import test_usage_file, test_usage_kept, test_usage_move, test_usage_sftp
     from . import test_usage_intake, test_usage_json, test_usage_tables

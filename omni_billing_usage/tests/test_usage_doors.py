@@ -13,14 +13,23 @@ from .common import UsageCommon
 METHODS = {
     "omni.billing.service": {"action_open_usage": "opens"},
     "omni.billing.usage": {"take_in": "send"},
+    "omni.billing.usage.arrival": {
+        "action_dismiss": "manager",
+        "action_open_batches": "opens",
+        "action_try_again": "manager",
+    },
     "omni.billing.usage.batch": {"action_open_usage": "opens"},
     "omni.billing.usage.import.wizard": {"action_import": "manager"},
+    "omni.billing.usage.keep.wizard": {"action_keep": "manager"},
+    "omni.billing.usage.move.wizard": {"action_move": "manager"},
     "omni.billing.usage.refused": {
         "action_dismiss": "manager",
         "action_take_late": "manager",
         "action_try_again": "staff",
     },
     "omni.billing.usage.source": {
+        "action_fetch": "manager",
+        "action_open_arrivals": "opens",
         "action_open_batches": "opens",
         "action_open_refused": "opens",
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ def read_rows(
     columns: Sequence[Column],
     time_format: str = "",
     has_comma: bool = False,
-    is_workbook: bool = False,
+    cell_texts: Collection[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield an event for each row but the first, which has the titles.
 
@@ -53,7 +53,8 @@ def read_rows(
     :param time_format: of texts that are times, as ``strptime`` has it; none: ISO 8601.
     :param has_comma: whether decimals of quantities come after a comma; a point is
         then none that can be read.
-    :param is_workbook: whether they are cells, whose numbers Odoo writes with a point.
+    :param cell_texts: of a workbook, whose numbers Odoo writes with a point, those with
+        a point that are texts and no numbers; none: it is no workbook.
     :raise MissingColumnError: if the first row lacks a title.
     """
     titles = [str(cell).strip() for cell in rows[0]] if rows else []
@@ -69,7 +70,7 @@ def read_rows(
                 said[column.target, column.dimension].append(cell)
         event = _make_event(said, time_format)
         if has_comma and "quantity" in event:
-            event["quantity"] = _write_quantity(event["quantity"], is_workbook)
+            event["quantity"] = _write_quantity(event["quantity"], cell_texts)
         yield event
 
 
@@ -96,8 +97,8 @@ def _make_event(
     return event
 
 
-def _write_quantity(text: str, is_workbook: bool) -> str:
-    if "." in text and not is_workbook:
+def _write_quantity(text: str, cell_texts: Collection[str] | None) -> str:
+    if "." in text and (cell_texts is None or text in cell_texts):
         # A thousand or one: nobody knows. Marked, it is read as neither.
         return f"{text} (,)"
     return text.replace(",", ".")

@@ -62,10 +62,11 @@ def test_columns_of_one_kind_are_joined():
     ],
 )
 def test_point_is_no_comma(text, in_text, in_cells):
-    for is_workbook, number in ((False, in_text), (True, in_cells)):
+    # Of a workbook, a text that is none of a number is read as of a file.
+    for cell_texts, number in ((None, in_text), ((), in_cells), ({text}, in_text)):
         rows = [["Seconds"], [text]]
         column = Column("quantity", "Seconds")
-        [event] = read_rows(rows, [column], "", True, is_workbook)
+        [event] = read_rows(rows, [column], "", True, cell_texts)
         if number:
             assert event == {"quantity": number}
         else:

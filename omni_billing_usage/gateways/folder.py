@@ -1,0 +1,129 @@
+"""A folder of this machine.
+
+Whoever writes into it may put a link there, or change a file for one while it is
+looked at. So nothing is opened by its path, and no link is followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from itertools import count
+
+from .places import DONE, MAX_BYTES, MAX_FILES, Entry, FileError, PlaceError, name_aside
+
+#: Of a pipe that nobody writes to, opening would wait for ever.
+FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class FolderPlace:
+    """A folder that the server's configuration names.
+
+    :param path: of the folder itself; that one may be a link.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._folder = -1
+
+    def __enter__(self) -> FolderPlace:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        try:
+            self._folder = os.open(self._path, flags)
+        except OSError as error:
+            raise PlaceError("folder", error.strerror) from error
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self._folder)
+
+    def list_files(self) -> list[Entry]:
+        """Return what is in it and is no folder, by name."""
+        found = []
+        try:
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    try:
+                        about = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    if not stat.S_ISDIR(about.st_mode):
+                        found.append(_describe(entry.name, about))
+                    if len(found) > MAX_FILES:
+                        raise PlaceError("many", MAX_FILES)
+        except OSError as error:
+            raise PlaceError("folder", error.strerror) from error
+        return sorted(found)
+
+    def read(self, entry: Entry) -> bytes:
+        """Return what is in a file, all of it."""
+        if entry.size > MAX_BYTES:
+            raise FileError("large", entry.size)
+        try:
+            with open(self._open(entry), "rb") as file:
+                content = file.read(MAX_BYTES + 1)
+                after = _describe(entry.name, os.fstat(file.fileno()))
+        except OSError as error:
+            raise _explain(error) from error
+        if after.stamp != entry.stamp or len(content) != entry.size:
+            raise FileError("changed")
+        return content
+
+    def put_aside(self, entry: Entry, to_folder: bool) -> None:
+        """Rename a file that was taken in, or move it to the folder ``done``."""
+        try:
+            os.close(self._open(entry))
+            if to_folder:
+                self._make_folder()
+            for number in count():
+                other = name_aside(entry.name, number, to_folder)
+                if not self._is_there(other):
+                    os.rename(
+                        entry.name,
+                        other,
+                        src_dir_fd=self._folder,
+                        dst_dir_fd=self._folder,
+                    )
+                    return
+        except OSError as error:
+            raise _explain(error) from error
+
+    def _open(self, entry: Entry) -> int:
+        """Open a file that is still the one that was listed."""
+        opened = os.open(entry.name, FLAGS, dir_fd=self._folder)
+        about = os.fstat(opened)
+        if stat.S_ISREG(about.st_mode):
+            if _describe(entry.name, about).stamp == entry.stamp:
+                return opened
+        os.close(opened)
+        raise FileError("changed" if stat.S_ISREG(about.st_mode) else "link")
+
+    def _make_folder(self) -> None:
+        try:
+            os.mkdir(DONE, dir_fd=self._folder)
+        except FileExistsError:
+            about = os.stat(DONE, dir_fd=self._folder, follow_symlinks=False)
+            if not stat.S_ISDIR(about.st_mode):
+                # A link may lead anywhere.
+                raise FileError("unreadable", f"{DONE}/ is no folder") from None
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            os.stat(name, dir_fd=self._folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def _describe(name: str, about: os.stat_result) -> Entry:
+    stamp = f"{about.st_size}/{about.st_mtime_ns}"
+    return Entry(name, about.st_size, stamp, stat.S_ISREG(about.st_mode))
+
+
+def _explain(error: OSError) -> FileError:
+    if isinstance(error, FileNotFoundError):
+        return FileError("gone")
+    if error.errno == errno.ELOOP:
+        return FileError("link")
+    return FileError("unreadable", error.strerror)

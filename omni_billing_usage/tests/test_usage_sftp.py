@@ -1,0 +1,188 @@
+import io
+import os
+import sys
+from unittest.mock import patch
+
+from odoo.exceptions import AccessError, ValidationError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from ..gateways import places
+from .fetch_common import FetchCommon
+from .sftp_server import PASSWORD, USER, SftpServer
+
+
+@tagged("post_install", "-at_install")
+class TestSftp(FetchCommon):
+    """W41: files by SFTP, from a server that is as rude as servers are."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = SftpServer(self.folder)
+        self.addCleanup(self.server.close)
+        self.switch.write(
+            {
+                "fetch_from": "sftp",
+                "sftp_host": "127.0.0.1",
+                "sftp_port": self.server.port,
+                "sftp_user": USER,
+                "sftp_host_key": f"switch {self._line(self.server.key)} comment",
+                "sftp_password": PASSWORD,
+            }
+        )
+
+    def _line(self, key):
+        return f"{key.get_name()} {key.get_base64()}"
+
+    def _look(self, times=1):
+        with mute_logger("paramiko.transport", "paramiko.transport.sftp"):
+            super()._look(times)
+
+    def test_files_are_taken_in_and_put_aside(self):
+        """W41: with a password, or a key; as from a folder of this machine."""
+        self._put("a.csv", "1", "2")
+        self._look(2)
+        self.assertEqual(self._refs(), ["1", "2"])
+        self.assertFalse(self.switch.fetch_problem)
+        key = io.StringIO()
+        self.server.user_key.write_private_key(key)
+        os.rename(self.folder / "a.csv", self.folder / "x")
+        (self.folder / "cdr").mkdir()
+        self.switch.write(
+            {
+                "sftp_by": "key",
+                "sftp_key": key.getvalue(),
+                "sftp_folder": "cdr/",
+                "fetch_then": "move",
+            }
+        )
+        self._put("cdr/b.csv", "3")
+        self._look(2)
+        self._put("cdr/b.csv", "4")
+        self._look(2)
+        self.assertEqual(self._refs(), ["1", "2", "3", "4"])
+        names = {path.name for path in (self.folder / "cdr" / "done").iterdir()}
+        self.assertEqual(names, {"b.csv", "b.csv.1"})
+        self.assertEqual(len(self.server.heard), 2)
+
+    def test_another_host_gets_no_password(self):
+        """W41: nor does one without a key that was entered."""
+        self._put("a.csv", "1")
+        self.server.heard.clear()
+        other = self._line(self.server.user_key)
+        self.switch.write({"sftp_host_key": other, "sftp_password": PASSWORD})
+        self._look(2)
+        self.assertIn("another key", self.switch.fetch_problem)
+        self.assertFalse(self.server.heard)
+        self.switch.write({"sftp_host_key": "ssh-rsa xx", "sftp_password": PASSWORD})
+        self._look()
+        self.assertIn("is none", self.switch.fetch_problem)
+        with self.assertRaises(ValidationError), self.env.cr.savepoint():
+            self.switch.sftp_host_key = False
+        right = self._line(self.server.key)
+        self.switch.write({"sftp_host_key": right, "sftp_password": "wrong"})
+        self._look()
+        self.assertIn("did not let us in", self.switch.fetch_problem)
+        self.switch.write({"sftp_by": "key", "sftp_key": "none"})
+        self._look()
+        self.assertIn("Enter the password", self.switch.fetch_problem)
+        self.assertFalse(self._refs())
+        self.assertEqual(self._watched(), (1, 0))
+
+    def test_nobody_reads_a_password_or_has_it_sent_elsewhere(self):
+        """W41: it goes whenever it would be sent to somebody else."""
+        source = self.switch.with_user(self.manager)
+        with self.assertRaises(AccessError):
+            source.read(["sftp_secret"])
+        self.assertEqual(
+            source.read(["sftp_password", "sftp_key", "has_sftp_secret"])[0],
+            {
+                "id": source.id,
+                "sftp_password": False,
+                "sftp_key": False,
+                "has_sftp_secret": True,
+            },
+        )
+        self.assertFalse(source.search([("id", "=", source.id)]).copy().has_sftp_secret)
+        source.write({"sftp_host": "127.0.0.1", "name": "New"})
+        self.assertTrue(source.has_sftp_secret)
+        for name, value in {
+            "sftp_host": "localhost",
+            "sftp_port": 22,
+            "sftp_user": "other",
+            "sftp_host_key": self._line(self.server.user_key),
+            "sftp_by": "key",
+        }.items():
+            self.switch.sudo().sftp_secret = PASSWORD
+            source.write({name: value})
+            self.assertFalse(self.switch.sudo().sftp_secret, name)
+        self._look()
+        self.assertIn("Enter the password", self.switch.fetch_problem)
+
+    def test_connection_is_cut_in_the_middle(self):
+        """W41: nothing of the file is there; it is tried again, and others have it."""
+        rows = [f"{number};+33;2026-11-30 14:05:00;1" for number in range(3000)]
+        (self.folder / "a.csv").write_text(
+            "\n".join(["No;Caller;Start;Seconds", *rows])
+        )
+        self._put("b.csv", "one")
+        self.server.cut.add("a.csv")
+        self._look(2)
+        self.assertEqual(self._files(), [("a.csv", "waiting"), ("b.csv", "waiting")])
+        self.assertIn("no answer", self.switch.fetch_problem)
+        self.assertFalse(self._refs())
+        # One that it chokes on each time holds the others up for a while alone.
+        self._look(5)
+        self.assertEqual(self._files(), [("a.csv", "failed"), ("b.csv", "taken")])
+        self.server.cut.clear()
+        self.switch.arrival_ids.filtered(lambda one: one.state == "failed").with_user(
+            self.manager
+        ).action_try_again()
+        self._look()
+        self.assertEqual(len(self._refs()), 3001)
+
+    def test_server_that_is_late_or_lies_holds_nobody_up(self):
+        """W41: no answer, a file that goes, one larger than it is, links, folders."""
+        self._put("a.csv", "1")
+        self._put("b.csv", "2")
+        self._put("c.csv", "3")
+        (self.folder / "d.csv").symlink_to(self.outside)
+        self._put("e.csv", "5")
+        self._put("f.csv", "6")
+        self.server.vanishing.add("a.csv")
+        self.server.lies = {"b.csv": 10_000, "c.csv": places.MAX_BYTES + 1}
+        self._look(2)
+        self.assertEqual(self._refs(), ["5", "6"])
+        self.assertEqual(
+            self._files(),
+            [
+                ("a.csv", "waiting"),
+                ("b.csv", "waiting"),
+                ("c.csv", "failed"),
+                ("d.csv", "failed"),
+                ("e.csv", "taken"),
+                ("f.csv", "taken"),
+            ],
+        )
+        self._put("g.csv", "7")
+        self.server.late.add("g.csv")
+        Sftp = sys.modules["odoo.addons.omni_billing_usage.gateways.sftp"].SftpPlace
+        defaults = {**Sftp.__init__.__kwdefaults__, "answer_seconds": 0.3}
+        with patch.object(Sftp.__init__, "__kwdefaults__", defaults):
+            self._look(2)
+        self.assertIn("timed out", self.switch.fetch_problem)
+        self.assertEqual(self._refs(), ["5", "6"])
+        self.server.close()
+        self._look()
+        self.assertIn("no answer", self.switch.fetch_problem)
+
+    def test_what_sftp_needs_is_missing(self):
+        """W41: it says what to install."""
+        name = "odoo.addons.omni_billing_usage.gateways.sftp"
+        with patch.dict(sys.modules, {"paramiko": None}):
+            sys.modules.pop(name, None)
+            self._look()
+        self.assertIn("sftp-requirements.txt", self.switch.fetch_problem)
+        self._put("a.csv", "1")
+        self._look(2)
+        self.assertEqual(self._refs(), ["1"])
