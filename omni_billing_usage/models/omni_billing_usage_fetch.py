@@ -46,6 +46,9 @@ SFTP_FIELDS = {
     *("sftp_host", "sftp_port", "sftp_user", "sftp_host_key", "sftp_by", "fetch_from"),
 }
 
+#: What came of a look.
+OUTCOME = {"fetch_date", "fetch_problem", "problem_since"}
+
 
 class OmniBillingUsageSource(models.Model):
     """Files that are fetched from a folder, or by SFTP (W41)."""
@@ -207,14 +210,25 @@ class OmniBillingUsageSource(models.Model):
 
     # === CRUD METHODS === #
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of the ORM: what came of a look is written by the job alone."""
+        return super().create([self._without_outcome(vals) for vals in vals_list])
+
     def write(self, vals):
         """Override of the ORM: a password is sent to nobody but whom it is for."""
+        vals = self._without_outcome(vals)
         # sudo: what is kept is nobody's to read.
         for source in self.sudo() if SFTP_FIELDS & vals.keys() else ():
             names = SFTP_FIELDS & vals.keys()
             if any(source._will_change(name, vals[name]) for name in names):
                 source.sftp_secret = False
         return super().write(vals)
+
+    def _without_outcome(self, vals):
+        if self.env.su:
+            return vals
+        return {name: value for name, value in vals.items() if name not in OUTCOME}
 
     def _will_change(self, name, value):
         return (value or False) != (self[name] or False)
@@ -305,10 +319,10 @@ class OmniBillingUsageSource(models.Model):
         commit_progress(self.env)
         for entry in entries:
             arrival = arrivals.get((_show(entry.name), entry.stamp))
-            if not arrival:
-                continue
-            if arrival.state == "waiting":
+            if arrival and arrival.state == "waiting":
                 self._fetch_one(place, entry, arrival)
+            elif not (arrival and self.fetch_then != "leave"):
+                continue
             if arrival.state in ("taken", "same") and self.fetch_then != "leave":
                 self._put_aside(place, entry)
             if not commit_progress(self.env):
@@ -321,9 +335,34 @@ class OmniBillingUsageSource(models.Model):
             since the look before waits, it is being written.
         :rtype: dict[tuple[str, str], omni.billing.usage.arrival]
         """
-        Arrival = self.env["omni.billing.usage.arrival"]
         now = fields.Datetime.now()
         rows = [(_show(entry.name), entry.stamp) for entry in entries]
+        found = self._find_arrivals(rows)
+        # Only what is new: each try to insert takes an id, and files may stay for long.
+        if missing := [row for row in rows if row not in found]:
+            self._add_arrivals(missing, now)
+            found = self._find_arrivals(rows)
+        # What waited, and has changed or gone, is not there any more.
+        waiting = self.env["omni.billing.usage.arrival"].search(
+            Domain("source_id", "=", self.id) & Domain("state", "=", "waiting")
+        )
+        (waiting - waiting.union(*map(found.get, rows))).unlink()
+        return {
+            row: found[row]
+            for row in rows
+            if found[row].state != "waiting" or found[row].seen_date <= now - STILL
+        }
+
+    def _find_arrivals(self, rows):
+        """Return what is known of files, by name and stamp."""
+        known = self.env["omni.billing.usage.arrival"].search(
+            Domain("source_id", "=", self.id)
+            & Domain("name", "in", [name for name, _stamp in rows])
+        )
+        return {(one.name, one.stamp): one for one in known}
+
+    def _add_arrivals(self, rows, now):
+        """Note files, unless somebody else does so just now."""
         self.env.flush_all()
         self.env.cr.execute(
             SQL(
@@ -343,19 +382,10 @@ class OmniBillingUsageSource(models.Model):
                 now=now,
                 names=[name for name, _stamp in rows],
                 stamps=[stamp for _name, stamp in rows],
-            )
+            ),
+            # Who comes second begins again.
+            log_exceptions=False,
         )
-        mine = Domain("source_id", "=", self.id)
-        seen = Arrival.search(mine & Domain("name", "in", [name for name, _ in rows]))
-        found = {(one.name, one.stamp): one for one in seen}
-        # What waited, and has changed or gone, is not there any more.
-        waiting = Arrival.search(mine & Domain("state", "=", "waiting"))
-        (waiting - Arrival.union(*map(found.get, rows))).unlink()
-        return {
-            row: found[row]
-            for row in rows
-            if found[row].state != "waiting" or found[row].seen_date <= now - STILL
-        }
 
     def _fetch_one(self, place, entry, arrival):
         """Read a file, and take it in; commits.

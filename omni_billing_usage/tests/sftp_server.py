@@ -40,7 +40,9 @@ class _Handle(paramiko.SFTPHandle):
     def read(self, offset, length):
         if self.name in self.server.cut and offset >= 32768:
             for transport in self.server.transports:
-                transport.sock.shutdown(socket.SHUT_RDWR)
+                # Those of before are closed.
+                with suppress(OSError):
+                    transport.sock.shutdown(socket.SHUT_RDWR)
             return paramiko.SFTP_FAILURE
         if self.name in self.server.late:
             self.server.is_over.wait()

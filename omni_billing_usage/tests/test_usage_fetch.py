@@ -2,10 +2,12 @@ import os
 
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from ..gateways import places
 from .fetch_common import FetchCommon
+
+LAST_ID = "SELECT last_value FROM omni_billing_usage_arrival_id_seq"
 
 
 @tagged("post_install", "-at_install")
@@ -35,7 +37,10 @@ class TestFetch(FetchCommon):
         self.assertEqual(batches.mapped("file_name"), ["a.csv", "b.csv"])
         self.assertEqual(set(batches.mapped("origin")), {"fetch"})
         self.assertEqual(batches.arrival_id.mapped("state"), ["taken", "taken"])
+        # What stays takes no id with each look.
+        [[last_id]] = self.env.execute_query(SQL(LAST_ID))
         self._look(3)
+        self.assertEqual(self.env.execute_query(SQL(LAST_ID)), [(last_id,)])
         self.assertEqual(self.switch.batch_ids, batches)
         # It has come again, then grown.
         self._put("a.csv", "1")
@@ -47,6 +52,24 @@ class TestFetch(FetchCommon):
         self.assertEqual(self._refs(), ["1", "2", "3", "4"])
         self.assertEqual((self.switch.count_taken, self.switch.count_double), (4, 1))
         self.assertTrue((self.folder / "a.csv").exists())
+
+    def test_files_that_stay_cost_no_statements(self):
+        """W45: however many they are."""
+
+        def count():
+            self._look()
+            before = self.env.cr.sql_log_count
+            self._look()
+            return self.env.cr.sql_log_count - before
+
+        for number in range(2):
+            self._put(f"{number}.csv", f"{number}")
+        self._look()
+        few = count()
+        for number in range(20):
+            self._put(f"{number}.csv", f"{number}")
+        self._look(2)
+        self.assertEqual(count(), few)
 
     def test_files_are_taken_in_by_name(self):
         """W41: whatever order the folder has them in."""
