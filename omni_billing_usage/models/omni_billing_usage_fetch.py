@@ -346,7 +346,8 @@ class OmniBillingUsageSource(models.Model):
         waiting = self.env["omni.billing.usage.arrival"].search(
             Domain("source_id", "=", self.id) & Domain("state", "=", "waiting")
         )
-        (waiting - waiting.union(*map(found.get, rows))).unlink()
+        there = waiting.browse().union(*map(found.get, rows))
+        (waiting - there).unlink()
         return {
             row: found[row]
             for row in rows

@@ -88,7 +88,7 @@ class TestFetchAtOnce(BaseCase):
     def _stop(self):
         with self._connect() as env:
             source = env["omni.billing.usage.source"].browse(self.source_id)
-            source.fetch_from = False
+            source.write({"fetch_from": False, "kind": "api", "active": False})
 
     def _put(self, name, refs):
         rows = [f"{ref};{self.code};2026-08-02 12:00:00;{ref}" for ref in refs]

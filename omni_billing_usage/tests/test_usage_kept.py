@@ -171,6 +171,11 @@ class TestKept(UsageCommon):
         self._keep(14)
         self._keep(24, is_sure=False)
         self.assertEqual(self.company.billing_usage_keep_months, 24)
+        # Elsewhere, what one's own addon says.
+        name = "_billing_usage_get_least_months"
+        self.patch(self.registry["res.company"], name, lambda company: 20)
+        with self.assertRaisesRegex(ValidationError, "20 months at least"):
+            self._keep(19)
         for user in (self.staff, self.reader, self.program, self.outsider):
             with self.assertRaises(AccessError):
                 self._keep(30, user=user)

@@ -3,6 +3,8 @@ from odoo.fields import Command
 
 from odoo.addons.omni_billing.wizards.omni_billing_dialog_mixin import once
 
+from ..tools.events import is_text
+
 
 class OmniBillingUsageMoveWizard(models.TransientModel):
     """Give usage of an identifier to who has it by now (W41)."""
@@ -44,7 +46,7 @@ class OmniBillingUsageMoveWizard(models.TransientModel):
             ]
 
     def _preview(self):
-        if not (self.identifier and self.date_from and self.date_until):
+        if not (is_text(self.identifier) and self.date_from and self.date_until):
             return []
         self.env["omni.billing.usage.source"].check_access("write")
         self.company_id.check_access("read")
@@ -61,6 +63,7 @@ class OmniBillingUsageMoveWizard(models.TransientModel):
         :raise UserError: if nothing was moved; the message says why.
         """
         self.env["omni.billing.usage.source"].check_access("write")
+        self.company_id.check_access("read")
         # sudo: events are written by the server alone.
         moves = (
             self.env["omni.billing.usage"]
