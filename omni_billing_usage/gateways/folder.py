@@ -56,7 +56,7 @@ class FolderPlace:
             raise PlaceError("folder", error.strerror) from error
         return sorted(found)
 
-    def read(self, entry: Entry) -> bytes:
+    def read_file(self, entry: Entry) -> bytes:
         """Return what is in a file, all of it."""
         if entry.size > MAX_BYTES:
             raise FileError("large", entry.size)

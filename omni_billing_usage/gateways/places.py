@@ -80,7 +80,7 @@ class Place(Protocol):
         """
         ...
 
-    def read(self, entry: Entry) -> bytes:
+    def read_file(self, entry: Entry) -> bytes:
         """Return what is in a file, all of it.
 
         :raise FileError: if this one cannot be read.

@@ -121,7 +121,7 @@ class SftpPlace:
             _describe(one) for one in found if not stat.S_ISDIR(one.st_mode or 0)
         )
 
-    def read(self, entry: Entry) -> bytes:
+    def read_file(self, entry: Entry) -> bytes:
         """Return what is in a file, all of it."""
         if entry.size > MAX_BYTES:
             raise FileError("large", entry.size)

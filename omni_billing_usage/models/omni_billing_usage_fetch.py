@@ -396,7 +396,7 @@ class OmniBillingUsageSource(models.Model):
         try:
             if not entry.is_plain or entry.name != arrival.name:
                 raise FileError("link" if entry.name == arrival.name else "name")
-            content = place.read(entry)
+            content = place.read_file(entry)
         except FileError as error:
             if error.code in ("gone", "changed"):
                 # The next look sees what is there by then.

@@ -22,7 +22,6 @@ class OmniBillingUsageMove(models.Model):
     date_until = fields.Datetime(string="Until", required=True, readonly=True)
     from_service_id = fields.Many2one(
         "omni.billing.service",
-        string="From Service",
         required=True,
         readonly=True,
         index=True,
@@ -30,7 +29,6 @@ class OmniBillingUsageMove(models.Model):
     )
     to_service_id = fields.Many2one(
         "omni.billing.service",
-        string="To Service",
         required=True,
         readonly=True,
         index=True,

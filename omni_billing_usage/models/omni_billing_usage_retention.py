@@ -51,8 +51,10 @@ class OmniBillingUsage(models.Model):
     @api.model
     def _cron_drop_old(self):
         """Close months, and have go what was closed a day ago; commits."""
-        # sudo: of each company.
-        companies = self.env["res.company"].sudo().search([])
+        some = Domain("billing_usage_keep_months", ">", 0)
+        some |= Domain("billing_usage_kept_from", "!=", False)
+        # sudo: of each company that keeps less than all.
+        companies = self.env["res.company"].sudo().search(some)
         keeping = companies.filtered("billing_usage_keep_months")
         for company in keeping:
             retry(self.env, lambda company=company: self._close_months(company))

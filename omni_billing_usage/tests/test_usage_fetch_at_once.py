@@ -168,14 +168,14 @@ class TestFetchAtOnce(BaseCase):
         """W41: both have read the file before one of them takes it in."""
         self._put("a.csv", range(10))
         self._see()
-        both, original = Barrier(2, timeout=60), FolderPlace.read
+        both, original = Barrier(2, timeout=60), FolderPlace.read_file
 
         def read(place, entry):
             content = original(place, entry)
             both.wait()
             return content
 
-        with patch.object(FolderPlace, "read", read):
+        with patch.object(FolderPlace, "read_file", read):
             jobs = [Thread(target=self._fetch) for _number in range(2)]
             for job in jobs:
                 job.start()

@@ -36,7 +36,7 @@ class TestSftp(FetchCommon):
 
     def _look(self, times=1):
         with mute_logger("paramiko.transport", "paramiko.transport.sftp"):
-            super()._look(times)
+            return super()._look(times)
 
     def test_files_are_taken_in_and_put_aside(self):
         """W41: with a password, or a key; as from a folder of this machine."""
