@@ -65,10 +65,9 @@ class OmniBillingUsageMoveWizard(models.TransientModel):
         self.env["omni.billing.usage.source"].check_access("write")
         self.company_id.check_access("read")
         # sudo: events are written by the server alone.
-        moves = (
-            self.env["omni.billing.usage"]
-            .sudo()
-            ._move(self.company_id, self.identifier, self.date_from, self.date_until)
+        usage = self.env["omni.billing.usage"].sudo()
+        moves = usage._move(
+            self.company_id, self.identifier, self.date_from, self.date_until
         )
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "omni_billing_usage.omni_billing_usage_move_action"
