@@ -77,26 +77,6 @@ class BillingCommon(AccountTestInvoicingCommon):
         )
         cls.today = fields.Date.context_today(cls.env.user)
 
-    def setUp(self):
-        """Override: what Odoo has in its caches goes on to the next test of the class.
-
-        Odoo empties them after each. They stay true, and are kept, unless something was
-        written that they tell of: whoever does that says so to the registry, since
-        other processes have to empty theirs. A test that writes by SQL has to say so
-        as well (``clear_cache``).
-        """
-        registry = self.registry
-        empty = registry.clear_all_caches
-        registry.cache_invalidated.clear()
-        told = dict(registry.cache_sequences)
-
-        def keep_or_empty():
-            if registry.cache_invalidated or registry.cache_sequences != told:
-                empty()
-
-        with patch.object(registry, "clear_all_caches", keep_or_empty):
-            super().setUp()
-
     @classmethod
     def _make_more(cls):
         """Make what our tests need beside what those of Odoo's account addon do."""
