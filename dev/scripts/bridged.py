@@ -1,7 +1,7 @@
 """Have what the stories of our other addons begin with.
 
-Runs in ``odoo shell`` on the demo database with Odoo's Sales, OCA's SEPA direct debit and
-our addons for them. Logins are passwords, as in the demo.
+Runs in ``odoo shell`` on the demo database with Odoo's Sales, OCA's SEPA direct debit
+and our addons for them. Logins are passwords, as in the demo.
 """
 
 from odoo.fields import Command
