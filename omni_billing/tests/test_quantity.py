@@ -418,7 +418,7 @@ class TestQuantity(BillingCommon):
                         )
                     ]
                 },
-                [(15.16, 5.0, 75.8, 22.74)],
+                [(15.16, 5.00066, 75.81, 22.74)],
             ),
         ):
             with self.subTest(**values):
