@@ -26,6 +26,7 @@ from dev import (
     postgres,
     server,
     story,
+    telecom,
     upgrade,
     venv,
     versions,
@@ -206,6 +207,10 @@ class Runner:
     def gym(self) -> Result:
         """Live through twelve months of a gym, and compare all that keeps count."""
         return Result.of("gym", gym.check(self._space))
+
+    def telecom(self) -> Result:
+        """Live through a month of a telecom, twice, and compare what comes of it."""
+        return Result.of("telecom", telecom.check(self._space))
 
     def upgrade(self) -> Result:
         """Update a database of the version before, which loses nothing."""
@@ -496,6 +501,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "bridges": Runner.bridges,
     "story": Runner.story,
     "gym": Runner.gym,
+    "telecom": Runner.telecom,
     "next": Runner.next,
     "deep": Runner.deep,
 }
@@ -512,8 +518,19 @@ ON_DEMAND = {
     "bridges",
     "story",
     "gym",
+    "telecom",
     "next",
     "deep",
 }
 #: Cannot choose among their tests.
-WHOLE = {"lint", "own", "upgrade", "abroad", "world", "beside", "story", "gym"}
+WHOLE = {
+    "lint",
+    "own",
+    "upgrade",
+    "abroad",
+    "world",
+    "beside",
+    "story",
+    "gym",
+    "telecom",
+}
