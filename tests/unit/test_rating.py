@@ -126,6 +126,21 @@ def test_call_of_one_price_is_one_piece():
         assert rate(prices, [call(120, moment=begin)]).exact == cost
 
 
+def test_allowance_covers_a_call_from_its_first_second():
+    """02:00 to 06:30 with a dear half hour before the night and after it."""
+    prices = PriceList(
+        [
+            Price("Off", always(PerUnit("0.01")), steps=Steps()),
+            Price("Night", always(PerUnit("0.001")), band="night", steps=Steps()),
+        ],
+        [Band("night", time(2, 30), time(6))],
+    )
+    begin = DAY.replace(hour=2)
+    rating = rate(prices, [call(16_200, moment=begin)], [Grant("free", 45 * 60)])
+    assert [line.allowed["free"] for line in rating.lines] == [1800, 900]
+    assert rating.exact == 18 + to_exact("11.7")
+
+
 def test_fee_and_band_of_the_clock():
     """cgrates/cgrates, tutorial2_it_test.go: 45 seconds in and out of the peak."""
     prices = PriceList(

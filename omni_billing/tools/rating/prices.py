@@ -10,7 +10,7 @@ from fractions import Fraction
 from .allowances import EVER
 from .charges import Charge
 from .durations import Band, Steps, cut, find_band
-from .exact import ZERO, to_exact
+from .exact import to_exact
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,8 @@ class PriceList:
         """Return the prices of an event, and how much of it has each.
 
         What lasts into another band of the clock is cut there, after its seconds were
-        rounded up as the price says in which it begins. What has one price is one
-        piece, the first that in which it begins: a tier, or a fee, of the event is not
-        entered again because of a band that the price does not know.
+        rounded up as the price says in which it begins. Pieces are in the order of
+        time, in which allowances cover them; two of one price may have another between.
         """
         first = self.find(event, self.find_band(event))
         if first is None or first.steps is None or not event.quantity:
@@ -144,13 +143,10 @@ class PriceList:
         seconds = first.steps.round_up(event.quantity)
         if not self.bands:
             return [(first, seconds)]
-        pieces: dict[str | None, tuple[Price | None, Fraction]] = {}
-        for band, lasted in cut(event.moment, seconds, self.bands, self.zone):
-            price = self.find(event, band)
-            name = price and price.name
-            _price, so_far = pieces.get(name, (price, ZERO))
-            pieces[name] = price, so_far + lasted
-        return list(pieces.values())
+        return [
+            (self.find(event, band), lasted)
+            for band, lasted in cut(event.moment, seconds, self.bands, self.zone)
+        ]
 
     def find_band(self, event: Event) -> str:
         """Return the band of the clock in which an event begins."""

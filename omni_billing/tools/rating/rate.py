@@ -134,15 +134,23 @@ class Rater:
         if None in versions:
             self.unrated[service].append(event.ref)
             return
-        for number, (price, quantity) in enumerate(pieces):
+        # What has one price is one: no tier, and no fee, of the event is entered again
+        # because of a band that the price does not know.
+        rests: dict[str, Fraction] = {}
+        for price, quantity in pieces:
             count = self.counts[service].setdefault(price.name, _Count())
             rest, drawn = self.allowances.draw(
                 quantity, service, price.name, event.moment
             )
             for name, taken in drawn:
                 count.allowed[name] += taken
-            version = versions[number]
             count.counted += quantity
+            rests[price.name] = rests.get(price.name, ZERO) + rest
+        known = {
+            price.name: (price, versions[n]) for n, (price, _) in enumerate(pieces)
+        }
+        for number, (name, rest) in enumerate(rests.items()):
+            (price, version), count = known[name], self.counts[service][name]
             count.used[version] += rest
             count.events += 1
             # Of a call that is cut, what it has once is where it begins.
