@@ -30,7 +30,7 @@ on 1 September, all others on 1 October.
 9. Volume: all that is used in the month costs what the tier costs into which its sum
    falls; each unit as of when its event begins.
 10. Package: so many units, and what is begun is charged as one.
-11. Share: so much of each euro, and a fee for each event, also if it is of no euros.
+11. Share: so much of each euro, and a fee for each event, if it is of any euros.
 12. 8 to 10 count for each line and each price of it by itself, whatever is covered left
     out.
 13. A line pays no more for a meter than its *most*.
@@ -411,3 +411,31 @@ BUSINESS = Plan(
     least="30.00",
 )
 PLANS = (PAY_AS_YOU_GO, TALK, FAMILY, DATA, BUSINESS)
+
+#: Steps that the meter of calls has, for all prices.
+STEPS = (60, 1)
+
+
+def find_sold() -> tuple[Plan, ...]:
+    """Return the plans as far as the product can sell them.
+
+    What it has not: steps of each price, as its meters have them; what is left of an
+    allowance and rolls over; the most of a meter, as it has that of a line.
+    """
+    return tuple(
+        replace(
+            plan,
+            prices=tuple(map(_step, plan.prices)),
+            allowances=tuple(replace(one, rolls_over=0) for one in plan.allowances),
+            most={},
+        )
+        for plan in PLANS
+    )
+
+
+def _step(price: Price) -> Price:
+    return replace(
+        price,
+        terms=replace(price.terms, steps=STEPS),
+        changes=tuple((day, replace(t, steps=STEPS)) for day, t in price.changes),
+    )

@@ -72,20 +72,26 @@ class Bill:
         return sum(self.cents.values()) + self.rest
 
 
-def rate(lines: Sequence[Line], events: Iterable[Event]) -> list[Bill]:
+def rate(
+    lines: Sequence[Line], events: Iterable[Event], plans: Sequence[Plan] = PLANS
+) -> list[Bill]:
     """Tell what lines owe, for each month in which they are there.
 
     :param lines: all lines of some customers.
     :param events: of these lines, each once, in whatever order.
+    :param plans: that they are on.
     """
-    customers = _Customers(lines)
+    customers = _Customers(lines, plans)
     for event in sorted(events, key=lambda one: (one.moment, one.line, one.ref)):
         customers.use(event)
     return customers.close()
 
 
 def rate_all(
-    lines: Sequence[Line], events: Iterable[Event], folder: Path
+    lines: Sequence[Line],
+    events: Iterable[Event],
+    folder: Path,
+    plans: Sequence[Plan] = PLANS,
 ) -> Iterator[Bill]:
     """Tell it of so many events that they are kept in a folder meanwhile."""
     part_of = {line.number: line.customer // TOGETHER for line in lines}
@@ -99,6 +105,7 @@ def rate_all(
         yield from rate(
             [line for line in lines if part_of[line.number] == part],
             map(_read, file),
+            plans,
         )
         file.close()
 
@@ -196,7 +203,6 @@ def _find_bands() -> tuple[list[int], list[str]]:
 
 
 SINCE, NAMES = _find_bands()
-RATED = {plan.code: _Plan(plan) for plan in PLANS}
 FIRST_OCTOBER, FIRST_NOVEMBER = to_moment(OCTOBER), to_moment(NOVEMBER)
 
 
@@ -241,13 +247,14 @@ class _Pool:
 class _Customers:
     """Some customers, and what their lines use."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[Line], plans: Sequence[Plan]) -> None:
+        self._plans = {plan.code: _Plan(plan) for plan in plans}
         self._lines = {line.number: line for line in lines}
         self._bills = {
             (line.number, month): Bill(line.number, month)
             for line in lines
             for month in MONTHS
-            if month >= RATED[line.plan].plan.since
+            if month >= self._plans[line.plan].plan.since
         }
         self._pools: dict[tuple[str, int, str], _Pool] = {}
         #: By line, month, and code of a price: events, quantity, amount.
@@ -263,7 +270,7 @@ class _Customers:
         if event.moment >= FIRST_NOVEMBER:
             raise ValueError(event)
         sums = self._sums[event.line, month]
-        plan = RATED[self._lines[event.line].plan]
+        plan = self._plans[self._lines[event.line].plan]
         prices = plan.find_prices(event)
         band, _end = _find_band(event.moment) if "" not in prices else ("", 0)
         price = prices[band]
@@ -272,7 +279,7 @@ class _Customers:
         if event.meter == "calls":
             counted = terms.round_up(event.quantity)
         covered = self._cover(event, month, plan.plan, price.code, counted)
-        if covered == counted and price.kind != "share":
+        if covered == counted:
             if not counted:
                 sums[event.meter, price.code][0] += 1
             return
@@ -344,7 +351,7 @@ class _Customers:
                 code: Charge(*values) for code, values in sums.items()
             }
         for bill in self._bills.values():
-            self._sum_up(bill, RATED[self._lines[bill.line].plan].plan)
+            self._sum_up(bill, self._plans[self._lines[bill.line].plan].plan)
         return list(self._bills.values())
 
     def _sum_up(self, bill: Bill, plan: Plan) -> None:

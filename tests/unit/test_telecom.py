@@ -160,9 +160,10 @@ def test_a_share_is_of_euros_and_a_fee_of_each_event():
     # 0.10 x 0.05 is half a cent
     assert cents("payg", use("02 10:00", 0.05, "premium"), meter="premium") == 1
     assert cents("payg", use("02 10:00", 0.04, "premium"), meter="premium") == 0
-    events = use("02 10:00", 12.5, "premium"), use("12 10:00", 0, "premium")
-    # 0.035 x 12.5 + 0.15 + 0.12
-    assert cents("business", *events, meter="premium") == 71
+    events = use("02 10:00", 12.5, "premium"), use("12 10:00", 1, "premium")
+    # 0.035 x 12.5 + 0.15 + 0.0375 + 0.12 = 0.745, half a cent up
+    assert cents("business", *events, meter="premium") == 75
+    assert cents("business", use("02 10:00", 0, "premium"), meter="premium") == 0
 
 
 def test_there_is_a_most_of_a_meter_and_a_least_of_a_line():
