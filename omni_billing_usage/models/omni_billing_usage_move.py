@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, format_list
 
-from odoo.addons.omni_billing.tools.lock import wait_for
+from odoo.addons.omni_billing.tools.lock import take_turns, wait_for
 
 
 class OmniBillingUsageMove(models.Model):
@@ -51,6 +51,12 @@ class OmniBillingUsage(models.Model):
         Their usage is neither taken away nor added to: the bill would be another one.
         Here nothing is known of what is billed.
 
+        Who calls has taken its turn at the services (`wait_for`, then `take_turns` of
+        tools/lock.py). Who bills usage does the same with its services before it reads
+        what they used: to lock them, or to write other rows, is not enough, since a
+        transaction sees what was there when it began. Else what was moved would be
+        billed of both, or what was billed would be moved.
+
         :param services: `omni.billing.service`, that have usage there or get some.
         :param datetime begin: of the span, in UTC.
         :param datetime until: its end, which is not of it.
@@ -94,8 +100,9 @@ class OmniBillingUsage(models.Model):
         services = self.env["omni.billing.service"].browse(
             {one.id for service, owner, _count in wrong for one in (service, owner)}
         )
-        # Who bills one of them comes before, or after.
+        # Who bills one of them comes before, or after, and then begins again.
         wait_for(services)
+        take_turns(services)
         if billed := self._find_billed(services, begin, until):
             raise UserError(
                 self.env._(

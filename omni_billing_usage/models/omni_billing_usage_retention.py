@@ -1,5 +1,6 @@
 import re
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 from dateutil.relativedelta import relativedelta
 from psycopg2.errors import LockNotAvailable
@@ -9,7 +10,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from odoo.addons.omni_billing.tools.database import commit_progress, retry, rollback
-from odoo.addons.omni_billing.tools.lock import USAGE_SPACE, be_first
+from odoo.addons.omni_billing.tools.lock import USAGE_SPACE, be_first, take_turns
 
 from .omni_billing_usage_months import ALL_MONTHS, name_month
 
@@ -17,8 +18,9 @@ from .omni_billing_usage_months import ALL_MONTHS, name_month
 BATCH = 10_000
 #: Who was taking in events as a month was closed has ended by then.
 GRACE = timedelta(days=1)
-#: Who reads a month is waited for as long as this, and then until the next time.
-LOCK_SECONDS = 5
+#: Who reads usage is waited for as long as this, and then until the next time: whoever
+#: wants to read it meanwhile, or to take some in, waits as well.
+LOCK_SECONDS = 0.2
 #: A table that we detached, and not somebody by hand, who keeps what is in it.
 MARK = "Omni Billing: to be dropped"
 MONTH = re.compile(r"omni_billing_usage_event_(\d{4,})_(\d\d)")
@@ -40,6 +42,9 @@ class OmniBillingUsage(models.Model):
     def _get_settled_until(self, company):
         """Return before which moment no usage of a company is still to be billed. Hook.
 
+        It is asked again before each batch of events goes, in the same transaction, so
+        it may go back, as when an invoice was voided: what has not gone by then stays.
+
         :return: in UTC, or none, and then no usage goes: here nothing is known of what
             is billed of it.
         :rtype: datetime.datetime | None
@@ -55,8 +60,7 @@ class OmniBillingUsage(models.Model):
         some |= Domain("billing_usage_kept_from", "!=", False)
         # sudo: of each company that keeps less than all.
         companies = self.env["res.company"].sudo().search(some)
-        keeping = companies.filtered("billing_usage_keep_months")
-        for company in keeping:
+        for company in companies:
             retry(self.env, lambda company=company: self._close_months(company))
             commit_progress(self.env)
         closed = Domain("gone_date", "=", False)
@@ -78,15 +82,14 @@ class OmniBillingUsage(models.Model):
         """Return from which day on a company would keep usage, the first of a month.
 
         :param int months: for which it is kept; 0: for ever.
-        :return: or none, if it keeps all.
+        :return: or none, if it would keep all that is there.
         :rtype: datetime.date | None
         """
         until = self._get_settled_until(company) if months else None
         if not until:
-            return company.billing_usage_kept_from or None
+            return None
         today = fields.Datetime.now().date()
-        first = min(today - relativedelta(months=months), until.date()).replace(day=1)
-        return max(first, company.billing_usage_kept_from or first)
+        return min(today - relativedelta(months=months), until.date()).replace(day=1)
 
     @api.model
     def _find_months(self, company, until):
@@ -131,21 +134,33 @@ class OmniBillingUsage(models.Model):
     # === HOW IT GOES === #
 
     def _close_months(self, company):
-        """Take nothing in any more of what is older than a company keeps."""
+        """Take nothing in any more of what is older than a company keeps.
+
+        Of what it keeps for longer by now, months are opened of which nothing has gone.
+        """
         kept_from = self._get_kept_from(company, company.billing_usage_keep_months)
-        if not kept_from or kept_from == company.billing_usage_kept_from:
+        closings = self.env["omni.billing.usage.closing"].search(
+            [("company_id", "=", company.id)]
+        )
+        untouched = closings.filtered(lambda one: not (one.gone_date or one.count_gone))
+        kept = untouched.filtered(lambda one: not kept_from or one.month >= kept_from)
+        kept.unlink()
+        closings -= kept
+        # Keys of these have gone: sent again, nobody would know them.
+        ends = [one.month + relativedelta(months=1) for one in closings - untouched]
+        closed_until = max([kept_from, *ends] if kept_from else ends, default=False)
+        if closed_until == company.billing_usage_kept_from:
             return
-        Closing = self.env["omni.billing.usage.closing"]
-        now = fields.Datetime.now()
-        known = Closing.search([("company_id", "=", company.id)]).mapped("month")
-        Closing.create(
+        old = self._find_months(company, kept_from) if kept_from else []
+        now, known = fields.Datetime.now(), closings.mapped("month")
+        closings.create(
             [
                 {"company_id": company.id, "month": month, "closed_date": now}
-                for month in self._find_months(company, kept_from)
+                for month in old
                 if month not in known
             ]
         )
-        company.billing_usage_kept_from = kept_from
+        company.billing_usage_kept_from = closed_until
 
     def _drop_events(self, closing):
         """Have the events of a closed month go, with their keys; commits.
@@ -157,6 +172,9 @@ class OmniBillingUsage(models.Model):
             count, last = retry(
                 self.env, lambda last=last: self._drop_batch(closing, last)
             )
+            if count is None:
+                # It is kept for longer by now.
+                return True
             if not count:
                 closing.gone_date = fields.Datetime.now()
                 return True
@@ -164,12 +182,19 @@ class OmniBillingUsage(models.Model):
                 return False
 
     def _drop_batch(self, closing, last):
-        """Have some events go, with their keys.
+        """Have some events go, with their keys, if their company still wants it.
+
+        Who says just now how long they are kept comes before, or after.
 
         :param int last: the id behind which to begin.
-        :return: how many went, and the last of them.
-        :rtype: tuple[int, int]
+        :return: how many went, and the last of them; none, if they stay.
+        :rtype: tuple[int | None, int | None]
         """
+        company = closing.company_id
+        take_turns(company)
+        kept_from = self._get_kept_from(company, company.billing_usage_keep_months)
+        if not kept_from or closing.month >= kept_from:
+            return None, None
         [[is_there]] = self.env.execute_query(
             SQL("SELECT to_regclass(%s) IS NOT NULL", _get_name(closing.month))
         )
@@ -222,17 +247,36 @@ class OmniBillingUsage(models.Model):
         It takes two steps, each of which lasts. In the first nobody can take in any
         more; so in the second nothing comes while it is seen that nothing is there.
         """
+        for month in self._find_gone_tables():
+            for step in (self._detach_month, self._drop_month):
+                if not retry(self.env, partial(self._is_done, step, month)):
+                    return
+                commit_progress(self.env)
+
+    def _find_gone_tables(self):
+        """Return the months that have gone, of somebody at least, and have a table."""
         gone = self.env["omni.billing.usage.closing"].search(
             [("gone_date", "!=", False)], order="month"
         )
-        for month in dict.fromkeys(gone.mapped("month")):
-            for step in (self._detach_month, self._drop_month):
-                try:
-                    retry(self.env, lambda step=step, month=month: step(month))
-                except LockNotAvailable:
-                    # Somebody reads it, for longer: the next time.
-                    rollback(self.env)
-                commit_progress(self.env)
+        months = {_get_name(month): month for month in gone.mapped("month")}
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT name FROM unnest(%s::text[]) AS name"
+                " WHERE to_regclass(name) IS NOT NULL ORDER BY name",
+                list(months),
+            )
+        )
+        return [months[name] for [name] in rows]
+
+    def _is_done(self, step, month):
+        """Whether nobody was in the way of a step."""
+        try:
+            step(month)
+        except LockNotAvailable:
+            # Somebody reads usage, for longer: the next time.
+            rollback(self.env)
+            return False
+        return True
 
     def _detach_month(self, month):
         """Detach the table of a month that is empty."""
@@ -274,7 +318,8 @@ class OmniBillingUsage(models.Model):
             self.env.cr.execute(SQL("DROP TABLE %s", _get_table(month)))
 
     def _limit_wait(self):
-        self.env.cr.execute(SQL("SET LOCAL lock_timeout = %s", f"{LOCK_SECONDS}s"))
+        milliseconds = f"{LOCK_SECONDS * 1000:.0f}ms"
+        self.env.cr.execute(SQL("SET LOCAL lock_timeout = %s", milliseconds))
 
 
 def _get_name(month):

@@ -1,15 +1,20 @@
 """Two at once, on connections of their own that commit: no test of Odoo's runner."""
 
 from contextlib import contextmanager
+from datetime import date
 from threading import Thread
 from unittest.mock import patch
 
-from odoo import SUPERUSER_ID, api, fields
+from odoo import SUPERUSER_ID, api, fields, modules
 from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 from odoo.service.model import retrying
 from odoo.tests import BaseCase, get_db_name, tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.omni_billing.tools.lock import take_turns, wait_for
+
+from ..models.omni_billing_usage_months import name_month
 
 #: Whether one connection waits for a lock that another has.
 WAITING = "SELECT %s = ANY(pg_blocking_pids(%s))"
@@ -72,12 +77,14 @@ class TestAtOnce(BaseCase):
         return {name: result[name] for name in ("taken", "double", "conflict")}
 
     def _forget(self):
-        """Leave nothing that other tests would find waiting."""
+        """Leave nothing that other tests would find waiting, or done."""
         with self._connect() as env:
             env.cr.execute(
                 "DELETE FROM omni_billing_usage_refused WHERE source_id = %s",
                 [self.source_id],
             )
+            env["omni.billing.usage.move"].search([]).unlink()
+            env["omni.billing.usage.closing"].search([]).unlink()
 
     def _stored(self):
         with self._connect() as env:
@@ -168,6 +175,84 @@ class TestAtOnce(BaseCase):
             service = env["omni.billing.service"].browse(service_id)
             self.assertNotEqual(service.partner_id.id, partner_id)
             self.assertTrue(service.has_usage)
+
+    @mute_logger("odoo.sql_db", "odoo.service.model")
+    def test_usage_is_billed_while_it_is_moved(self):
+        """W41: who comes second sees what the first did, and it is billed once."""
+        with self._connect() as env:
+            self._take_in(env, range(3))
+            number = env["omni.billing.usage.identifier"].search(
+                [("value", "=", self.month)]
+            )
+            self.addCleanup(self._forget)
+            old, new = number.service_id.id, number.service_id.copy().id
+            number.service_id = new
+
+        def bill(env, service_id=old):
+            service = env["omni.billing.service"].browse(service_id)
+            wait_for(service)
+            take_turns(service)
+            # It is known elsewhere, and not by the service.
+            env["ir.config_parameter"].set_param(f"billed.{self.month}", service_id)
+            return env["omni.billing.usage"].search_count(
+                [("service_id", "=", service_id)]
+            )
+
+        def find_billed(usage, services, begin, until):
+            param = f"billed.{self.month}"
+            row = usage.env["ir.config_parameter"].search([("key", "=", param)])
+            return services.filtered(lambda one: str(one.id) == row.value)
+
+        def move(env):
+            begin, until = f"{self.month}-01", f"{self.month}-03"
+            company, usage = env.company, env["omni.billing.usage"]
+            return len(usage._move(company, self.month, begin, until))
+
+        Usage = self.registry["omni.billing.usage"]
+        with patch.object(Usage, "_find_billed", find_billed):
+            self.assertIn("is billed", self._meet(bill, move))
+            with self._connect() as env:
+                env["ir.config_parameter"].search(
+                    [("key", "=", f"billed.{self.month}")]
+                ).unlink()
+            self.assertEqual(self._meet(move, bill), 0)
+        with self._connect() as env:
+            self.assertEqual(bill(env, new), 3)
+
+    @mute_logger("odoo.sql_db", "odoo.service.model")
+    def test_month_goes_while_somebody_reads_usage(self):
+        """W45: they wait for no table, and it goes the next time."""
+        # What commits does so, as in a server.
+        self.patch(modules.module, "current_test", False)
+        self.addCleanup(self._forget)
+        months = [date(2020, 1, 1), date(2020, 2, 1)]
+        with self._connect() as env:
+            usage = env["omni.billing.usage"]
+            for month in months:
+                name = name_month(month.year, month.month)
+                usage._make_month(name, (month.year, month.month), True)
+                env["omni.billing.usage.closing"].create(
+                    {
+                        **{"company_id": env.company.id, "month": month},
+                        **{"closed_date": month, "gone_date": month},
+                    }
+                )
+        with self._connect() as reader, self._connect() as env:
+            usage = env["omni.billing.usage"]
+            reader.cr.execute("SELECT COUNT(*) FROM omni_billing_usage_event")
+            tried = []
+            with patch.object(type(usage), "_limit_wait", autospec=True) as wait:
+                wait.side_effect = lambda usage: tried.append(
+                    usage.env.cr.execute("SET LOCAL lock_timeout = '100ms'")
+                )
+                usage._drop_tables()
+            # Of several, and again and again, each would keep all others waiting.
+            self.assertEqual(len(tried), 1)
+            reader.cr.rollback()
+            self.assertTrue({*months} <= {*usage._list_months()})
+            usage._drop_tables()
+            self.assertFalse({*months} & {*usage._list_months()})
+            self.assertFalse({*months} & {*usage._find_gone_tables()})
 
     @mute_logger("odoo.sql_db", "odoo.service.model")
     def test_usage_comes_while_its_service_goes(self):

@@ -137,6 +137,32 @@ class TestKept(UsageCommon):
         self._run("2026-12-02")
         self.assertEqual(self._refs(), ["call-1", "call-2", "call-3"])
 
+    def test_what_is_kept_again_stays(self):
+        """W41: within the day, if who said so has seen a mistake, or a bill is void."""
+        events = self._calls()
+        all_refs = self._refs()
+        self._keep(15)
+        self._run("2026-12-01")
+        self.assertEqual(self.company.billing_usage_kept_from, SEPTEMBER)
+        self.assertEqual(len(self._closed()), 2)
+        self.assertEqual(self._keep(0), "Nothing goes: all usage is kept.")
+        # Also if it is said just before they go.
+        closing = self.env["omni.billing.usage.closing"].search([], limit=1)
+        self.assertTrue(self.env["omni.billing.usage"]._drop_events(closing))
+        self._run("2026-12-03")
+        self.assertEqual((self._refs(), self._closed()), (all_refs, []))
+        self.assertFalse(self.company.billing_usage_kept_from)
+        # An invoice is voided: what it was of is to be billed again.
+        self._keep(15)
+        self._run("2026-12-04")
+        self.until = datetime(2025, 8, 15)
+        self._run("2026-12-05")
+        self.assertEqual(self._refs(), all_refs[1:])
+        self.assertEqual(self._closed(), [(date(2025, 7, 1), 1, True)])
+        self.assertEqual(self.company.billing_usage_kept_from, date(2025, 8, 1))
+        # Whose keys have gone stays closed; the others are known.
+        self.assertEqual(self._count(self._take_in(*events)), {"double": 3, "late": 1})
+
     def test_batches_come_to_all(self):
         """W41: a month goes in parts, each with its keys."""
         module = "odoo.addons.omni_billing_usage.models.omni_billing_usage_retention"
