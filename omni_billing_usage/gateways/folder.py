@@ -9,9 +9,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from itertools import count
 
-from .places import DONE, MAX_BYTES, MAX_FILES, Entry, FileError, PlaceError, name_aside
+from .places import (
+    DONE,
+    MAX_BYTES,
+    MAX_FILES,
+    Entry,
+    FileError,
+    PlaceError,
+    name_aside,
+    refuse_other,
+)
 
 #: Of a pipe that nobody writes to, opening would wait for ever.
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -74,20 +84,37 @@ class FolderPlace:
         """Rename a file that was taken in, or move it to the folder ``done``."""
         try:
             os.close(self._open(entry))
-            if to_folder:
-                self._make_folder()
-            for number in count():
-                other = name_aside(entry.name, number, to_folder)
-                if not self._is_there(other):
-                    os.rename(
-                        entry.name,
-                        other,
-                        src_dir_fd=self._folder,
-                        dst_dir_fd=self._folder,
-                    )
-                    return
+            target = self._open_done() if to_folder else os.dup(self._folder)
+            try:
+                for number in count():
+                    other = name_aside(entry.name, number, to_folder)
+                    if not _is_there(other, target):
+                        self._move(entry, other, target)
+                        return
+            finally:
+                os.close(target)
         except OSError as error:
             raise _explain(error) from error
+
+    def _move(self, entry: Entry, other: str, target: int) -> None:
+        """Move a file, unless another one has come by that name: that one goes back."""
+        os.rename(entry.name, other, src_dir_fd=self._folder, dst_dir_fd=target)
+        about = os.stat(other, dir_fd=target, follow_symlinks=False)
+        if _describe(other, about).stamp == entry.stamp:
+            return
+        try:
+            # Unlike a rename it writes over nothing.
+            os.link(
+                other,
+                entry.name,
+                src_dir_fd=target,
+                dst_dir_fd=self._folder,
+                follow_symlinks=False,
+            )
+        except OSError as error:
+            raise refuse_other(other) from error
+        os.unlink(other, dir_fd=target)
+        raise FileError("changed")
 
     def _open(self, entry: Entry) -> int:
         """Open a file that is still the one that was listed."""
@@ -99,21 +126,24 @@ class FolderPlace:
         os.close(opened)
         raise FileError("changed" if stat.S_ISREG(about.st_mode) else "link")
 
-    def _make_folder(self) -> None:
-        try:
+    def _open_done(self) -> int:
+        """Open the folder ``done``: it may be changed for a link at any moment."""
+        with suppress(FileExistsError):
             os.mkdir(DONE, dir_fd=self._folder)
-        except FileExistsError:
-            about = os.stat(DONE, dir_fd=self._folder, follow_symlinks=False)
-            if not stat.S_ISDIR(about.st_mode):
-                # A link may lead anywhere.
-                raise FileError("unreadable", f"{DONE}/ is no folder") from None
-
-    def _is_there(self, name: str) -> bool:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            os.stat(name, dir_fd=self._folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return True
+            return os.open(DONE, flags, dir_fd=self._folder)
+        except NotADirectoryError as error:
+            # A link may lead anywhere.
+            raise FileError("unreadable", f"{DONE}/ is no folder") from error
+
+
+def _is_there(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _describe(name: str, about: os.stat_result) -> Entry:

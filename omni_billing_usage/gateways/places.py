@@ -100,9 +100,14 @@ class Place(Protocol):
 
 
 def name_aside(name: str, number: int, to_folder: bool) -> str:
-    """Return where a file goes.
+    """Return what a file is called that is put aside, in its folder or in ``done``.
 
     :param number: counts how often a file of that name was there already.
     """
     again = f".{number}" if number else ""
-    return f"{DONE}/{name}{again}" if to_folder else f"{name}{again}.{DONE}"
+    return f"{name}{again}" if to_folder else f"{name}{again}.{DONE}"
+
+
+def refuse_other(name: str) -> FileError:
+    """Return what is wrong if another file was put aside, and cannot go back."""
+    return FileError("unreadable", f"another one came meanwhile, not read: {name}")

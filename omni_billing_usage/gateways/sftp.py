@@ -13,18 +13,31 @@ import stat
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
+from threading import Timer
 
 import paramiko
+from paramiko.sftp import CMD_CLOSE, CMD_HANDLE, CMD_NAME, CMD_OPENDIR, CMD_READDIR
 
-from .places import DONE, MAX_BYTES, MAX_FILES, Entry, FileError, PlaceError, name_aside
+from .places import (
+    DONE,
+    MAX_BYTES,
+    MAX_FILES,
+    Entry,
+    FileError,
+    PlaceError,
+    name_aside,
+    refuse_other,
+)
 
 #: Seconds to connect, for each step of it, and for each answer after.
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 20
 #: Seconds for the whole of a file; `ANSWER_SECONDS` begin anew with each part of it.
-FILE_SECONDS = 300
+FILE_SECONDS = 60
+#: Seconds for all of it: Odoo's server kills who takes 120, if nobody says otherwise.
+VISIT_SECONDS = 100
 PART = 2**18
 #: What is raised of keys that are none; a key with a password is one of them.
 BAD_KEY = (
@@ -59,6 +72,7 @@ class SftpPlace:
         folder: str,
         answer_seconds: float = ANSWER_SECONDS,
         file_seconds: float = FILE_SECONDS,
+        visit_seconds: float = VISIT_SECONDS,
     ) -> None:
         self._host = host
         self._port = port
@@ -70,6 +84,9 @@ class SftpPlace:
         self._answer_seconds = answer_seconds
         self._file_seconds = file_seconds
         self._client = paramiko.SSHClient()
+        # A server that sends a byte now and then would keep us for ever.
+        self._end = Timer(visit_seconds, self._client.close)
+        self._end.daemon = True
 
     def __enter__(self) -> SftpPlace:
         known = read_host_key(self._host_key)
@@ -81,6 +98,7 @@ class SftpPlace:
         name = self._host if self._port == 22 else f"[{self._host}]:{self._port}"
         self._client.get_host_keys().add(name, known.get_name(), known)
         self._client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        self._end.start()
         try:
             with _explaining():
                 self._client.connect(
@@ -96,27 +114,26 @@ class SftpPlace:
                     allow_agent=False,
                     look_for_keys=False,
                 )
-                self._sftp = self._client.open_sftp()
+                self._sftp = _Client.from_transport(self._client.get_transport())
                 self._sftp.get_channel().settimeout(self._answer_seconds)
-        except PlaceError:
-            self._client.close()
+        except BaseException:
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._end.cancel()
         self._client.close()
 
     def list_files(self) -> list[Entry]:
         """Return what is in it and is no folder, by name."""
         with _explaining():
             try:
-                found = self._sftp.listdir_attr(self._folder)
+                found = self._sftp.list_folder(self._folder)
             except OSError as error:
                 if self._is_up():
                     raise PlaceError("folder", error) from error
                 raise
-        if len(found) > MAX_FILES:
-            raise PlaceError("many", MAX_FILES)
         return sorted(
             _describe(one) for one in found if not stat.S_ISDIR(one.st_mode or 0)
         )
@@ -156,9 +173,21 @@ class SftpPlace:
                 self._sftp.mkdir(self._path(DONE))
             for number in count():
                 other = name_aside(entry.name, number, to_folder)
+                other = f"{DONE}/{other}" if to_folder else other
                 if not self._is_there(other):
-                    self._sftp.rename(path, self._path(other))
+                    self._move(entry, other)
                     return
+
+    def _move(self, entry: Entry, other: str) -> None:
+        """Move a file, unless another one has come by that name: that one goes back."""
+        path, target = self._path(entry.name), self._path(other)
+        self._sftp.rename(path, target)
+        if _describe(self._sftp.lstat(target), entry.name).stamp == entry.stamp:
+            return
+        if self._is_there(entry.name):
+            raise refuse_other(other)
+        self._sftp.rename(target, path)
+        raise FileError("changed")
 
     def _is_there(self, name: str) -> bool:
         try:
@@ -193,6 +222,40 @@ class SftpPlace:
                 raise PlaceError("unreachable")
 
 
+class _Client(paramiko.SFTPClient):
+    """What paramiko's own does not do."""
+
+    def list_folder(self, path: str) -> list[paramiko.SFTPAttributes]:
+        """Return what is in a folder, as `listdir_attr` does.
+
+        That one fails for all of it if one name, or one owner's, is not UTF-8, and
+        reads for as long as the server sends more.
+
+        :raise PlaceError: ``many``, if there are more than are looked at.
+        """
+        kind, answer = self._request(CMD_OPENDIR, path)
+        if kind != CMD_HANDLE:
+            raise paramiko.SFTPError(f"{kind} for a folder")
+        handle, found, seen = answer.get_binary(), [], 0
+        # Its end is told as an error.
+        with suppress(EOFError):
+            while True:
+                kind, answer = self._request(CMD_READDIR, handle)
+                if kind != CMD_NAME:
+                    raise paramiko.SFTPError(f"{kind} for names")
+                for _number in range(answer.get_int()):
+                    name, _long_name = answer.get_string(), answer.get_string()
+                    name = name.decode("utf-8", "surrogateescape")
+                    about = paramiko.SFTPAttributes._from_msg(answer, name)
+                    seen += 1
+                    if name not in (".", ".."):
+                        found.append(about)
+                    if seen > MAX_FILES + 2:
+                        raise PlaceError("many", MAX_FILES)
+        self._request(CMD_CLOSE, handle)
+        return found
+
+
 def read_host_key(text: str) -> paramiko.PKey:
     """Return the key of a server, as a line of known hosts has it, or its end.
 
@@ -224,8 +287,6 @@ def read_private_key(text: str) -> paramiko.PKey:
 
 def _describe(about: paramiko.SFTPAttributes, name: object = None) -> Entry:
     name = about.filename if name is None else name
-    if isinstance(name, bytes):
-        name = name.decode("utf-8", "surrogateescape")
     size, is_plain = about.st_size or 0, stat.S_ISREG(about.st_mode or 0)
     return Entry(name, size, f"{size}/{about.st_mtime}", is_plain)
 

@@ -2,7 +2,8 @@ from . import omni_billing_meter
 from . import omni_billing_usage_identifier
 from . import omni_billing_usage_source
 from . import omni_billing_usage_column, omni_billing_usage_file
-from . import omni_billing_usage_fetch, omni_billing_usage_arrival
+from . import omni_billing_usage_place, omni_billing_usage_fetch
+from . import omni_billing_usage_arrival
 from . import omni_billing_usage_batch
 from . import omni_billing_usage_refused
 from . import omni_billing_usage, omni_billing_usage_months, omni_billing_usage_search

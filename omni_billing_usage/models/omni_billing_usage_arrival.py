@@ -5,10 +5,13 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from odoo.addons.omni_billing.tools.database import savepoint
-from odoo.addons.omni_billing.tools.lock import lock_or_tell
+from odoo.addons.omni_billing.tools.lock import lock_or_tell, wait_for
 from odoo.addons.omni_billing.tools.retell import KeptSentence
 
 from ..tools.events import DIGEST_SIZE
+
+#: So often a file is tried that cannot be read just now.
+MAX_TRIES = 5
 
 
 class OmniBillingUsageArrival(models.Model):
@@ -54,9 +57,7 @@ class OmniBillingUsageArrival(models.Model):
         default="waiting",
     )
     reason = KeptSentence(readonly=True)
-    tries = fields.Integer(
-        readonly=True, required=True, default=0, help="To read it, that failed."
-    )
+    tries = fields.Integer(readonly=True, required=True, default=0, help="To read it.")
     batch_ids = fields.One2many(
         "omni.billing.usage.batch", "arrival_id", string="Intakes", readonly=True
     )
@@ -98,6 +99,26 @@ class OmniBillingUsageArrival(models.Model):
         mine = self.sudo().filtered(lambda one: one.state in ("failed", "dismissed"))
         mine.write({"state": state, "tries": 0})
 
+    def _begin_try(self):
+        """Count that it is about to be read.
+
+        :return: whether it may be: not one of which each time the process died.
+        """
+        self.ensure_one()
+        wait_for(self)
+        if self.state != "waiting":
+            return False
+        if self.tries >= MAX_TRIES:
+            self._fail(
+                self.env._(
+                    "The server's process ended each time it was read: it may be too"
+                    " large. Cut it in several files."
+                )
+            )
+            return False
+        self.tries += 1
+        return True
+
     def _is_taken(self, content):
         """Take in what was read: all of it, or nothing; see `_take_in_file`.
 
@@ -133,7 +154,7 @@ class OmniBillingUsageArrival(models.Model):
 
     def _fail(self, reason):
         """Have a person look at it; others go on."""
-        self.write({"state": "failed", "reason": reason, "tries": self.tries + 1})
+        self.write({"state": "failed", "reason": reason})
 
     @api.model
     def _open(self):

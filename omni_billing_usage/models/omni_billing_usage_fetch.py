@@ -1,33 +1,32 @@
-import configparser
 import logging
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import partial
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
 from odoo.fields import Domain
-from odoo.tools import SQL, config
+from odoo.tools import SQL
 
 from odoo.addons.omni_billing.tools.database import (
     check_can_commit,
     commit_progress,
     retry,
     rollback,
-    step_alone,
 )
 from odoo.addons.omni_billing.tools.retell import KeptSentence
 
-from ..gateways import PlaceError, open_sftp
-from ..gateways.folder import FolderPlace
+from ..gateways import PlaceError
 from ..gateways.places import DONE, MAX_BYTES, FileError
+from .omni_billing_usage_arrival import MAX_TRIES
 
 _logger = logging.getLogger(__name__)
 
 #: For so long a file stays as it is before it is read: who writes it is done by then.
 STILL = timedelta(minutes=1)
-#: So often a file is tried that cannot be read just now.
-MAX_TRIES = 5
+#: Of so many a look finds that they cannot be put aside.
+MAX_STUCK = 10
+#: Characters of a name; systems of files have up to 255.
+MAX_NAME = 500
 #: How files are named while they are written, or after they were taken in.
 UNFINISHED = (
     ".tmp",
@@ -39,13 +38,6 @@ UNFINISHED = (
     "~",
     f".{DONE}",
 )
-#: Where the server's configuration names the folders that may be read.
-SECTION, OPTION = "omni_billing_usage", "folders"
-#: Who changes one of these chooses whom the password is sent to.
-SFTP_FIELDS = {
-    *("sftp_host", "sftp_port", "sftp_user", "sftp_host_key", "sftp_by", "fetch_from"),
-}
-
 #: What came of a look.
 OUTCOME = {"fetch_date", "fetch_problem", "problem_since"}
 
@@ -55,68 +47,6 @@ class OmniBillingUsageSource(models.Model):
 
     _inherit = "omni.billing.usage.source"
 
-    fetch_from = fields.Selection(
-        [("folder", "A folder of the server"), ("sftp", "An SFTP server")],
-        string="Fetch Files from",
-        copy=False,
-        help="Empty: they are taken in by hand.",
-    )
-    fetch_pattern = fields.Char(
-        string="Names of Files", default="*", help="As *.csv; others are left alone."
-    )
-    fetch_then = fields.Selection(
-        [
-            ("leave", "Leave it"),
-            ("rename", "Rename it (.done)"),
-            ("move", "Move it to the folder done"),
-        ],
-        string="Then",
-        default="leave",
-        required=True,
-        help="What becomes of a file that was taken in.",
-    )
-    fetch_folder = fields.Selection(
-        lambda self: [(path, path) for path in list_folders(self.env.cr.dbname)],
-        string="Folder of the Server",
-        help="One of those that the server's configuration names.",
-    )
-    sftp_host = fields.Char(string="Host", copy=False)
-    sftp_port = fields.Integer(string="Port", default=22)
-    sftp_user = fields.Char(string="User", copy=False)
-    sftp_folder = fields.Char(
-        string="Folder There", help="Empty: the one that its user begins in."
-    )
-    sftp_host_key = fields.Char(
-        string="Key of the Host",
-        copy=False,
-        help="As ssh-keyscan or a file of known hosts has it: ssh-ed25519 AAAA…"
-        " Nothing is sent to a host with another one.",
-    )
-    sftp_by = fields.Selection(
-        [("password", "Password"), ("key", "Private Key")],
-        string="Log In by",
-        default="password",
-        required=True,
-    )
-    # Only the job reads it.
-    sftp_secret = fields.Char(groups=fields.NO_ACCESS, copy=False)
-    sftp_password = fields.Char(
-        string="Password",
-        compute="_compute_sftp_entered",
-        inverse="_inverse_sftp_password",
-    )
-    sftp_key = fields.Text(
-        string="Private Key",
-        compute="_compute_sftp_entered",
-        inverse="_inverse_sftp_key",
-        help="Without a password of its own.",
-    )
-    has_sftp_secret = fields.Boolean(
-        string="Password or Key Is Kept",
-        compute="_compute_has_sftp_secret",
-        help="It is shown to nobody, and goes when the host, its key or the user"
-        " changes.",
-    )
     fetch_date = fields.Datetime(string="Last Look", readonly=True, copy=False)
     fetch_problem = KeptSentence(
         string="Problem", readonly=True, copy=False, help="Why the last look failed."
@@ -129,44 +59,8 @@ class OmniBillingUsageSource(models.Model):
         string="Files That Failed", compute="_compute_failed_count"
     )
 
-    # References are known within a source: of two, each would take in the same.
-    _folder_unique = models.UniqueIndex(
-        "(fetch_folder, fetch_pattern) WHERE fetch_from = 'folder'",
-        "Another source fetches these files. Two would count each event twice.",
-    )
-    _sftp_unique = models.UniqueIndex(
-        "(sftp_host, sftp_port, sftp_user, COALESCE(sftp_folder, ''), fetch_pattern)"
-        " WHERE fetch_from = 'sftp'",
-        "Another source fetches these files. Two would count each event twice.",
-    )
     _problem_idx = models.Index("(company_id) WHERE problem_since IS NOT NULL")
-    _sftp_port_valid = models.Constraint(
-        "CHECK(sftp_port BETWEEN 1 AND 65535)", "A port is from 1 to 65535."
-    )
-
     # === COMPUTE METHODS === #
-
-    def _compute_sftp_entered(self):
-        """What is entered is kept, and shown to nobody."""
-        self.sftp_password = self.sftp_key = False
-
-    def _inverse_sftp_password(self):
-        self._keep_secret("sftp_password", "password")
-
-    def _inverse_sftp_key(self):
-        self._keep_secret("sftp_key", "key")
-
-    def _keep_secret(self, name, by):
-        for source in self:
-            if source[name] and source.sftp_by == by:
-                # sudo: nobody reads it; who may write the source enters it.
-                source.sudo().sftp_secret = source[name]
-
-    @api.depends("sftp_secret")
-    def _compute_has_sftp_secret(self):
-        # sudo: whether there is one, not what it is.
-        for source in self.sudo():
-            source.has_sftp_secret = bool(source.sftp_secret)
 
     def _compute_failed_count(self):
         counts = dict(
@@ -179,35 +73,6 @@ class OmniBillingUsageSource(models.Model):
         for source in self:
             source.failed_count = counts.get(source, 0)
 
-    # === CONSTRAINT METHODS === #
-
-    @api.constrains(
-        *("kind", "fetch_from", "fetch_folder"),
-        *("sftp_host", "sftp_user", "sftp_host_key"),
-    )
-    def _check_fetch(self):
-        for source in self.filtered(lambda one: one.kind == "file"):
-            # Odoo checks no choice that is computed.
-            folders = list_folders(self.env.cr.dbname)
-            if source.fetch_from == "folder" and source.fetch_folder not in folders:
-                raise ValidationError(
-                    self.env._(
-                        "Choose the folder that %(name)s fetches its files from. Who"
-                        " runs the server names the folders that there are in its"
-                        " configuration, as docs/usage.md says.",
-                        name=source.display_name,
-                    )
-                )
-            wanted = (source.sftp_host, source.sftp_user, source.sftp_host_key)
-            if source.fetch_from == "sftp" and not all(map(is_line, wanted)):
-                raise ValidationError(
-                    self.env._(
-                        "Say the host, the user, and the key of the host that"
-                        " %(name)s fetches its files from.",
-                        name=source.display_name,
-                    )
-                )
-
     # === CRUD METHODS === #
 
     @api.model_create_multi
@@ -216,22 +81,13 @@ class OmniBillingUsageSource(models.Model):
         return super().create([self._without_outcome(vals) for vals in vals_list])
 
     def write(self, vals):
-        """Override of the ORM: a password is sent to nobody but whom it is for."""
-        vals = self._without_outcome(vals)
-        # sudo: what is kept is nobody's to read.
-        for source in self.sudo() if SFTP_FIELDS & vals.keys() else ():
-            names = SFTP_FIELDS & vals.keys()
-            if any(source._will_change(name, vals[name]) for name in names):
-                source.sftp_secret = False
-        return super().write(vals)
+        """Override of the ORM: as above."""
+        return super().write(self._without_outcome(vals))
 
     def _without_outcome(self, vals):
         if self.env.su:
             return vals
         return {name: value for name, value in vals.items() if name not in OUTCOME}
-
-    def _will_change(self, name, value):
-        return (value or False) != (self[name] or False)
 
     # === ACTION METHODS === #
 
@@ -263,9 +119,10 @@ class OmniBillingUsageSource(models.Model):
             order="fetch_date NULLS FIRST, id",
         )
         commit_progress(self.env, remaining=len(sources))
-        for source in sources:
-            step_alone(self.env, source._fetch, f"files of source {source.id}")
-            if not commit_progress(self.env, 1):
+        for left in range(len(sources), 0, -1):
+            is_done = sources[-left]._fetch()
+            # What is not done yet is begun again at once, after the others.
+            if not commit_progress(self.env, 1, remaining=left - is_done):
                 return
 
     def _fetch(self):
@@ -273,41 +130,37 @@ class OmniBillingUsageSource(models.Model):
 
         Whatever goes wrong with one file keeps no other out. What of the folder goes
         wrong is kept, and left for the next time.
+
+        :return: whether there was time for all of it.
         """
         self.ensure_one()
-        problem = ""
+        # Whoever dies of this one has the others come first the next time.
+        now = fields.Datetime.now()
+        retry(self.env, lambda: self.write({"fetch_date": now}))
+        commit_progress(self.env)
+        is_done, problem = True, ""
         try:
             with self._open_place() as place:
-                self._fetch_all(place)
+                is_done, error = self._fetch_all(place)
+                problem = error and self._explain_place(error)
         except PlaceError as error:
             rollback(self.env)
             problem = self._explain_place(error)
+        except Exception as error:  # one must not hold up all others
+            rollback(self.env)
+            _logger.exception("Files of source %s could not be fetched", self.id)
+            problem = self._explain_bug(error)
         retry(self.env, partial(self._note_look, problem))
         commit_progress(self.env)
-
-    def _open_place(self):
-        """Return the folder that it fetches from.
-
-        :raise PlaceError: if it may not, or lacks what it needs.
-        """
-        if self.fetch_from == "folder":
-            if self.fetch_folder not in list_folders(self.env.cr.dbname):
-                raise PlaceError("not_allowed", self.fetch_folder)
-            return FolderPlace(self.fetch_folder)
-        if not self.sftp_secret:
-            raise PlaceError("secret")
-        return open_sftp(
-            host=self.sftp_host,
-            port=self.sftp_port,
-            user=self.sftp_user,
-            secret=self.sftp_secret,
-            is_key=self.sftp_by == "key",
-            host_key=self.sftp_host_key,
-            folder=self.sftp_folder or "",
-        )
+        return is_done
 
     def _fetch_all(self, place):
-        """Look, then take in what is as it was at the look before, by its name."""
+        """Look, then take in what is as it was at the look before, by its name.
+
+        :return: whether there was time for all of it, and why a file that was taken in
+            could not be put aside.
+        :rtype: tuple[bool, PlaceError | None]
+        """
         entries = [
             entry
             for entry in place.list_files()
@@ -317,16 +170,26 @@ class OmniBillingUsageSource(models.Model):
         ]
         arrivals = retry(self.env, partial(self._look, entries))
         commit_progress(self.env)
-        for entry in entries:
-            arrival = arrivals.get((_show(entry.name), entry.stamp))
-            if arrival and arrival.state == "waiting":
+        known = [
+            (entry, arrivals[row])
+            for entry in entries
+            if (row := (_show(entry.name), entry.stamp)) in arrivals
+        ]
+        stuck = []
+        # First what is new: what cannot be put aside is seen at each look.
+        for entry, arrival in sorted(known, key=lambda one: one[1].state != "waiting"):
+            is_new = arrival.state == "waiting"
+            if is_new:
                 self._fetch_one(place, entry, arrival)
-            elif not (arrival and self.fetch_then != "leave"):
-                continue
-            if arrival.state in ("taken", "same") and self.fetch_then != "leave":
-                self._put_aside(place, entry)
-            if not commit_progress(self.env):
-                return
+            is_old = arrival.state in ("taken", "same") and self.fetch_then != "leave"
+            if is_old and len(stuck) < MAX_STUCK:
+                try:
+                    self._put_aside(place, entry)
+                except FileError as error:
+                    stuck.append(PlaceError("aside", f"{entry.name}: {error.detail}"))
+            if (is_new or is_old) and not commit_progress(self.env):
+                return False, next(iter(stuck), None)
+        return True, next(iter(stuck), None)
 
     def _look(self, entries):
         """Note what files there are.
@@ -393,14 +256,17 @@ class OmniBillingUsageSource(models.Model):
 
         :raise PlaceError: if others cannot be read, either.
         """
+        may_try = retry(self.env, arrival._begin_try)
+        # Who reads may die of it: then it has been tried.
+        commit_progress(self.env)
+        if not may_try:
+            return
         try:
             if not entry.is_plain or entry.name != arrival.name:
                 raise FileError("link" if entry.name == arrival.name else "name")
             content = place.read_file(entry)
         except FileError as error:
-            if error.code in ("gone", "changed"):
-                # The next look sees what is there by then.
-                return
+            # One that is written to is another one at the next look.
             is_over = error.code in ("large", "link", "name")
             self._note_failure(arrival, self._explain_file(error), is_over)
             return
@@ -414,12 +280,7 @@ class OmniBillingUsageSource(models.Model):
         except Exception as error:  # one must not hold up all others
             rollback(self.env)
             _logger.exception("A file of usage could not be taken in: %s", entry.name)
-            reason = self.env._(
-                "It could not be taken in: %(error)s. Who runs the server finds more"
-                " in its log.",
-                error=type(error).__name__,
-            )
-            self._note_failure(arrival, reason, False)
+            self._note_failure(arrival, self._explain_bug(error), False)
 
     def _note_failure(self, arrival, reason, is_over):
         """Keep why a file could not be read; commits.
@@ -432,10 +293,10 @@ class OmniBillingUsageSource(models.Model):
                 return
             arrival.invalidate_recordset()
             if arrival.state == "waiting":
-                if is_over or arrival.tries + 1 >= MAX_TRIES:
+                if is_over or arrival.tries >= MAX_TRIES:
                     arrival._fail(reason)
                 else:
-                    arrival.write({"tries": arrival.tries + 1, "reason": reason})
+                    arrival.reason = reason
 
         retry(self.env, note)
         commit_progress(self.env)
@@ -445,6 +306,7 @@ class OmniBillingUsageSource(models.Model):
 
         What cannot be is seen again the next time, as one that was taken in.
 
+        :raise FileError: if this one cannot be.
         :raise PlaceError: if others cannot, either.
         """
         commit_progress(self.env)
@@ -452,7 +314,7 @@ class OmniBillingUsageSource(models.Model):
             place.put_aside(entry, self.fetch_then == "move")
         except FileError as error:
             if error.code not in ("gone", "changed"):
-                raise PlaceError("aside", f"{entry.name}: {error.detail}") from error
+                raise
 
     def _note_look(self, problem):
         """Keep when it looked, and what was wrong."""
@@ -471,6 +333,9 @@ class OmniBillingUsageSource(models.Model):
         :param PlaceError error: see there.
         """
         texts = {
+            "rival": self.env._(
+                "Another source fetches these files. Two would count each event twice."
+            ),
             "no_library": self.env._(
                 "The server lacks what SFTP needs: %(detail)s. Who runs it installs"
                 " sftp-requirements.txt.",
@@ -513,6 +378,14 @@ class OmniBillingUsageSource(models.Model):
             "The host gave no answer: %(detail)s", detail=error.detail
         )
 
+    def _explain_bug(self, error):
+        """Return that something is wrong with us, in words."""
+        return self.env._(
+            "It could not be taken in: %(error)s. Who runs the server finds more in its"
+            " log.",
+            error=type(error).__name__,
+        )
+
     def _explain_file(self, error):
         """Return what is wrong with a file, in words.
 
@@ -527,29 +400,15 @@ class OmniBillingUsageSource(models.Model):
             return self.env._("It is a link, or else no file, and is not followed.")
         if error.code == "name":
             return self.env._("Its name cannot be read. Rename it.")
+        if error.code == "gone":
+            return self.env._("Its folder lists it, and has none when it is read.")
+        if error.code == "changed":
+            return self.env._("It is not as large, or as old, as its folder says.")
         return self.env._("It cannot be read: %(detail)s", detail=error.detail)
-
-
-def list_folders(database):
-    """Return the folders that the server's configuration names, for a database.
-
-    Only who runs the server writes there. ``%d`` is the name of the database.
-
-    :rtype: list[str]
-    """
-    parser = configparser.RawConfigParser()
-    parser.read(config["config"])
-    named = parser.get(SECTION, OPTION, fallback="").split(",")
-    return [name.strip().replace("%d", database) for name in named if name.strip()]
-
-
-def is_line(text):
-    """Whether something is said, in one line."""
-    return bool(text and text.strip() and text.isprintable())
 
 
 def _show(name):
     """Return the name of a file as a database keeps it, and a person reads it."""
-    if name.isprintable():
+    if name.isprintable() and len(name) <= MAX_NAME:
         return name
     return ascii(name)[1:-1][:200]

@@ -1,5 +1,6 @@
 import io
 import re
+from zipfile import BadZipFile, ZipFile
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -17,6 +18,8 @@ ZIP = b"PK"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 #: Most rows of a file, which are held in memory, and taken in in one transaction.
 MAX_ROWS = 200_000
+#: Most bytes of a workbook, unpacked: in memory it has many times as many.
+MAX_UNPACKED = 200 * 2**20
 
 
 class OmniBillingUsageSource(models.Model):
@@ -115,6 +118,8 @@ class OmniBillingUsageSource(models.Model):
         :rtype: tuple[list[list], set[str] | None]
         :raise UserError: if it is no CSV file and no workbook.
         """
+        if content.startswith(ZIP):
+            self._check_unpacked(name, content)
         values, options = {"file": content, "file_name": name}, {"quoting": '"'}
         try:
             result = self.env["base_import.import"].new(values)._read_file(options)
@@ -132,6 +137,29 @@ class OmniBillingUsageSource(models.Model):
         # Only then a point may mean two things.
         is_asked = is_workbook and self.has_comma
         return rows, _find_texts(content) if is_asked else None
+
+    def _check_unpacked(self, name, content):
+        """Refuse a workbook that would not fit into memory.
+
+        :raise UserError: if it is larger, unpacked, than is read.
+        """
+        try:
+            with ZipFile(io.BytesIO(content)) as packed:
+                size = sum(part.file_size for part in packed.infolist())
+        except BadZipFile:
+            # Whoever reads it says so.
+            return
+        if size > MAX_UNPACKED:
+            raise UserError(
+                self.env._(
+                    "%(file)s has %(size)s MB when it is unpacked; up to %(count)s are"
+                    " read. Cut it in several files, or send CSV. Nothing was taken"
+                    " in.",
+                    file=name,
+                    size=size // 2**20,
+                    count=MAX_UNPACKED // 2**20,
+                )
+            )
 
 
 def _find_texts(content):

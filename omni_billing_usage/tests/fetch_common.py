@@ -5,7 +5,7 @@ from pathlib import Path
 
 from odoo.fields import Command
 
-from ..models import omni_billing_usage_fetch
+from ..models import omni_billing_usage_place
 from .common import UsageCommon
 
 #: The first row of each file.
@@ -44,7 +44,7 @@ class FetchCommon(UsageCommon):
         self.outside.write_text(f"{TITLES}\nsecret;+33;2026-11-30 14:05:00;5\n")
         self.config = place / "odoo.conf"
         self._allow(self.folder)
-        self.patch(omni_billing_usage_fetch, "config", {"config": str(self.config)})
+        self.patch(omni_billing_usage_place, "config", {"config": str(self.config)})
         self.minute = 0
 
     def _allow(self, *folders):

@@ -61,6 +61,7 @@ class _Files(paramiko.SFTPServerInterface):
 
     def _describe(self, path, name):
         about = paramiko.SFTPAttributes.from_stat(os.lstat(path), name)
+        name = os.fsdecode(name)
         if name in self.server.lies:
             about.st_size = self.server.lies[name]
         return about
@@ -69,7 +70,7 @@ class _Files(paramiko.SFTPServerInterface):
         try:
             folder = self._path(path)
             return [
-                self._describe(os.path.join(folder, name), name)
+                self._describe(os.path.join(folder, name), os.fsencode(name))
                 for name in os.listdir(folder)
             ]
         except OSError as error:
@@ -94,6 +95,8 @@ class _Files(paramiko.SFTPServerInterface):
     def rename(self, old, new):
         if os.path.exists(self._path(new)):
             return paramiko.SFTP_FAILURE
+        # A name is all that it goes by.
+        self.server.swapping.pop(os.path.basename(old), lambda: None)()
         os.rename(self._path(old), self._path(new))
         return paramiko.SFTP_OK
 
@@ -109,6 +112,7 @@ class SftpServer:
     :ivar late: names of files of which nothing comes.
     :ivar vanishing: names of files that have gone when they are opened.
     :ivar lies: sizes that it tells of files.
+    :ivar swapping: what brings another file by a name, just before it is renamed.
     :ivar heard: passwords that were sent to it.
     """
 
@@ -117,7 +121,7 @@ class SftpServer:
         self.key = paramiko.RSAKey.generate(2048)
         self.user_key = paramiko.RSAKey.generate(2048)
         self.cut, self.late, self.vanishing, self.lies = set(), set(), set(), {}
-        self.heard, self.transports = [], []
+        self.heard, self.transports, self.swapping = [], [], {}
         self.is_over = Event()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]

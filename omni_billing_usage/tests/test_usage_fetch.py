@@ -1,10 +1,13 @@
 import os
+from unittest.mock import patch
+
+from psycopg2.errors import UniqueViolation
 
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import SQL, mute_logger
 
-from ..gateways import places
+from ..gateways import folder, places
 from .fetch_common import FetchCommon
 
 LAST_ID = "SELECT last_value FROM omni_billing_usage_arrival_id_seq"
@@ -106,9 +109,125 @@ class TestFetch(FetchCommon):
         os.rename(self.folder / "done", self.folder / "other")
         (self.folder / "done").symlink_to(self.outside.parent)
         self._put("b.csv", "6")
+        self._put("c.csv", "7")
         self._look(2)
         self.assertIn("b.csv", self.switch.fetch_problem)
         self.assertTrue((self.folder / "b.csv").exists())
+        # What cannot be put aside keeps no other out.
+        self.assertIn("7", self._refs())
+        (self.folder / "done").unlink()
+        self._look()
+        names = {path.name for path in (self.folder / "done").iterdir()}
+        self.assertEqual(names, {"b.csv", "c.csv"})
+        self.assertFalse(self.switch.fetch_problem)
+
+    def test_what_comes_while_a_file_is_put_aside_is_read(self):
+        """W41: by its name, or a link for its folder: neither goes unread, nor out."""
+        self.switch.fetch_then = "move"
+        original = folder._is_there
+
+        def swap(name, *args):
+            is_there = original(name, *args)
+            if not swapped:
+                swapped.append(self._put("a.csv", "2"))
+                (self.folder / "done").rename(self.folder / "was")
+                (self.folder / "done").symlink_to(self.outside.parent)
+            return is_there
+
+        swapped = []
+        self._put("a.csv", "1")
+        with patch.object(folder, "_is_there", swap):
+            self._look(2)
+        self.assertTrue(swapped)
+        self.assertFalse((self.outside.parent / "a.csv").exists())
+        (self.folder / "done").unlink()
+        self._look(2)
+        self.assertEqual(self._refs(), ["1", "2"])
+
+    def test_many_files_that_stay_keep_none_waiting(self):
+        """W41: those that were taken in take no time; what is left is done at once."""
+        for name in "abc":
+            self._put(f"{name}.csv", name)
+        self._look(2)
+        for name in "de":
+            self._put(f"{name}.csv", name)
+        self._look()
+        told = []
+
+        def commit(env, processed=0, remaining=None):
+            env.flush_all()
+            told.append(remaining)
+            return not env["omni.billing.usage"].search_count([("ref", "=", "d")])
+
+        module = "odoo.addons.omni_billing_usage.models.omni_billing_usage_fetch"
+        with patch(f"{module}.commit_progress", commit):
+            self._look()
+        self.assertEqual(self._refs(), [*"abcd"])
+        self.assertEqual(told[-1], told[0])
+        self._look()
+        self.assertEqual(self._refs(), [*"abcde"])
+
+    def _add_rival(self, **values):
+        with self.assertRaises(ValidationError) as caught:
+            self._add_source("rival", kind="file", **values)
+        self.assertIn("twice", str(caught.exception))
+
+    @mute_logger("odoo.sql_db")
+    def test_no_other_source_fetches_the_same(self):
+        """W41: whatever each calls them; references are known within a source."""
+        self.switch.fetch_pattern = False
+        link = self.folder.parent / "link"
+        link.symlink_to(self.folder)
+        self._allow(self.folder, link)
+        values = {"fetch_from": "folder", "fetch_folder": str(self.folder)}
+        for pattern in ("*", False):
+            with self.assertRaises(UniqueViolation):
+                self._add_source("o", kind="file", **values, fetch_pattern=pattern)
+        self._add_rival(**values, fetch_pattern="*.csv")
+        self.switch.fetch_pattern = "calls_*"
+        self._add_rival(**values | {"fetch_folder": str(link)})
+        # What lies in a folder is of one company.
+        company = self.env["res.company"].create({"name": "Other"})
+        self._add_rival(**values, fetch_pattern="sms_*", company_id=company.id)
+        other = self._add_source("o", kind="file", **values, fetch_pattern="sms_*")
+        # Two at once may do what neither sees: then none is read.
+        other.flush_recordset()
+        self.env.cr.execute(
+            "UPDATE omni_billing_usage_source SET fetch_pattern = 'c*' WHERE id = %s",
+            [other.id],
+        )
+        self.env.invalidate_all()
+        self._put("calls_1.csv", "1")
+        self._look(2)
+        self.assertIn("twice", other.fetch_problem)
+        self.assertIn("twice", self.switch.fetch_problem)
+        self.assertFalse(self._refs())
+        values = {"sftp_host_key": "ssh-rsa x", "sftp_user": "u", "fetch_from": "sftp"}
+        there = {"sftp_host": "example.com", "sftp_folder": "cdr"}
+        self._add_source("s", kind="file", **values, **there, fetch_pattern="a*")
+        for host, path in (("Example.com", "./cdr/"), ("example.com.", "/cdr")):
+            self._add_rival(**values, sftp_host=host, sftp_folder=path)
+        there["sftp_folder"] = "other"
+        self._add_source("t", kind="file", **values, **there)
+
+    def test_folders_may_be_of_a_company(self):
+        """W41: of those that are open, as the configuration says."""
+        company = self.env["res.company"].create({"name": "Other"})
+        self._allow(f"{self.folder}/%c")
+        for one in (company, self.company):
+            Source = self.env["omni.billing.usage.source"].with_context(
+                allowed_company_ids=one.ids
+            )
+            told = Source.fields_get(["fetch_folder"])["fetch_folder"]["selection"]
+            path = f"{self.folder}/{one.id}"
+            self.assertEqual(told, [(path, path)])
+        with self.assertRaises(ValidationError):
+            self._add_source(
+                "o",
+                kind="file",
+                fetch_from="folder",
+                fetch_folder=f"{self.folder}/{company.id}",
+            )
 
     def test_file_that_cannot_be_read_keeps_no_other_out(self):
         """W41: it says why, a person is told, and it may be tried again."""
@@ -175,6 +294,19 @@ class TestFetch(FetchCommon):
         self.assertEqual(self._files(), [("cdr_1.csv", "taken")])
 
     @mute_logger("odoo.addons.omni_billing_usage.models.omni_billing_usage_fetch")
+    def test_what_is_wrong_with_a_source_keeps_no_other_out(self):
+        """W41: not an error of ours, either, and somebody is told."""
+        self._put("a.csv", "1")
+        self._look()
+        with patch.object(folder.FolderPlace, "list_files", side_effect=TypeError):
+            self._look()
+        self.assertIn("TypeError", self.switch.fetch_problem)
+        self.assertEqual(self._watched(), (1, 0))
+        self._look()
+        self.assertEqual(self._refs(), ["1"])
+        self.assertFalse(self.switch.fetch_problem)
+
+    @mute_logger("odoo.addons.omni_billing_usage.models.omni_billing_usage_fetch")
     def test_what_is_wrong_with_us_keeps_no_other_out(self):
         """W41: it is tried again, a few times, and then a person looks at it."""
         Source = self.registry["omni.billing.usage.source"]
@@ -215,6 +347,10 @@ class TestFetch(FetchCommon):
         self.assertEqual(self._watched(), (0, 0))
         with Form(source) as form:
             self.assertEqual(form.fetch_folder, str(self.folder))
+        # Where files of the server lie is told to managers alone.
+        for user in (self.staff, self.reader, self.portal):
+            told = self.switch.with_user(user).fields_get()
+            self.assertNotIn("fetch_folder", told)
         [[name, _label]] = [
             one
             for one in source.fields_get(["fetch_folder"])["fetch_folder"]["selection"]

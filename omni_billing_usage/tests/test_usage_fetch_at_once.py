@@ -16,7 +16,7 @@ from odoo.tests import BaseCase, get_db_name, tagged
 from odoo.tools import mute_logger
 
 from ..gateways.folder import FolderPlace
-from ..models import omni_billing_usage_fetch
+from ..models import omni_billing_usage_place
 
 TITLES = "No;Caller;Start;Seconds"
 #: The steps of a file, in the middle of each of which a process is killed.
@@ -42,7 +42,7 @@ class TestFetchAtOnce(BaseCase):
         self.folder = self.place / "in"
         self.folder.mkdir()
         config.write_text(f"[omni_billing_usage]\nfolders = {self.folder}\n")
-        self.patch(omni_billing_usage_fetch, "config", {"config": str(config)})
+        self.patch(omni_billing_usage_place, "config", {"config": str(config)})
         self.code = f"fetch-{self.place.name}"
         with self._connect() as env:
             partner = env["res.partner"].create({"name": "At Once"})
@@ -89,6 +89,8 @@ class TestFetchAtOnce(BaseCase):
         with self._connect() as env:
             source = env["omni.billing.usage.source"].browse(self.source_id)
             source.write({"fetch_from": False, "kind": "api", "active": False})
+            # Nor is a person to look at one.
+            source.arrival_ids.filtered(lambda one: one.state == "failed").unlink()
 
     def _put(self, name, refs):
         rows = [f"{ref};{self.code};2026-08-02 12:00:00;{ref}" for ref in refs]
@@ -162,6 +164,22 @@ class TestFetchAtOnce(BaseCase):
             self.assertEqual(source.count_taken, len(expected))
             # That of each second file which the first one had.
             self.assertEqual(source.count_double, 3)
+
+    def test_process_dies_of_a_file(self):
+        """W41: a few times, and then the others have their turn, and a person."""
+        self._put("a.csv", range(3))
+        self._put("b.csv", range(3, 6))
+        self._see()
+        for _number in range(5):
+            status = self._fetch_and_die(None, "read_file")
+            self.assertEqual(status, signal.SIGKILL)
+        self._fetch()
+        self.assertEqual(self._stored(), [3, 4, 5])
+        with self._connect() as env:
+            source = env["omni.billing.usage.source"].browse(self.source_id)
+            arrival = source.arrival_ids.filtered(lambda one: one.name == "a.csv")
+            self.assertEqual((arrival.state, arrival.tries), ("failed", 5))
+            self.assertIn("too large", arrival.reason)
 
     @mute_logger("odoo.sql_db")
     def test_two_jobs_fetch_the_same(self):

@@ -1,6 +1,8 @@
 import base64
 import io
 from datetime import datetime
+from unittest.mock import patch
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from openpyxl import Workbook
 
@@ -134,3 +136,15 @@ class TestFile(UsageCommon):
             with self.assertRaises(AccessError):
                 self._import(TEXT.encode(), user=user)
         self.assertFalse(self._stored())
+
+    def test_workbook_that_would_fill_the_memory_is_refused(self):
+        """W41: by what it says to be unpacked, before it is."""
+        content = io.BytesIO()
+        with ZipFile(content, "w", ZIP_DEFLATED) as packed:
+            packed.writestr("xl/worksheets/sheet1.xml", bytes(1000))
+        module = "odoo.addons.omni_billing_usage.models.omni_billing_usage_file"
+        with (
+            patch(f"{module}.MAX_UNPACKED", 999),
+            self.assertRaisesRegex(UserError, "unpacked"),
+        ):
+            self.switch._take_in_file("calls.xlsx", content.getvalue())

@@ -1,7 +1,10 @@
 import io
+import logging
 import os
 import sys
 from unittest.mock import patch
+
+from psycopg2.errors import CheckViolation
 
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
@@ -64,6 +67,13 @@ class TestSftp(FetchCommon):
         names = {path.name for path in (self.folder / "cdr" / "done").iterdir()}
         self.assertEqual(names, {"b.csv", "b.csv.1"})
         self.assertEqual(len(self.server.heard), 2)
+        # Another one comes just then.
+        self.server.swapping["c.csv"] = lambda: self._put("cdr/c.csv", "6")
+        self._put("cdr/c.csv", "5")
+        self._look(2)
+        self.assertTrue((self.folder / "cdr" / "c.csv").exists())
+        self._look(2)
+        self.assertEqual(self._refs(), ["1", "2", "3", "4", "5", "6"])
 
     def test_another_host_gets_no_password(self):
         """W41: nor does one without a key that was entered."""
@@ -119,6 +129,24 @@ class TestSftp(FetchCommon):
         self._look()
         self.assertIn("Enter the password", self.switch.fetch_problem)
 
+    def test_password_is_in_no_log(self):
+        """W41: Odoo logs each statement that fails, with what it was to write."""
+        self.env.cr.execute(
+            "ALTER TABLE omni_billing_usage_source"
+            " ADD CHECK (sftp_secret != 'pass' || 'phrase' AND sftp_port != 2222)"
+        )
+        source = self.switch.with_user(self.manager)
+        for values in ({"sftp_port": 2222}, {}):
+            with (
+                self.assertLogs("odoo.sql_db", "ERROR") as logs,
+                self.assertRaises(CheckViolation),
+                self.env.cr.savepoint(),
+            ):
+                logging.getLogger("odoo.sql_db").error("at least this")
+                source.write({"sftp_password": "passphrase", **values})
+                self.env.flush_all()
+            self.assertNotIn("passphrase", "".join(logs.output))
+
     def test_connection_is_cut_in_the_middle(self):
         """W41: nothing of the file is there; it is tried again, and others have it."""
         rows = [f"{number};+33;2026-11-30 14:05:00;1" for number in range(3000)]
@@ -149,6 +177,7 @@ class TestSftp(FetchCommon):
         (self.folder / "d.csv").symlink_to(self.outside)
         self._put("e.csv", "5")
         self._put("f.csv", "6")
+        (self.folder / os.fsdecode(b"z\xff.csv")).write_text("x")
         self.server.vanishing.add("a.csv")
         self.server.lies = {"b.csv": 10_000, "c.csv": places.MAX_BYTES + 1}
         self._look(2)
@@ -162,7 +191,16 @@ class TestSftp(FetchCommon):
                 ("d.csv", "failed"),
                 ("e.csv", "taken"),
                 ("f.csv", "taken"),
+                ("z\\udcff.csv", "failed"),
             ],
+        )
+        # What lies each time is told to a person in the end.
+        (self.folder / "a.csv").write_text("again")
+        self._look(4)
+        failed = self.switch.arrival_ids.filtered(lambda one: one.state == "failed")
+        self.assertIn("b.csv", failed.mapped("name"))
+        self.assertIn(
+            "as large", failed.filtered(lambda one: one.name == "b.csv").reason
         )
         self._put("g.csv", "7")
         self.server.late.add("g.csv")
@@ -172,9 +210,15 @@ class TestSftp(FetchCommon):
             self._look(2)
         self.assertIn("timed out", self.switch.fetch_problem)
         self.assertEqual(self._refs(), ["5", "6"])
+        # Nor who answers just in time, again and again.
+        defaults = {**defaults, "answer_seconds": 60, "visit_seconds": 0.5}
+        with patch.object(Sftp.__init__, "__kwdefaults__", defaults):
+            self._look()
+        self.assertIn("no answer", self.switch.fetch_problem)
+        self.assertNotIn("timed out", self.switch.fetch_problem)
         self.server.close()
         self._look()
-        self.assertIn("no answer", self.switch.fetch_problem)
+        self.assertIn("Unable to connect", self.switch.fetch_problem)
 
     def test_what_sftp_needs_is_missing(self):
         """W41: it says what to install."""
