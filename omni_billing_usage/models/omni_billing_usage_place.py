@@ -33,7 +33,6 @@ class OmniBillingUsageSource(models.Model):
     fetch_pattern = fields.Char(
         string="Names of Files",
         default="*",
-        size=200,
         help="As *.csv; others are left alone.",
     )
     fetch_then = fields.Selection(

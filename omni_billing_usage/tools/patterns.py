@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 
 def may_meet(first: str, second: str) -> bool:
     """Whether some name may be of both patterns.
 
     Of what stands in brackets it is not asked what it is: it may be any character.
     """
-
-    @cache
-    def meet(at: int, other: int) -> bool:
-        one, two = one_parts[at:], two_parts[other:]
-        if not one or not two:
-            return all(part == "*" for part in one + two)
-        if "*" in (one[0], two[0]):
-            return meet(at + 1, other) or meet(at, other + 1)
-        is_same = one[0] == two[0] or "?" in (one[0], two[0])
-        return is_same and meet(at + 1, other + 1)
-
     one_parts, two_parts = _split(first), _split(second)
-    return meet(0, 0)
+    todo = [(0, 0)]
+    seen: set[tuple[int, int]] = set()
+    while todo:
+        at, other = todo.pop()
+        if (at, other) in seen:
+            continue
+        seen.add((at, other))
+        one, two = one_parts[at : at + 1], two_parts[other : other + 1]
+        if not one and not two:
+            return True
+        # A star is nothing, or has the next character of the other.
+        if one == ["*"]:
+            todo += [(at + 1, other)] + [(at, other + 1)] * len(two)
+        elif two == ["*"]:
+            todo += [(at, other + 1)] + [(at + 1, other)] * len(one)
+        elif one == two or (one and two and "?" in one + two):
+            todo.append((at + 1, other + 1))
+    return False
 
 
 def _split(pattern: str) -> list[str]:
