@@ -25,7 +25,7 @@ CORE = True
 
 FOLDER = paths.ROOT / "tests" / "bench"
 #: On a database with OCA's job queue, and with our addon for usage.
-QUEUED, COUNTED = ("queue",), ("usage",)
+QUEUED, COUNTED = ("queue",), ("usage", "rating")
 JSON_VARIABLE = "OMNI_BENCH_JSON"
 METRIC = re.compile(r"[a-z][a-z0-9_]*")
 UNITS = {"_ms": "ms", "_mb": "MB", "_per_s": "/s", "_s": "s"}

@@ -21,4 +21,5 @@ def uninstall_hook(env):
     env.cr.execute("DROP FUNCTION IF EXISTS omni_billing_usage_keep_service() CASCADE")
     env.cr.execute("DROP TABLE IF EXISTS omni_billing_usage_event CASCADE")
     env.cr.execute("DROP TABLE IF EXISTS omni_billing_usage_key")
+    env.cr.execute("DROP TABLE IF EXISTS omni_billing_usage_mark")
     env.cr.execute("DROP TYPE IF EXISTS omni_billing_text_range CASCADE")

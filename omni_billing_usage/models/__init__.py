@@ -1,4 +1,4 @@
-from . import omni_billing_meter
+from . import omni_billing_meter, omni_billing_meter_price
 from . import omni_billing_usage_identifier
 from . import omni_billing_usage_source
 from . import omni_billing_usage_column, omni_billing_usage_file
@@ -10,4 +10,16 @@ from . import omni_billing_usage, omni_billing_usage_months, omni_billing_usage_
 from . import omni_billing_usage_intake
 from . import omni_billing_usage_closing, omni_billing_usage_retention
 from . import omni_billing_usage_move
-from . import omni_billing_service, omni_billing_watch, res_company
+from . import omni_billing_rate_part_mixin
+from . import omni_billing_rate, omni_billing_rate_tier, omni_billing_rate_band
+from . import omni_billing_allowance, omni_billing_rate_plan
+from . import omni_billing_usage_plan
+from . import omni_billing_usage_rating, omni_billing_usage_rating_line
+from . import omni_billing_usage_rate, omni_billing_usage_charge
+from . import omni_billing_usage_job
+from . import omni_billing_usage_items
+from . import account_move, res_company, res_config_settings
+from . import omni_billing_transaction
+from . import omni_billing_service, omni_billing_service_rated
+from . import omni_billing_usage_preview
+from . import omni_billing_watch

@@ -258,7 +258,8 @@ class OmniBillingUsage(models.Model):
     def _insert(self, batch):
         """Take in what has no reason against it and is of a known service, once each.
 
-        Key and event are one statement. Keys are written in their order, so that of two
+        Key, event and the mark that a service has usage to be rated are one statement.
+        Keys are written in their order, so that of two
         who bring the same one waits for the other, and not both. Services are looked up
         one by one: PostgreSQL knows nothing of the rows that came just now, and joined
         them, it would compare each with all services of a company.
@@ -290,6 +291,11 @@ class OmniBillingUsage(models.Model):
                     SELECT %(company)s, %(source)s, %(batch)s, meter_id, service_id,
                            identifier, ref, moment, zone, quantity, dimensions
                       FROM claimed JOIN ready USING (ref)
+                ), marked AS (
+                    INSERT INTO omni_billing_usage_mark (service_id, begin, until)
+                    SELECT service_id, MIN(moment), MAX(moment)
+                      FROM claimed JOIN ready USING (ref)
+                  GROUP BY service_id, date_trunc('month', moment)
                 )
                 SELECT number, meter_id, service_id FROM claimed JOIN ready USING (ref)
                 """,

@@ -49,19 +49,36 @@ class OmniBillingUsage(models.Model):
         """Return those services of whose usage in a span something is billed. Hook.
 
         Their usage is neither taken away nor added to: the bill would be another one.
-        Here nothing is known of what is billed.
+        What is closed stays as well, since it is not rated any more.
 
-        Who calls has taken its turn at the services (`wait_for`, then `take_turns` of
-        tools/lock.py). Who bills usage does the same with its services before it reads
-        what they used: to lock them, or to write other rows, is not enough, since a
-        transaction sees what was there when it began. Else what was moved would be
-        billed of both, or what was billed would be moved.
+        Who calls has taken its turn at the services and at those that rating locks for
+        them (`wait_for`, then `take_turns` of tools/lock.py). Who bills usage otherwise
+        does the same before it reads what they used: to lock them, or to write other
+        rows, is not enough, since a transaction sees what was there when it began. Else
+        what was moved would be billed of both, or what was billed would be moved.
 
         :param services: `omni.billing.service`, that have usage there or get some.
         :param datetime begin: of the span, in UTC.
         :param datetime until: its end, which is not of it.
         """
-        return services.browse()
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT rating.service_id
+                  FROM omni_billing_usage_rating rating
+             LEFT JOIN omni_billing_transaction charge
+                    ON charge.id = rating.transaction_id
+                 WHERE rating.service_id = ANY(%s)
+                   AND rating.begin < %s AND rating."end" > %s
+                   AND (charge.state != 'unbilled' OR rating.is_closed)
+                """,
+                services.ids,
+                until,
+                begin,
+            )
+        )
+        return services.browse(id_ for [id_] in rows)
 
     # === BUSINESS METHODS === #
 
@@ -100,9 +117,11 @@ class OmniBillingUsage(models.Model):
         services = self.env["omni.billing.service"].browse(
             {one.id for service, owner, _count in wrong for one in (service, owner)}
         )
-        # Who bills one of them comes before, or after, and then begins again.
-        wait_for(services)
-        take_turns(services)
+        # Who rates or bills one of them comes before, or after, and then begins again.
+        Rating = self.env["omni.billing.usage.rating"]
+        taken = services | Rating._find_leaders(services)
+        wait_for(taken)
+        take_turns(taken)
         if billed := self._find_billed(services, begin, until):
             raise UserError(
                 self.env._(
@@ -143,6 +162,7 @@ class OmniBillingUsage(models.Model):
             )
         self.env.invalidate_all()
         services.browse(owner for _service, owner, _count in rows)._note_used()
+        Rating._mark(services, begin, until)
         return self.env["omni.billing.usage.move"].create(
             [
                 {

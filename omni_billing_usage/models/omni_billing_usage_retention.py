@@ -45,11 +45,37 @@ class OmniBillingUsage(models.Model):
         It is asked again before each batch of events goes, in the same transaction, so
         it may go back, as when an invoice was voided: what has not gone by then stays.
 
-        :return: in UTC, or none, and then no usage goes: here nothing is known of what
-            is billed of it.
+        :return: in UTC, or none, and then no usage goes: nothing was rated, so nothing
+            is known of what is billed of it.
         :rtype: datetime.datetime | None
         """
-        return None
+        self.env.flush_all()
+        [[is_rated, *opened]] = self.env.execute_query(
+            SQL(
+                """
+                SELECT EXISTS (SELECT FROM omni_billing_usage_rating
+                                WHERE company_id = %(company)s),
+                       (SELECT MIN(begin) FROM omni_billing_usage_rating
+                         WHERE company_id = %(company)s AND state = 'running'
+                           AND is_closed IS NOT TRUE),
+                       (SELECT MIN(rating.begin)
+                          FROM omni_billing_transaction charge
+                          JOIN omni_billing_usage_rating rating
+                            ON rating.transaction_id = charge.id
+                         WHERE charge.company_id = %(company)s
+                           AND charge.state = 'unbilled'),
+                       (SELECT MIN(mark.begin)
+                          FROM omni_billing_usage_mark mark
+                          JOIN omni_billing_service service
+                            ON service.id = mark.service_id
+                         WHERE service.company_id = %(company)s)
+                """,
+                company=company.id,
+            )
+        )
+        if not is_rated:
+            return None
+        return min(filter(None, opened), default=fields.Datetime.now())
 
     # === CRON === #
 

@@ -8,7 +8,7 @@ LEAST_MONTHS, LEAST_MONTHS_OF = 6, {"FR": 15}
 
 
 class ResCompany(models.Model):
-    """How long a company keeps what was used (W41)."""
+    """How long a company keeps what was used, and what is shown of it (W41)."""
 
     _inherit = "res.company"
 
@@ -22,6 +22,11 @@ class ResCompany(models.Model):
         readonly=True,
         copy=False,
         help="What is older has gone, and is not taken in any more.",
+    )
+
+    billing_usage_shows_numbers = fields.Boolean(
+        string="Whole Numbers in Itemised Usage",
+        help="Customers see the numbers that were called with their last four digits.",
     )
 
     @api.constrains("billing_usage_keep_months")

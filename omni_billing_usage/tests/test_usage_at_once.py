@@ -24,9 +24,8 @@ class DeadError(BaseException):
     """A process ends: nothing catches it."""
 
 
-@tagged("-standard", "-at_install", "post_install", "omni_billing_at_once")
-class TestAtOnce(BaseCase):
-    """W41: whoever brings events at the same time, each is there once."""
+class AtOnceCommon(BaseCase):
+    """A service that is used, and connections that commit."""
 
     #: Each test has months of its own, since tables of months stay.
     months = iter(range(1, 13))
@@ -127,6 +126,11 @@ class TestAtOnce(BaseCase):
         other.join()
         self.assertTrue(has_waited)
         return answers[-1]
+
+
+@tagged("-standard", "-at_install", "post_install", "omni_billing_at_once")
+class TestAtOnce(AtOnceCommon):
+    """W41: whoever brings events at the same time, each is there once."""
 
     @mute_logger("odoo.sql_db", "odoo.service.model")
     def test_two_bring_the_same(self):

@@ -11,12 +11,21 @@ from .common import UsageCommon
 
 #: Public methods: what one is to write or read for it.
 METHODS = {
-    "omni.billing.service": {"action_open_usage": "opens"},
+    "omni.billing.service": {
+        "action_open_usage": "opens",
+        "action_open_usage_ratings": "opens",
+        "action_rate_usage": "staff",
+    },
+    "omni.billing.transaction": {"action_open_usage_rating": "opens"},
     "omni.billing.usage": {"take_in": "send"},
     "omni.billing.usage.arrival": {
         "action_dismiss": "manager",
         "action_open_batches": "opens",
         "action_try_again": "manager",
+    },
+    "omni.billing.usage.rating": {
+        "action_open_transaction": "opens",
+        "action_open_usage": "opens",
     },
     "omni.billing.usage.batch": {"action_open_usage": "opens"},
     "omni.billing.usage.import.wizard": {"action_import": "manager"},

@@ -14,6 +14,7 @@ MONTHS = """
 LEFT = """
     SELECT relname FROM pg_class WHERE relname LIKE 'omni\\_billing\\_usage\\_event%'
         OR relname LIKE 'omni\\_billing\\_usage\\_key%'
+        OR relname LIKE 'omni\\_billing\\_usage\\_mark%'
      UNION ALL SELECT typname FROM pg_type WHERE typname = 'omni_billing_text_range'
 """
 

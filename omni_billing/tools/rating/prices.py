@@ -89,7 +89,8 @@ def always(charge: Charge) -> Sequence[tuple[datetime, Charge]]:
 class PriceList:
     """Prices, found by the longest prefix, then by most facts, then in their order.
 
-    A price for a band of the clock comes before one for any time.
+    A price for a band of the clock comes before one for any time. One that does not
+    hold yet is none: what is added later takes no event of before it.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class PriceList:
                 price
                 for price in self.by_prefix.get(event.number[:length], ())
                 if price.band in ("", band)
+                and price.versions[0][0] <= event.moment
                 and all(event.facts.get(k) == v for k, v in price.facts.items())
             ]
             if fitting:

@@ -101,14 +101,18 @@ class Rater:
         grants: Iterable[Grant] = (),
         begin: datetime = EVER,
         end: datetime = ALWAYS,
+        is_checked: bool = False,
     ) -> None:
         """Begin a period.
 
         :param services: the prices of each, by its name.
         :param begin: of the period, and `end`, that it is before. What was not used may
             have a fee, of the first version of its price that holds in it.
+        :param is_checked: who gives the events knows that each is there once, as a
+            database does by its key: then no references are kept.
         """
         self.services, self.begin, self.end = services, begin, end
+        self.is_checked = is_checked
         self.allowances = Allowances(grants)
         self.counts: dict[str, dict[str, _Count]] = {name: {} for name in services}
         self.unrated: dict[str, list[str]] = {name: [] for name in services}
@@ -125,9 +129,10 @@ class Rater:
         place = (event.moment, service, event.ref)
         if self.last is not None and place < self.last:
             raise ValueError(f"{event.ref} comes before {self.last[-1]}.")
-        if event.ref in self.refs[service]:
-            raise ValueError(f"{event.ref} is there twice.")
-        self.refs[service].add(event.ref)
+        if not self.is_checked:
+            if event.ref in self.refs[service]:
+                raise ValueError(f"{event.ref} is there twice.")
+            self.refs[service].add(event.ref)
         self.last = place
         pieces = self.services[service].find_pieces(event)
         versions = [price and price.find_version(event.moment) for price, _ in pieces]

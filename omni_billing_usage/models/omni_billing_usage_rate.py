@@ -1,0 +1,430 @@
+import json
+from datetime import timezone
+from decimal import Decimal
+from functools import cache
+from itertools import count
+from typing import Any, NamedTuple
+
+from odoo import models
+from odoo.tools import SQL
+
+from odoo.addons.omni_billing.tools.rating.exact import round_half_up
+from odoo.addons.omni_billing.tools.rating.limits import cap, find_missing
+from odoo.addons.omni_billing.tools.rating.prices import Event
+from odoo.addons.omni_billing.tools.rating.rate import Rater, Rating
+
+from ..tools.periods import Calendar, Period
+from .omni_billing_rate_plan import make_key
+
+#: Events that are read at a time.
+FETCH = 5_000
+#: References that are told of events that no rate is for.
+SHOWN_REFS = 5
+#: Columns of an event, in the order that they are counted in: a total one.
+EVENT = SQL("service_id, meter_id, moment, ref, source_id, quantity, dimensions")
+#: Names of cursors of one connection.
+_numbers = count()
+
+
+class Rated(NamedTuple):
+    """What the usage of a service, meter and period comes to.
+
+    :param plan: by which; an empty one: there was none, and nothing is charged.
+    :param rating: of tools/rating; none where no rate of the plan is for the meter.
+    :param amount: rounded, with what the least and the most of the period change.
+    """
+
+    service: Any
+    meter: Any
+    plan: Any
+    period: Period
+    events: int
+    rating: Rating
+    amount: Decimal
+    added: Decimal
+    taken_off: Decimal
+    unrated: int
+
+
+class OmniBillingUsageRating(models.Model):
+    """Rating: what usage comes to (W41)."""
+
+    _inherit = "omni.billing.usage.rating"
+
+    # === WHAT IS RATED === #
+
+    def _rate(self, services, now):
+        """Rate the periods of services that are marked, and write what they come to."""
+        marks = self.env.execute_query(
+            SQL(
+                "SELECT id, service_id, begin, until FROM omni_billing_usage_mark"
+                " WHERE service_id = ANY(%s)",
+                services.ids,
+            )
+        )
+        # As they come from the recordset, they are read together.
+        members, spans = {one.id: one for one in services}, {}
+        for _id, service_id, begin, until in marks:
+            spans.setdefault(members[service_id], []).append((begin, until))
+        if not spans:
+            # Another was faster.
+            return
+        lists, results = {}, []
+        for plan, period, same in self._find_groups(spans, now):
+            results += self._rate_group(plan, period, same, lists)
+        self._write_parts(results, now)
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM omni_billing_usage_mark WHERE id = ANY(%s)",
+                [mark[0] for mark in marks],
+            )
+        )
+
+    def _find_groups(self, spans, now):
+        """Return what is rated together: plans, periods and services.
+
+        In the order of time: services of one plan and period in one go; where
+        allowances are shared, those of each customer.
+
+        :param dict spans: moments from which, and until which, by service.
+        """
+        known = self._find_known(spans)
+        is_unused = cache(lambda plan: bool(plan) and plan._charges_unused())
+        groups = {}
+        for service, moments in spans.items():
+            for period in self._find_periods(service, moments, known, is_unused, now):
+                plan = service._get_usage_plan(period.first)
+                is_shared = any(plan.allowance_ids.mapped("is_shared"))
+                # Whose it was when it was charged, also if it is another's by now.
+                customer = is_shared and (
+                    known.get((service, period.first))
+                    or service.commercial_partner_id.id
+                )
+                key = plan, period, service.company_id, customer
+                groups[key] = groups.get(key, service) | service
+        found = []
+        for (plan, period, _company, customer), members in groups.items():
+            if customer:
+                members = self._find_sharing(plan, customer, period)
+            found.append((plan, period, members))
+        return sorted(found, key=lambda group: (group[1].begin, group[2].ids))
+
+    def _find_known(self, spans):
+        """Return which periods have a rating, and of which customer those charged are.
+
+        Of those that may be rated now, not of all years.
+
+        :rtype: dict
+        """
+        services = self.env["omni.billing.service"].union(*spans)
+        first = min(begin for moments in spans.values() for begin, _until in moments)
+        rows = self.search_fetch(
+            [("service_id", "in", services.ids), ("end", ">", first)],
+            ["service_id", "date_from", "state", "owner_number"],
+        )
+        return {
+            (row.service_id, row.date_from): row.state == "charged" and row.owner_number
+            for row in rows
+        }
+
+    def _find_periods(self, service, moments, known, is_unused, now):
+        """Return the periods of a service that are to be rated.
+
+        After one that costs something without any usage come those until now.
+
+        :param is_unused: whether a plan does so.
+        """
+        plans = service.usage_plan_ids.plan_id
+        calendar = plans[0]._make_calendar() if plans else Calendar()
+        periods = {}
+        for begin, until in moments:
+            for period in calendar.iterate(begin, until):
+                periods[period.first] = period
+        for period in list(periods.values()):
+            later = period
+            while is_unused(service._get_usage_plan(later.first)):
+                later = calendar.follow(later)
+                is_known = (service, later.first) in known or later.first in periods
+                if is_known or later.begin > now or not _runs_in(service, later):
+                    break
+                periods[later.first] = later
+        return periods.values()
+
+    def _find_sharing(self, plan, customer, period):
+        """Return the services of a customer that have a plan in a period.
+
+        What was charged of the period stays with the customer that it was charged to.
+
+        :param int customer: the number of a main customer.
+        """
+        charged = [("date_from", "=", period.first), ("state", "=", "charged")]
+        own = self.search([*charged, ("owner_number", "=", customer)]).service_id
+        rows = self.env["omni.billing.usage.plan"].search(
+            [
+                ("plan_id", "=", plan.id),
+                ("date_from", "<=", period.first),
+                "|",
+                ("service_id", "in", own.ids),
+                ("service_id.commercial_partner_id", "=", customer),
+            ]
+        )
+        services = rows.service_id
+        others = self.search(
+            [
+                *charged,
+                ("service_id", "in", (services - own).ids),
+                ("owner_number", "!=", customer),
+            ]
+        ).service_id
+        return (
+            (services - others)
+            .filtered(lambda one: one._get_usage_plan(period.first) == plan)
+            .sorted("id")
+        )
+
+    def _rate_group(self, plan, period, services, lists):
+        """Return what the usage of services in a period comes to.
+
+        :param dict lists: prices that were made before, by plan and meter.
+        :rtype: list[Rated]
+        """
+        Meter = self.env["omni.billing.meter"]
+        counts = self._count_events(services, period)
+        services = self._leave_closed(plan, period, services, counts)
+        if not services:
+            return []
+        ratings = self._rate_events(plan, period, services, lists) if plan else {}
+        is_unused = bool(plan) and plan._charges_unused()
+        before = {}
+        for rating in self.search(
+            [("service_id", "in", services.ids), ("date_from", "=", period.first)]
+        ):
+            service_id = rating.service_id.id
+            before[service_id] = before.get(service_id, Meter) | rating.meter_id
+        results = []
+        for service in services:
+            counted = counts.get(service.id, {})
+            meters = plan.rate_ids.meter_id
+            others = Meter.browse(sorted(counted)) | before.get(service.id, Meter)
+            is_due = bool(counted) or _runs_in(service, period, service.id in before)
+            results += self._sum_up(
+                service,
+                plan,
+                period,
+                [
+                    (
+                        meter,
+                        counted.get(meter.id, 0),
+                        is_due
+                        and ratings.get(make_key(f"{service.id:010}", meter.id))
+                        or Rating(()),
+                        meter in meters,
+                    )
+                    for meter in meters | others
+                ],
+                before.get(service.id, Meter),
+                is_due,
+                is_unused,
+            )
+        return results
+
+    def _leave_closed(self, plan, period, services, counts):
+        """Leave as it is what events were rated of that are not there any more.
+
+        Their month was detached. Nobody knows what they come to with further ones, nor
+        what they took of what services share, or of a least: so that of a service, or
+        of all who share, stays. Other periods go on.
+
+        :return: the services that may be rated.
+        """
+        parts = self.search(
+            [("service_id", "in", services.ids), ("date_from", "=", period.first)],
+            order="part",
+        )
+        closed = services.browse()
+        for (service, meter), same in parts.grouped(
+            lambda part: (part.service_id, part.meter_id)
+        ).items():
+            if counts.get(service.id, {}).get(meter.id, 0) < same[-1].events:
+                closed |= service
+        if closed and any(plan.allowance_ids.mapped("is_shared")):
+            closed = services
+        for part in parts:
+            is_closed = part.service_id in closed
+            if part.is_closed != is_closed:
+                part.is_closed = is_closed
+        return services - closed
+
+    def _sum_up(self, service, plan, period, rated, before, is_due, is_unused):
+        """Return what a service comes to, by meter, with least and most of a period.
+
+        Amounts are rounded here, and once. What is missing to the least is on the first
+        meter of the plan.
+
+        :param rated: meters, their events, ratings, and whether the plan has them.
+        :param before: meters that have a rating already.
+        :param is_unused: whether the plan costs without any usage; then it is written
+            that this period was dealt with, also if it is free.
+        """
+        decimals = (plan.currency_id or service.currency_id).decimal_places
+        amounts = [rating.get_amount(decimals) for _m, _e, rating, _is in rated]
+        off = [Decimal(0)] * len(rated)
+        if plan.most:
+            off = [round_half_up(one, decimals) for one in cap(amounts, plan.most)]
+        missing = Decimal(0)
+        if plan.least and is_due:
+            used = sum(amounts) - sum(off)
+            missing = round_half_up(find_missing(used, plan.least), decimals)
+        results = []
+        for number, (meter, events, rating, is_planned) in enumerate(rated):
+            added = Decimal(0) if number else missing
+            result = Rated(
+                service=service,
+                meter=meter,
+                plan=plan,
+                period=period,
+                events=events,
+                rating=rating,
+                amount=amounts[number] + added - off[number],
+                added=added,
+                taken_off=off[number],
+                unrated=len(rating.unrated) if is_planned else events,
+            )
+            is_kept = is_unused and is_due and is_planned and not number
+            if events or result.amount or meter in before or is_kept:
+                results.append(result)
+        return results
+
+    # === EVENTS === #
+
+    def _count_events(self, services, period):
+        """Return how many events there are.
+
+        :rtype: dict[int, dict[int, int]]
+        """
+        counts = {}
+        for service_id, meter_id, number in self.env.execute_query(
+            SQL(
+                """
+                SELECT service_id, meter_id, COUNT(*) FROM omni_billing_usage_event
+                 WHERE service_id = ANY(%s) AND moment >= %s AND moment < %s
+              GROUP BY service_id, meter_id
+                """,
+                services.ids,
+                period.begin,
+                period.end,
+            )
+        ):
+            counts.setdefault(service_id, {})[meter_id] = number
+        return counts
+
+    def _rate_events(self, plan, period, services, lists):
+        """Return the ratings of services and meters, by the keys of the rater."""
+        meters = plan.rate_ids.meter_id
+        for meter in meters:
+            if (plan, meter) not in lists:
+                lists[plan, meter] = plan._make_list(meter)
+        keys = {service.id: f"{service.id:010}" for service in services}
+        rater = Rater(
+            {
+                make_key(key, meter.id): lists[plan, meter]
+                for key in keys.values()
+                for meter in meters
+            },
+            plan._make_grants(list(keys.values()), meters),
+            period.begin.replace(tzinfo=timezone.utc),
+            period.end.replace(tzinfo=timezone.utc),
+            # The database has each reference of a source once.
+            is_checked=True,
+        )
+        numbers = {meter.id: meter.number_dimension for meter in meters}
+        for row in self._read_events(services, meters, period):
+            service_id, meter_id, moment, ref, _source, quantity, facts = row
+            facts = json.loads(facts)
+            number = facts.get(numbers[meter_id] or "", "")
+            moment = moment.replace(tzinfo=timezone.utc)
+            rater.add(
+                make_key(keys[service_id], meter_id),
+                Event(ref, moment, quantity, number, facts),
+            )
+        ratings, _left = rater.finish()
+        return ratings
+
+    def _read_events(self, services, meters, period):
+        """Yield what meters count of events, in the order of time; never all at once.
+
+        Of two at one instant the service, the meter and the reference say which comes
+        first: nothing depends on the order in which they came.
+        """
+        name = SQL.identifier(f"omni_billing_usage_{next(_numbers)}")
+        parts = [
+            part
+            for kind, same in meters.grouped("kind").items()
+            for part in self._select_events(kind, same, services, period)
+        ]
+        if not parts:
+            return
+        self.env.cr.execute(
+            SQL(
+                "DECLARE %s NO SCROLL CURSOR FOR SELECT service_id, meter_id, moment,"
+                " ref, source_id, quantity, dimensions::text FROM (%s) AS counted"
+                " ORDER BY moment, service_id, meter_id, ref, source_id",
+                name,
+                SQL(" UNION ALL ").join(parts),
+            )
+        )
+        while rows := self.env.execute_query(SQL("FETCH %s FROM %s", FETCH, name)):
+            yield from rows
+        self.env.cr.execute(SQL("CLOSE %s", name))
+
+    def _select_events(self, kind, meters, services, period):
+        """Yield queries of what is counted; see `tools/rating/meters.py`."""
+
+        def select(columns, these, first, order):
+            return SQL(
+                "(SELECT %s %s FROM omni_billing_usage_event WHERE service_id = ANY(%s)"
+                " AND meter_id = ANY(%s) AND moment >= %s AND moment < %s %s)",
+                first,
+                columns,
+                services.ids,
+                these.ids,
+                period.begin,
+                period.end,
+                order,
+            )
+
+        one = SQL("DISTINCT ON (service_id, meter_id)")
+        if kind == "maximum":
+            order = SQL("quantity DESC, moment, ref, source_id")
+        elif kind == "last":
+            order = SQL("moment DESC, ref DESC, source_id DESC")
+        else:
+            order = SQL("")
+        if kind in ("maximum", "last"):
+            order = SQL("ORDER BY service_id, meter_id, %s", order)
+            yield select(EVENT, meters, one, order)
+        elif kind == "unique":
+            for meter in meters:
+                value = SQL(
+                    "COALESCE(dimensions->>%s, '')", meter.unique_dimension or ""
+                )
+                yield select(
+                    EVENT,
+                    meter,
+                    SQL("DISTINCT ON (service_id, %s)", value),
+                    SQL("ORDER BY service_id, %s, moment, ref, source_id", value),
+                )
+        else:
+            yield select(EVENT, meters, SQL(), SQL())
+
+
+def _runs_in(service, period, is_begun=False):
+    """Whether a service is there in a period.
+
+    :param is_begun: the period was rated before: it was there, if archived since.
+    """
+    return (
+        (service.active or is_begun)
+        and (not service.date_start or service.date_start <= period.last)
+        and (not service.date_end or service.date_end >= period.first)
+    )
