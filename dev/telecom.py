@@ -1,8 +1,9 @@
-"""A month of a telecom: what is used comes in twice the same, whoever is killed.
+"""A month of a telecom: it comes to the same cent twice, whoever is killed.
 
 Files of a switch are written to a folder, with what they have to come to and, by
-another hand, what each line owes. A database takes them in; another one does so too, in
-processes that are killed meanwhile.
+another hand, what each line owes. A database takes them in, rates and bills them; what
+comes late is billed after that. Another one does so too, in processes that are killed
+meanwhile.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict
 from hashlib import md5
 from pathlib import Path
 
 from dev import paths
 from dev.console import Failure, Step, say
 from dev.scripts.telecom_events import Event, Switch
+from dev.scripts.telecom_list import find_sold
 from dev.scripts.telecom_rating import Bill, rate_all
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -30,9 +31,12 @@ SEED = 41
 #: Events that are new, and how many of them a line has.
 EVENTS, EACH = 3_000_000, 1_500
 LEAST_LINES = 60
-KILLS = 20
-#: Statements until a process is killed, at most; a file that needs less is all there.
-STATEMENTS = 24
+#: How often a process is killed that takes in files, and one that rates.
+KILLS, RATING_KILLS = 12, 8
+#: Statements until then, at most; what needs less is all there.
+STATEMENTS, RATING_STATEMENTS = 24, 400
+#: Where a job that rates is in the journal.
+RATING = -1
 #: All that an event says, as a sum that says whether one differs.
 SUMS = """
     SELECT substring(service.name FROM '\\d+')::int AS line, meter.code, count(*),
@@ -64,9 +68,9 @@ def check(space: Workspace) -> dict[str, bool]:
         month = Month(folder, events)
         month.write()
         claims = {}
-        for kills in (0, KILLS):
+        for is_killed in (False, True):
             with Templates(space).copied("usage", "telecom") as database:
-                claims |= Life(space, database, month, kills).live()
+                claims |= Life(space, database, month, is_killed).live()
         return claims
     finally:
         shutil.rmtree(folder)
@@ -90,7 +94,8 @@ class Month:
         start = time.monotonic()
         with Step(f"Writing {what}", f"{what} written and rated by another hand"):
             lines = self.switch.network.lines
-            self.bills = list(rate_all(lines, self._write_files(), self.folder))
+            events = self._write_files()
+            self.bills = list(rate_all(lines, events, self.folder, find_sold()))
         say(f"  in {time.monotonic() - start:.0f} s")
         owners = self.switch.network.owners
         plan = {
@@ -103,15 +108,6 @@ class Month:
             ],
         }
         (self.folder / "plan.json").write_text(json.dumps(plan))
-        bills = [
-            asdict(bill)
-            | {
-                "month": bill.month.isoformat(),
-                "charges": [[*key, *charge] for key, charge in bill.charges.items()],
-            }
-            for bill in self.bills
-        ]
-        (self.folder / "bills.json").write_text(json.dumps(bills))
 
     def _write_files(self) -> Iterator[Event]:
         for place, file in enumerate(self.switch.write()):
@@ -135,58 +131,82 @@ class Month:
 class Life:
     """A database that lives through the month.
 
-    :param kills: how often its process is killed.
+    :param is_killed: whether its processes are killed.
     """
 
     def __init__(
-        self, space: Workspace, database: str, month: Month, kills: int
+        self, space: Workspace, database: str, month: Month, is_killed: bool
     ) -> None:
         self._space, self._database, self._month = space, database, month
-        self._kills = kills
-        self._journal = month.folder / f"journal-{kills}"
+        self._is_killed = is_killed
+        self._journal = month.folder / f"journal-{is_killed:d}"
 
     def live(self) -> dict[str, bool]:
-        """Take in all; return what holds."""
-        told = f"with {self._kills} kills" if self._kills else "undisturbed"
-        start = time.monotonic()
+        """Take in, rate, bill and be paid; then again what comes late."""
+        told = "with kills" if self._is_killed else "undisturbed"
+        chance = random.Random(f"{SEED} kills")
+        files = range(len(self._month.files))
+        kills, rating_kills = KILLS * self._is_killed, RATING_KILLS * self._is_killed
+        places = sorted(chance.choices(files, k=kills))
+        self._deaths = [[place, chance.randrange(1, STATEMENTS)] for place in places]
+        self._journal.touch()
         self._run("found")
-        killed = self._take_in()
-        seconds = time.monotonic() - start
-        say(f"  taken in {told}, in {seconds:.0f} s")
+        for is_after in (False, True):
+            self._last("take_in", is_after, told)
+            # Half of those who rate are killed before the bill, half after.
+            self._deaths[:0] = [
+                [RATING, chance.randrange(1, RATING_STATEMENTS)]
+                for _kill in range(rating_kills // 2)
+            ]
+            self._last("rate", is_after, told)
+            self._last("bill", is_after, told)
+        killed = [one[1] for one in self._read_journal() if one[0] == "killed"]
+        found = json.loads(self._run("report", is_after=True).splitlines()[-1])
+        total = sum(bill.total for bill in self._month.bills)
+        say(f"  {len(killed)} kills, {found['corrections']} corrections")
         return {
             f"each file comes to what it says, {told}": self._compare_files(killed),
             f"each event is there once, {told}": self._compare_events(),
-            f"killed {len(killed)} times, {told}": len(killed) == self._kills,
+            f"another hand comes to the same cent of each line and meter, {told}": (
+                self._compare_bills(found["charged"])
+            ),
+            f"{total} cents are revenue, and not {found['revenue']}, {told}": (
+                found["revenue"] == total
+            ),
+            f"all is rated, billed and paid, {told}": not any(
+                found[name] for name in ("unrated", "unbilled", "owed")
+            ),
+            f"{len(killed)} were killed, {told}": len(killed) == kills + rating_kills,
         }
 
-    def _run(self, stage: str, **more: object) -> str:
+    def _run(self, stage: str, is_after: bool = False) -> str:
         return self._space.script(
             self._database,
             SCRIPT,
             stage=stage,
+            is_after=is_after,
             folder=str(self._month.folder),
             journal=str(self._journal),
-            **more,
+            deaths=self._deaths,
         )
 
-    def _take_in(self) -> list[int]:
-        """Take in all files; return the places of those in which it was killed."""
-        chance = random.Random(f"{SEED} kills")
-        files = range(len(self._month.files))
-        places = sorted(chance.choices(files, k=self._kills))
-        deaths = [[place, chance.randrange(1, STATEMENTS)] for place in places]
-        self._journal.touch()
+    def _last(self, stage: str, is_after: bool, told: str) -> None:
+        """Run a stage until it ends; who is killed is followed by another."""
+        start = time.monotonic()
         while True:
             try:
-                self._run("take_in", deaths=deaths)
+                self._run(stage, is_after)
             except Failure:
-                told = self._read_journal()
-                if not deaths or ["killed", deaths[0][0]] != told[-1][:2]:
+                journal = self._read_journal()
+                if not journal or not self._deaths:
                     raise
-                del deaths[0]
+                if journal[-1][:2] != ["killed", self._deaths[0][0]]:
+                    raise
+                del self._deaths[0]
             else:
                 break
-        return [one[1] for one in self._read_journal() if one[0] == "killed"]
+        late = "late, " if is_after else ""
+        say(f"  {stage}, {late}{told}: {time.monotonic() - start:.0f} s")
 
     def _read_journal(self) -> list[list]:
         return [json.loads(line) for line in self._journal.read_text().splitlines()]
@@ -225,6 +245,26 @@ class Life:
             for line, meter in sorted(expected.keys() | found.keys())
             if expected.get((line, meter)) != found.get((line, meter))
         ]
+        for complaint in bad[:5]:
+            say(complaint)
+        return not bad
+
+    def _compare_bills(self, charged: list) -> bool:
+        """Tell whether each meter of each line comes to what another hand says."""
+        found = {(line, month): meters for line, month, meters in charged}
+        bad = []
+        for bill in self._month.bills:
+            meters = found.pop((bill.line, bill.month.isoformat()), {})
+            rest = {
+                meter: cents - bill.cents.get(meter, 0)
+                for meter, cents in meters.items()
+                if cents != bill.cents.get(meter, 0)
+            }
+            missing = any(cents and m not in meters for m, cents in bill.cents.items())
+            # What is missing to the least is on one of the meters.
+            if missing or list(rest.values()) != [bill.rest][: bool(bill.rest)]:
+                bad.append(f"Line {bill.line}, {bill.month}: {bill} and not {meters}")
+        bad += [f"Line {line}, {month}: nothing" for line, month in found]
         for complaint in bad[:5]:
             say(complaint)
         return not bad

@@ -1,4 +1,4 @@
-"""The telecom of ``bin/test telecom``: its lines, and the files of its switch.
+"""The telecom of ``bin/test telecom``: its lines, plans, files and bills.
 
 Runs in ``odoo shell`` on a database with accounting and the addon for usage. What is
 done is in a journal: a process that is killed is followed by one that goes on from
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from datetime import datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 from unittest.mock import patch
 
@@ -30,11 +31,20 @@ from dev.scripts.telecom_events import (  # noqa: E402
     OUTCOMES,
     SECOND,
 )
-from dev.scripts.telecom_list import METERS, PLANS  # noqa: E402
+from dev.scripts.telecom_list import (  # noqa: E402
+    BANDS,
+    METERS,
+    REST,
+    STEPS,
+    ZONE,
+    find_sold,
+)
 
-#: When the files come, and those that come when the month was billed.
+#: When files come and are billed; and those that come when the month was billed.
 COMES, COMES_AFTER = "2026-11-02 06:00:00", "2026-11-12 06:00:00"
 LATE_DAYS = 100
+#: Where in the journal a job is that rates.
+RATING = -1
 UNITS = {"calls": "duration", "data": "sum", "messages": "count", "premium": "sum"}
 PEOPLE = {
     "program": "omni_billing_usage.omni_billing_usage_group_intake",
@@ -60,13 +70,14 @@ class Telecom:
         customers = sorted({line["customer"] for line in self.plan["lines"]})
         partners = Partner.create([{"name": f"Customer {n:05}"} for n in customers])
         partner_of = dict(zip(customers, partners, strict=True))
-        since = {plan.code: plan.since for plan in PLANS}
+        since = {plan.code: plan.since for plan in find_sold()}
         services = self.env["omni.billing.service"].create(
             [
                 {
                     "name": f"Line {line['number']:05}",
                     "partner_id": partner_of[line["customer"]].id,
                     "date_start": since[line["plan"]],
+                    "tax_ids": [Command.clear()],
                 }
                 for line in self.plan["lines"]
             ]
@@ -82,19 +93,110 @@ class Telecom:
                 for number in self.plan["numbers"]
             ]
         )
-        self.env["omni.billing.meter"].create(
+        meters = self.env["omni.billing.meter"].create(
             [
                 {
                     "name": code.title(),
                     "code": code,
                     "kind": UNITS[code],
                     "dimensions": ", ".join(names),
+                    "number_dimension": "called" if "called" in names else False,
+                    "step_first": STEPS[0],
+                    "step_then": STEPS[1],
                 }
                 for code, names in METERS.items()
             ]
         )
         self.add_sources()
-        self.env.cr.commit()
+        self.meters = {meter.code: meter.id for meter in meters}
+        plans = {plan.code: self.add_plan(plan).id for plan in find_sold()}
+        self.env["omni.billing.usage.plan"].create(
+            [
+                {
+                    "service_id": services[line["number"] - 1].id,
+                    "plan_id": plans[line["plan"]],
+                    "date_from": since[line["plan"]],
+                }
+                for line in self.plan["lines"]
+            ]
+        )
+
+    # === THE PRICE LIST === #
+
+    def add_plan(self, plan):
+        """Have a plan with its prices, as the list has them."""
+        made = self.env["omni.billing.rate.plan"].create(
+            {
+                "name": plan.name,
+                "zone": ZONE,
+                "least": float(plan.least),
+                "band_ids": [
+                    Command.create(
+                        {
+                            "name": name,
+                            "weekdays": "all" if len(days) == 7 else "work",
+                            "clock_from": to_hours(begin),
+                            "clock_to": to_hours(end),
+                        }
+                    )
+                    for name, (days, begin, end) in BANDS.items()
+                ],
+            }
+        )
+        bands = {band.name: band.id for band in made.band_ids}
+        made.write(
+            {
+                "rate_ids": [
+                    Command.create(self.prepare_rate(price, since, terms, bands))
+                    for price in plan.prices
+                    for since, terms in ((False, price.terms), *price.changes)
+                ]
+            }
+        )
+        made.write(
+            {
+                "allowance_ids": [
+                    Command.create(
+                        {
+                            "name": one.code,
+                            "meter_id": self.meters[one.meter],
+                            "units": one.quantity,
+                            "rate_names": ", ".join(one.covers),
+                            "is_shared": one.is_shared,
+                        }
+                    )
+                    for one in plan.allowances
+                ]
+            }
+        )
+        return made
+
+    def prepare_rate(self, price, since, terms, bands):
+        """Return the values of a price from a day on."""
+        is_share = price.kind == "share"
+        return {
+            "name": price.code,
+            "date_from": since,
+            "meter_id": self.meters[price.meter],
+            "prefixes": " ".join(price.prefixes),
+            "conditions": f"area={price.area}",
+            # What is at any other time is at any time, and comes second.
+            "band_id": bands[price.band] if price.band not in ("", REST) else False,
+            "charge": "percentage" if is_share else price.kind,
+            "price": float(Decimal(terms.price) * (100 if is_share else 1)),
+            "fee": float(terms.fee),
+            "size": price.package,
+            "tier_ids": [
+                Command.create(
+                    {
+                        "until": bound or 0,
+                        "is_last": bound is None,
+                        "price": float(at),
+                    }
+                )
+                for bound, at in terms.tiers
+            ],
+        }
 
     def add_people(self):
         """Have who sends usage, and who takes in files."""
@@ -138,13 +240,10 @@ class Telecom:
         }
         deaths = dict(reversed(arguments["deaths"]))
         for place, file in enumerate(self.plan["files"]):
-            if place in done:
+            if place in done or file["is_after"] != arguments["is_after"]:
                 continue
             content = (self.folder / file["name"]).read_bytes()
-            with (
-                freeze_time(COMES_AFTER if file["is_after"] else COMES, tick=True),
-                Death(self.journal, place, deaths.get(place)),
-            ):
+            with Death(self.journal, place, deaths.get(place)):
                 counts = getattr(self, f"take_in_{file['source']}")(file, content)
                 self.env.cr.commit()
             self.write("took", place, counts)
@@ -167,6 +266,74 @@ class Telecom:
         action = wizard.action_import()
         batches = env["omni.billing.usage.batch"].search(action["domain"])
         return {name: sum(batches.mapped(f"count_{name}")) for name in OUTCOMES}
+
+    # === THE BILLS === #
+
+    def rate(self):
+        """Let the job rate what came."""
+        deaths = dict(reversed(arguments["deaths"]))
+        with Death(self.journal, RATING, deaths.get(RATING)):
+            self.env["omni.billing.usage.rating"]._cron_rate()
+            self.env.cr.commit()
+
+    def bill(self):
+        """Bill all customers in a run, and take what each owes."""
+        env = self.as_user("manager")
+        run = env["omni.billing.run"].create({"title": "Calls"})
+        run.action_start()
+        self.env.cr.commit()
+        self.env["omni.billing.run"]._cron_process()
+        self.env.cr.commit()
+        owed = env["account.move"].search(
+            [
+                ("move_type", "=", "out_invoice"),
+                ("billing_state", "in", ("unpaid", "partial")),
+            ]
+        )
+        for invoices in owed.grouped("partner_id").values():
+            values = {"invoice_ids": [Command.set(invoices.ids)], "mode": "cash"}
+            env["omni.billing.payment.wizard"].create(values).action_pay()
+            self.env.cr.commit()
+
+    def report(self):
+        """Print what was charged, what the books have of it, and what is left."""
+        ratings = self.env["omni.billing.usage.rating"].search(
+            [("state", "=", "charged")]
+        )
+        services = self.env["omni.billing.service"].search([], order="id")
+        numbers = {service: number for number, service in enumerate(services, 1)}
+        charged = {}
+        for part in ratings:
+            key = numbers[part.service_id], part.date_from.isoformat()
+            meters = charged.setdefault(key, {})
+            code = part.meter_id.code
+            meters[code] = meters.get(code, 0) + to_cents(part.amount)
+        charges = self.env["omni.billing.transaction"].search([])
+        items = self.env["account.move.line"].search(
+            [("parent_state", "=", "posted"), ("display_type", "=", "product")]
+        )
+        owed = self.env["account.move.line"].search(
+            [
+                ("parent_state", "=", "posted"),
+                ("account_type", "=", "asset_receivable"),
+            ]
+        )
+        print(
+            json.dumps(
+                {
+                    "charged": [[*key, meters] for key, meters in charged.items()],
+                    "unrated": sum(ratings.mapped("unrated")),
+                    "unbilled": len(
+                        charges.filtered(lambda one: one.state == "unbilled")
+                    ),
+                    "corrections": len(ratings.filtered("part")),
+                    "revenue": -to_cents(sum(items.mapped("balance"))),
+                    "owed": to_cents(sum(owed.mapped("balance"))),
+                }
+            )
+        )
+
+    # === PEOPLE === #
 
     def as_user(self, login):
         """Return the environment of a user."""
@@ -215,6 +382,16 @@ class Death:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def to_hours(clock):
+    """Return a time of the clock as Odoo has it."""
+    return clock.hour + clock.minute / 60
+
+
+def to_cents(amount):
+    """Return an amount in cents."""
+    return round(100 * amount)
+
+
 def read_moment(moment):
     """Return a moment as Odoo has it."""
     if moment is None:
@@ -222,6 +399,7 @@ def read_moment(moment):
     return datetime.fromtimestamp(moment // SECOND, timezone.utc).replace(tzinfo=None)
 
 
-telecom = Telecom(env)
-getattr(telecom, arguments["stage"])()
-env.cr.commit()
+with freeze_time(COMES_AFTER if arguments["is_after"] else COMES, tick=True):
+    telecom = Telecom(env)
+    getattr(telecom, arguments["stage"])()
+    env.cr.commit()
