@@ -104,9 +104,8 @@ class OmniBillingUsageRating(models.Model):
         Until the period that runs, or that it ended in. It is found by plans, not by
         what was rated before: there may be none, or it may have ended meanwhile.
         """
-        plans = self._list_given(
-            [("service_id", "in", services.ids)] if services else []
-        )
+        domain = [("service_id", "in", services.ids)] if services else []
+        plans = self._list_given(domain)
         plans = plans.filtered(lambda plan: plan.rate_ids and plan._charges_unused())
         if not plans:
             return
