@@ -82,7 +82,6 @@ class OmniBillingUsageRating(models.Model):
                 SELECT rating.service_id, MIN(rating.begin), MAX(rating.begin)
                   FROM omni_billing_usage_rating rating
                  WHERE rating.state = 'running' AND rating."end" <= %s AND %s
-                   AND rating.is_closed IS NOT TRUE
                    AND NOT EXISTS (SELECT FROM omni_billing_usage_mark mark
                                     WHERE mark.service_id = rating.service_id
                                       AND rating.begin BETWEEN mark.begin
@@ -90,9 +89,10 @@ class OmniBillingUsageRating(models.Model):
               GROUP BY rating.service_id
                 """,
                 now,
+                # A person may ask when events are there again; the job does not.
                 SQL("rating.service_id = ANY(%s)", services.ids)
                 if services
-                else SQL("TRUE"),
+                else SQL("rating.is_closed IS NOT TRUE"),
             )
         )
         self._mark_unused(now, services)

@@ -108,6 +108,10 @@ class TestRatingDue(RatingCommon):
         # What was never charged waits for a person, and is not tried for ever.
         self._use("c", 1000, time="2026-12-01T08:30:00+01:00")
         self._rate()
+        self.env.cr.execute(
+            "CREATE TEMPORARY TABLE kept ON COMMIT DROP AS"
+            " SELECT * FROM omni_billing_usage_event WHERE ref = 'c'"
+        )
         self.env.cr.execute("DELETE FROM omni_billing_usage_event WHERE ref = 'c'")
         self._rate("2027-01-02 08:00:00")
         december = self._parts(day="2026-12-01")
@@ -115,6 +119,11 @@ class TestRatingDue(RatingCommon):
         self.assertEqual(self._count_waiting(), 1)
         self.Rating._mark_over(fields.Datetime.now())
         self.assertFalse(self.Rating._count_marked())
+        # It is attached again, and somebody says so.
+        self.env.cr.execute("INSERT INTO omni_billing_usage_event TABLE kept")
+        self.line.action_rate_usage()
+        self.assertEqual((december.amount, december.is_closed), (12.0, False))
+        self.assertEqual(december.transaction_id.state, "unbilled")
 
     def test_month_that_was_detached_keeps_what_services_share(self):
         """W45: nobody gets what another had of it, when events are not there."""
