@@ -91,6 +91,7 @@ class OmniBillingUsage(models.Model):
         :rtype: list[tuple[omni.billing.service, omni.billing.service, int]]
         """
         Service = self.env["omni.billing.service"]
+        self.env.flush_all()
         rows = self.env.execute_query(
             SQL(
                 "SELECT service_id, owner_id, COUNT(*) FROM (%s) AS event"
@@ -162,7 +163,7 @@ class OmniBillingUsage(models.Model):
             )
         self.env.invalidate_all()
         services.browse(owner for _service, owner, _count in rows)._note_used()
-        Rating._mark(services, begin, until)
+        Rating._note_moved(services, begin, until)
         return self.env["omni.billing.usage.move"].create(
             [
                 {

@@ -179,6 +179,19 @@ class OmniBillingUsageRating(models.Model):
         )
 
     @api.model
+    def _note_moved(self, services, begin, until):
+        """Have periods rated anew whose events were moved: there may be fewer now."""
+        parts = self.search(
+            [
+                ("service_id", "in", services.ids),
+                ("begin", "<", until),
+                ("end", ">", begin),
+            ]
+        )
+        parts.write({"events": 0, "fingerprint": False})
+        self._mark(services, begin, until)
+
+    @api.model
     def _mark_plans(self, plans):
         """Have rated what plans say something of, and is not charged yet.
 

@@ -28,12 +28,12 @@ class AtOnceCommon(BaseCase):
     """A service that is used, and connections that commit."""
 
     #: Each test has months of its own, since tables of months stay.
-    months = iter(range(1, 13))
+    year, months = 2026, iter(range(1, 13))
 
     def setUp(self):
         super().setUp()
         self.registry = Registry(get_db_name())
-        self.month = f"2026-{next(self.months):02}"
+        self.month = f"{self.year}-{next(self.months):02}"
         with self._connect() as env:
             company = env["res.company"].search([])[0]
             self.context = {"allowed_company_ids": company.ids}

@@ -11,7 +11,7 @@ from .test_usage_doors import METHODS
 
 ADDON = "omni_billing_usage"
 #: What the server alone writes, whoever asks.
-KEPT = ("arrival", "batch", "closing", "move", "refused")
+KEPT = ("arrival", "batch", "closing", "move", "rating", "rating.line", "refused")
 
 
 class UndoneError(Exception):
@@ -67,6 +67,7 @@ class TestAttacks(UsageCommon, PatientHttpCase):
         with_manager["omni.billing.usage.import.wizard"].create(
             {"source_id": self.switch.id, "content": b"eA=="}
         )
+        self._have_a_price()
         self.env.flush_all()
         self.records = {
             name: self.env[name].search([], limit=1, order="id desc")
@@ -75,6 +76,30 @@ class TestAttacks(UsageCommon, PatientHttpCase):
         }
         self.records.pop("omni.billing.usage.move.wizard.line")
         self.assertTrue(all(self.records.values()))
+
+    def _have_a_price(self):
+        """Have a plan with all that it may have, and usage that was rated by it."""
+        band = {"name": "Night", "clock_from": 0, "clock_to": 6}
+        tiers = [{"until": 10, "price": 2}, {"is_last": True, "price": 1}]
+        rate = {
+            "name": "Calls",
+            "meter_id": self.calls.id,
+            "charge": "graduated",
+            "tier_ids": [Command.create(tier) for tier in tiers],
+        }
+        free = {"name": "Free", "units": 1, "meter_id": self.calls.id}
+        plan = self.env["omni.billing.rate.plan"].create(
+            {
+                "name": "Plan",
+                "zone": "UTC",
+                "rate_ids": [Command.create(rate)],
+                "band_ids": [Command.create(band)],
+                "allowance_ids": [Command.create(free)],
+            }
+        )
+        given = {"service_id": self.line.id, "plan_id": plan.id}
+        self.env["omni.billing.usage.plan"].create({**given, "date_from": "2026-11-01"})
+        self.env["omni.billing.usage.rating"]._cron_rate()
 
     def _call(self, user, record, method, *args):
         """Call a method as the web client does, which any program can."""
