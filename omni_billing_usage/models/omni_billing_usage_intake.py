@@ -2,6 +2,8 @@ import json
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from dateutil.relativedelta import relativedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 from odoo.fields import Domain
@@ -208,7 +210,10 @@ class OmniBillingUsage(models.Model):
         span, latest = timedelta(days=days), now + AHEAD
         dimensions = {code: set(one._get_dimensions()) for code, one in meters.items()}
         counting = {code for code, one in meters.items() if one.kind in COUNTING}
-        kept_from = source.company_id.billing_usage_kept_from or date.min
+        # Also the month after those that went: a period that began in them may end in
+        # it, and is not rated any more.
+        kept_from = source.company_id.billing_usage_kept_from
+        open_from = kept_from + relativedelta(months=1) if kept_from else date.min
         reasons = {}
         for number, event in found.items():
             quantity = event.quantity
@@ -222,7 +227,7 @@ class OmniBillingUsage(models.Model):
                 reasons[number] = "dimensions"
             elif event.moment > latest:
                 reasons[number] = "early"
-            elif event.moment.date() < kept_from:
+            elif event.moment.date() < open_from:
                 reasons[number] = "closed"
             elif event.moment < (came[number] if came else now) - span:
                 reasons[number] = "late"

@@ -8,7 +8,7 @@ from odoo.tools import SQL
 
 from odoo.addons.omni_billing.tools.numbers import format_number, format_price
 
-from ..tools.items import mask_number, write_quantity, write_rows
+from ..tools.items import mask_if_number, mask_number, write_quantity, write_rows
 from .omni_billing_usage_rate import FETCH
 
 _numbers = count()
@@ -81,13 +81,15 @@ class OmniBillingUsageRating(models.Model):
     def _iterate_own_items(self, names):
         service, meter = self.service_id.name, self.meter_id
         zone = ZoneInfo(self.plan_id.zone)
-        hidden = meter.number_dimension
-        if self.company_id.billing_usage_shows_numbers:
-            hidden = False
+        number = meter.number_dimension
+        is_hidden = not self.company_id.billing_usage_shows_numbers
         for moment, identifier, quantity, said in self._read_items():
             facts = json.loads(said)
-            if hidden and facts.get(hidden):
-                facts[hidden] = mask_number(facts[hidden])
+            if is_hidden:
+                facts = {
+                    name: mask_number(text) if name == number else mask_if_number(text)
+                    for name, text in facts.items()
+                }
             local = moment.replace(tzinfo=timezone.utc).astimezone(zone)
             yield [
                 service,

@@ -49,7 +49,8 @@ class OmniBillingUsage(models.Model):
         """Return those services of whose usage in a span something is billed. Hook.
 
         Their usage is neither taken away nor added to: the bill would be another one.
-        What is closed stays as well, since it is not rated any more.
+        What is closed stays as well, since it is not rated any more, and what events
+        are gone of: it would be rated from those that are left.
 
         Who calls has taken its turn at the services and at those that rating locks for
         them (`wait_for`, then `take_turns` of tools/lock.py). Who bills usage otherwise
@@ -67,11 +68,21 @@ class OmniBillingUsage(models.Model):
                 """
                 SELECT DISTINCT rating.service_id
                   FROM omni_billing_usage_rating rating
+                  JOIN res_company company ON company.id = rating.company_id
              LEFT JOIN omni_billing_transaction charge
                     ON charge.id = rating.transaction_id
                  WHERE rating.service_id = ANY(%s)
                    AND rating.begin < %s AND rating."end" > %s
-                   AND (charge.state != 'unbilled' OR rating.is_closed)
+                   AND (charge.state = 'invoiced'
+                        OR (charge.state = 'void' AND rating.amount != 0)
+                        OR rating.is_closed
+                        OR rating.begin < company.billing_usage_kept_from
+                        OR rating.events > (
+                            SELECT COUNT(*) FROM omni_billing_usage_event event
+                             WHERE event.service_id = rating.service_id
+                               AND event.meter_id = rating.meter_id
+                               AND event.moment >= rating.begin
+                               AND event.moment < rating."end"))
                 """,
                 services.ids,
                 until,

@@ -13,6 +13,7 @@ class OmniBillingUsageRating(models.Model):
         return Domain(
             [
                 ("state", "=", "running"),
+                ("is_closed", "=", False),
                 ("end", "<=", moment),
                 ("company_id", "=", company.id),
                 ("amount", ">", 0),

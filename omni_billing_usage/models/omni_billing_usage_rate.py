@@ -204,7 +204,8 @@ class OmniBillingUsageRating(models.Model):
         results = []
         for service in services:
             counted = counts.get(service.id, {})
-            meters = plan.rate_ids.meter_id
+            # By age: what is missing to the least stays where it was charged.
+            meters = plan.rate_ids.sorted("id").meter_id
             others = Meter.browse(sorted(counted)) | before.get(service.id, Meter)
             is_due = bool(counted) or _runs_in(service, period, service.id in before)
             results += self._sum_up(
@@ -245,7 +246,13 @@ class OmniBillingUsageRating(models.Model):
         for (service, meter), same in parts.grouped(
             lambda part: (part.service_id, part.meter_id)
         ).items():
-            if counts.get(service.id, {}).get(meter.id, 0) < same[-1].events:
+            kept_from = service.company_id.billing_usage_kept_from
+            # As many may be others, which came after the first had gone.
+            has_gone = kept_from and same[-1].begin.date() < kept_from
+            if (
+                has_gone
+                or counts.get(service.id, {}).get(meter.id, 0) < same[-1].events
+            ):
                 closed |= service
         if closed and any(plan.allowance_ids.mapped("is_shared")):
             closed = services

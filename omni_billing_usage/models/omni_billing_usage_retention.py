@@ -56,7 +56,8 @@ class OmniBillingUsage(models.Model):
                 SELECT EXISTS (SELECT FROM omni_billing_usage_rating
                                 WHERE company_id = %(company)s),
                        (SELECT MIN(begin) FROM omni_billing_usage_rating
-                         WHERE company_id = %(company)s AND state = 'running'
+                         WHERE company_id = %(company)s
+                           AND (state = 'running' OR unrated > 0)
                            AND is_closed IS NOT TRUE),
                        (SELECT MIN(rating.begin)
                           FROM omni_billing_transaction charge

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
 #: Digits that are hidden of whoever was called, and what is in their place.
 HIDDEN, MASK = 4, "****"
+#: What may be a number of somebody: six digits or more, as people write them.
+NUMBER = re.compile(r"\+?(?:[\s().-]*\d){6,}")
 #: What a spreadsheet takes for the beginning of a formula.
 FORMULA = ("=", "-", "+", "@", "\t", "\r")
 
@@ -21,6 +24,14 @@ def mask_number(number: str) -> str:
     2002/58/EC, article 7; in France the decree of 31 December 2013, article 5.
     """
     return f"{number[:-HIDDEN]}{MASK}" if number else ""
+
+
+def mask_if_number(text: str) -> str:
+    """Return a text without its last digits if it may be the number of somebody.
+
+    A meter need not say which of its dimensions is a number.
+    """
+    return mask_number(text) if NUMBER.fullmatch(text) else text
 
 
 def write_quantity(quantity: Decimal) -> str:

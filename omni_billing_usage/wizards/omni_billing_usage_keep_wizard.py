@@ -48,8 +48,7 @@ class OmniBillingUsageKeepWizard(models.TransientModel):
             return self.env._("Nothing goes: all usage is kept.")
         if not self.kept_from:
             return self.env._(
-                "Nothing goes yet: what is not billed stays, and nothing that bills"
-                " usage is installed."
+                "Nothing goes yet: what is not billed stays, and no usage was rated."
             )
         if not old:
             return self.env._(

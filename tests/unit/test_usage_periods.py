@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo.addons.omni_billing_usage.tools.items import (
+    mask_if_number,
     mask_number,
     write_quantity,
     write_rows,
@@ -61,6 +62,14 @@ def test_rows_of_a_file():
     assert mask_number("+33612345678") == "+3361234****"
     assert mask_number("112") == "****"
     assert mask_number("") == ""
+
+
+def test_what_may_be_a_number_is_masked_whatever_it_is_called():
+    """W41: a meter need not say which of its dimensions is one."""
+    for text in ("+33612345678", "06 12 34 56 78", "(514) 555-0199", "118218"):
+        assert mask_if_number(text) == f"{text[:-4]}****"
+    for text in ("FR", "zone 2", "12345", "peak", "2026"):
+        assert mask_if_number(text) == text
     quantities = [Decimal(text) for text in ("1.500", "100", "0.000000000001")]
     written = [write_quantity(quantity) for quantity in quantities]
     assert written == ["1.5", "100", "0.000000000001"]
