@@ -43,7 +43,7 @@ steps = st.tuples(
     st.tuples(st.sampled_from(["pay", "pay_part"]), seeds, troubles),
     st.lists(st.tuples(st.sampled_from(STEPS), seeds, troubles), max_size=5),
 ).map(lambda parts: [parts[0], *parts[1]])
-EXAMPLES = 12
+EXAMPLES = 30
 
 
 class Crash(BaseException):
@@ -134,7 +134,7 @@ class TestCardProperties(CardCommon):
                 "refunded",
                 "planned",
             ):
-                self.assertTrue(self.outcomes[outcome], self.outcomes)
+                self.assertGreater(self.outcomes[outcome], 2, self.outcomes)
 
     def _patch(self, owner, name, value):
         patcher = patch.object(owner, name, value)
