@@ -34,6 +34,8 @@ FIELDS = (
     "account_move__billing_state",
     "omni_billing_activity_log__action",
     "omni_billing_consent__channel",
+    "omni_billing_pack__state",
+    "omni_billing_pack_use__kind",
     "omni_billing_service__state",
     "omni_billing_transaction__state",
 )

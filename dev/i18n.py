@@ -73,6 +73,7 @@ def _places() -> dict[str, list[Path]]:
         "sale": [paths.SALE_ADDON],
         "sepa": [paths.SEPA_ADDON],
         "usage": [paths.USAGE_ADDON],
+        "wallet": [paths.WALLET_ADDON],
     }
 
 

@@ -259,6 +259,11 @@ class Runner:
         """Take in usage, once each."""
         return self._pytest_usage("usage", "--odoo-http")
 
+    def wallet(self) -> Result:
+        """Sell packs, use them, and see that the books say what is left."""
+        tests = f"{paths.WALLET_ADDON.name}/tests"
+        return self._pytest_odoo("wallet", "--odoo-http", tests, kind="wallet")
+
     def e2e(self) -> Result:
         """Drive a browser on a real server."""
         left = "bridges" if self._choice.expression else "again or bridges"
@@ -486,6 +491,7 @@ PARTS: dict[str, Callable[[Runner], Result]] = {
     "sale": Runner.sale,
     "sepa": Runner.sepa,
     "usage": Runner.usage,
+    "wallet": Runner.wallet,
     "peppol": Runner.peppol,
     "own": Runner.own,
     "upgrade": Runner.upgrade,

@@ -19,8 +19,13 @@ SALE_ADDON = ROOT / "omni_billing_sale"
 SEPA_ADDON = ROOT / "omni_billing_sepa"
 #: Not for everybody: who has no meters gets no tables of it.
 USAGE_ADDON = ROOT / "omni_billing_usage"
+#: Not for everybody either: who sells nothing in advance.
+WALLET_ADDON = ROOT / "omni_billing_wallet"
 #: Not in each test database.
-GUEST_ADDONS = (QUEUE_ADDON, PEPPOL_ADDON, SALE_ADDON, SEPA_ADDON, USAGE_ADDON)
+GUEST_ADDONS = (
+    *(QUEUE_ADDON, PEPPOL_ADDON, SALE_ADDON, SEPA_ADDON, USAGE_ADDON),
+    WALLET_ADDON,
+)
 SCRIPTS = ROOT / "dev" / "scripts"
 ODOO_BIN = ROOT / "dev" / "odoo-bin"
 

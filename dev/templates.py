@@ -59,6 +59,7 @@ class Templates:
             "sale": self._sale,
             "sepa": self._sepa,
             "usage": self._usage,
+            "wallet": self._wallet,
         }[kind]()
 
     def _base(self) -> str:
@@ -129,6 +130,11 @@ class Templates:
         """Have our addon for usage, which nobody gets unasked."""
         install = partial(build.install, modules=[paths.USAGE_ADDON.name])
         return self._on(self._addon(), "usage", [], install)
+
+    def _wallet(self) -> str:
+        """Have our addon for prepaid packs."""
+        install = partial(build.install, modules=[paths.WALLET_ADDON.name])
+        return self._on(self._tested(), "wallet", [], install)
 
     def _attacked(self) -> str:
         scripts = [attacked.SCRIPT, paths.ROOT / "dev" / "attacked.py"]

@@ -1,0 +1,41 @@
+from odoo import http
+from odoo.http import request
+
+from odoo.addons.omni_billing.controllers.portal import BillingPortal
+from odoo.addons.omni_billing.tools.numbers import format_number
+
+#: Rows of each list; who has more asks staff for a list.
+MAX_PACKS, MAX_USES = 100, 200
+
+
+class BillingPortalPacks(BillingPortal):
+    """The customer's prepaid packs: what is left, and what was used (W42)."""
+
+    @http.route(
+        "/my/billing/packs", type="http", auth="user", website=True, methods=["GET"]
+    )
+    def billing_packs(self, **_kwargs):
+        """List the packs and the uses of the account that the user sees."""
+        Pack, Use = (
+            request.env["omni.billing.pack"],
+            request.env["omni.billing.pack.use"],
+        )
+        packs = self._billing_search(
+            "omni.billing.pack", order="id desc", limit=MAX_PACKS
+        )
+        values = self._billing_prepare_values("billing_packs") | {
+            "packs": packs.sorted(lambda pack: (pack.state != "open", -pack.id)),
+            "uses": self._billing_search("omni.billing.pack.use", limit=MAX_USES),
+            "states": dict(Pack._fields["state"]._description_selection(request.env)),
+            "kinds": dict(Use._fields["kind"]._description_selection(request.env)),
+            "write_units": lambda units: format_number(request.env, units),
+        }
+        return request.render("omni_billing_wallet.portal_billing_packs", values)
+
+    @http.route()
+    def billing_overview(self, **kwargs):
+        """Override: and where the packs are, if there are any."""
+        response = super().billing_overview(**kwargs)
+        count = self._billing_search("omni.billing.pack", count=1)
+        response.qcontext["has_packs"] = bool(count)
+        return response

@@ -1,0 +1,163 @@
+import logging
+from collections import defaultdict
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, fields, models
+from odoo.fields import Command, Domain
+from odoo.tools import format_date
+
+from odoo.addons.omni_billing.tools.database import commit_progress, retry, step_alone
+from odoo.addons.omni_billing.tools.recurrence import DAY
+
+_logger = logging.getLogger(__name__)
+
+#: Rows that one entry has at most, and packs that expire together.
+CHUNK = 1000
+
+
+class OmniBillingPackUse(models.Model):
+    """What was used is income: an entry for each company and month (W42)."""
+
+    _inherit = "omni.billing.pack.use"
+
+    # === THE JOB === #
+
+    @api.model
+    def _cron_book(self):
+        """Close packs that expired, and book what was used in months that are over.
+
+        Each chunk is committed with its entry: a job that dies books nothing twice, and
+        goes on where it was.
+        """
+        self.env["omni.billing.pack"]._expire_all()
+        for [company] in self._read_group(self._get_due_domain(), ["company_id"]):
+            self._book_company(company)
+
+    def _book_company(self, company):
+        first = fields.Date.context_today(self.with_company(company)).replace(day=1)
+        done = 0
+        while rows := self.search(
+            self._get_due_domain()
+            & Domain("company_id", "=", company.id)
+            & Domain("date", "<", first)
+            & Domain("id", ">", done),
+            order="id",
+            limit=CHUNK,
+        ):
+            done = rows[-1].id
+            step_alone(
+                self.env,
+                lambda rows=rows: retry(self.env, lambda: rows._book_free()),
+                f"income of packs of {company.name}",
+            )
+            if not commit_progress(self.env, len(rows)):
+                return
+
+    @api.model
+    def _get_due_domain(self):
+        return (
+            Domain("is_booked", "=", False)
+            & Domain("pack_id", "!=", False)
+            & Domain("kind", "!=", "refund")
+        )
+
+    # === BUSINESS METHODS === #
+
+    def _book_free(self):
+        """Book those that nobody else books, month by month."""
+        free = self.try_lock_for_update(allow_referencing=True)
+        free.invalidate_recordset()
+        due = free.filtered(lambda use: not use.is_booked)
+        for (company, first), rows in sorted(
+            due.grouped(lambda use: (use.company_id, use.date.replace(day=1))).items(),
+            key=lambda item: (item[0][0].id, item[0][1]),
+        ):
+            rows._book(company, first)
+
+    def _book(self, company, first):
+        """Write one entry over rows of a month: deferred revenue becomes income.
+
+        It is of the last day of the month; Odoo moves it behind a closed period.
+        """
+        last = first + relativedelta(months=1) - DAY
+        lines = self._prepare_lines(company)
+        move = self.env["account.move"]
+        if lines:
+            move = move.with_company(company).create(
+                {
+                    "move_type": "entry",
+                    "company_id": company.id,
+                    "journal_id": company._billing_get_pack_journal().id,
+                    "date": last,
+                    "ref": self.env._(
+                        "Income of packs, %(month)s",
+                        month=format_date(self.env, first, date_format="MMMM y"),
+                    ),
+                    "line_ids": [Command.create(line) for line in lines],
+                }
+            )
+            move._post(soft=False)
+        self.write({"is_booked": True, "move_id": move.id})
+
+    def _prepare_lines(self, company):
+        """Return the lines of an entry: one for each pack, one for each income."""
+        currency = company.currency_id
+        packs, incomes = defaultdict(float), defaultdict(float)
+        for use in self:
+            packs[use.pack_id] += use.amount
+            incomes[use.pack_id.income_account_id] += use.amount
+        lines = [
+            {
+                "name": pack.name,
+                "account_id": pack.account_id.id,
+                "partner_id": pack.invoice_id.commercial_partner_id.id,
+                "balance": currency.round(amount),
+                "billing_pack_id": pack.id,
+            }
+            for pack, amount in packs.items()
+        ]
+        lines += [
+            {"account_id": account.id, "balance": -currency.round(amount)}
+            for account, amount in incomes.items()
+        ]
+        return [
+            {"currency_id": currency.id, "tax_ids": [Command.clear()]} | line
+            for line in lines
+            if not currency.is_zero(line["balance"])
+        ]
+
+
+class OmniBillingPack(models.Model):
+    """Packs expire (W42)."""
+
+    _inherit = "omni.billing.pack"
+
+    @api.model
+    def _expire_all(self):
+        """Close what expired, where the company recognizes it; commits each chunk."""
+        for company in self.env["res.company"].search(
+            [("billing_pack_expiry", "=", "recognize")]
+        ):
+            today = fields.Date.context_today(self.with_company(company))
+            domain = self._get_usable_domain(company) & (
+                Domain("units_left", ">", 0) & Domain("expires_on", "<", today)
+            )
+            done = 0
+            while packs := self.search(
+                domain & Domain("id", ">", done), order="id", limit=CHUNK
+            ):
+                done = packs[-1].id
+                step_alone(
+                    self.env,
+                    lambda packs=packs: retry(self.env, lambda: packs._expire_free()),
+                    f"packs of {company.name} that expired",
+                )
+                if not commit_progress(self.env, len(packs)):
+                    return
+
+    def _expire_free(self):
+        """Close those that nobody is using just now."""
+        free = self.try_lock_for_update(allow_referencing=True)
+        free.invalidate_recordset()
+        free.filtered("units_left")._close("expired")

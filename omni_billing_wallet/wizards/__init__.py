@@ -1,0 +1,1 @@
+from . import omni_billing_pack_refund_wizard, omni_billing_pack_use_wizard
