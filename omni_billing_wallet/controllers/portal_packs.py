@@ -20,12 +20,14 @@ class BillingPortalPacks(BillingPortal):
             request.env["omni.billing.pack"],
             request.env["omni.billing.pack.use"],
         )
+        own = self._billing_get_own_pack_domain()
         packs = self._billing_search(
-            "omni.billing.pack", order="id desc", limit=MAX_PACKS
+            "omni.billing.pack", own=own, order="id desc", limit=MAX_PACKS
         )
+        uses = self._billing_search("omni.billing.pack.use", own=own, limit=MAX_USES)
         values = self._billing_prepare_values("billing_packs") | {
             "packs": packs.sorted(lambda pack: (pack.state != "open", -pack.id)),
-            "uses": self._billing_search("omni.billing.pack.use", limit=MAX_USES),
+            "uses": uses,
             "states": dict(Pack._fields["state"]._description_selection(request.env)),
             "kinds": dict(Use._fields["kind"]._description_selection(request.env)),
             "write_units": lambda units: format_number(request.env, units),
@@ -36,6 +38,11 @@ class BillingPortalPacks(BillingPortal):
     def billing_overview(self, **kwargs):
         """Override: and where the packs are, if there are any."""
         response = super().billing_overview(**kwargs)
-        count = self._billing_search("omni.billing.pack", count=1)
+        own = self._billing_get_own_pack_domain()
+        count = self._billing_search("omni.billing.pack", own=own, count=1)
         response.qcontext["has_packs"] = bool(count)
         return response
+
+    def _billing_get_own_pack_domain(self):
+        customer = request.env.user._billing_get_account()
+        return request.env["omni.billing.pack"]._get_customer_domain(customer)

@@ -3,6 +3,9 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_list
 
+from odoo.addons.omni_billing.tools.lock import take_turns, wait_for
+from odoo.addons.omni_billing.tools.write_guard import is_trusted
+
 
 class AccountMove(models.Model):
     """A pack is made when its invoice is posted, and follows its credit notes (W42)."""
@@ -27,9 +30,10 @@ class AccountMove(models.Model):
             & Domain("billing_pack_id", "=", False)
             & Domain("billing_transaction_id.transaction_type", "=", "charge")
             & Domain("billing_transaction_id.state", "=", "invoiced")
-            & Domain("billing_transaction_id.product_id.billing_is_pack", "=", True)
+            # What a service charges is none; see the product.
+            & Domain("billing_transaction_id.service_id", "=", False)
             & Domain("account_id.internal_group", "=", "liability")
-        )
+        ).filtered(lambda line: line._sells_pack())
         Pack._make_of_lines(sold)
         credited = Line.search(
             own
@@ -37,14 +41,32 @@ class AccountMove(models.Model):
             & Domain("id", "not in", sold.ids)
             & Domain("move_id.move_type", "in", ("out_invoice", "out_refund"))
         )
+        # A void of a refund of units: its credit waits to be billed again, so nothing
+        # was given back. Odoo's own button leaves the credit where it is.
+        if is_trusted(self.env):
+            credited = credited.filtered(lambda line: not line._turns_refund_around())
         if credited:
             Pack._follow_credits(credited)
+
+    def _billing_is_written_off(self):
+        """Whether an entry that is no money took it off, or a part, as an expense."""
+        self.ensure_one()
+        lines = self._billing_get_receivable_lines()
+        settled = lines.matched_credit_ids.credit_move_id
+        sources = (settled | lines.matched_debit_ids.debit_move_id).move_id
+        return any(
+            source.move_type == "entry"
+            and "expense" in source.line_ids.account_id.mapped("internal_group")
+            and not source._billing_is_money()
+            for source in sources
+        )
 
     # === WHAT CANNOT BE UNDONE === #
 
     def _billing_before_void(self):
         """Override: an invoice whose pack was used is not void."""
         self._billing_check_packs_unused(self.billing_transaction_ids)
+        self._billing_check_closed_no_pack()
         return super()._billing_before_void()
 
     def _billing_check_cancellable(self, transactions, penalty):
@@ -53,12 +75,10 @@ class AccountMove(models.Model):
         return super()._billing_check_cancellable(transactions, penalty)
 
     def _billing_check_packs_unused(self, transactions):
-        # sudo: whoever voids may not see packs.
-        Pack = self.env["omni.billing.pack"].sudo()
-        packs = Pack.search(
-            [("invoice_id", "in", self.ids), ("transaction_id", "in", transactions.ids)]
-        )
-        used = packs._find_taken().pack_id
+        packs = self._billing_lock_packs()
+        used = packs.filtered(
+            lambda pack: pack.transaction_id in transactions
+        )._find_taken().pack_id
         if used:
             raise UserError(
                 self.env._(
@@ -68,6 +88,71 @@ class AccountMove(models.Model):
                     packs=format_list(self.env, used.mapped("name")),
                 )
             )
+
+    def _billing_check_closed_no_pack(self):
+        """Check that these credit notes closed no pack: it would not open again."""
+        notes = self.filtered(lambda move: move.move_type == "out_refund")
+        # sudo: whoever voids may not see packs.
+        lines = notes.sudo().line_ids.filtered(
+            lambda line: (
+                line.billing_pack_id.invoice_id != line.move_id
+                and not line.billing_transaction_id.pack_id
+            )
+        )
+        rows = lines.billing_pack_id.use_ids.filtered(lambda use: use.kind == "closed")
+        if rows:
+            raise UserError(
+                self.env._(
+                    "These packs were closed by the credit note, and do not open again:"
+                    " %(packs)s. Nothing was changed. If the customer keeps the pack"
+                    " after all, sell it anew.",
+                    packs=format_list(self.env, rows.pack_id.mapped("name")),
+                )
+            )
+
+    def _billing_lock_packs(self):
+        """Return the packs that these sold; who uses one meanwhile begins again."""
+        # sudo: whoever voids or credits may not see packs.
+        packs = self.env["omni.billing.pack"].sudo()
+        packs = packs.search([("invoice_id", "in", self.ids)])
+        wait_for(packs)
+        if packs:
+            take_turns(packs)
+        return packs
+
+    def _billing_before_reversed(self):
+        """Override: units that were refunded are not credited once more."""
+        if refunded := self._billing_lock_packs()._find_refunded():
+            raise UserError(
+                self.env._(
+                    "Units of these packs were refunded: %(packs)s. A credit note of"
+                    " the invoice would give them back once more, so none was made."
+                    " Refund what is left on the pack, or void the refund first:"
+                    " Billing > Packs.",
+                    packs=format_list(self.env, refunded.mapped("name")),
+                )
+            )
+        return super()._billing_before_reversed()
+
+    def _billing_create_refund(self, amount, note=None, payment=None):
+        """Override: as above, of money that goes back to a card."""
+        self._billing_lock_packs()
+        return super()._billing_create_refund(amount, note, payment)
+
+    def _billing_get_refundable_amount(self, note=None, payment=None):
+        """Override: less what refunds of units give back already."""
+        available = super()._billing_get_refundable_amount(note, payment)
+        # sudo: whoever refunds may not see packs.
+        packs = self.env["omni.billing.pack"].sudo()
+        packs = packs.search([("invoice_id", "=", self.id)])
+        if note or not packs:
+            return available
+        given = packs._find_refunded().use_ids.transaction_id.filtered(
+            lambda credit: credit.pack_id and credit.state != "void"
+        )
+        left = self.amount_total - self._billing_get_reversed_amount()
+        left += sum(given.mapped("amount_total"))
+        return self.currency_id.round(max(0.0, min(available, left)))
 
     def button_draft(self):
         """Override of `account`: what was booked of packs stays booked."""

@@ -5,6 +5,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from odoo.addons.omni_billing.tools.action import open_list
+from odoo.addons.omni_billing.tools.lock import take_turns, wait_for
 from odoo.addons.omni_billing.tools.numbers import format_number
 from odoo.addons.omni_billing.tools.recurrence import DAY
 from odoo.addons.omni_billing.tools.write_guard import trust
@@ -229,10 +230,14 @@ class OmniBillingPack(models.Model):
 
     def _get_usable_domain(self, company):
         """Return what is sold: invoiced or paid, as the company chose."""
+        state = "invoice_id.billing_state"
         return (
             Domain("company_id", "=", company.id)
-            & Domain(
-                "invoice_id.billing_state", "in", USABLE[company.billing_pack_usable]
+            & (
+                Domain(state, "in", USABLE[company.billing_pack_usable])
+                # Credits paid for it: nothing is owed for what is on a credit note.
+                | Domain("invoice_id.move_type", "=", "out_refund")
+                & Domain(state, "in", USABLE["invoice"])
             )
             & Domain("invoice_id.billing_dispute", "in", UNDISPUTED)
         )
@@ -242,14 +247,36 @@ class OmniBillingPack(models.Model):
         self.ensure_one()
         # sudo: what the invoice says is asked for whoever may see the pack.
         pack = self.sudo()
-        states = USABLE[pack.company_id.billing_pack_usable]
         move = pack.invoice_id
-        return move.billing_state in states and move.billing_dispute in UNDISPUTED
+        is_owed = move.move_type == "out_invoice"
+        states = USABLE[pack.company_id.billing_pack_usable if is_owed else "invoice"]
+        return (
+            move.billing_state in states
+            and move.billing_dispute in UNDISPUTED
+            and not move._billing_is_written_off()
+        )
 
     def _find_taken(self):
         """Return the rows of what was used or refunded, and not given back."""
         rows = self.use_ids.filtered(lambda use: use.kind in ("use", "refund"))
         return rows.filtered(lambda use: not use.is_taken_back)
+
+    def _find_refunded(self):
+        """Return those of which units were refunded, and not given back."""
+        return self._find_taken().filtered(lambda use: use.kind == "refund").pack_id
+
+    @api.model
+    def _get_customer_domain(self, customer):
+        """Return what is a customer's: who bought it may belong to a company by now.
+
+        What a company bought stays its own, wherever the contact works today. Uses are
+        found the same way.
+
+        :param customer: a commercial `res.partner`.
+        """
+        return Domain(
+            "commercial_partner_id.commercial_partner_id", "=", customer.id
+        )
 
     # === BUSINESS METHODS === #
 
@@ -264,7 +291,8 @@ class OmniBillingPack(models.Model):
     def _make_of_line(self, line):
         transaction, move = line.billing_transaction_id, line.move_id
         product = line.product_id.with_company(move.company_id)
-        units = transaction.quantity * product.billing_pack_units
+        product.product_tmpl_id._billing_check_sellable(move.company_id)
+        units = transaction._count_pack_units()
         begins, partner = move.invoice_date, transaction.partner_id
         months = product.billing_pack_months
         accounts = product.product_tmpl_id.get_product_accounts(move.fiscal_position_id)
@@ -320,12 +348,16 @@ class OmniBillingPack(models.Model):
     def _follow_credits(self, lines):
         """Close packs that credit notes, just posted, give back.
 
-        What is credited by hand is a lower price as long as it is less than what is not
-        used yet; then the pack is given back. Whatever else a credit note says, it is
-        booked: the money is the customer's, and income follows.
+        What is credited by hand is a lower price as long as what is left is worth
+        something after it; then the pack is given back. Whatever else a credit note
+        says, it is booked: the money is the customer's, and income follows.
 
         :param lines: of the credit notes, on the account of the pack.
         """
+        packs = lines.billing_pack_id
+        # Who refunds or uses units meanwhile begins again, and reads what is left.
+        wait_for(packs)
+        take_turns(packs)
         for pack, own in lines.grouped("billing_pack_id").items():
             is_canceled = pack.transaction_id in own.billing_transaction_id.cancels_id
             # A refund of units has taken them already.
@@ -333,7 +365,11 @@ class OmniBillingPack(models.Model):
                 pack._close("closed")
 
     def _is_given_back(self):
-        """Whether credit notes by hand take as much as all that is not used."""
+        """Whether documents leave nothing of what the units that are left cost.
+
+        In the currency of the documents: a credit note has another rate than the
+        invoice.
+        """
         self.ensure_one()
         lines = self.env["account.move.line"].search(
             Domain("billing_pack_id", "=", self.id)
@@ -342,13 +378,17 @@ class OmniBillingPack(models.Model):
             & Domain("move_id.move_type", "in", ("out_invoice", "out_refund"))
         )
         sold = lines.filtered(lambda line: line.move_id == self.invoice_id)
-        credited = (lines - sold).filtered(
-            lambda line: not line.billing_transaction_id.pack_id
+        booked = sum(sold.mapped("balance"))
+        rate = sum(sold.mapped("amount_currency")) / booked if booked else 1.0
+        gone = self.use_ids.filtered(
+            lambda use: use.kind != "refund" or use.transaction_id.state == "unbilled"
         )
-        price = -sum(sold.mapped("amount_currency"))
-        unused = price * self.units_left / self.units
-        given = sum(credited.mapped("amount_currency"))
-        return bool(credited) and sold.currency_id.compare_amounts(given, unused) >= 0
+        left = -sum(lines.mapped("amount_currency"))
+        left -= sum(gone.mapped("amount")) * rate
+        # Each share was rounded in the currency of the company.
+        is_own = self.currency_id == self.company_currency_id
+        dust = 0.0 if is_own else self.currency_id.rounding * len(gone)
+        return self.currency_id.compare_amounts(left, dust) <= 0
 
     # === ACTION METHODS === #
 

@@ -30,12 +30,15 @@ class OmniBillingPackUse(models.Model):
         Each chunk is committed with its entry: a job that dies books nothing twice, and
         goes on where it was.
         """
+        self.env["omni.billing.pack"]._close_lost()
         self.env["omni.billing.pack"]._expire_all()
         for [company] in self._read_group(self._get_due_domain(), ["company_id"]):
             self._book_company(company)
 
     def _book_company(self, company):
-        first = fields.Date.context_today(self.with_company(company)).replace(day=1)
+        # The month is over where the company is, too.
+        today = company.partner_id._billing_get_today(company)
+        first = min(today, fields.Date.context_today(self)).replace(day=1)
         done = 0
         while rows := self.search(
             self._get_due_domain()
@@ -46,13 +49,18 @@ class OmniBillingPackUse(models.Model):
             limit=CHUNK,
         ):
             done = rows[-1].id
-            step_alone(
-                self.env,
-                lambda rows=rows: retry(self.env, lambda: rows._book_free()),
-                f"income of packs of {company.name}",
-            )
+            # What one pack is refused for keeps no other's income.
+            if rows._book_alone(f"income of packs of {company.name}"):
+                for pack, own in rows.grouped("pack_id").items():
+                    own._book_alone(f"income of pack {pack.id} of {company.name}")
             if not commit_progress(self.env, len(rows)):
                 return
+
+    def _book_alone(self, name):
+        """Book these, and return what went wrong, if anything did."""
+        return step_alone(
+            self.env, lambda: retry(self.env, lambda: self._book_free()), name
+        )
 
     @api.model
     def _get_due_domain(self):
@@ -106,7 +114,7 @@ class OmniBillingPackUse(models.Model):
         packs, incomes = defaultdict(float), defaultdict(float)
         for use in self:
             packs[use.pack_id] += use.amount
-            incomes[use.pack_id.income_account_id] += use.amount
+            incomes[use.pack_id._find_income_account()] += use.amount
         lines = [
             {
                 "name": pack.name,
@@ -133,6 +141,40 @@ class OmniBillingPack(models.Model):
 
     _inherit = "omni.billing.pack"
 
+    def _find_income_account(self):
+        """Return where its income is booked: the product's of today if it is archived.
+
+        :rtype: account.account
+        """
+        self.ensure_one()
+        account = self.income_account_id
+        if account.active:
+            return account
+        product = self.transaction_id.product_id.with_company(self.company_id)
+        accounts = product.product_tmpl_id.get_product_accounts(
+            self.invoice_id.fiscal_position_id
+        )
+        return accounts["income"] or account
+
+    @api.model
+    def _close_lost(self):
+        """Close what a customer's bank took back, and was written off, to be booked.
+
+        Its worth is income then, as the loss is an expense.
+        """
+        lost = self.search(
+            Domain("units_left", ">", 0)
+            & Domain("invoice_id.billing_dispute", "=", "written_off"),
+            order="id",
+            limit=CHUNK,
+        )
+        step_alone(
+            self.env,
+            lambda: retry(self.env, lambda: lost._close_free("closed")),
+            "packs whose dispute was lost",
+        )
+        commit_progress(self.env, len(lost))
+
     @api.model
     def _expire_all(self):
         """Close what expired, where the company recognizes it; commits each chunk."""
@@ -150,14 +192,24 @@ class OmniBillingPack(models.Model):
                 done = packs[-1].id
                 step_alone(
                     self.env,
-                    lambda packs=packs: retry(self.env, lambda: packs._expire_free()),
+                    lambda packs=packs: retry(
+                        self.env, lambda: packs._close_free("expired")
+                    ),
                     f"packs of {company.name} that expired",
                 )
                 if not commit_progress(self.env, len(packs)):
                     return
 
-    def _expire_free(self):
+    def _close_free(self, kind):
         """Close those that nobody is using just now."""
         free = self.try_lock_for_update(allow_referencing=True)
         free.invalidate_recordset()
-        free.filtered("units_left")._close("expired")
+        due = free.filtered("units_left")
+        if kind == "expired":
+            due = due.filtered(lambda pack: pack._is_over())
+        due._close(kind)
+
+    def _is_over(self):
+        """Whether its last day is over where the customer is."""
+        today = self.partner_id._billing_get_today(self.company_id)
+        return bool(self.expires_on) and self.expires_on < today

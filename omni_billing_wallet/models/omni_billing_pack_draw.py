@@ -46,7 +46,7 @@ class OmniBillingPack(models.Model):
         partner = self._find_given("res.partner", customer_id)
         product = self._find_given("product.product", product_id)
         units = self._read_units(units)
-        day = self._read_day(date)
+        day = self._read_day(date, partner)
         self._check_text_of("ref", ref)
         self._check_text_of("note", note)
         company = self.env.company
@@ -105,13 +105,16 @@ class OmniBillingPack(models.Model):
     def _find_for(self, customer, product, company, day):
         """Return what a customer can use for it on a day, what ends first first."""
         domain = self._get_usable_domain(company) & (
-            Domain("commercial_partner_id", "=", customer.id)
+            self._get_customer_domain(customer)
             & Domain("product_id", "=", product.id)
             & Domain("units_left", ">", 0)
             & Domain("begins_on", "<=", day)
             & (Domain("expires_on", "=", False) | Domain("expires_on", ">=", day))
         )
-        return self.search(domain)
+        packs = self.search(domain)
+        return packs.filtered(
+            lambda pack: not pack.invoice_id._billing_is_written_off()
+        )
 
     def _share_out(self, units):
         """Return how many units each pack gives, in its order."""
@@ -128,14 +131,26 @@ class OmniBillingPack(models.Model):
         if not ref:
             return self.env["omni.billing.pack.use"]
         return self.env["omni.billing.pack.use"].search(
-            Domain("commercial_partner_id", "=", customer.id)
+            self._get_customer_domain(customer)
             & Domain("company_id", "=", company.id)
             & Domain("ref", "=", ref)
             & Domain("kind", "=", "use")
         )
 
     def _answer_again(self, uses, product, units):
-        """Answer a call whose reference is known as the first time."""
+        """Answer a call whose reference is known as the first time.
+
+        :raise ValidationError: if the call is another one, or was taken back.
+        """
+        if uses.filtered("is_taken_back"):
+            raise ValidationError(
+                self.env._(
+                    "The use with the reference “%(ref)s” was taken back. Nothing was"
+                    " used: send it with another reference, if it is to be used after"
+                    " all.",
+                    ref=uses[0].ref,
+                )
+            )
         known = sum(uses.mapped("units"))
         if uses.product_id != product or not is_same(known, units):
             raise ValidationError(
@@ -150,9 +165,8 @@ class OmniBillingPack(models.Model):
             )
         charged = sum(uses.filtered(lambda use: not use.pack_id).mapped("units"))
         use = uses[0]
-        packs = self._find_for(
-            use.commercial_partner_id, product, use.company_id, use.date
-        )
+        customer = use.commercial_partner_id.commercial_partner_id
+        packs = self._find_for(customer, product, use.company_id, use.date)
         return self._answer(units, charged, packs) | {"is_double": True}
 
     def _answer(self, units, charged, packs):
@@ -203,9 +217,8 @@ class OmniBillingPack(models.Model):
         """Return what is left in all packs for the same, for the e-mail."""
         self.ensure_one()
         day = fields.Date.context_today(self)
-        packs = self._find_for(
-            self.commercial_partner_id, self.product_id, self.company_id, day
-        )
+        customer = self.commercial_partner_id.commercial_partner_id
+        packs = self._find_for(customer, self.product_id, self.company_id, day)
         return format_number(self.env, _round(sum(packs.mapped("units_left"))))
 
     # === HELPERS: WHAT A PROGRAM SENT === #
@@ -255,10 +268,13 @@ class OmniBillingPack(models.Model):
             )
         return rounded
 
-    def _read_day(self, day):
-        today = fields.Date.context_today(self)
+    def _read_day(self, day, partner):
+        """Return the day of a use: by default, the one where the customer is."""
+        today = partner._billing_get_today(self.env.company)
         if not day:
             return today
+        # Staff may be where it is tomorrow already.
+        today = max(today, fields.Date.context_today(self))
         try:
             day = day if isinstance(day, date) else date.fromisoformat(day)
         except (TypeError, ValueError) as error:

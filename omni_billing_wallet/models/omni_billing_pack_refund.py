@@ -8,6 +8,7 @@ from odoo.addons.omni_billing.tools.numbers import format_number
 from odoo.addons.omni_billing.tools.write_guard import trust, without_any_default
 
 from ..tools.shares import take_share
+from .omni_billing_pack import UNDISPUTED
 
 
 class OmniBillingPack(models.Model):
@@ -78,6 +79,26 @@ class OmniBillingPack(models.Model):
                     pack=self.name,
                 )
             )
+        if self.invoice_id.billing_dispute not in UNDISPUTED:
+            raise UserError(
+                self.env._(
+                    "The payment of “%(pack)s” is disputed: the customer's bank has"
+                    " the money. Nothing was changed: refund what is left once the"
+                    " dispute is won.",
+                    pack=self.name,
+                )
+            )
+        if self.invoice_id._billing_is_written_off():
+            raise UserError(
+                self.env._(
+                    "%(invoice)s was written off, so nobody paid for “%(pack)s”."
+                    " Nothing was changed: there is nothing to refund.",
+                    invoice=self.invoice_id.display_name,
+                    pack=self.name,
+                )
+            )
+        # A refund to a card that is under way is a credit note in a moment.
+        self.invoice_id._billing_check_no_attempt()
         if units > self.units_left:
             raise UserError(
                 self.env._(
@@ -99,17 +120,17 @@ class OmniBillingPack(models.Model):
 
     def _is_credited(self):
         """Whether a credit note that is none of units lowered its price."""
-        return bool(
-            self.env["account.move.line"].search_count(
-                Domain("billing_pack_id", "=", self.id)
-                & Domain("parent_state", "=", "posted")
-                & Domain("account_id", "=", self.account_id.id)
-                & Domain("move_id", "!=", self.invoice_id.id)
-                & Domain("move_id.move_type", "in", ("out_invoice", "out_refund"))
-                & Domain("billing_transaction_id.pack_id", "=", False),
-                limit=1,
-            )
+        lines = self.env["account.move.line"].search(
+            Domain("billing_pack_id", "=", self.id)
+            & Domain("parent_state", "=", "posted")
+            & Domain("account_id", "=", self.account_id.id)
+            & Domain("move_id", "!=", self.invoice_id.id)
+            & Domain("move_id.move_type", "in", ("out_invoice", "out_refund"))
+            & Domain("billing_transaction_id.pack_id", "=", False)
         )
+        # What a void turned around is in it twice, and comes to nothing.
+        given = sum(lines.mapped("amount_currency"))
+        return not self.currency_id.is_zero(given)
 
     def _read_price_left(self):
         """Return what all units that are left were sold for, in that currency.
@@ -174,6 +195,7 @@ class OmniBillingPackUse(models.Model):
         rows = self.sudo().search(
             [("transaction_id", "in", refunds.ids), ("kind", "=", "refund")]
         )
+        due = rows.filtered(lambda row: not row.is_taken_back)
         self._add(
             [
                 {
@@ -182,7 +204,9 @@ class OmniBillingPackUse(models.Model):
                     "units": -row.units,
                     "reverses_id": row.id,
                 }
-                for row in rows
-                if not row.is_taken_back
+                for row in due
             ]
         )
+        # What was closed meanwhile stays closed: the units go, and what they are worth.
+        is_closed = due.pack_id.use_ids.filtered(lambda use: use.kind == "closed")
+        is_closed.pack_id._close("closed")

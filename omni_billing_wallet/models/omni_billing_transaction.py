@@ -1,4 +1,6 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import float_round
 
 from odoo.addons.omni_billing.models.invoicing.account_move_line import PERIOD
 
@@ -45,16 +47,39 @@ class OmniBillingTransaction(models.Model):
 
     def _sells_pack(self):
         self.ensure_one()
-        is_charge = self.transaction_type == "charge"
+        is_charge = self.transaction_type == "charge" and not self.service_id
         return is_charge and self.product_id.billing_is_pack
+
+    def _count_pack_units(self):
+        """Return how many units are sold: a dozen packs of ten are 120."""
+        self.ensure_one()
+        product, quantity = self.product_id, self.quantity
+        if self.uom_id and self.uom_id != product.uom_id:
+            quantity = self.uom_id._compute_quantity(
+                quantity, product.uom_id, round=False
+            )
+        digits = self.env["decimal.precision"].precision_get("Product Unit")
+        return float_round(
+            quantity * product.billing_pack_units, precision_digits=digits
+        )
 
     def _get_pack_account(self):
         """Return where what is sold is deferred.
 
-        :raise UserError: if the product does not say all that a pack needs.
+        :raise UserError: if the product does not say all that a pack needs, or not even
+            a part of a unit is sold.
         """
         product = self.product_id.with_company(self.company_id)
         product.product_tmpl_id._billing_check_sellable(self.company_id)
+        if self._count_pack_units() <= 0:
+            raise UserError(
+                self.env._(
+                    "“%(name)s” of %(customer)s is a pack without any units, so nothing"
+                    " was billed. Correct its quantity, or the units on the product.",
+                    name=self.name,
+                    customer=self.partner_id.display_name,
+                )
+            )
         return product.billing_pack_account_id
 
     def _set_void(self, reason=None, is_free=False):

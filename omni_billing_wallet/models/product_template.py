@@ -2,6 +2,11 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_list
 
+#: Where deferred revenue may be: what suppliers and cards are owed is another matter.
+LIABILITIES = ("liability_current", "liability_non_current")
+#: A hundred years.
+MAX_MONTHS = 1200
+
 
 class ProductTemplate(models.Model):
     """A product that is a pack: so many units, paid before they are used (W42)."""
@@ -34,7 +39,8 @@ class ProductTemplate(models.Model):
         string="Deferred Revenue",
         company_dependent=True,
         ondelete="restrict",
-        domain="[('account_type', '=like', 'liability_%')]",
+        domain="[('account_type', 'in',"
+        " ('liability_current', 'liability_non_current'))]",
         help="What is paid and not used yet is a liability. The pack is booked there"
         " when it is invoiced, and is income as it is used.",
     )
@@ -49,6 +55,7 @@ class ProductTemplate(models.Model):
         *("billing_pack_product_id", "billing_pack_account_id", "billing_pack_low"),
     )
     def _check_billing_pack(self):
+        self._billing_check_no_service()
         for product in self.filtered("billing_is_pack"):
             numbers = "billing_pack_units", "billing_pack_months", "billing_pack_low"
             if any(product[name] < 0 for name in numbers):
@@ -66,16 +73,41 @@ class ProductTemplate(models.Model):
                         product=product.display_name,
                     )
                 )
-            account = product.billing_pack_account_id
-            if account and not account.account_type.startswith("liability_"):
+            if product.billing_pack_months > MAX_MONTHS:
                 raise ValidationError(
                     self.env._(
-                        "“%(product)s”: %(account)s is no liability. What is paid and"
-                        " not used yet is owed to the customer.",
+                        "“%(product)s” is valid for %(months)s months at most. Enter 0"
+                        " if it never expires.",
+                        product=product.display_name,
+                        months=MAX_MONTHS,
+                    )
+                )
+            account = product.billing_pack_account_id
+            if account and account.account_type not in LIABILITIES:
+                raise ValidationError(
+                    self.env._(
+                        "“%(product)s”: %(account)s is no liability, or one of"
+                        " suppliers or cards. What is paid and not used yet is owed to"
+                        " the customer: choose a current or non-current liability.",
                         product=product.display_name,
                         account=account.display_name,
                     )
                 )
+
+    def _billing_check_no_service(self):
+        # sudo: who edits products may not see services.
+        services = self.env["omni.billing.service"].sudo()
+        packs = self.filtered("billing_is_pack").product_variant_ids
+        found = services.search([("product_id", "in", packs.ids)], limit=1)
+        if found:
+            raise ValidationError(
+                self.env._(
+                    "“%(product)s” is sold by services (%(service)s), so it cannot be a"
+                    " pack. Make a product of its own for the pack.",
+                    product=found.product_id.display_name,
+                    service=found.display_name,
+                )
+            )
 
     def _billing_check_sellable(self, company):
         """Check that a pack can be sold by a company: all is known of it.

@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.fields import Domain
 
 from odoo.addons.omni_billing.tools.action import open_list
 
@@ -24,11 +25,9 @@ class ResPartner(models.Model):
         for partner in self:
             customer = partner.commercial_partner_id
             packs = Pack.search(
-                [
-                    ("commercial_partner_id", "=", customer.id),
-                    ("company_id", "=", self.env.company.id),
-                    ("units_left", ">", 0),
-                ],
+                Pack._get_customer_domain(customer)
+                & Domain("company_id", "=", self.env.company.id)
+                & Domain("units_left", ">", 0),
                 limit=100,
             ).filtered(lambda pack: pack.state == "open")
             partner.billing_pack_left = ", ".join(
@@ -36,10 +35,8 @@ class ResPartner(models.Model):
             )
             partner.billing_has_packs = bool(
                 Pack.search_count(
-                    [
-                        ("commercial_partner_id", "=", customer.id),
-                        ("company_id", "=", self.env.company.id),
-                    ],
+                    Pack._get_customer_domain(customer)
+                    & Domain("company_id", "=", self.env.company.id),
                     limit=1,
                 )
             )
@@ -51,7 +48,7 @@ class ResPartner(models.Model):
         return open_list(
             self.env,
             "omni_billing_wallet.omni_billing_pack_action",
-            [("commercial_partner_id", "=", customer.id)],
+            list(self.env["omni.billing.pack"]._get_customer_domain(customer)),
         )
 
     def action_billing_use_pack(self):

@@ -18,4 +18,4 @@ if MISSING:
     )
 else:
     from . import test_packs, test_packs_at_once, test_packs_booked, test_packs_doors
-    from . import test_packs_pages
+    from . import test_packs_changed, test_packs_pages

@@ -88,6 +88,39 @@ class TestPacksAtOnce(AtOnceCase):
             answer = self._meet(self._use(2, "r"), self._use(2, "r"))
         self.assertEqual((answer, self._read()), ("", (8, [2])))
 
+    def _void(self, env):
+        env = env(context=self.context)
+        pack = env["omni.billing.pack"].browse(self.pack_id)
+        pack.invoice_id.action_billing_void()
+
+    def test_a_void_and_a_use(self):
+        """W42: whichever comes first, no pack of a void invoice was used."""
+        with mute_logger("odoo.sql_db", "odoo.service.model"):
+            answer = self._meet(self._use(1), self._void)
+            self.assertIn("were used", answer)
+            with self._connect() as env:
+                pack = env["omni.billing.pack"].browse(self.pack_id)
+                pack.use_ids.action_take_back()
+            answer = self._meet(self._void, self._use(1))
+        self.assertIn("0 of", answer)
+        self.assertEqual(self._read()[0], 10)
+
+    def test_a_credit_note_and_a_refund(self):
+        """W42: half of it was credited: units have no single price any more."""
+
+        def credit(env):
+            pack = env["omni.billing.pack"].browse(self.pack_id)
+            pack.invoice_id._billing_create_refund_note(50)
+
+        def refund(env):
+            env = env(context=self.context)
+            env["omni.billing.pack"].browse(self.pack_id).action_refund(10)
+
+        with mute_logger("odoo.sql_db", "odoo.service.model"):
+            answer = self._meet(credit, refund)
+        self.assertIn("was credited", answer)
+        self.assertEqual(self._read(), (10, []))
+
     def test_two_jobs_book_once(self):
         """W42: what one books is left alone by the other."""
         with self._connect() as env:

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 from odoo.addons.omni_billing.tools.notice import close, notice
 from odoo.addons.omni_billing.wizards.omni_billing_dialog_mixin import once
@@ -52,11 +53,10 @@ class OmniBillingPackUseWizard(models.TransientModel):
 
     def _find_packs(self):
         customer = self.partner_id.commercial_partner_id
-        return self.env["omni.billing.pack"].search(
-            [
-                ("commercial_partner_id", "=", customer.id),
-                ("company_id", "=", self.env.company.id),
-            ],
+        Pack = self.env["omni.billing.pack"]
+        return Pack.search(
+            Pack._get_customer_domain(customer)
+            & Domain("company_id", "=", self.env.company.id),
             limit=200,
         )
 

@@ -1,0 +1,67 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from odoo.addons.omni_billing.models.desk.omni_billing_watch import DAY
+
+
+class OmniBillingWatch(models.Model):
+    """What was used of packs, and is no income although its month is over (W42)."""
+
+    _inherit = "omni.billing.watch"
+    _depends = {
+        "omni.billing.pack.use": ["company_id", "date", "is_booked", "kind", "pack_id"]
+    }
+
+    kind = fields.Selection(selection_add=[("pack", "Packs to Book as Income")])
+
+    @api.model
+    def _get_kinds(self):
+        """Override: the job comes each day."""
+        return [
+            *super()._get_kinds(),
+            (41, "pack", "Packs to Book as Income", 2 * DAY, 7 * DAY, False),
+        ]
+
+    @api.model
+    def _get_advice(self):
+        """Override: what to do about it."""
+        return super()._get_advice() | {
+            "pack": self.env._(
+                "The log says why it is not booked: an account or a journal of a pack"
+                " may be archived. If it says nothing, look whether the scheduled"
+                " actions run."
+            )
+        }
+
+    @api.model
+    def _get_queries(self, now):
+        """Override: what is due, by the index of the job."""
+        first = fields.Date.to_date(now).replace(day=1)
+        return [
+            *super()._get_queries(now),
+            SQL(
+                """
+                SELECT 'pack', company_id, COUNT(*), 0,
+                       GREATEST(
+                           MIN(create_date),
+                           DATE_TRUNC('month', MIN(date)) + INTERVAL '1 month')
+                  FROM omni_billing_pack_use
+                 WHERE NOT is_booked AND pack_id IS NOT NULL AND kind != 'refund'
+                   AND date < %s
+              GROUP BY company_id
+                """,
+                first,
+            ),
+        ]
+
+    def _open_pack(self):
+        first = fields.Date.today().replace(day=1)
+        return self._open_in_company(
+            "omni_billing_wallet.omni_billing_pack_use_action",
+            [
+                ("is_booked", "=", False),
+                ("pack_id", "!=", False),
+                ("kind", "!=", "refund"),
+                ("date", "<", fields.Date.to_string(first)),
+            ],
+        )
