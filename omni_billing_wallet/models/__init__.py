@@ -2,6 +2,6 @@ from . import product_template, res_company, res_config_settings
 from . import omni_billing_pack, omni_billing_pack_use
 from . import omni_billing_pack_draw, omni_billing_pack_refund, omni_billing_pack_book
 from . import omni_billing_transaction, omni_billing_proven
-from . import account_move, account_move_line, account_move_reversal
+from . import account_move, account_move_line
 from . import omni_billing_service, omni_billing_watch
 from . import res_partner

@@ -76,9 +76,11 @@ class AccountMove(models.Model):
 
     def _billing_check_packs_unused(self, transactions):
         packs = self._billing_lock_packs()
-        used = packs.filtered(
-            lambda pack: pack.transaction_id in transactions
-        )._find_taken().pack_id
+        used = (
+            packs.filtered(lambda pack: pack.transaction_id in transactions)
+            ._find_taken()
+            .pack_id
+        )
         if used:
             raise UserError(
                 self.env._(

@@ -274,9 +274,7 @@ class OmniBillingPack(models.Model):
 
         :param customer: a commercial `res.partner`.
         """
-        return Domain(
-            "commercial_partner_id.commercial_partner_id", "=", customer.id
-        )
+        return Domain("commercial_partner_id.commercial_partner_id", "=", customer.id)
 
     # === BUSINESS METHODS === #
 

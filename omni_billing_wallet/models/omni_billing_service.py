@@ -5,8 +5,8 @@ from odoo.exceptions import ValidationError
 class OmniBillingService(models.Model):
     """A service sells no packs (W42).
 
-    Its set-up fee, adjustments and parts of periods are charges of the same product, and
-    would each be a pack.
+    Its set-up fee, adjustments and parts of periods are charges of the same product,
+    and would each be a pack.
     """
 
     _inherit = "omni.billing.service"

@@ -52,9 +52,7 @@ class TestPacksChanged(PackCommon):
         ada.parent_id = self.customer
         self.env.flush_all()
         self.assertEqual(ada.commercial_partner_id, self.customer)
-        self.assertTrue(
-            self.Pack.use(ada.id, self.single.id, ref="visit")["is_double"]
-        )
+        self.assertTrue(self.Pack.use(ada.id, self.single.id, ref="visit")["is_double"])
         self.assertEqual(self.Pack.use(ada.id, self.single.id)["left"], 8)
         self.assertEqual(ada.billing_pack_left, "8 × Session")
         self.assertTrue(self.customer.billing_has_packs)
@@ -81,7 +79,9 @@ class TestPacksChanged(PackCommon):
                 self.assertEqual(pack.use_ids.mapped("kind"), ["refund"])
                 # Billed again it is as before.
                 again = self._bill(credit)
-                self.assertEqual((pack.units_left, self._worth(pack)), (left, 10 * left))
+                self.assertEqual(
+                    (pack.units_left, self._worth(pack)), (left, 10 * left)
+                )
                 again.action_billing_void()
                 credit.action_void("Changed her mind")
                 self.assertEqual((pack.units_left, self._worth(pack)), (10, 100))
@@ -267,9 +267,7 @@ class TestPacksChanged(PackCommon):
         (old + later).active = False
         with self.assertLogs("odoo.addons.omni_billing.tools.database", "WARNING"):
             self._run_job("2026-02-01")
-        self.assertEqual(
-            moved.use_ids.move_id.line_ids.account_id, self.deferred + new
-        )
+        self.assertEqual(moved.use_ids.move_id.line_ids.account_id, self.deferred + new)
         self.assertFalse(kept.use_ids.is_booked)
         Watch = self.env["omni.billing.watch"]
         self.env.flush_all()

@@ -1,1 +1,5 @@
-from . import omni_billing_pack_refund_wizard, omni_billing_pack_use_wizard
+from . import (
+    account_move_reversal,
+    omni_billing_pack_refund_wizard,
+    omni_billing_pack_use_wizard,
+)
