@@ -168,12 +168,13 @@ class OmniBillingPack(models.Model):
             order="id",
             limit=CHUNK,
         )
-        step_alone(
-            self.env,
-            lambda: retry(self.env, lambda: lost._close_free("closed")),
-            "packs whose dispute was lost",
-        )
-        commit_progress(self.env, len(lost))
+        if lost:
+            step_alone(
+                self.env,
+                lambda: retry(self.env, lambda: lost._close_free("closed")),
+                "packs whose dispute was lost",
+            )
+            commit_progress(self.env, len(lost))
 
     @api.model
     def _expire_all(self):

@@ -8,6 +8,7 @@ from odoo.tools import float_round
 from odoo.addons.omni_billing.const import MAX_ID
 from odoo.addons.omni_billing.tools.lock import wait_for
 from odoo.addons.omni_billing.tools.numbers import format_number
+from odoo.addons.omni_billing.tools.recurrence import DAY
 from odoo.addons.omni_billing.tools.values import check_length, check_text
 from odoo.addons.omni_billing.tools.write_guard import without_any_default
 
@@ -108,7 +109,8 @@ class OmniBillingPack(models.Model):
             self._get_customer_domain(customer)
             & Domain("product_id", "=", product.id)
             & Domain("units_left", ">", 0)
-            & Domain("begins_on", "<=", day)
+            # The invoice is dated where staff are, the use where the customer is.
+            & Domain("begins_on", "<=", day + DAY)
             & (Domain("expires_on", "=", False) | Domain("expires_on", ">=", day))
         )
         packs = self.search(domain)

@@ -238,14 +238,18 @@ class TestPacksChanged(PackCommon):
         """W42: west of UTC it is still the 14th, for use and for the job."""
         months = self._add_pack("Twelve Months", 100, 3, billing_pack_months=12)
         self.customer.tz = "America/Los_Angeles"
-        with freeze_time("2025-01-15 12:00:00"):
+        with freeze_time("2025-01-15 02:00:00"):
             pack = self._sell(months)
+            # It is paid today, and used at once, where it is yesterday.
+            self._use()
+            self.assertEqual(pack.use_ids.date.isoformat(), "2025-01-14")
         with freeze_time("2026-01-15 02:00:00"):
             # sudo: as the scheduler.
             self.Use.sudo()._cron_book()
-            self.assertEqual(pack.units_left, 3)
+            self.assertEqual(pack.units_left, 2)
             self.Pack.with_context(tz="UTC").use(self.customer.id, self.single.id)
-        self.assertEqual(pack.use_ids.date.isoformat(), "2026-01-14")
+        days = [day.isoformat() for day in pack.use_ids.mapped("date")]
+        self.assertEqual(sorted(days), ["2025-01-14", "2026-01-14"])
         with freeze_time("2026-01-15 12:00:00"):
             self.Use.sudo()._cron_book()
         self.assertEqual(pack.units_left, 0)
@@ -265,6 +269,8 @@ class TestPacksChanged(PackCommon):
             self._use(8)
         five.property_account_income_id = new
         (old + later).active = False
+        # What fails is undone; this was there before.
+        self.env.flush_all()
         with self.assertLogs("odoo.addons.omni_billing.tools.database", "WARNING"):
             self._run_job("2026-02-01")
         self.assertEqual(moved.use_ids.move_id.line_ids.account_id, self.deferred + new)
