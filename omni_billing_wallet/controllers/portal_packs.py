@@ -1,4 +1,5 @@
 from odoo import http
+from odoo.fields import Domain
 from odoo.http import request
 
 from odoo.addons.omni_billing.controllers.portal import BillingPortal
@@ -24,7 +25,13 @@ class BillingPortalPacks(BillingPortal):
         packs = self._billing_search(
             "omni.billing.pack", own=own, order="id desc", limit=MAX_PACKS
         )
-        uses = self._billing_search("omni.billing.pack.use", own=own, limit=MAX_USES)
+        uses = self._billing_search(
+            "omni.billing.pack.use",
+            # A cent in the books is no matter of the customer's.
+            Domain("kind", "!=", "difference"),
+            own=own,
+            limit=MAX_USES,
+        )
         values = self._billing_prepare_values("billing_packs") | {
             "packs": packs.sorted(lambda pack: (pack.state != "open", -pack.id)),
             "uses": uses,

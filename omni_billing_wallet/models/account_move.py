@@ -30,8 +30,6 @@ class AccountMove(models.Model):
             & Domain("billing_pack_id", "=", False)
             & Domain("billing_transaction_id.transaction_type", "=", "charge")
             & Domain("billing_transaction_id.state", "=", "invoiced")
-            # What a service charges is none; see the product.
-            & Domain("billing_transaction_id.service_id", "=", False)
             & Domain("account_id.internal_group", "=", "liability")
         ).filtered(lambda line: line._sells_pack())
         Pack._make_of_lines(sold)
@@ -49,17 +47,25 @@ class AccountMove(models.Model):
             Pack._follow_credits(credited)
 
     def _billing_is_written_off(self):
-        """Whether an entry that is no money took it off, or a part, as an expense."""
+        """Whether entries that are no money took most of it off as an expense.
+
+        What a bank kept for itself, a cent and a loss of exchange are no such thing: it
+        was paid.
+        """
         self.ensure_one()
-        lines = self._billing_get_receivable_lines()
-        settled = lines.matched_credit_ids.credit_move_id
-        sources = (settled | lines.matched_debit_ids.debit_move_id).move_id
-        return any(
-            source.move_type == "entry"
-            and "expense" in source.line_ids.account_id.mapped("internal_group")
-            and not source._billing_is_money()
-            for source in sources
+        owed = self._billing_get_receivable_lines()
+        lost = sum(
+            partial.debit_amount_currency * partial.credit_move_id._get_lost_share()
+            for partial in owed.matched_credit_ids
+        ) + sum(
+            partial.credit_amount_currency * partial.debit_move_id._get_lost_share()
+            for partial in owed.matched_debit_ids
         )
+        if not lost:
+            return False
+        # What was credited is owed by nobody.
+        left = self.amount_total - self._billing_get_reversed_amount()
+        return self.currency_id.compare_amounts(2 * lost, left) > 0
 
     # === WHAT CANNOT BE UNDONE === #
 
@@ -132,6 +138,17 @@ class AccountMove(models.Model):
                     " Refund what is left on the pack, or void the refund first:"
                     " Billing > Packs.",
                     packs=format_list(self.env, refunded.mapped("name")),
+                )
+            )
+        # sudo: whoever credits may not see packs.
+        if given := self.sudo().billing_transaction_ids.pack_id:
+            raise UserError(
+                self.env._(
+                    "%(document)s gives back units of packs: %(packs)s. A reversal would"
+                    " bring back the money and no units, so none was made. Void it"
+                    " instead: its credit then waits, to be billed again or voided.",
+                    document=self[:1].display_name,
+                    packs=format_list(self.env, given.mapped("name")),
                 )
             )
         return super()._billing_before_reversed()

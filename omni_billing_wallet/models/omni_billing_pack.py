@@ -327,7 +327,8 @@ class OmniBillingPack(models.Model):
         Its worth, if any is left, becomes income with what is used; less than nothing
         takes income back.
 
-        :param str kind: of the row, ``expired`` or ``closed``.
+        :param str kind: of the row: ``expired``, ``closed``, or ``difference`` where no
+            unit is left.
         """
         left = self._read_values_left()
         self.env["omni.billing.pack.use"]._add(
@@ -358,8 +359,11 @@ class OmniBillingPack(models.Model):
         take_turns(packs)
         for pack, own in lines.grouped("billing_pack_id").items():
             is_canceled = pack.transaction_id in own.billing_transaction_id.cancels_id
-            # A refund of units has taken them already.
-            if is_canceled or not pack.units_left or pack._is_given_back():
+            is_refund = all(line.billing_transaction_id.pack_id == pack for line in own)
+            if is_refund and not pack.units_left:
+                # They may come back: their credit can be voided still.
+                pack._close("difference")
+            elif is_canceled or not pack.units_left or pack._is_given_back():
                 pack._close("closed")
 
     def _is_given_back(self):

@@ -53,7 +53,10 @@ class OmniBillingPackUse(models.Model):
             if rows._book_alone(f"income of packs of {company.name}"):
                 for pack, own in rows.grouped("pack_id").items():
                     own._book_alone(f"income of pack {pack.id} of {company.name}")
-            if not commit_progress(self.env, len(rows)):
+                    # At once: one that fails undoes all since the last commit.
+                    if not commit_progress(self.env, len(own)):
+                        return
+            elif not commit_progress(self.env, len(rows)):
                 return
 
     def _book_alone(self, name):

@@ -109,6 +109,15 @@ class OmniBillingPack(models.Model):
                     pack=self.name,
                 )
             )
+        if draft := self._find_draft():
+            raise UserError(
+                self.env._(
+                    "%(note)s is a draft, and credits “%(pack)s”. Nothing was changed:"
+                    " post it or delete it first, so that nothing is given back twice.",
+                    note=draft.display_name,
+                    pack=self.name,
+                )
+            )
         if self._is_credited():
             raise UserError(
                 self.env._(
@@ -118,16 +127,24 @@ class OmniBillingPack(models.Model):
                 )
             )
 
-    def _is_credited(self):
-        """Whether a credit note that is none of units lowered its price."""
-        lines = self.env["account.move.line"].search(
+    def _find_credits(self, state):
+        """Return lines of credit notes, in a state, that are none of units."""
+        return self.env["account.move.line"].search(
             Domain("billing_pack_id", "=", self.id)
-            & Domain("parent_state", "=", "posted")
+            & Domain("parent_state", "=", state)
             & Domain("account_id", "=", self.account_id.id)
             & Domain("move_id", "!=", self.invoice_id.id)
             & Domain("move_id.move_type", "in", ("out_invoice", "out_refund"))
             & Domain("billing_transaction_id.pack_id", "=", False)
         )
+
+    def _find_draft(self):
+        """Return a credit note that would lower its price once it is posted."""
+        return self._find_credits("draft").move_id[:1]
+
+    def _is_credited(self):
+        """Whether a credit note that is none of units lowered its price."""
+        lines = self._find_credits("posted")
         # What a void turned around is in it twice, and comes to nothing.
         given = sum(lines.mapped("amount_currency"))
         return not self.currency_id.is_zero(given)
@@ -207,6 +224,18 @@ class OmniBillingPackUse(models.Model):
                 for row in due
             ]
         )
+        due._undo_differences()
         # What was closed meanwhile stays closed: the units go, and what they are worth.
         is_closed = due.pack_id.use_ids.filtered(lambda use: use.kind == "closed")
         is_closed.pack_id._close("closed")
+
+    def _undo_differences(self):
+        """Give back what was booked as left over when no unit was left."""
+        rows = []
+        for pack in self.pack_id:
+            own = pack.use_ids.filtered(lambda use: use.kind == "difference")
+            amount = pack.company_id.currency_id.round(sum(own.mapped("amount")))
+            if amount:
+                values = {"kind": "difference", "units": 0.0, "amount": -amount}
+                rows.append({"pack_id": pack.id} | values)
+        self._add(rows)

@@ -26,6 +26,8 @@ KINDS = [
     ("refund", "Refunded"),
     ("expired", "Expired"),
     ("closed", "Closed"),
+    # What rounding and rates leave when the last units are refunded: nothing closed.
+    ("difference", "Difference"),
 ]
 
 

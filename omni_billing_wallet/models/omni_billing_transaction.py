@@ -47,8 +47,15 @@ class OmniBillingTransaction(models.Model):
 
     def _sells_pack(self):
         self.ensure_one()
-        is_charge = self.transaction_type == "charge" and not self.service_id
+        is_charge = self.transaction_type == "charge" and not self._is_of_service()
         return is_charge and self.product_id.billing_is_pack
+
+    def _is_of_service(self):
+        """Whether a service charged it: what staff enter may name one, too."""
+        self.ensure_one()
+        # sudo: whoever bills need not see which part of a service it is.
+        own = self.sudo()
+        return bool(own.service_id and (own.period_start or own.service_part))
 
     def _count_pack_units(self):
         """Return how many units are sold: a dozen packs of ten are 120."""

@@ -1,6 +1,8 @@
 """Two at once at the same pack."""
 
-from odoo import fields
+from unittest.mock import patch
+
+from odoo import fields, modules
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -59,7 +61,9 @@ class TestPacksAtOnce(AtOnceCase):
     def _end(self):
         """Leave nothing that can be used, or that the job books."""
         with self._connect() as env:
-            env["omni.billing.pack"].browse(self.pack_id)._close("closed")
+            customer = self.ids[0]
+            packs = env["omni.billing.pack"].search([("partner_id", "=", customer)])
+            packs._close("closed")
             env["omni.billing.pack.use"].search([]).is_booked = True
 
     def _use(self, units, ref=None):
@@ -120,6 +124,36 @@ class TestPacksAtOnce(AtOnceCase):
             answer = self._meet(credit, refund)
         self.assertIn("was credited", answer)
         self.assertEqual(self._read(), (10, []))
+
+    def test_one_that_fails_keeps_no_other_income(self):
+        """W42: what fails is undone, and no entry of the packs before it."""
+        with self._connect() as env:
+            env = env(context=self.context)
+            packs = env["omni.billing.pack"].browse(self.pack_id)
+            packs += packs.browse([self._sell(env), self._sell(env)])
+            stuck = packs.account_id.copy({"code": "249998", "name": "Archived"})
+            packs[1].account_id = stuck
+            stuck.active = False
+            rows = env["omni.billing.pack.use"]._add(
+                [
+                    {"pack_id": pack.id, "units": 1, "amount": 10, "date": "2026-01-15"}
+                    for pack in packs
+                ]
+            )
+            ids, company_id = rows.ids, packs.company_id.id
+        with (
+            self._connect() as env,
+            # What commits does so, as in a server.
+            patch.object(modules.module, "current_test", False),
+            self.assertLogs("odoo.addons.omni_billing.tools.database", "WARNING"),
+        ):
+            use = env(context=self.context)["omni.billing.pack.use"]
+            use._book_company(use.env["res.company"].browse(company_id))
+        with self._connect() as env:
+            rows = env["omni.billing.pack.use"].browse(ids)
+            self.assertEqual(rows.mapped("is_booked"), [True, False, True])
+            booked = rows.filtered("is_booked")
+            self.assertEqual(booked.move_id.line_ids.billing_pack_id, booked.pack_id)
 
     def test_two_jobs_book_once(self):
         """W42: what one books is left alone by the other."""

@@ -33,7 +33,10 @@ class TestPacksChanged(PackCommon):
         with self.assertRaisesRegex(ValidationError, "services sell none"):
             Service.create(values | {"product_id": self.ten.id})
         plain = self._add_product("Support", 50)
-        Service.create(values | {"product_id": plain.id})
+        service = Service.create(values | {"product_id": plain.id})
+        # Who enters a charge may name one: nothing is a fee of it.
+        pack = self._sell(service_id=service.id)
+        self.assertEqual((pack.units_left, self._worth(pack)), (10, 100))
         with self.assertRaisesRegex(ValidationError, "cannot be a pack"):
             plain.write(
                 {
@@ -88,6 +91,63 @@ class TestPacksChanged(PackCommon):
                 self.assertEqual(pack.action_refund(units).retail_cost, 10 * units)
         self._check_books()
 
+    def test_a_cent_of_rounding_closes_no_pack(self):
+        """W42: seven of twelve cost 116.67, and what five leave is worth 116.65."""
+        pack = self._sell(self._add_pack("Twelve", 200, 12))
+        for _number in range(5):
+            self._use()
+        self.assertEqual(self._worth(pack), 116.65)
+        credit = pack.action_refund(7)
+        self.assertEqual(credit.retail_cost, 116.67)
+        note = self._bill(credit)
+        self.assertEqual((pack.units_left, self._worth(pack)), (0, 0))
+        pack.use_ids.filtered(lambda use: use.kind == "use")[:1].action_take_back()
+        self.assertEqual((pack.units_left, self._worth(pack)), (1, 16.67))
+        note.action_billing_void()
+        credit.action_void("Changed her mind")
+        self.assertEqual((pack.units_left, self._worth(pack)), (8, 133.32))
+        self._check_books()
+
+    def test_another_rate_closes_no_pack(self):
+        """W42: nor what a refund at the rate of its day leaves over."""
+        kuna = self.setup_other_currency(
+            "HRK", rates=[("2026-01-01", 2), ("2026-02-01", 4)]
+        )
+        with freeze_time("2026-01-10 12:00:00"):
+            pack = self._sell(currency_id=kuna.id, price_unit=100, retail_cost=100)
+            self._use(5)
+        with freeze_time("2026-02-10 12:00:00"):
+            credit = pack.action_refund(5)
+            note = self._bill(credit)
+            self.assertEqual(self._worth(pack), 0)
+            note.action_billing_void()
+            credit.action_void("Changed her mind")
+            self.assertEqual((pack.units_left, self._worth(pack)), (5, 25))
+        self._check_books()
+
+    def test_a_draft_gives_back_nothing_twice(self):
+        """W42: a draft credit note is seen; one of units is void, not turned around."""
+        pack = self._sell()
+        invoice = pack.invoice_id
+        self._reverse(invoice).refund_moves()
+        with self.assertRaisesRegex(UserError, "is a draft"):
+            pack.action_refund(10)
+        self.assertEqual(pack.units_left, 10)
+        # sudo: drafts are an accountant's to delete.
+        invoice.reversal_move_ids.sudo().unlink()
+        note = self._bill(pack.action_refund(10))
+        with self.assertRaisesRegex(UserError, "Void it instead"):
+            self._reverse(note).refund_moves()
+        self.assertFalse(note.reversal_move_ids)
+        self._check_books()
+
+    def _reverse(self, move):
+        """Return Odoo's dialog for a credit note."""
+        dialog = self.env["account.move.reversal"].with_context(
+            active_model="account.move", active_ids=move.ids
+        )
+        return dialog.create({"journal_id": move.journal_id.id})
+
     def test_units_are_not_given_back_twice(self):
         """W42: neither to the card, nor by Odoo's button, nor once it is closed."""
         pack = self._sell()
@@ -98,12 +158,8 @@ class TestPacksChanged(PackCommon):
             self.assertEqual(invoice._billing_get_refundable_amount(), 110)
             credit = pack.action_refund(4)
             self.assertEqual(invoice._billing_get_refundable_amount(), 66)
-        dialog = self.env["account.move.reversal"].with_context(
-            active_model="account.move", active_ids=invoice.ids
-        )
-        dialog = dialog.create({"journal_id": invoice.journal_id.id})
         with self.assertRaisesRegex(UserError, "once more"):
-            dialog.refund_moves()
+            self._reverse(invoice).refund_moves()
         # Money went back all the same: it is booked, and the pack is closed.
         invoice._billing_create_refund_note(110)
         self.assertEqual((pack.units_left, self._worth(pack)), (0, 0))
@@ -127,12 +183,8 @@ class TestPacksChanged(PackCommon):
     def test_no_copy_of_an_invoice_sells_a_pack(self):
         """W42: Odoo's Reverse and Create Invoice has no transaction."""
         invoice = self._sell(paid=False).invoice_id
-        dialog = self.env["account.move.reversal"].with_context(
-            active_model="account.move", active_ids=invoice.ids
-        )
-        dialog = dialog.create({"journal_id": invoice.journal_id.id})
         with self.assertRaisesRegex(UserError, "would sell none"):
-            dialog.modify_moves()
+            self._reverse(invoice).modify_moves()
         self.assertFalse(invoice.reversal_move_ids)
         # Nor does one open that a credit note closed.
         note = invoice._billing_create_refund_note(110)
@@ -198,26 +250,7 @@ class TestPacksChanged(PackCommon):
         """W42: to a loss by an entry, or as a dispute that was lost."""
         pack = self._sell(paid=False)
         invoice = pack.invoice_id.sudo()
-        owed = invoice._billing_get_receivable_lines()
-        loss = self.company_data["default_account_expense"]
-        entry = invoice.create(
-            {
-                "move_type": "entry",
-                "journal_id": self.company_data["default_journal_misc"].id,
-                "line_ids": [
-                    Command.create({"account_id": loss.id, "debit": 110}),
-                    Command.create(
-                        {
-                            "account_id": owed.account_id.id,
-                            "partner_id": owed.partner_id.id,
-                            "credit": 110,
-                        }
-                    ),
-                ],
-            }
-        )
-        entry.action_post()
-        (owed + entry._billing_get_receivable_lines()).reconcile()
+        self._take_off(invoice, lost=110)
         self.assertEqual(invoice.billing_state, "paid")
         with self.assertRaises(UserError):
             self._use()
@@ -233,6 +266,60 @@ class TestPacksChanged(PackCommon):
         self.assertEqual((lost.units_left, self._worth(lost)), (0, 0))
         self.assertEqual(lost.use_ids.amount, 100)
         self._check_books()
+
+    def _take_off(self, invoice, lost, kept=0):
+        """Set an accountant's entry against an invoice: a loss, and what came."""
+        owed = invoice._billing_get_receivable_lines()
+        debits = {
+            self.company_data["default_account_expense"]: lost,
+            self.company_data["default_account_assets"]: kept,
+        }
+        entry = invoice.create(
+            {
+                "move_type": "entry",
+                "journal_id": self.company_data["default_journal_misc"].id,
+                "line_ids": [
+                    Command.create({"account_id": account.id, "debit": amount})
+                    for account, amount in debits.items()
+                    if amount
+                ]
+                + [
+                    Command.create(
+                        {
+                            "account_id": owed.account_id.id,
+                            "partner_id": owed.partner_id.id,
+                            "credit": lost + kept,
+                        }
+                    ),
+                ],
+            }
+        )
+        entry.action_post()
+        (owed + entry._billing_get_receivable_lines()).reconcile()
+
+    def test_a_small_loss_is_paid(self):
+        """W42: a cent, what a bank keeps, and a worse rate leave the pack open."""
+        cent, fee = self._sell(paid=False), self._sell(paid=False)
+        self._take_off(cent.invoice_id.sudo(), lost=0.02)
+        self._pay(cent.invoice_id)
+        self._take_off(fee.invoice_id.sudo(), lost=3, kept=107)
+        kuna = self.setup_other_currency(
+            "HRK", rates=[("2026-01-01", 2), ("2026-02-01", 4)]
+        )
+        with freeze_time("2026-01-10 12:00:00"):
+            far = self._sell(
+                paid=False, currency_id=kuna.id, price_unit=100, retail_cost=100
+            )
+        with freeze_time("2026-02-10 12:00:00"):
+            self._pay(far.invoice_id)
+        owed = far.invoice_id.sudo()._billing_get_receivable_lines()
+        loss = owed.matched_credit_ids.exchange_move_id
+        self.assertIn("expense", loss.line_ids.account_id.mapped("internal_group"))
+        self.env.invalidate_all()
+        packs = cent + fee + far
+        self.assertEqual(packs.mapped("state"), ["open"] * 3)
+        self.assertEqual(self._use(3)["left"], 27)
+        self.assertEqual(far.action_refund(far.units_left).retail_cost, 100)
 
     def test_the_last_day_ends_where_the_customer_is(self):
         """W42: west of UTC it is still the 14th, for use and for the job."""
