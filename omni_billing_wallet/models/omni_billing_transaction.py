@@ -47,8 +47,9 @@ class OmniBillingTransaction(models.Model):
 
     def _sells_pack(self):
         self.ensure_one()
-        is_charge = self.transaction_type == "charge" and not self._is_of_service()
-        return is_charge and self.product_id.billing_is_pack
+        is_charge = self.transaction_type == "charge"
+        is_pack = is_charge and self.product_id.billing_is_pack
+        return is_pack and not self._is_of_service()
 
     def _is_of_service(self):
         """Whether a service charged it: what staff enter may name one, too."""
