@@ -135,7 +135,11 @@ class OmniBillingPack(models.Model):
             & Domain("account_id", "=", self.account_id.id)
             & Domain("move_id", "!=", self.invoice_id.id)
             & Domain("move_id.move_type", "in", ("out_invoice", "out_refund"))
-            & Domain("billing_transaction_id.pack_id", "=", False)
+            & (
+                # By Odoo's own button there is none.
+                Domain("billing_transaction_id", "=", False)
+                | Domain("billing_transaction_id.pack_id", "=", False)
+            )
         )
 
     def _find_draft(self):

@@ -139,6 +139,15 @@ class TestPacksChanged(PackCommon):
         with self.assertRaisesRegex(UserError, "Void it instead"):
             self._reverse(note).refund_moves()
         self.assertFalse(note.reversal_move_ids)
+        # A part, by hand: units have no single price any more.
+        cheap = self._sell()
+        self._reverse(cheap.invoice_id).sudo().refund_moves()
+        part = cheap.invoice_id.reversal_move_ids.sudo()
+        part.invoice_line_ids.price_unit = 20
+        part.action_post()
+        self.assertEqual((cheap.units_left, self._worth(cheap)), (10, 80))
+        with self.assertRaisesRegex(UserError, "was credited"):
+            cheap.action_refund(10)
         self._check_books()
 
     def _reverse(self, move):
