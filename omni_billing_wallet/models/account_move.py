@@ -144,9 +144,9 @@ class AccountMove(models.Model):
         if given := self.sudo().billing_transaction_ids.pack_id:
             raise UserError(
                 self.env._(
-                    "%(document)s gives back units of packs: %(packs)s. A reversal would"
-                    " bring back the money and no units, so none was made. Void it"
-                    " instead: its credit then waits, to be billed again or voided.",
+                    "%(document)s gives back units of packs: %(packs)s. A reversal"
+                    " would bring back the money and no units, so none was made. Void"
+                    " it instead: its credit then waits, to be billed again or voided.",
                     document=self[:1].display_name,
                     packs=format_list(self.env, given.mapped("name")),
                 )
