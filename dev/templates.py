@@ -95,8 +95,9 @@ class Templates:
     def _bridged(self) -> str:
         """Have the demo with our other addons, and those that they are for."""
         modules = ["sale_management", "account_payment_sepa_direct_debit"]
+        modules += [paths.USAGE_ADDON.name, paths.WALLET_ADDON.name]
         scripts = [paths.SCRIPTS / "bridged.py", paths.SCRIPTS / "assets.py"]
-        install = partial(build.install, modules=[*modules, paths.USAGE_ADDON.name])
+        install = partial(build.install, modules=modules)
         steps = (install, build.make_bridged, build.make_assets)
         files = [paths.SEPA_REQUIREMENTS, *scripts]
         return self._on(self._demo(), "bridged", files, *steps)

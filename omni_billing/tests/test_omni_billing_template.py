@@ -223,7 +223,7 @@ class TestTemplatePage(TemplateCommon):
         )
 
     def test_examples(self):
-        """Our two samples: unpaid, paid, void, credit note; one in each language."""
+        """Our two samples: unpaid, paid, void, credit note, in each language."""
         self._create_transaction(10)
         void = self._bill()
         void.action_billing_void()
@@ -254,12 +254,11 @@ class TestTemplatePage(TemplateCommon):
                 self.assertIn("VOID", self._read(void))
                 self.assertIn("Credit Note", self._read(note))
                 self.assertNotIn("How to pay", self._read(note))
-                languages = {
-                    "fr_FR": "Facturé à",
-                    "de_DE": "Rechnung an",
-                    "es_ES": "Facturado a",
-                }
-                for lang, words in languages.items() if name == "band" else ():
+                for lang, words in (
+                    ("fr_FR", "Facturé à"),
+                    ("de_DE", "Rechnung an"),
+                    ("es_ES", "Facturado a"),
+                ):
                     self.env["res.lang"]._activate_lang(lang)
                     self.customer.lang = lang
                     text = self._read()

@@ -32,6 +32,8 @@ class OmniBillingUsageRating(models.Model):
             "period": self._format_period(self.env),
             "is_running": self.state == "running",
             "is_correction": self.part > 0,
+            "is_void": bool(self.transaction_id) and not self._stands(),
+            "has_tiers": any(self.line_ids.mapped("tier")),
             "plus_tax": not self.plan_id.tax_included,
             "currency": self.currency_id,
             "amount": self.amount,

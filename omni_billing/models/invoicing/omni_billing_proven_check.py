@@ -42,7 +42,7 @@ KNOWN = {
         "omni_billing",
     ),
     *("omni_billing_facturx", "omni_billing_peppol", "omni_billing_queue_job"),
-    "omni_billing_wallet",
+    *("omni_billing_usage", "omni_billing_wallet"),
     *("partner_autocomplete", "payment", "payment_stripe", "phone_validation"),
     *("l10n_ca", "l10n_fr", "l10n_fr_account"),
     *("portal", "privacy_lookup", "product", "queue_job", "resource", "sms"),

@@ -359,6 +359,7 @@ class OmniBillingService(models.Model):
             amount, pieces = map(sum, zip((0, 0), *parts, strict=True))
             due = compute_amount(used, prices, currency.decimal_places)
             difference = currency.round(float(due) - amount)
+            # What was charged before it was rounded as today stays.
             if difference and not currency.compare_amounts(
                 amount,
                 float(compute_running_amount(used, prices, currency.decimal_places)),
