@@ -10,8 +10,6 @@ from odoo.addons.omni_billing.tools.rating.charges import UNITS
 from odoo.addons.omni_billing.tools.unit_price import PRICE_DECIMALS
 from odoo.addons.omni_billing.tools.write_guard import trust
 
-from .omni_billing_usage_rate import SHOWN_REFS
-
 #: Lines that an invoice has of what a charge is made of; more can be opened.
 MAX_NOTES = 12
 
@@ -289,7 +287,7 @@ def _get_key(result):
 
 
 def _tell_unrated(result):
-    refs = ", ".join(result.rating.unrated[:SHOWN_REFS])
+    refs = ", ".join(result.rating.unrated)
     return {"unrated": result.unrated, "unrated_refs": refs or False}
 
 

@@ -18,8 +18,6 @@ from .omni_billing_rate_plan import make_key
 
 #: Events that are read at a time.
 FETCH = 5_000
-#: References that are told of events that no rate is for.
-SHOWN_REFS = 5
 #: Columns of an event, in the order that they are counted in: a total one.
 EVENT = SQL("service_id, meter_id, moment, ref, source_id, quantity, dimensions")
 #: Names of cursors of one connection.
@@ -295,7 +293,7 @@ class OmniBillingUsageRating(models.Model):
                 amount=amounts[number] + added - off[number],
                 added=added,
                 taken_off=off[number],
-                unrated=len(rating.unrated) if is_planned else events,
+                unrated=rating.unrated_number if is_planned else events,
             )
             is_kept = is_unused and is_due and is_planned and not number
             if events or result.amount or meter in before or is_kept:

@@ -1,5 +1,6 @@
 """Events are rated: steps of seconds, prefixes, the clock, allowances (W41)."""
 
+import pickle
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -275,7 +276,27 @@ def test_what_has_no_price_is_told():
     events = [call(1, "44", ref="a"), call(1, "33", early, "b"), call(1, "33", ref="c")]
     rating = rate(prices, events)
     assert rating.unrated == ("b", "a")
+    assert rating.unrated_number == 2
     assert rating.exact == 1
+
+
+def test_events_are_not_kept():
+    """Of ten times as many no more is remembered: sums alone, and the first unrated."""
+    charges = [PerEvent(package(1, 60)), Percentage(2, 1, free_events=3), PerUnit(1)]
+    prices = PriceList(
+        [price(str(n), one, prefixes={str(n)}) for n, one in enumerate(charges)]
+    )
+    sizes = []
+    for number in (500, 5000):
+        rater = Rater({"line": prices}, is_checked=True)
+        for n in range(number):
+            moment = DAY + timedelta(seconds=n)
+            rater.add("line", call(1 + n % 90, str(n % 4), moment, f"{n:05}"))
+        rating = rater.finish()[0]["line"]
+        assert rating.unrated_number == number / 4
+        assert rating.unrated[0] == "00003"
+        sizes.append(len(pickle.dumps((rater.counts, rater.unrated, rater.refs))))
+    assert sizes[1] < 1.1 * sizes[0]
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,8 @@ def test_volume_in_two_pieces_costs_the_same(charge, one, other):
 @example(Percentage(1, 1, free_events=1), [Fraction(0), Fraction(50)], 1)
 def test_events_in_two_batches_cost_the_same(charge, amounts, cut):
     first, rest = amounts[:cut], amounts[cut:]
-    second = Usage.of(*rest, amounts_before=tuple(first), is_first=False)
+    second = Usage.of(
+        *rest, before=sum(first), number=sum(map(bool, first)), is_first=False
+    )
     whole = charge.price(Usage.of(*amounts))
     assert charge.price(Usage.of(*first)) + charge.price(second) == whole

@@ -62,6 +62,7 @@ class Allowances:
         self.left = {grant.name: grant.units for grant in self.grants}
         if len(self.left) != len(self.grants):
             raise ValueError("Two allowances have one name.")
+        self._of: dict[str, list[Grant]] = {}
 
     def draw(
         self, quantity: Fraction, service: str, charge: str, moment: datetime
@@ -71,7 +72,12 @@ class Allowances:
         :return: what it does not cover; names of grants, and what was used of each.
         """
         drawn = []
-        for grant in self.grants:
+        # Of a thousand services each has its own: those of others are not looked at.
+        if service not in self._of:
+            self._of[service] = [
+                g for g in self.grants if not g.services or service in g.services
+            ]
+        for grant in self._of[service]:
             if quantity <= 0:
                 break
             taken = min(quantity, self.left[grant.name])

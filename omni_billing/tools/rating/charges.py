@@ -7,7 +7,7 @@ be rated in pieces, as it is where a price changes in it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
@@ -56,9 +56,8 @@ class Usage:
     :param is_first: nothing of the period was priced before: what is charged once, is.
     :param events: that have a fee of their own.
     :param amounts: of each event in the order of time, for charges by event.
-    :param amounts_before: the same, of what was priced before.
-    :param continued: places in `amounts` of what began at another price: what an event
-        has once, it has there.
+    :param number: of events before these that used something.
+    :param tally: what a charge by event counted already, instead of amounts.
     """
 
     quantity: Fraction
@@ -67,8 +66,8 @@ class Usage:
     is_first: bool = True
     events: int = 0
     amounts: Sequence[Fraction] = ()
-    amounts_before: Sequence[Fraction] = ()
-    continued: Collection[int] = ()
+    number: int = 0
+    tally: Tally | None = None
 
     @classmethod
     def of(cls, *amounts: Number, **values) -> Usage:
@@ -274,36 +273,123 @@ class Volume(_Tiered):
         )
 
 
+@dataclass
+class Tally:
+    """What a charge by event knows of those so far: sums, and never each of them.
+
+    :param number: of events that used something, those of other versions included.
+    :param so_far: what they used.
+    """
+
+    charge: Charge
+    number: int = 0
+    so_far: Fraction = ZERO
+
+    def add(self, amount: Fraction, is_begun: bool = True) -> None:
+        """Count an event, in the order of time. One of nothing costs nothing.
+
+        :param is_begun: it began at this price: what an event has once, it has here.
+        """
+        if amount:
+            self._add(amount, is_begun)
+            self.number, self.so_far = self.number + 1, self.so_far + amount
+
+    def explain(self) -> list[Part]:
+        """Return what the price of these is made of."""
+        raise NotImplementedError
+
+    def _add(self, amount: Fraction, is_begun: bool) -> None:
+        raise NotImplementedError
+
+
+class ByEvent(Charge):
+    """What events cost, each for itself."""
+
+    is_by_event = True
+    tally_class: ClassVar[type[Tally]]
+
+    def begin(self, number: int = 0, so_far: Fraction = ZERO) -> Tally:
+        """Return a tally that goes on after so many events, which used so much."""
+        return self.tally_class(self, number, so_far)
+
+    def explain(self, usage: Usage) -> list[Part]:
+        """Override."""
+        tally = usage.tally
+        if tally is None:
+            tally = self.begin(usage.number, usage.before)
+            for amount in usage.amounts:
+                tally.add(amount)
+        return tally.explain()
+
+
+@dataclass
+class _TallyOfParts(Tally):
+    """The parts of all events, those alike in one."""
+
+    found: dict[tuple, Fraction] = field(default_factory=dict)
+
+    def _add(self, amount: Fraction, is_begun: bool) -> None:
+        one = Usage.of(amount, events=int(is_begun), is_first=is_begun)
+        for part in self.charge.charge.explain(one):
+            key = (part.kind, part.price, part.tier)
+            self.found[key] = self.found.get(key, ZERO) + part.quantity
+
+    def explain(self) -> list[Part]:
+        """Override."""
+        return [
+            Part(kind, quantity, price, tier)
+            for (kind, price, tier), quantity in self.found.items()
+        ]
+
+
 @dataclass(frozen=True)
-class PerEvent(Charge):
+class PerEvent(ByEvent):
     """Each event is priced for itself, as calls whose first minute is dearer.
 
     :param charge: of one event, as if it were alone in the period.
     """
 
-    is_by_event = True
+    tally_class = _TallyOfParts
 
     charge: Charge
 
-    def explain(self, usage: Usage) -> list[Part]:
-        """Override: the parts of all events, those alike in one."""
-        found: dict[tuple, Fraction] = {}
-        for place, amount in enumerate(usage.amounts):
-            if not amount:
-                continue
-            is_begun = place not in usage.continued
-            one = Usage.of(amount, events=int(is_begun), is_first=is_begun)
-            for part in self.charge.explain(one):
-                key = (part.kind, part.price, part.tier)
-                found[key] = found.get(key, ZERO) + part.quantity
-        return [
-            Part(kind, quantity, price, tier)
-            for (kind, price, tier), quantity in found.items()
-        ]
+
+@dataclass
+class _TallyOfShares(Tally):
+    """What is free and charged of events, and what their least and most change."""
+
+    events: int = 0
+    free: Fraction = ZERO
+    charged: Fraction = ZERO
+    missing: Fraction = ZERO
+    over: Fraction = ZERO
+
+    def _add(self, amount: Fraction, is_begun: bool) -> None:
+        charge = self.charge
+        given = charge.find_free(amount, self.number, self.so_far)
+        self.free += given
+        if given == amount:
+            return
+        self.events += is_begun
+        self.charged += amount - given
+        cost = (amount - given) * charge.rate / 100 + is_begun * charge.fixed
+        self.missing += max(ZERO, charge.least - cost)
+        if charge.most is not None:
+            self.over += max(ZERO, cost - charge.most)
+
+    def explain(self) -> list[Part]:
+        """Override."""
+        return _leave_out_none(
+            Part(INCLUDED, self.free, ZERO),
+            Part(UNITS, self.charged, self.charge.rate / 100),
+            Part(FEE, Fraction(self.events), self.charge.fixed),
+            Part(LEAST, Fraction(1), self.missing),
+            Part(MOST, Fraction(1), -self.over),
+        )
 
 
 @dataclass(frozen=True)
-class Percentage(Charge):
+class Percentage(ByEvent):
     """A share of each event's amount, with a fixed part; one of nothing costs nothing.
 
     :param rate: in percent.
@@ -314,7 +400,7 @@ class Percentage(Charge):
         first. An event that crosses it pays for the rest of its amount.
     """
 
-    is_by_event = True
+    tally_class = _TallyOfShares
 
     rate: Fraction
     fixed: Fraction = ZERO
@@ -331,36 +417,11 @@ class Percentage(Charge):
         if self.most is not None and self.most < self.least:
             raise ValueError("The most of an event is below its least.")
 
-    def explain(self, usage: Usage) -> list[Part]:
-        """Override."""
-        # One of nothing is none of those that are free.
-        number = sum(1 for amount in usage.amounts_before if amount)
-        so_far = sum(usage.amounts_before, ZERO)
-        free = charged = missing = over = ZERO
-        events = 0
-        for place, amount in enumerate(usage.amounts):
-            if not amount:
-                continue
-            given = self._find_free(amount, number, so_far)
-            number, so_far = number + 1, so_far + amount
-            free += given
-            if given == amount:
-                continue
-            times = int(place not in usage.continued)
-            events, charged = events + times, charged + amount - given
-            cost = (amount - given) * self.rate / 100 + times * self.fixed
-            missing += max(ZERO, self.least - cost)
-            if self.most is not None:
-                over += max(ZERO, cost - self.most)
-        return _leave_out_none(
-            Part(INCLUDED, free, ZERO),
-            Part(UNITS, charged, self.rate / 100),
-            Part(FEE, Fraction(events), self.fixed),
-            Part(LEAST, Fraction(1), missing),
-            Part(MOST, Fraction(1), -over),
-        )
+    def find_free(self, amount: Fraction, number: int, so_far: Fraction) -> Fraction:
+        """Return how much of an event is free.
 
-    def _find_free(self, amount: Fraction, number: int, so_far: Fraction) -> Fraction:
+        :param number: of events before it, which used `so_far`.
+        """
         if self.free_events is None and self.free_amount is None:
             return ZERO
         if self.free_events is not None and number >= self.free_events:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
 from .allowances import ALWAYS, EVER, Allowances, Grant
-from .charges import Part, Usage
+from .charges import Part, Tally, Usage
 from .exact import ZERO, Number, round_half_up, to_exact
 from .limits import cap, find_missing
 from .prices import Event, Price, PriceList
+
+#: References that are kept of events that no price is for.
+SHOWN_REFS = 5
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,15 @@ class Rating:
     """What a service comes to in a period.
 
     :param lines: one for each price of which something was used.
-    :param unrated: references of events that no price is for.
+    :param unrated: references of the first events that no price is for.
+    :param unrated_number: how many there are.
     :param added: what is missing to the least of the period.
     :param taken_off: what is over its most.
     """
 
     lines: tuple[Line, ...]
     unrated: tuple[str, ...] = ()
+    unrated_number: int = 0
     added: Fraction = ZERO
     taken_off: Fraction = ZERO
 
@@ -81,18 +86,36 @@ class _Count:
     allowed: dict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     used: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     begun: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    #: Of each event, where the charge asks for that.
-    amounts: dict[int, list[Fraction]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    #: Places in the amounts of what began at another price.
-    continued: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    #: Where the charge is by event.
+    tallies: dict[int, Tally] = field(default_factory=dict)
+
+    def tally(self, price: Price, version: int) -> Tally:
+        """Return the tally of a version; it goes on after those of the ones before."""
+        if version not in self.tallies:
+            last = self.tallies[max(self.tallies)] if self.tallies else None
+            begun = (last.number, last.so_far) if last else ()
+            self.tallies[version] = price.versions[version][1].begin(*begun)
+        return self.tallies[version]
+
+
+@dataclass
+class _Unrated:
+    """Events that no price is for: how many, and the references of the first."""
+
+    number: int = 0
+    refs: list[str] = field(default_factory=list)
+
+    def add(self, ref: str) -> None:
+        """Count one."""
+        self.number += 1
+        if len(self.refs) < SHOWN_REFS:
+            self.refs.append(ref)
 
 
 class Rater:
     """Rates the events of services that may share allowances, as they are read.
 
-    It keeps sums, references, and of charges by event the amounts: not the events.
+    It keeps sums, and not the events: a million of them need no more than a thousand.
     """
 
     def __init__(
@@ -115,7 +138,7 @@ class Rater:
         self.is_checked = is_checked
         self.allowances = Allowances(grants)
         self.counts: dict[str, dict[str, _Count]] = {name: {} for name in services}
-        self.unrated: dict[str, list[str]] = {name: [] for name in services}
+        self.unrated = {name: _Unrated() for name in services}
         self.refs: dict[str, set[str]] = {name: set() for name in services}
         self.last: tuple | None = None
 
@@ -137,7 +160,7 @@ class Rater:
         pieces = self.services[service].find_pieces(event)
         versions = [price and price.find_version(event.moment) for price, _ in pieces]
         if None in versions:
-            self.unrated[service].append(event.ref)
+            self.unrated[service].add(event.ref)
             return
         # What has one price is one: no tier, and no fee, of the event is entered again
         # because of a band that the price does not know.
@@ -163,16 +186,15 @@ class Rater:
                 count.measured += event.quantity
                 count.begun[version] += rest > 0
             if price.versions[version][1].is_by_event:
-                if number:
-                    count.continued[version].add(len(count.amounts[version]))
-                count.amounts[version].append(rest)
+                count.tally(price, version).add(rest, is_begun=number == 0)
 
     def finish(self) -> tuple[dict[str, Rating], dict[str, Fraction]]:
         """Return what each service comes to; by allowance, what is left."""
         ratings = {
             service: Rating(
                 tuple(self._explain_all(service, prices)),
-                tuple(self.unrated[service]),
+                tuple(self.unrated[service].refs),
+                self.unrated[service].number,
             )
             for service, prices in self.services.items()
         }
@@ -245,29 +267,25 @@ def limit(
     lines = sum((line.amount for line in rating.lines), ZERO)
     over = ZERO if most is None else sum(cap([lines], most, billed), ZERO)
     missing = ZERO if least is None else find_missing(lines, least, billed)
-    return Rating(rating.lines, rating.unrated, missing, over)
+    return replace(rating, added=missing, taken_off=over)
 
 
 def _explain(price: Price, count: _Count) -> Line:
     """Price what was counted, by the versions of the price; tiers go on across them."""
     total = sum(count.used.values(), ZERO)
     parts: list[Part] = []
-    before, amounts_before = ZERO, []
+    before = ZERO
     for version, quantity in sorted(count.used.items()):
-        amounts = count.amounts[version]
         usage = Usage(
             quantity=quantity,
             before=before,
             total=total,
             is_first=not parts,
             events=count.begun[version],
-            amounts=amounts,
-            amounts_before=tuple(amounts_before),
-            continued=count.continued[version],
+            tally=count.tallies.get(version),
         )
         parts += price.versions[version][1].explain(usage)
         before += quantity
-        amounts_before += amounts
     return Line(
         price.name,
         count.events,
