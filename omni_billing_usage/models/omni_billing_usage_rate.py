@@ -68,8 +68,9 @@ class OmniBillingUsageRating(models.Model):
             # Another was faster.
             return
         lists, results = {}, []
-        for plan, period, same in self._find_groups(spans, now):
-            results += self._rate_group(plan, period, same, lists)
+        is_unused = cache(lambda plan: bool(plan) and plan._charges_unused())
+        for plan, period, same in self._find_groups(spans, is_unused, now):
+            results += self._rate_group(plan, period, same, lists, is_unused(plan))
         self._write_parts(results, now)
         self.env.cr.execute(
             SQL(
@@ -78,16 +79,16 @@ class OmniBillingUsageRating(models.Model):
             )
         )
 
-    def _find_groups(self, spans, now):
+    def _find_groups(self, spans, is_unused, now):
         """Return what is rated together: plans, periods and services.
 
         In the order of time: services of one plan and period in one go; where
         allowances are shared, those of each customer.
 
         :param dict spans: moments from which, and until which, by service.
+        :param is_unused: whether a plan costs something without any usage.
         """
         known = self._find_known(spans)
-        is_unused = cache(lambda plan: bool(plan) and plan._charges_unused())
         groups = {}
         for service, moments in spans.items():
             for period in self._find_periods(service, moments, known, is_unused, now):
@@ -130,7 +131,7 @@ class OmniBillingUsageRating(models.Model):
 
         After one that costs something without any usage come those until now.
 
-        :param is_unused: whether a plan does so.
+        :param is_unused: as above.
         """
         plans = service.usage_plan_ids.plan_id
         calendar = plans[0]._make_calendar() if plans else Calendar()
@@ -180,10 +181,11 @@ class OmniBillingUsageRating(models.Model):
             .sorted("id")
         )
 
-    def _rate_group(self, plan, period, services, lists):
+    def _rate_group(self, plan, period, services, lists, is_unused):
         """Return what the usage of services in a period comes to.
 
         :param dict lists: prices that were made before, by plan and meter.
+        :param is_unused: whether the plan costs something without any usage.
         :rtype: list[Rated]
         """
         Meter = self.env["omni.billing.meter"]
@@ -191,21 +193,24 @@ class OmniBillingUsageRating(models.Model):
         services = self._leave_closed(plan, period, services, counts)
         if not services:
             return []
-        ratings = self._rate_events(plan, period, services, lists) if plan else {}
-        is_unused = bool(plan) and plan._charges_unused()
         before = {}
         for rating in self.search(
             [("service_id", "in", services.ids), ("date_from", "=", period.first)]
         ):
             service_id = rating.service_id.id
             before[service_id] = before.get(service_id, Meter) | rating.meter_id
+        # Fees and a least are of who is there; what is used after that has its price.
+        due = services.filtered(lambda one: _runs_in(one, period, one.id in before))
+        ratings = {}
+        if plan:
+            ratings = self._rate_events(plan, period, services, lists, services - due)
         results = []
         for service in services:
-            counted = counts.get(service.id, {})
+            counted, key = counts.get(service.id, {}), f"{service.id:010}"
             # By age: what is missing to the least stays where it was charged.
             meters = plan.rate_ids.sorted("id").meter_id
             others = Meter.browse(sorted(counted)) | before.get(service.id, Meter)
-            is_due = bool(counted) or _runs_in(service, period, service.id in before)
+            is_due = service in due
             results += self._sum_up(
                 service,
                 plan,
@@ -214,9 +219,7 @@ class OmniBillingUsageRating(models.Model):
                     (
                         meter,
                         counted.get(meter.id, 0),
-                        is_due
-                        and ratings.get(make_key(f"{service.id:010}", meter.id))
-                        or Rating(()),
+                        ratings.get(make_key(key, meter.id), Rating(())),
                         meter in meters,
                     )
                     for meter in meters | others
@@ -323,8 +326,11 @@ class OmniBillingUsageRating(models.Model):
             counts.setdefault(service_id, {})[meter_id] = number
         return counts
 
-    def _rate_events(self, plan, period, services, lists):
-        """Return the ratings of services and meters, by the keys of the rater."""
+    def _rate_events(self, plan, period, services, lists, gone):
+        """Return the ratings of services and meters, by the keys of the rater.
+
+        :param gone: services that are not there in the period.
+        """
         meters = plan.rate_ids.meter_id
         for meter in meters:
             if (plan, meter) not in lists:
@@ -341,6 +347,9 @@ class OmniBillingUsageRating(models.Model):
             period.end.replace(tzinfo=timezone.utc),
             # The database has each reference of a source once.
             is_checked=True,
+            gone={
+                make_key(keys[one], meter.id) for one in gone.ids for meter in meters
+            },
         )
         numbers = {meter.id: meter.number_dimension for meter in meters}
         for row in self._read_events(services, meters, period):

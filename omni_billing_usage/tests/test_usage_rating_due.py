@@ -89,6 +89,17 @@ class TestRatingDue(RatingCommon):
         watch = self.env["omni.billing.watch"].search([("kind", "=", "rating")])
         return sum(watch.mapped("waiting"))
 
+    def test_what_is_used_after_the_end_has_its_price_alone(self):
+        """W41: no fee of a month in which the service is not, and no least."""
+        plan = self._add_fee(price=2, included=3)
+        plan.least = 40
+        self._give(plan=plan)
+        self.line.date_end = "2026-11-15"
+        self._rate(OVER)
+        self._use("late", 10, time="2026-12-01T08:30:00+01:00")
+        self._rate("2027-01-10 08:00:00")
+        self._check_fees({"2026-11": 40, "2026-12": 14})
+
     def test_month_that_was_detached_stays_and_holds_up_nothing(self):
         """W45: neither what was charged, nor other months; Health tells of the rest."""
         self._give(day="2026-10-01")

@@ -280,6 +280,29 @@ def test_what_has_no_price_is_told():
     assert rating.exact == 1
 
 
+@pytest.mark.parametrize(
+    ("charge", "costs"),
+    [
+        (Plan(5, 10, 2), 4),
+        (package(3, 10, least=2), 0),
+        (package(3, 5, least=2), 3),
+        (Graduated([Tier(10, 1, 7), Tier(None, 1, 3)]), 15),
+        (Volume([Tier(10, 1), Tier(None, 1, 7)]), 12),
+        (Percentage(50, 1), 7),
+    ],
+)
+def test_who_is_gone_pays_for_what_is_used_alone(charge, costs):
+    """Not what the period costs without any: not the 5, two packages, the 7 to begin.
+
+    A tier that is entered on the way is paid for; what volume costs once is a fee.
+    """
+    prices = PriceList([price(charge=charge)])
+    rater = Rater({"line": prices}, gone={"line"})
+    assert Rater({"line": prices}, gone={"line"}).finish()[0]["line"].exact == 0
+    rater.add("line", call(12))
+    assert rater.finish()[0]["line"].exact == costs
+
+
 def test_events_are_not_kept():
     """Of ten times as many no more is remembered: sums alone, and the first unrated."""
     charges = [PerEvent(package(1, 60)), Percentage(2, 1, free_events=3), PerUnit(1)]

@@ -7,7 +7,7 @@ are counted in the order of time, and of two at one instant by their reference.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -125,6 +125,7 @@ class Rater:
         begin: datetime = EVER,
         end: datetime = ALWAYS,
         is_checked: bool = False,
+        gone: Collection[str] = (),
     ) -> None:
         """Begin a period.
 
@@ -133,9 +134,11 @@ class Rater:
             have a fee, of the first version of its price that holds in it.
         :param is_checked: who gives the events knows that each is there once, as a
             database does by its key: then no references are kept.
+        :param gone: services that are not there in the period: their events cost what
+            they do beyond what the period costs without any.
         """
         self.services, self.begin, self.end = services, begin, end
-        self.is_checked = is_checked
+        self.is_checked, self.gone = is_checked, gone
         self.allowances = Allowances(grants)
         self.counts: dict[str, dict[str, _Count]] = {name: {} for name in services}
         self.unrated = {name: _Unrated() for name in services}
@@ -206,10 +209,10 @@ class Rater:
             count = self.counts[service].get(price.name)
             if count is None:
                 version = price.find_first_version(self.begin, self.end)
-                if version is None:
+                if version is None or service in self.gone:
                     continue
                 count = _Count(used={version: ZERO})
-            line = _explain(price, count)
+            line = _explain(price, count, has_begun=service in self.gone)
             if line.events or line.parts:
                 yield line
 
@@ -270,8 +273,11 @@ def limit(
     return replace(rating, added=missing, taken_off=over)
 
 
-def _explain(price: Price, count: _Count) -> Line:
-    """Price what was counted, by the versions of the price; tiers go on across them."""
+def _explain(price: Price, count: _Count, has_begun: bool) -> Line:
+    """Price what was counted, by the versions of the price; tiers go on across them.
+
+    :param has_begun: what is charged once in a period, whatever is used, is not.
+    """
     total = sum(count.used.values(), ZERO)
     parts: list[Part] = []
     before = ZERO
@@ -280,7 +286,7 @@ def _explain(price: Price, count: _Count) -> Line:
             quantity=quantity,
             before=before,
             total=total,
-            is_first=not parts,
+            is_first=not parts and not has_begun,
             events=count.begun[version],
             tally=count.tallies.get(version),
         )
