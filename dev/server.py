@@ -91,6 +91,10 @@ class Server:
             f"Odoo does not start: {problem(self.log.read_text())} (see {self.log})"
         )
 
+    def has_ended(self) -> bool:
+        """Tell whether it is over, as where Odoo gave up."""
+        return self._process.poll() is not None
+
     def wait(self) -> int:
         """Wait for the end of the process."""
         return self._process.wait()

@@ -55,7 +55,7 @@ class BillingPortalUsage(BillingPortalServices):
             raise NotFound
         # sudo: that it is of the customer's own service is asked next.
         rating = request.env["omni.billing.usage.rating"].sudo().browse(rating_id)
-        if not rating.exists() or not rating.plan_id:
+        if not rating.exists() or not rating.plan_id or rating._has_gone():
             raise NotFound
         self._billing_find_service(rating.service_id.id)
         return self._billing_respond_items(rating, rating.display_name)
@@ -73,7 +73,7 @@ class BillingPortalUsage(BillingPortalServices):
             move_sudo, _is_guest = self._billing_open_invoice(invoice_id, access_token)
         except (AccessError, MissingError):
             return request.redirect("/my")
-        ratings = move_sudo._billing_find_usage()
+        ratings = move_sudo._billing_find_itemised()
         if not ratings:
             raise NotFound
         return self._billing_respond_items(ratings, move_sudo.name)

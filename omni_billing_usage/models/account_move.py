@@ -14,3 +14,10 @@ class AccountMove(models.Model):
         self.ensure_one()
         # sudo: of an invoice that one may see.
         return self.sudo().billing_transaction_ids.usage_rating_ids
+
+    def _billing_find_itemised(self):
+        """Return those of the parts whose events are still kept.
+
+        :rtype: omni.billing.usage.rating
+        """
+        return self._billing_find_usage().filtered(lambda part: not part._has_gone())

@@ -1,5 +1,6 @@
 import json
 from datetime import timezone
+from decimal import Decimal
 from itertools import count
 from zoneinfo import ZoneInfo
 
@@ -39,6 +40,7 @@ class OmniBillingUsageRating(models.Model):
             "amount": self.amount,
             "before": self.amount_before,
             "events": self.events,
+            "has_gone": self._has_gone(),
             "lines": [
                 {
                     "name": line.name or "",
@@ -98,7 +100,7 @@ class OmniBillingUsageRating(models.Model):
                 meter.name,
                 local.strftime("%Y-%m-%d %H:%M:%S"),
                 identifier or "",
-                write_quantity(quantity),
+                write_quantity(Decimal(quantity)),
                 meter.uom_id.name or "",
                 *(facts.get(name, "") for name in names),
             ]
@@ -109,7 +111,7 @@ class OmniBillingUsageRating(models.Model):
         self.env.cr.execute(
             SQL(
                 "DECLARE %s NO SCROLL CURSOR FOR"
-                " SELECT moment, identifier, quantity, dimensions::text"
+                " SELECT moment, identifier, quantity::text, dimensions::text"
                 " FROM omni_billing_usage_event WHERE service_id = %s AND meter_id = %s"
                 " AND moment >= %s AND moment < %s ORDER BY moment, ref, source_id",
                 name,

@@ -18,8 +18,10 @@ from .omni_billing_rate_plan import make_key
 
 #: Events that are read at a time.
 FETCH = 5_000
-#: Columns of an event, in the order that they are counted in: a total one.
-EVENT = SQL("service_id, meter_id, moment, ref, source_id, quantity, dimensions")
+#: Columns of an event. Of its quantity all digits: as a number Odoo reads a float.
+EVENT = SQL(
+    "service_id, meter_id, moment, ref, source_id, quantity::text AS said, dimensions"
+)
 #: Names of cursors of one connection.
 _numbers = count()
 
@@ -247,11 +249,9 @@ class OmniBillingUsageRating(models.Model):
         for (service, meter), same in parts.grouped(
             lambda part: (part.service_id, part.meter_id)
         ).items():
-            kept_from = service.company_id.billing_usage_kept_from
             # As many may be others, which came after the first had gone.
-            has_gone = kept_from and same[-1].begin.date() < kept_from
             if (
-                has_gone
+                same[-1]._has_gone()
                 or counts.get(service.id, {}).get(meter.id, 0) < same[-1].events
             ):
                 closed |= service
@@ -381,7 +381,7 @@ class OmniBillingUsageRating(models.Model):
         self.env.cr.execute(
             SQL(
                 "DECLARE %s NO SCROLL CURSOR FOR SELECT service_id, meter_id, moment,"
-                " ref, source_id, quantity, dimensions::text FROM (%s) AS counted"
+                " ref, source_id, said, dimensions::text FROM (%s) AS counted"
                 " ORDER BY moment, service_id, meter_id, ref, source_id",
                 name,
                 SQL(" UNION ALL ").join(parts),

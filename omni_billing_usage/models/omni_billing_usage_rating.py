@@ -261,6 +261,12 @@ class OmniBillingUsageRating(models.Model):
         period = calendar.find(self.begin)
         return (period.begin, period.end) == (self.begin, self.end)
 
+    def _has_gone(self):
+        """Whether its events are not kept any more, or may go at any moment."""
+        self.ensure_one()
+        kept_from = self.company_id.billing_usage_kept_from
+        return bool(kept_from) and self.begin.date() < kept_from
+
     def _format_period(self, env):
         self.ensure_one()
         return format_period(

@@ -23,6 +23,8 @@ class TestUsagePortal(RatingCommon, PatientHttpCase):
         shown = self.url_open(page).text
         for text in ("Data, ", "18.01", "0.012", "1,500.5", "Mobiles"):
             self.assertIn(text, shown)
+        self.assertIn('aria-current="page">Usage</li>', shown)
+        self.assertNotIn(">Void</span>", shown)
         self.assertIn(page, self.url_open(page.removesuffix("/usage")).text)
         self.assertIn(
             itemised, self.url_open(f"/my/billing/invoices/{invoice.id}").text
@@ -54,3 +56,26 @@ class TestUsagePortal(RatingCommon, PatientHttpCase):
             with self.subTest(url):
                 self.assertEqual(self.url_open(url).status_code, 404)
         self.assertNotIn("1500.5", self.url_open(itemised).text)
+
+    def test_what_was_voided_and_what_is_not_kept(self):
+        """W41: a part says that it is void; where events have gone is no empty file."""
+        self._give()
+        self._use("a", 1500)
+        self._rate(OVER)
+        part = self._parts()
+        invoice = self._bill(part.transaction_id)
+        page = f"/my/billing/services/{self.line.id}/usage"
+        shown = f"/my/billing/invoices/{invoice.id}"
+        urls = (f"/my/billing/usage/{part.id}.csv", f"{shown}/usage.csv")
+        self.authenticate(self.portal.login, self.portal.login)
+        self.assertNotIn(">Void</span>", self.url_open(page).text)
+        self.company.sudo().billing_usage_kept_from = "2027-06-01"
+        self.env.flush_all()
+        self.assertIn("not kept any more", self.url_open(page).text)
+        for url in urls:
+            self.assertEqual(self.url_open(url).status_code, 404)
+        self.assertNotIn(urls[1], self.url_open(shown).text)
+        invoice.action_billing_void()
+        part.transaction_id.action_void()
+        self.env.flush_all()
+        self.assertEqual(self.url_open(page).text.count(">Void</span>"), 1)

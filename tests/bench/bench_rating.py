@@ -1,10 +1,15 @@
 """Rate a month of calls, and beside that have PostgreSQL add them up.
 
-Options: --events N (200000 by default), --services N (1000).
+And show what runs of a customer who has many events: what the portal says, and the first
+page of events, as medians of what the server takes for them.
+
+Options: --events N (200000 by default), --services N (1000), --own N, events of that
+customer (100000).
 """
 
 # ruff: noqa: F821 - `env` is given by bin/bench
 import argparse
+import statistics
 import time
 from datetime import datetime, timedelta
 
@@ -13,6 +18,7 @@ from dev.bench import Report, peak_memory
 parser = argparse.ArgumentParser(prog="bin/bench rating")
 parser.add_argument("--events", type=int, default=200_000)
 parser.add_argument("--services", type=int, default=1_000)
+parser.add_argument("--own", type=int, default=100_000)
 options = parser.parse_args()
 report = Report(f"Rating, {options.events} events of {options.services} services")
 SIZE = 10_000
@@ -64,20 +70,28 @@ env["omni.billing.usage.source"].create(
 )
 env.cr.commit()
 begin = datetime(first.year, first.month, 2)
-for start in range(0, options.events, SIZE):
-    events = [
-        {
-            "ref": f"call-{number:010}",
-            "meter": "calls",
-            "service": services[number % options.services].id,
-            "time": f"{begin + timedelta(seconds=number * 7 % 2_200_000)}Z",
-            "quantity": number % 600,
-            "dimensions": {"called": f"{PREFIXES[number % 4]}12345678"},
-        }
-        for number in range(start, min(start + SIZE, options.events))
-    ]
-    env["omni.billing.usage"].take_in("switch", events)
-    env.cr.commit()
+
+
+def take_in(count, prefix, since, seconds, whose):
+    """Have events, with times that go round in some seconds."""
+    for start in range(0, count, SIZE):
+        events = [
+            {
+                "ref": f"{prefix}-{number:010}",
+                "meter": "calls",
+                "service": whose[number % len(whose)].id,
+                "time": f"{since + timedelta(seconds=number * 7 % seconds)}Z",
+                "quantity": number % 600,
+                "dimensions": {"called": f"{PREFIXES[number % 4]}12345678"},
+            }
+            for number in range(start, min(start + SIZE, count))
+        ]
+        result = env["omni.billing.usage"].take_in("switch", events)
+        assert result["taken"] == len(events), result
+        env.cr.commit()
+
+
+take_in(options.events, "call", begin, 2_200_000, services)
 
 
 def measure(name, work):
@@ -108,6 +122,47 @@ env.cr.commit()
 measure("rated_again", lambda: Rating._rate_all(now))
 measure("sql_floor", add_up)
 report.add("peak_mb", memory.peak_mb)
+
+# --- One customer who has many ---
+own = services[0]
+month = datetime(now.year, now.month, 1)
+# The month that runs, as far as it is over by the clock of the plan, and an hour at least.
+ran = max(3600, int((now - month).total_seconds()) - 7200)
+take_in(options.own, "own", month + timedelta(hours=1), ran, own)
+with peak_memory() as memory:
+    start = time.perf_counter()
+    Rating._rate_all(now)
+    env.cr.commit()
+report.add("own_rated_per_s", options.own / (time.perf_counter() - start))
+report.add("own_peak_mb", memory.peak_mb)
+env.cr.execute("ANALYZE")
+
+
+def show_portal():
+    """Read what the portal says of the service."""
+    rows = Rating.search([("service_id", "=", own.id)])
+    [running] = [row for row in rows if row.state == "running"]
+    assert running.events == options.own, running.events
+    return [row._billing_write_for_customer() for row in rows]
+
+
+def show_events():
+    """Read the first page of events, as its list does."""
+    Usage = env["omni.billing.usage"]
+    names = ("moment", "meter_id", "identifier", "quantity")
+    return Usage.web_search_read(
+        [("service_id", "=", own.id)], {name: {} for name in names}, limit=80
+    )
+
+
+for name, show in (("portal", show_portal), ("events", show_events)):
+    times = []
+    for _round in range(11):
+        env.invalidate_all()
+        start = time.perf_counter()
+        assert show()
+        times.append(1000 * (time.perf_counter() - start))
+    report.add(f"{name}_ms", statistics.median(times))
 charged = Rating.search_count([("transaction_id", "!=", False)])
 assert charged == options.services, charged
 report.print(env)

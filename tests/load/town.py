@@ -87,6 +87,7 @@ class Town:
         self.postgres = postgres
         self.disk = disk
         self._hosts: dict[str, tuple[ExitStack, server.Server]] = {}
+        self._started: dict[str, tuple[Host, Plan]] = {}
 
     # === HOSTS === #
 
@@ -118,6 +119,19 @@ class Town:
             )
         )
         self._hosts[name] = (stack, running)
+        self._started[name] = (host, plan)
+
+    def _start_again(self) -> None:
+        """Start again what ended by itself, as systemd does (Restart=on-failure).
+
+        Odoo ends if it is to start a worker while PostgreSQL takes no connections yet.
+        """
+        for name, (stack, running) in list(self._hosts.items()):
+            if running.has_ended():
+                say(f"{name}: Odoo had ended, and is started again")
+                stack.close()
+                with suppress(Failure):  # it ended again: the next time
+                    self.start(name, *self._started[name])
 
     def kill(self, name: str) -> None:
         """Have a host die, with all its processes."""
@@ -155,6 +169,7 @@ class Town:
 
     def pass_time(self) -> None:
         """Have each scheduled action come to its turn, as five minutes later."""
+        self._start_again()
         with suppress(Failure, Exception):  # the database may be down
             self.office.do(TRIGGER, "Billing:%")
             with self._space.databases.cursor() as cursor:
