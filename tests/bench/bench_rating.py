@@ -1,7 +1,7 @@
 """Rate a month of calls, and beside that have PostgreSQL add them up.
 
-And show what runs of a customer who has many events: what the portal says, and the first
-page of events, as medians of what the server takes for them.
+And show what runs of a customer who has many events: what the portal says, and the
+first page of events, as medians of what the server takes for them.
 
 Options: --events N (200000 by default), --services N (1000), --own N, events of that
 customer (100000).
@@ -126,7 +126,7 @@ report.add("peak_mb", memory.peak_mb)
 # --- One customer who has many ---
 own = services[0]
 month = datetime(now.year, now.month, 1)
-# The month that runs, as far as it is over by the clock of the plan, and an hour at least.
+# As far as the month that runs is over by the clock of the plan; an hour at least.
 ran = max(3600, int((now - month).total_seconds()) - 7200)
 take_in(options.own, "own", month + timedelta(hours=1), ran, own)
 with peak_memory() as memory:
