@@ -13,6 +13,7 @@ from . import omni_billing_usage_move
 from . import omni_billing_rate_part_mixin
 from . import omni_billing_rate, omni_billing_rate_tier, omni_billing_rate_band
 from . import omni_billing_allowance, omni_billing_rate_plan
+from . import omni_billing_rate_listed
 from . import omni_billing_usage_plan
 from . import omni_billing_usage_rating, omni_billing_usage_rating_line
 from . import omni_billing_usage_rate, omni_billing_usage_charge

@@ -320,13 +320,15 @@ class OmniBillingRate(models.Model):
             self.band_id,
         )
 
-    def _make_charge(self):
+    def _make_charge(self, price=None):
         """Return what it costs, as rating knows it.
 
+        :param float price: of a product, instead of its own.
         :raise ValueError: if it is no price.
         """
         self.ensure_one()
         scale = charges.Scale(self.size, self.is_whole)
+        price = self.price if price is None else price
         if self.charge == "percentage":
             return charges.Percentage(
                 self.price,
@@ -347,12 +349,12 @@ class OmniBillingRate(models.Model):
             kind = charges.Graduated if self.charge == "graduated" else charges.Volume
             made = kind(tiers, scale)
         elif self.charge == "plan":
-            unit = to_exact(self.price) / to_exact(self.size)
+            unit = to_exact(price) / to_exact(self.size)
             made = charges.Plan(self.flat, self.included, unit)
         else:
             is_package = self.charge == "package"
             made = charges.PerUnit(
-                self.price,
+                price,
                 charges.Scale(self.size, is_package),
                 free=self.included,
                 fee=self.fee,

@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL, format_date
 
-from odoo.addons.omni_billing.tools.rating.allowances import EVER, Allowances
+from odoo.addons.omni_billing.tools.rating.allowances import ALWAYS, EVER, Allowances
 from odoo.addons.omni_billing.tools.rating.charges import Usage
 from odoo.addons.omni_billing.tools.rating.durations import Steps
 from odoo.addons.omni_billing.tools.rating.prices import Price, PriceList
@@ -240,9 +240,10 @@ class OmniBillingRatePlan(models.Model):
         self.ensure_one()
         return Calendar(self.zone, self.day)
 
-    def _make_list(self, meter):
+    def _make_list(self, meter, listed=()):
         """Return the prices of a meter, as rating knows them.
 
+        :param listed: those of products, as `_find_listed` returns them.
         :raise ValueError: if they are none.
         """
         self.ensure_one()
@@ -256,14 +257,19 @@ class OmniBillingRatePlan(models.Model):
         calendar = self._make_calendar()
         prices = []
         for name, rates in versions.items():
+            rates = sorted(rates, key=lambda r: _find_begin(calendar, r.date_from))
+            begins = [_find_begin(calendar, rate.date_from) for rate in rates]
             made = [
-                (_find_begin(calendar, rate.date_from), rate._make_charge())
-                for rate in rates
+                (since, rate._make_charge(price))
+                for rate, begin, end in zip(
+                    rates, begins, [*begins[1:], ALWAYS], strict=True
+                )
+                for since, price in rate._iterate_prices(begin, end, listed)
             ]
             prices.append(
                 Price(
                     name,
-                    sorted(made, key=lambda version: version[0]),
+                    made,
                     rates[0]._get_prefixes(),
                     rates[0]._parse_conditions(),
                     rates[0].band_id.name or "",

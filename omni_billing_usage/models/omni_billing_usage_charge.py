@@ -131,6 +131,7 @@ class OmniBillingUsageRating(models.Model):
             "amount": difference,
             "events": result.events,
             "events_late": late,
+            "listed": result.listed or False,
             **_tell_unrated(result),
         }
         said = repr((values, lines)).encode()

@@ -2,7 +2,7 @@ import json
 from datetime import timezone
 from decimal import Decimal
 from functools import cache
-from itertools import count
+from itertools import count, product
 from typing import Any, NamedTuple
 
 from odoo import models
@@ -13,6 +13,7 @@ from odoo.addons.omni_billing.tools.rating.limits import cap, find_missing
 from odoo.addons.omni_billing.tools.rating.prices import Event
 from odoo.addons.omni_billing.tools.rating.rate import Rater, Rating
 
+from ..tools.listed import Listed, freeze
 from ..tools.periods import Calendar, Period
 from .omni_billing_rate_plan import make_key
 
@@ -32,6 +33,7 @@ class Rated(NamedTuple):
     :param plan: by which; an empty one: there was none, and nothing is charged.
     :param rating: of tools/rating; none where no rate of the plan is for the meter.
     :param amount: rounded, with what the least and the most of the period change.
+    :param listed: prices of pricelists, as `_find_listed` of a plan returns them.
     """
 
     service: Any
@@ -44,6 +46,7 @@ class Rated(NamedTuple):
     added: Decimal
     taken_off: Decimal
     unrated: int
+    listed: Listed = ()
 
 
 class OmniBillingUsageRating(models.Model):
@@ -186,7 +189,8 @@ class OmniBillingUsageRating(models.Model):
     def _rate_group(self, plan, period, services, lists, is_unused):
         """Return what the usage of services in a period comes to.
 
-        :param dict lists: prices that were made before, by plan and meter.
+        :param dict lists: prices that were made before, by plan, meter and what
+            products cost.
         :param is_unused: whether the plan costs something without any usage.
         :rtype: list[Rated]
         """
@@ -195,17 +199,23 @@ class OmniBillingUsageRating(models.Model):
         services = self._leave_closed(plan, period, services, counts)
         if not services:
             return []
-        before = {}
+        before, charged = {}, {}
         for rating in self.search(
             [("service_id", "in", services.ids), ("date_from", "=", period.first)]
         ):
             service_id = rating.service_id.id
             before[service_id] = before.get(service_id, Meter) | rating.meter_id
+            if rating.plan_id == plan and rating.state == "charged":
+                charged[rating.service_id] = freeze(rating.listed or ())
         # Fees and a least are of who is there; what is used after that has its price.
         due = services.filtered(lambda one: _runs_in(one, period, one.id in before))
-        ratings = {}
+        ratings, listed = {}, {}
         if plan:
-            ratings = self._rate_events(plan, period, services, lists, services - due)
+            # What was charged stays, whatever pricelists say since.
+            listed = plan._find_listed(period, services) | charged
+            ratings = self._rate_events(
+                plan, period, services, lists, listed, services - due
+            )
         results = []
         for service in services:
             counted, key = counts.get(service.id, {}), f"{service.id:010}"
@@ -213,7 +223,7 @@ class OmniBillingUsageRating(models.Model):
             meters = plan.rate_ids.sorted("id").meter_id
             others = Meter.browse(sorted(counted)) | before.get(service.id, Meter)
             is_due = service in due
-            results += self._sum_up(
+            summed = self._sum_up(
                 service,
                 plan,
                 period,
@@ -230,6 +240,8 @@ class OmniBillingUsageRating(models.Model):
                 is_due,
                 is_unused,
             )
+            prices = listed.get(service, ())
+            results += [one._replace(listed=prices) for one in summed]
         return results
 
     def _leave_closed(self, plan, period, services, counts):
@@ -326,20 +338,21 @@ class OmniBillingUsageRating(models.Model):
             counts.setdefault(service_id, {})[meter_id] = number
         return counts
 
-    def _rate_events(self, plan, period, services, lists, gone):
+    def _rate_events(self, plan, period, services, lists, listed, gone):
         """Return the ratings of services and meters, by the keys of the rater.
 
+        :param listed: prices of pricelists, by service.
         :param gone: services that are not there in the period.
         """
         meters = plan.rate_ids.meter_id
-        for meter in meters:
-            if (plan, meter) not in lists:
-                lists[plan, meter] = plan._make_list(meter)
+        for meter, prices in product(meters, set(listed.values())):
+            if (plan, meter, prices) not in lists:
+                lists[plan, meter, prices] = plan._make_list(meter, prices)
         keys = {service.id: f"{service.id:010}" for service in services}
         rater = Rater(
             {
-                make_key(key, meter.id): lists[plan, meter]
-                for key in keys.values()
+                make_key(keys[one.id], meter.id): lists[plan, meter, listed[one]]
+                for one in services
                 for meter in meters
             },
             plan._make_grants(list(keys.values()), meters),

@@ -110,6 +110,11 @@ class OmniBillingUsageRating(models.Model):
         readonly=True,
         help="Events of it are not there any more: it stays as it is.",
     )
+    listed = fields.Json(
+        string="Prices of Products",
+        readonly=True,
+        help="By the customer's pricelist; once a period is charged they stay.",
+    )
     fingerprint = fields.Char(readonly=True)
     line_ids = fields.One2many(
         "omni.billing.usage.rating.line", "rating_id", readonly=True
