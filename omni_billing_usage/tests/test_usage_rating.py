@@ -375,10 +375,10 @@ class TestRating(RatingCommon):
         self.env.flush_all()
         original = type(broken)._make_list
 
-        def make_list(plan, meter):
+        def make_list(plan, meter, *listed):
             if plan == broken:
                 raise ValueError("No price is made.")
-            return original(plan, meter)
+            return original(plan, meter, *listed)
 
         self.patch(type(broken), "_make_list", make_list)
         with mute_logger("odoo.addons.omni_billing_usage"):

@@ -86,7 +86,7 @@ class TestRatingListed(RatingCommon):
             .mapped("price"),
             [0.0125, 0.02],
         )
-        self.pricelist.item_ids[1].fixed_price = 0.03
+        self.pricelist.item_ids.filtered("date_start").fixed_price = 0.03
         self._rate(OVER)
         part = self._parts()
         self.assertEqual(part.amount, 12)

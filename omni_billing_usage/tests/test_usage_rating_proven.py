@@ -8,7 +8,7 @@ from .rating_common import OVER, RatingCommon
 
 
 @tagged("post_install", "-at_install")
-class TestRatingProven(RatingCommon, ProvenCommon):
+class TestRatingProven(ProvenCommon, RatingCommon):
     """W45: fast billing knows this addon, which many invoices of a telecom have."""
 
     def test_usage_is_billed_fast(self):
