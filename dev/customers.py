@@ -28,10 +28,12 @@ FILES = (
     "omni_billing/models/services/omni_billing_service_own.py",
     "omni_billing/models/services/omni_billing_service_plan_own.py",
     "omni_billing/static/src/portal/",
+    "omni_billing_wallet/controllers/",
 )
 #: Selections whose values are on pages and in mails.
 FIELDS = (
     "account_move__billing_state",
+    "account_move_line__billing_wallet_event",
     "omni_billing_activity_log__action",
     "omni_billing_consent__channel",
     "omni_billing_pack__state",
@@ -193,6 +195,10 @@ METHODS = {
     ),
     "omni_billing_sepa/models/account_banking_mandate.py": ("_billing_revoke",),
     "omni_billing_sepa/models/account_move.py": ("_billing_explain_collecting",),
+    "omni_billing_wallet/models/omni_billing_wallet.py": ("_check_top_up",),
+    "omni_billing_wallet/models/res_company_wallet.py": (
+        "_billing_get_wallet_account",
+    ),
 }
 #: What a mail says; its name and description are staff's.
 MAIL = re.compile(r"model(_terms)?:mail\.template,(subject|body_html):")

@@ -26,7 +26,8 @@ several takes them in this order, and several of one kind by their ids:
 1. what is held: a dialog, a reference from outside; the tables of months of usage
 2. a run, then its lines; lines of a sales order; a cheque, a scheduled payment, a
    service, then its coupon, transactions to be billed; an e-mail
-3. invoices, then packs they sold, then what the customer agreed to be charged
+3. invoices, then packs they sold, or invoices of prepaid money that pays them, then
+   what the customer agreed to be charged
 4. the attempt to charge or refund them
 5. a payout that Stripe told of, then a dispute
 6. the provider of the attempt, and what Odoo locks to book it

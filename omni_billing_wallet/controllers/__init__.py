@@ -1,1 +1,1 @@
-from . import portal_packs
+from . import portal_packs, portal_wallet

@@ -4,4 +4,7 @@ from . import omni_billing_pack_draw, omni_billing_pack_refund, omni_billing_pac
 from . import omni_billing_transaction, omni_billing_proven
 from . import account_move, account_move_line
 from . import omni_billing_service, omni_billing_watch
-from . import res_partner
+from . import omni_billing_wallet, omni_billing_wallet_job, res_company_wallet
+from . import account_move_line_wallet, account_move_wallet, account_move_draw
+from . import omni_billing_transaction_wallet
+from . import res_partner, res_partner_wallet

@@ -5,14 +5,21 @@ from odoo.addons.omni_billing.models.desk.omni_billing_watch import DAY
 
 
 class OmniBillingWatch(models.Model):
-    """What was used of packs, and is no income although its month is over (W42)."""
+    """What was used of packs, or expired in wallets, and is no income (W42, W51)."""
 
     _inherit = "omni.billing.watch"
     _depends = {
-        "omni.billing.pack.use": ["company_id", "date", "is_booked", "kind", "pack_id"]
+        "omni.billing.pack.use": ["company_id", "date", "is_booked", "kind", "pack_id"],
+        "account.move.line": ["billing_wallet_expires_on"],
+        "res.company": ["billing_wallet_income_account_id"],
     }
 
-    kind = fields.Selection(selection_add=[("pack", "Packs to Book as Income")])
+    kind = fields.Selection(
+        selection_add=[
+            ("pack", "Packs to Book as Income"),
+            ("wallet", "Prepaid Money That Expired"),
+        ]
+    )
 
     @api.model
     def _get_kinds(self):
@@ -20,6 +27,7 @@ class OmniBillingWatch(models.Model):
         return [
             *super()._get_kinds(),
             (41, "pack", "Packs to Book as Income", 2 * DAY, 7 * DAY, False),
+            (42, "wallet", "Prepaid Money That Expired", 2 * DAY, 7 * DAY, False),
         ]
 
     @api.model
@@ -30,7 +38,12 @@ class OmniBillingWatch(models.Model):
                 "The log says why it is not booked: an account or a journal of a pack"
                 " may be archived. If it says nothing, look whether the scheduled"
                 " actions run."
-            )
+            ),
+            "wallet": self.env._(
+                "What expired is income once the job has booked it. The log says why"
+                " it did not: an account or a journal may be archived. If it says"
+                " nothing, look whether the scheduled actions run."
+            ),
         }
 
     @api.model
@@ -52,6 +65,25 @@ class OmniBillingWatch(models.Model):
                 """,
                 first,
             ),
+            SQL(
+                """
+                SELECT 'wallet', line.company_id, COUNT(*), 0,
+                       MIN(line.billing_wallet_expires_on) + INTERVAL '1 day'
+                  FROM account_move_line line
+                  JOIN res_company company ON company.id = line.company_id
+                   AND company.billing_wallet_income_account_id IS NOT NULL
+                  JOIN account_move move ON move.id = line.move_id
+                   AND (move.move_type != 'out_invoice' OR move.amount_residual = 0)
+                   AND move.billing_dispute IS NULL
+                   AND move.billing_attempt_id IS NULL
+                 WHERE line.billing_wallet_expires_on < %s
+                   AND line.reconciled IS NOT TRUE
+                   AND line.parent_state = 'posted'
+                   AND line.balance < 0
+              GROUP BY line.company_id
+                """,
+                fields.Date.to_date(now),
+            ),
         ]
 
     def _open_pack(self):
@@ -63,5 +95,17 @@ class OmniBillingWatch(models.Model):
                 ("pack_id", "!=", False),
                 ("kind", "!=", "refund"),
                 ("date", "<", fields.Date.to_string(first)),
+            ],
+        )
+
+    def _open_wallet(self):
+        today = fields.Date.to_string(fields.Date.today())
+        return self._open_in_company(
+            "omni_billing_wallet.account_move_line_action_wallet",
+            [
+                ("billing_wallet_expires_on", "<", today),
+                ("reconciled", "=", False),
+                ("parent_state", "=", "posted"),
+                ("balance", "<", 0),
             ],
         )

@@ -16,3 +16,15 @@ class ResConfigSettings(models.TransientModel):
     billing_pack_journal_id = fields.Many2one(
         related="company_id.billing_pack_journal_id", readonly=False
     )
+    billing_wallet_account_id = fields.Many2one(
+        related="company_id.billing_wallet_account_id", readonly=False
+    )
+    billing_wallet_tax_id = fields.Many2one(
+        related="company_id.billing_wallet_tax_id", readonly=False
+    )
+    billing_wallet_days = fields.Integer(
+        related="company_id.billing_wallet_days", readonly=False
+    )
+    billing_wallet_income_account_id = fields.Many2one(
+        related="company_id.billing_wallet_income_account_id", readonly=False
+    )

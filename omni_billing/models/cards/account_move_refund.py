@@ -222,8 +222,9 @@ class AccountMove(models.Model):
         if not note or note.state != "posted":
             # It is void by now: the money went back all the same.
             note = move._billing_create_refund_note(-refund.amount)
-            # Odoo sets it against what is still owed; but it is the refund's.
-            note.line_ids.remove_move_reconcile()
+            # Odoo sets it against what is still owed; but it is the refund's. What it
+            # took off another account, as of prepaid money, it did.
+            note._billing_get_receivable_lines().remove_move_reconcile()
         money = refund.payment_id.move_id._billing_get_receivable_lines()
         lines = money + note._billing_get_receivable_lines()
         lines.filtered(lambda line: not line.reconciled).reconcile()

@@ -1,0 +1,296 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.fields import Command, Domain
+from odoo.tools import SQL
+
+from odoo.addons.omni_billing.const import UNPAID_STATES
+from odoo.addons.omni_billing.tools.database import commit_progress, retry, step_alone
+from odoo.addons.omni_billing.tools.lock import take_turns
+from odoo.addons.omni_billing.tools.numbers import format_amount
+from odoo.addons.omni_billing.tools.write_guard import trust
+
+#: Wallets, or items, that are looked at together.
+CHUNK = 200
+#: What a customer began in the portal, and did not pay, is void after this.
+ABANDONED = timedelta(days=1)
+
+
+class OmniBillingWallet(models.Model):
+    """What is done by itself: invoices that are paid, top-ups, what expires (W51)."""
+
+    _inherit = "omni.billing.wallet"
+
+    # === THE JOB === #
+
+    @api.model
+    def _cron_work(self):
+        """Pay what was unpaid when money came, top up, and book what expired; commits.
+
+        Each customer is a step of its own: a job that dies goes on where it was, and
+        what one is refused for keeps no other's.
+        """
+        self._draw_unpaid()
+        self._void_abandoned()
+        self._top_up_low()
+        self._expire_all()
+
+    def _do_alone(self, step, name):
+        """Do a step that others may disturb; whether there is time for the next one."""
+        step_alone(self.env, lambda: retry(self.env, step), name)
+        return commit_progress(self.env, 1)
+
+    # === INVOICES THAT WERE UNPAID === #
+
+    def _draw_unpaid(self):
+        """Pay unpaid invoices of who has prepaid money by now."""
+        Move = self.env["account.move"]
+        for _customer, moves in (
+            Move.browse(self._find_unpaid()).grouped("commercial_partner_id").items()
+        ):
+            if not self._do_alone(
+                lambda moves=moves: moves.try_lock_for_update(
+                    allow_referencing=True
+                )._billing_draw_prepaid(),
+                f"prepaid money for {moves.ids}",
+            ):
+                return
+
+    def _find_unpaid(self):
+        """Return the ids of unpaid invoices of customers who have prepaid money."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT move.id
+                  FROM omni_billing_wallet wallet
+                  JOIN res_partner partner ON partner.id = wallet.partner_id
+                  JOIN account_move move
+                    ON move.commercial_partner_id = partner.commercial_partner_id
+                   AND move.company_id = wallet.company_id
+                   AND move.currency_id = wallet.currency_id
+                 WHERE wallet.active
+                   AND move.move_type = 'out_invoice'
+                   AND move.billing_state IN %s
+                   AND move.billing_wallet_id IS NULL
+                   AND move.billing_wallet_off IS NOT TRUE
+                   AND EXISTS (SELECT 1 FROM account_move_line line
+                                WHERE line.billing_wallet_id = wallet.id
+                                  AND line.reconciled IS NOT TRUE
+                                  AND line.parent_state = 'posted'
+                                  AND line.balance < 0)
+              ORDER BY move.commercial_partner_id, move.id
+                """,
+                UNPAID_STATES,
+            )
+        )
+        return [row[0] for row in self.env.cr.fetchall()]
+
+    # === TOP-UPS === #
+
+    def _void_abandoned(self):
+        """Void top-ups that customers began in the portal, and did not pay."""
+        Move = self.env["account.move"]
+        before = fields.Datetime.now() - ABANDONED
+        for move in Move.search(
+            Domain("billing_wallet_origin", "=", "portal")
+            & Domain("billing_state", "=", "unpaid")
+            & Domain("create_date", "<", before)
+            & Domain("billing_attempt_id", "=", False),
+            order="id",
+        ):
+            if not self._do_alone(
+                move._billing_void_abandoned, f"top-up {move.id} that nobody paid"
+            ):
+                return
+
+    def _top_up_low(self):
+        """Top up the wallets that have less than their level, each in its turn."""
+        done = 0
+        while wallets := self.search(
+            Domain("is_auto", "=", True) & Domain("id", ">", done),
+            order="id",
+            limit=CHUNK,
+        ):
+            done = wallets[-1].id
+            for wallet in wallets.filtered(lambda one: one._is_low()):
+                if not self._do_alone(
+                    wallet._top_up_itself, f"top-up of wallet {wallet.id}"
+                ):
+                    return
+
+    def _is_low(self):
+        self.ensure_one()
+        return self.currency_id.compare_amounts(self.left, self.auto_level) < 0
+
+    def _top_up_itself(self):
+        """Invoice a top-up, and have the saved method charged for it, if it is low.
+
+        The charge is a scheduled payment of today: it is begun, asked for, tried again
+        and told of by the job that charges these, and by nobody else.
+        """
+        wallet = self.try_lock_for_update(allow_referencing=True)
+        wallet.invalidate_recordset()
+        if not wallet or not wallet.is_auto or not wallet.active:
+            return
+        # Another job may have topped it up since this one began: it begins again.
+        take_turns(wallet)
+        if not wallet._is_low() or wallet._find_unpaid_top_ups():
+            return
+        card = wallet.partner_id._billing_get_cards(wallet.company_id)[:1]
+        if problem := wallet._explain_no_top_up(card):
+            wallet._note_problem(problem)
+            return
+        wallet._charge_itself(wallet._top_up(wallet.auto_amount, "auto"), card)
+        trust(wallet).auto_problem = False
+
+    def _charge_itself(self, move, card):
+        """Have the method charged for a top-up today, by the job that charges those."""
+        today = fields.Date.context_today(self)
+        Installment = self.env["omni.billing.installment"]
+        Installment.with_company(self.company_id)._plan(
+            move, [(today, move.amount_residual)], card
+        )
+
+    def _find_unpaid_top_ups(self):
+        """Return top-ups that are not paid: as long as there is one, none is added."""
+        return self.env["account.move"].search(
+            Domain("billing_wallet_id", "in", self.ids)
+            & Domain("move_type", "=", "out_invoice")
+            & Domain("billing_state", "in", ("draft", *UNPAID_STATES)),
+        )
+
+    def _explain_no_top_up(self, card):
+        """Return why nothing is charged by itself, or nothing."""
+        self.ensure_one()
+        today = fields.Date.context_today(self)
+        month = self.env["account.move"].search(
+            Domain("billing_wallet_origin", "=", "auto")
+            & Domain("invoice_date", ">=", today.replace(day=1))
+            & Domain("billing_wallet_id", "=", self.id)
+            & Domain("billing_state", "!=", "void")
+        )
+        total = sum(month.mapped("amount_total")) + self.auto_amount
+        if self.currency_id.compare_amounts(total, self.auto_limit) > 0:
+            return self.env._(
+                "Automatic top-ups of %(customer)s have reached %(limit)s, the most of"
+                " a month (%(month)s): none was made. See whether something is wrong;"
+                " a higher limit is the customer's to agree to.",
+                customer=self.partner_id.display_name,
+                limit=format_amount(self.env, self.auto_limit, self.currency_id),
+                month=today.strftime("%Y-%m"),
+            )
+        if not card:
+            return self.env._(
+                "%(customer)s has no saved payment method, so nothing was topped up.",
+                customer=self.partner_id.display_name,
+            )
+        if card.billing_is_expired:
+            return self.env._(
+                "%(card)s of %(customer)s is expired, so nothing was topped up.",
+                card=card.display_name,
+                customer=self.partner_id.display_name,
+            )
+        return card._billing_explain_no_consent(self.auto_amount, self.currency_id)
+
+    def _note_problem(self, problem):
+        """Keep why it was not topped up, and tell staff of it once."""
+        if self.auto_problem != problem:
+            trust(self).auto_problem = problem
+            self.partner_id._billing_tell_staff(problem)
+
+    # === WHAT EXPIRES === #
+
+    @api.model
+    def _get_expired_domain(self):
+        """Return the journal items of which something is left, and expired."""
+        return (
+            Domain("billing_wallet_expires_on", "<", fields.Date.context_today(self))
+            & Domain("reconciled", "=", False)
+            & Domain("billing_wallet_id", "!=", False)
+            & Domain("parent_state", "=", "posted")
+            & Domain("balance", "<", 0)
+        )
+
+    def _expire_all(self):
+        """Book what expired as income, where the company says so."""
+        Line = self.env["account.move.line"]
+        for company in self.env["res.company"].search(
+            [("billing_wallet_income_account_id", "!=", False)]
+        ):
+            domain = self._get_expired_domain() & Domain("company_id", "=", company.id)
+            done = 0
+            while lines := Line.search(
+                domain & Domain("id", ">", done), order="id", limit=CHUNK
+            ):
+                done = lines[-1].id
+                if not self._do_alone(
+                    lambda lines=lines, company=company: self._expire(lines, company),
+                    f"prepaid money of {company.name} that expired",
+                ):
+                    return
+
+    def _expire(self, lines, company):
+        """Post one entry of what is left of these, if nobody works on them."""
+        free = lines.move_id.try_lock_for_update(allow_referencing=True)
+        lines = lines.filtered(lambda line: line.move_id in free)
+        # Who uses one meanwhile began before: it begins again.
+        if free:
+            take_turns(free)
+        lines.invalidate_recordset()
+        name = self.env._("Prepaid money that expired")
+        taken, values = lines.browse(), []
+        for line in lines:
+            left = line._billing_get_prepaid(is_expired=True)
+            last = line.billing_wallet_expires_on
+            if left and last < line._billing_get_wallet_today():
+                taken += line
+                values.append(line._billing_prepare_wallet_line(left, name))
+        for currency in taken.currency_id:
+            self._book_expired(
+                [
+                    (line, value)
+                    for line, value in zip(taken, values, strict=True)
+                    if line.currency_id == currency
+                ],
+                company,
+                name,
+            )
+
+    def _book_expired(self, pairs, company, name):
+        """Post the entry: customer advances become income.
+
+        :param list pairs: items, and the values of what takes them off.
+        """
+        currency = pairs[0][0].currency_id
+        lines = [value for _line, value in pairs]
+        income = {
+            "name": name,
+            "account_id": company.billing_wallet_income_account_id.id,
+            "currency_id": currency.id,
+            "amount_currency": -sum(line["amount_currency"] for line in lines),
+            "balance": -sum(line["balance"] for line in lines),
+            "tax_ids": [Command.clear()],
+        }
+        moves = pairs[0][0].move_id
+        entry = moves._billing_post_wallet_entry(
+            "expired", name, [*lines, income], currency
+        )
+        taken = entry.line_ids.filtered("billing_wallet_id").sorted("id")
+        for (line, _value), other in zip(pairs, taken, strict=True):
+            (line + other).reconcile()
+
+
+class AccountMove(models.Model):
+    """What a customer began in the portal, and did not pay (W51)."""
+
+    _inherit = "account.move"
+
+    def _billing_void_abandoned(self):
+        """Void a top-up, unless the customer is paying it, or somebody works on it."""
+        free = self.try_lock_for_update(allow_referencing=True)
+        free.invalidate_recordset()
+        if free.billing_state != "unpaid" or free._billing_has_money_under_way():
+            return
+        # Stripe is asked first; if that does not work, it is void the next time.
+        free.action_billing_void(reason=self.env._("The customer did not pay it"))
