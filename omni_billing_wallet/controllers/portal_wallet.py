@@ -46,6 +46,22 @@ class BillingPortalWallet(BillingPortal):
             return self._billing_render_prepaid(str(error))
         return request.redirect(f"/my/billing/invoices/{move.id}/pay")
 
+    @http.route(
+        "/my/billing/prepaid/<int:wallet_id>/off",
+        type="http",
+        auth="user",
+        website=True,
+        methods=["POST"],
+    )
+    def billing_prepaid_off(self, wallet_id, **_kwargs):
+        """Have nothing be topped up automatically any more."""
+        wallets = self._billing_find_wallets()
+        wallet = wallets.filtered(lambda one: one.id == wallet_id and one.is_auto)
+        if wallet:
+            # sudo: the wallet is the customer's own.
+            wallet.sudo().write({"is_auto": False})
+        return request.redirect("/my/billing/prepaid")
+
     @http.route()
     def billing_overview(self, **kwargs):
         """Override: and what was paid in advance, if anything may be."""

@@ -6,5 +6,5 @@ from . import account_move, account_move_line
 from . import omni_billing_service, omni_billing_watch
 from . import omni_billing_wallet, omni_billing_wallet_job, res_company_wallet
 from . import account_move_line_wallet, account_move_wallet, account_move_draw
-from . import omni_billing_transaction_wallet
+from . import omni_billing_transaction_wallet, omni_billing_run_line
 from . import res_partner, res_partner_wallet

@@ -8,6 +8,7 @@ from odoo.addons.omni_billing.const import UNPAID_STATES
 from odoo.addons.omni_billing.tools.notice import notice, reload
 from odoo.addons.omni_billing.tools.numbers import format_amount
 from odoo.addons.omni_billing.tools.write_guard import (
+    is_trusted,
     trust,
     trusting,
     without_any_default,
@@ -214,20 +215,6 @@ class AccountMove(models.Model):
         drawn = sum(moves._billing_draw_prepaid().values())
         return super()._billing_spend_credit() + drawn
 
-    def _billing_prepare_adjustment_values(self, invoice, source):
-        """Override of our ledger: what prepaid money is to an invoice."""
-        values = super()._billing_prepare_adjustment_values(invoice, source)
-        if source.billing_wallet_kind:
-            values |= {
-                "name": invoice._billing_translate(
-                    lambda env: env._(
-                        "Prepaid money: %(invoice)s", invoice=invoice.name
-                    )
-                ),
-                "description": False,
-            }
-        return values
-
     # === BUSINESS METHODS: GIVING IT BACK === #
 
     def _billing_find_draws(self):
@@ -261,7 +248,10 @@ class AccountMove(models.Model):
 
     def _billing_undo_draws(self):
         """Turn the entries around by which prepaid money paid these: it is back."""
-        for entry in without_any_default(self)._billing_find_draws():
+        entries = without_any_default(self)._billing_find_draws()
+        taken = entries.line_ids.filtered("billing_wallet_id")
+        lots = taken.matched_credit_ids.credit_move_id
+        for entry in entries:
             values = {
                 "date": fields.Date.context_today(self),
                 "ref": self.env._("Not used after all: %(entry)s", entry=entry.ref),
@@ -269,6 +259,11 @@ class AccountMove(models.Model):
             }
             with trusting(self.env):
                 entry._reverse_moves([values], cancel=True)
+        for lot in lots:
+            if (last := lot._billing_renew_prepaid()) != lot.billing_wallet_expires_on:
+                trust(lot).billing_wallet_expires_on = last
+        if lots:
+            lots.billing_wallet_id._trigger_job()
 
     def action_billing_void(self, reason=None, by_credit_note=False):
         """Override: what prepaid money paid goes back to the wallet before."""
@@ -329,10 +324,13 @@ class AccountMove(models.Model):
             before[line.billing_wallet_id] -= skipped
             part = self.currency_id.round(min(left, used - skipped))
             if self.currency_id.compare_amounts(part, 0) > 0:
-                lines.append(line._billing_prepare_wallet_line(-part, name))
+                values = line._billing_prepare_wallet_line(-part, name)
+                values["billing_wallet_expires_on"] = line._billing_renew_prepaid()
+                lines.append(values)
                 left -= part
         if lines:
             self._billing_book_from_credit("return", name, lines)
+            entries.line_ids.billing_wallet_id._trigger_job()
 
     def _billing_book_from_credit(self, kind, name, lines):
         """Post an entry between a wallet and the credit of this note, and settle it."""
@@ -353,3 +351,39 @@ class AccountMove(models.Model):
         other = entry.line_ids.filtered(lambda line: not line.billing_wallet_id)
         (credit.with_env(entry.env) + other).reconcile()
         return entry
+
+
+class AccountPartialReconcile(models.Model):
+    """What our ledger says of prepaid money that meets an invoice; it stays so (W51)"""
+
+    _inherit = "account.partial.reconcile"
+
+    def unlink(self):
+        """Override of `account`: what was used is given back by a button alone.
+
+        Or else it would be credit on file, and the job would use as much again.
+        """
+        lines = self.debit_move_id + self.credit_move_id
+        if not is_trusted(self.env) and lines.filtered("billing_wallet_id"):
+            raise UserError(
+                self.env._(
+                    "This is set against prepaid money, and stays so. To pay the"
+                    " invoice otherwise, press “Do Not Use Prepaid Money” on it."
+                )
+            )
+        lines.move_id._billing_check_not_of_wallet()
+        return super().unlink()
+
+    def _billing_prepare_adjustment_values(self, invoice, source):
+        """Override: it is called by its name, as the customer reads it."""
+        values = super()._billing_prepare_adjustment_values(invoice, source)
+        if source.billing_wallet_kind:
+            values |= {
+                "name": invoice._billing_translate(
+                    lambda env: env._(
+                        "Prepaid money: %(invoice)s", invoice=invoice.name
+                    )
+                ),
+                "description": False,
+            }
+        return values

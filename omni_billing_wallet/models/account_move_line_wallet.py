@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
@@ -49,7 +51,7 @@ class AccountMoveLine(models.Model):
         currency_field="currency_id",
     )
     billing_wallet_left = fields.Monetary(
-        string="Can Be Used",
+        string="Left",
         compute="_compute_billing_wallet_left",
         currency_field="currency_id",
     )
@@ -86,7 +88,7 @@ class AccountMoveLine(models.Model):
     def _compute_billing_wallet_left(self):
         for line in self:
             # sudo: whether a payment is disputed is not for all who read the books.
-            line.billing_wallet_left = line.sudo()._billing_get_prepaid()
+            line.billing_wallet_left = line.sudo()._billing_get_prepaid(is_expired=True)
 
     # === CRUD METHODS === #
 
@@ -159,6 +161,26 @@ class AccountMoveLine(models.Model):
             left -= move.amount_residual
         return self.currency_id.round(max(0.0, left))
 
+    def _billing_is_all_paid(self):
+        """Whether all that is open of this item can be used, now or before it ended."""
+        left = self._billing_get_prepaid(is_expired=True)
+        return not self.currency_id.compare_amounts(
+            left, -self.amount_residual_currency
+        )
+
+    def _billing_renew_prepaid(self):
+        """Return until when money can be used that comes back today.
+
+        As long as before; if that is over, as money that is paid today. What is the
+        customer's again by a correction is not lost by it.
+        """
+        self.ensure_one()
+        last, today = self.billing_wallet_expires_on, self._billing_get_wallet_today()
+        if not last or last >= today:
+            return last
+        days = self.company_id.billing_wallet_days
+        return today + timedelta(days=days) if days else False
+
     def _billing_get_wallet_today(self):
         """Return the day where the customer is: the last one counts there."""
         # sudo: the wallet says whose it is.
@@ -212,6 +234,13 @@ class AccountMoveLine(models.Model):
         by_card = move.move_type == "out_invoice" and move.billing_refundable
         if by_card and move._billing_get_refundable_amount():
             return move.action_billing_refund()
+        if not self.env["omni.billing.wallet.refund.wizard"].has_access("create"):
+            raise UserError(
+                self.env._(
+                    "Money that did not come by card is given back by a billing"
+                    " manager. Nothing was changed: ask one."
+                )
+            )
         title = self.env._("Give Prepaid Money Back")
         return open_dialog(
             "omni.billing.wallet.refund.wizard", title, {"default_line_id": self.id}
@@ -245,4 +274,5 @@ class AccountMoveLine(models.Model):
             "credit", name, [taken, other], self.currency_id
         )
         (self + entry.line_ids.filtered("billing_wallet_id")).reconcile()
+        wallet._end_auto()
         return entry

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 from odoo.addons.omni_billing.tools.numbers import format_amount
 from odoo.addons.omni_billing.tools.write_guard import is_trusted, trust
@@ -62,6 +63,18 @@ class AccountMove(models.Model):
                 for line in lines
                 if move.move_type == "out_invoice"
             )
+
+    def _billing_get_crediting_domain(self):
+        """Override: credit on file pays no top-up by itself: nobody owes one."""
+        return super()._billing_get_crediting_domain() & Domain(
+            "billing_wallet_id", "=", False
+        )
+
+    def _billing_get_remindable_domain(self, company):
+        """Override: nor is anybody reminded of one, fined, or suspended for it."""
+        return super()._billing_get_remindable_domain(company) & Domain(
+            "billing_wallet_id", "=", False
+        )
 
     def _billing_get_state_fields(self):
         """Override: what a top-up is, and an entry of a wallet, is for us to say."""
@@ -135,7 +148,15 @@ class AccountMove(models.Model):
         available = super()._billing_get_refundable_amount(note, payment)
         if note or not self._billing_find_top_ups():
             return available
-        return self.currency_id.round(min(available, self._billing_get_lot()))
+        return self.currency_id.round(min(available, self._billing_get_unused()))
+
+    def _billing_get_unused(self):
+        """Return what was paid of a top-up and is left, less what went back too much"""
+        self.ensure_one()
+        # sudo: whoever refunds need not read wallets.
+        wallet = self.sudo().billing_wallet_id
+        lots = wallet._read_lots(is_expired=True)[wallet.id]
+        return sum(lot.left for lot in lots if lot.line.move_id == self)
 
     def _billing_check_prepaid_left(self, wanted):
         """Check that so much of top-ups was not used.
@@ -168,6 +189,16 @@ class AccountMove(models.Model):
         """Override of `account`: what was paid with prepaid money stays paid."""
         self._billing_check_not_of_wallet()
         return super().button_cancel()
+
+    def _billing_is_kept(self):
+        """Override: nor by a program that writes its state, or its items."""
+        is_entry = self.billing_wallet_kind and self.state == "posted"
+        return bool(is_entry) or super()._billing_is_kept()
+
+    def _billing_raise_numbered(self, names=()):
+        """Override: what helps with these entries is something else."""
+        self._billing_check_not_of_wallet()
+        return super()._billing_raise_numbered(names)
 
     def _billing_check_not_of_wallet(self):
         entries = self.filtered("billing_wallet_kind")
@@ -220,6 +251,9 @@ class AccountMoveLine(models.Model):
         used before: money that is back at the customer by now is booked all the same,
         and the wallet is overdrawn by it; nobody else may credit it.
         """
+        for line in self:
+            if line.move_id.reversed_entry_id.billing_receipt_ids:
+                line.billing_wallet_id._end_auto()
         for line in self.filtered(lambda line: not line.reconciled):
             origin = line.move_id.reversed_entry_id
             own = origin._billing_get_wallet_lines().filtered(
@@ -232,7 +266,6 @@ class AccountMoveLine(models.Model):
                     (line + lot).reconcile()
             if line.reconciled:
                 continue
-            # sudo: see the caller.
             wallet = line.billing_wallet_id
             if not is_own:
                 raise UserError(

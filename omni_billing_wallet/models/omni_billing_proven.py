@@ -18,7 +18,9 @@ class OmniBillingProven(models.AbstractModel):
         """Return the customers among these that may have prepaid money."""
         Wallet = self.env["omni.billing.wallet"]
         wallets = Wallet._find_for(partners.commercial_partner_id, company)
-        return wallets.partner_id.commercial_partner_id
+        # Who has nothing in it is no matter of Odoo's.
+        owners = wallets._find_open_lines().billing_wallet_id.partner_id
+        return owners.commercial_partner_id
 
     def _has_wallet(self, company, one):
         """Whether an invoice may be paid with prepaid money as it is posted."""

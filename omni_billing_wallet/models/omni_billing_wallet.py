@@ -16,11 +16,29 @@ from odoo.addons.omni_billing.tools.write_guard import (
 )
 
 #: What staff may write: whether it is used, and when it is topped up.
-SETTINGS = {"active", "is_auto", "auto_level", "auto_amount", "auto_limit"}
+AUTO = ("is_auto", "auto_level", "auto_amount", "auto_limit", "auto_agreed")
+SETTINGS = {"active", *AUTO}
 #: Greater sums are nobody's.
 MAX_TOP_UP = 10**9
 #: A journal item of the account that something is left of, and how much can be used.
 Lot = namedtuple("Lot", ["line", "left"])
+
+
+def _get_order(lot):
+    """Return what says which is used first: what ends first, then what is older."""
+    last = lot.line.billing_wallet_expires_on
+    return not last, last or lot.line.date, lot.line.date, lot.line.id
+
+
+def _take_off(lots, amount):
+    """Return what is left when an amount is taken off the last of these."""
+    kept = []
+    for line, left in reversed(lots):
+        taken = min(left, amount)
+        amount -= taken
+        if rest := line.currency_id.round(left - taken):
+            kept.append(Lot(line, rest))
+    return kept[::-1]
 
 
 class OmniBillingWallet(models.Model):
@@ -104,6 +122,12 @@ class OmniBillingWallet(models.Model):
         help="All automatic top-ups of a month together. What would be more is not"
         " made, and staff are told.",
     )
+    auto_agreed = fields.Char(
+        string="Agreed",
+        groups="base.group_user",
+        help="How and when the customer agreed to level, amount and limit, such as: by"
+        " e-mail of 12 March.",
+    )
     auto_problem = KeptSentence(
         string="Why Not Topped Up", readonly=True, groups="base.group_user"
     )
@@ -137,7 +161,7 @@ class OmniBillingWallet(models.Model):
             wallet.left = wallet.balance - wallet.unbilled
 
     def _compute_lot_ids(self):
-        lots = self._read_lots()
+        lots = self._read_lots(is_expired=True)
         for wallet in self:
             wallet.lot_ids = wallet.env["account.move.line"].browse(
                 lot.line.id for lot in lots[wallet._origin.id]
@@ -151,26 +175,23 @@ class OmniBillingWallet(models.Model):
 
     # === CONSTRAINT METHODS === #
 
-    @api.constrains("is_auto", "auto_level", "auto_amount", "auto_limit")
+    @api.constrains(*AUTO)
     def _check_auto(self):
         for wallet in self.filtered("is_auto"):
+            if not (wallet.auto_agreed or "").strip():
+                raise ValidationError(
+                    self.env._(
+                        "Say how the customer agreed to the level, the amount and the"
+                        " limit of automatic top-ups. That a card may be charged for"
+                        " invoices is no consent to be invoiced in advance."
+                    )
+                )
             if not 0 < wallet.auto_amount <= wallet.auto_limit:
                 raise ValidationError(
                     self.env._(
                         "Say how much an automatic top-up is, and how much at most in a"
                         " month: a limit that is at least one top-up. It is what keeps"
                         " a mistake from charging the customer on and on."
-                    )
-                )
-            amounts = wallet.auto_amount, wallet.auto_level, wallet.auto_limit
-            decimals = wallet.currency_id.decimal_places
-            if any(has_excess_decimals(amount, decimals) for amount in amounts):
-                raise ValidationError(
-                    self.env._(
-                        "These amounts have more decimals than %(currency)s allows"
-                        " (%(decimals)s).",
-                        currency=wallet.currency_id.name,
-                        decimals=decimals,
                     )
                 )
 
@@ -182,42 +203,68 @@ class OmniBillingWallet(models.Model):
             raise AccessError(
                 self.env._("Whose a wallet is, and of which currency, stays as it is.")
             )
-        if (SETTINGS - {"active"}) & vals.keys():
+        is_set = bool(vals.keys() & set(AUTO))
+        if is_set and not is_trusted(self.env):
             vals = vals | {
                 "auto_set_on": fields.Datetime.now(),
                 "auto_set_by_id": self.env.uid,
                 "auto_problem": False,
             }
         result = super().write(vals)
+        if is_set:
+            self._log_auto()
         if vals.get("is_auto"):
             self._trigger_job()
         return result
 
+    def _log_auto(self):
+        """Write in the customer's history what was set, and how it was agreed."""
+        rows = []
+        for wallet in self:
+            note = wallet.env._("Off")
+            if wallet.is_auto:
+                note = wallet.env._(
+                    "Below %(level)s: %(amount)s, at most %(limit)s in a month."
+                    " %(agreed)s",
+                    level=wallet._say(wallet.auto_level),
+                    amount=wallet._say(wallet.auto_amount),
+                    limit=wallet._say(wallet.auto_limit),
+                    agreed=wallet.auto_agreed or "",
+                )
+            rows.append(
+                {
+                    "action": "wallet_auto",
+                    "company": wallet.company_id,
+                    "customer": wallet.partner_id,
+                    "note": note,
+                }
+            )
+        self.env["omni.billing.activity.log"]._log(rows)
+
     # === HELPERS: WHAT IS LEFT === #
 
-    def _read_lots(self, is_locked=False):
+    def _read_lots(self, is_locked=False, is_expired=False):
         """Return the journal items of which something can be used, by wallet.
 
-        What ends first comes first; what never ends, last.
+        What ends first comes first; what never ends, last. What went back although it
+        was used is taken off what would be used last.
 
         :param bool is_locked: wait for who works on them: what is read is then true
             until the end of the transaction.
+        :param bool is_expired: also what cannot be used any more.
         :return: lists of `Lot`, by the id of the wallet.
         :rtype: defaultdict[int, list]
         """
-        lots = defaultdict(list)
+        lots, overdrawn = defaultdict(list), defaultdict(float)
         for line in self._find_open_lines(is_locked):
-            if left := line._billing_get_prepaid():
-                lots[line.billing_wallet_id.id].append(Lot(line, left))
-        for own in lots.values():
-            own.sort(
-                key=lambda lot: (
-                    not lot.line.billing_wallet_expires_on,
-                    lot.line.billing_wallet_expires_on or lot.line.date,
-                    lot.line.date,
-                    lot.line.id,
-                )
-            )
+            key = line.billing_wallet_id.id
+            overdrawn[key] += max(0.0, line.amount_residual_currency)
+            if left := line._billing_get_prepaid(is_expired):
+                lots[key].append(Lot(line, left))
+        for key, own in lots.items():
+            own.sort(key=_get_order)
+            if overdrawn[key]:
+                lots[key] = _take_off(own, overdrawn[key])
         return lots
 
     def _find_open_lines(self, is_locked=False):
@@ -240,40 +287,38 @@ class OmniBillingWallet(models.Model):
     def _lock_lots(self):
         """Wait for who uses these, and return what can be used; see `_read_lots`.
 
-        What was given back although it was used is covered before.
+        What went back although it was used is set against what came since.
         """
         lots = self._read_lots(is_locked=True)
         overdrawn = self._find_open_lines().filtered(lambda line: line.balance > 0)
         for line in overdrawn:
-            for lot in lots[line.billing_wallet_id.id]:
-                # Of what is not all paid, less can be used than is open.
-                is_paid = not lot.line.currency_id.compare_amounts(
-                    lot.left, -lot.line.amount_residual_currency
+            for lot in self._find_open_lines().filtered(
+                lambda lot, line=line: (
+                    lot.balance < 0
+                    and lot.account_id == line.account_id
+                    and lot.billing_wallet_id == line.billing_wallet_id
+                    and lot._billing_is_all_paid()
                 )
-                if is_paid and not line.reconciled:
-                    (lot.line + line).reconcile()
+            ):
+                if not line.reconciled:
+                    (lot + line).reconcile()
         return self._read_lots() if overdrawn else lots
 
     def _read_balances(self):
         """Return what can be used, less what was taken too much, by id.
 
-        :rtype: defaultdict[int, float]
+        :rtype: dict[int, float]
         """
         balances = defaultdict(float)
         for line in self._find_open_lines():
             # What is open on the other side went back although it was used.
             overdrawn = max(0.0, line.amount_residual_currency)
-            balances[line.billing_wallet_id.id] += (
-                line._billing_get_prepaid() - overdrawn
-            )
-        return defaultdict(
-            float,
-            {
-                wallet.id: wallet.currency_id.round(balances[wallet.id])
-                for wallet in self
-                if wallet.id in balances
-            },
-        )
+            left = line._billing_get_prepaid() - overdrawn
+            balances[line.billing_wallet_id] += left
+        return {
+            wallet.id: wallet.currency_id.round(balance)
+            for wallet, balance in balances.items()
+        }
 
     def _read_unbilled(self):
         """Return what waits for an invoice of each customer, with taxes, by id.
@@ -487,3 +532,18 @@ class OmniBillingWallet(models.Model):
         """Write what can be used, as it is read."""
         self.ensure_one()
         return format_amount(self.env, self.balance, self.currency_id)
+
+    def _say(self, amount):
+        """Write an amount in the currency of the wallet."""
+        return format_amount(self.env, amount, self.currency_id)
+
+
+class OmniBillingActivityLog(models.Model):
+    """That automatic top-ups were set is in the customer's history (W51)."""
+
+    _inherit = "omni.billing.activity.log"
+
+    action = fields.Selection(
+        selection_add=[("wallet_auto", "Automatic Top-Up Set")],
+        ondelete={"wallet_auto": "cascade"},
+    )

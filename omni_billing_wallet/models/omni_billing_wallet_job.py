@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 from odoo.tools import SQL
 
@@ -35,9 +36,14 @@ class OmniBillingWallet(models.Model):
         self._top_up_low()
         self._expire_all()
 
-    def _do_alone(self, step, name):
-        """Do a step that others may disturb; whether there is time for the next one."""
-        step_alone(self.env, lambda: retry(self.env, step), name)
+    def _do_alone(self, step, name, wallet=None):
+        """Do a step that others may disturb; whether there is time for the next one.
+
+        :param wallet: the one to note on why it was refused, if it is about one.
+        """
+        error = step_alone(self.env, lambda: retry(self.env, step), name)
+        if wallet and isinstance(error, UserError):
+            wallet._note_problem(str(error))
         return commit_progress(self.env, 1)
 
     # === INVOICES THAT WERE UNPAID === #
@@ -113,15 +119,32 @@ class OmniBillingWallet(models.Model):
             limit=CHUNK,
         ):
             done = wallets[-1].id
-            for wallet in wallets.filtered(lambda one: one._is_low()):
+            for wallet in wallets.filtered(lambda one: one._is_low(one.auto_level)):
                 if not self._do_alone(
-                    wallet._top_up_itself, f"top-up of wallet {wallet.id}"
+                    wallet._top_up_itself, f"top-up of wallet {wallet.id}", wallet
                 ):
                     return
 
-    def _is_low(self):
-        self.ensure_one()
-        return self.currency_id.compare_amounts(self.left, self.auto_level) < 0
+    def _find_peers(self):
+        """Return the wallets that pay for the same customer, in the same currency."""
+        owned = self._find_for(self.partner_id.commercial_partner_id, self.company_id)
+        return owned.filtered(lambda one: one.currency_id == self.currency_id)
+
+    def _is_low(self, level):
+        """Whether less than a level is left in these once all is billed."""
+        left = sum(self.mapped("balance")) - max(self.mapped("unbilled"))
+        return self.currency_id.compare_amounts(left, level) < 0
+
+    def _has_top_up_under_way(self):
+        """Whether one is not paid, or a payment or a refund of one is under way."""
+        return bool(
+            self._find_unpaid_top_ups()
+            or self.env["account.move"].search_count(
+                Domain("billing_wallet_id", "in", self.ids)
+                & Domain("billing_attempt_id", "!=", False),
+                limit=1,
+            )
+        )
 
     def _top_up_itself(self):
         """Invoice a top-up, and have the saved method charged for it, if it is low.
@@ -135,7 +158,11 @@ class OmniBillingWallet(models.Model):
             return
         # Another job may have topped it up since this one began: it begins again.
         take_turns(wallet)
-        if not wallet._is_low() or wallet._find_unpaid_top_ups():
+        peers = wallet._find_peers()
+        if wallet != peers.filtered("is_auto").sorted("id")[:1]:
+            # Customers were merged: one of their wallets is topped up.
+            return
+        if not peers._is_low(wallet.auto_level) or peers._has_top_up_under_way():
             return
         card = wallet.partner_id._billing_get_cards(wallet.company_id)[:1]
         if problem := wallet._explain_no_top_up(card):
@@ -164,6 +191,27 @@ class OmniBillingWallet(models.Model):
         """Return why nothing is charged by itself, or nothing."""
         self.ensure_one()
         today = fields.Date.context_today(self)
+        if self.partner_id != self.partner_id.commercial_partner_id:
+            return self.env._(
+                "%(customer)s belongs to %(company)s by now, whose payment method it"
+                " would be: nothing was topped up. Agree on it with them.",
+                customer=self.partner_id.display_name,
+                company=self.partner_id.commercial_partner_id.display_name,
+            )
+        if disputed := self._find_disputed():
+            return self.env._(
+                "The payment of %(invoice)s, a top-up of %(customer)s, is disputed:"
+                " nothing is charged by itself. See what is wrong.",
+                invoice=disputed.display_name,
+                customer=self.partner_id.display_name,
+            )
+        if self._was_last_for_nothing():
+            return self.env._(
+                "The last automatic top-up of %(customer)s expired, and nothing of it"
+                " was used: none was made. Switch it off, or have the customer agree"
+                " anew.",
+                customer=self.partner_id.display_name,
+            )
         month = self.env["account.move"].search(
             Domain("billing_wallet_origin", "=", "auto")
             & Domain("invoice_date", ">=", today.replace(day=1))
@@ -192,6 +240,48 @@ class OmniBillingWallet(models.Model):
                 customer=self.partner_id.display_name,
             )
         return card._billing_explain_no_consent(self.auto_amount, self.currency_id)
+
+    def _find_disputed(self):
+        """Return a top-up whose payment the customer's bank wants back, if any."""
+        return self.env["account.move"].search(
+            Domain("billing_wallet_id", "=", self.id)
+            & Domain("billing_dispute", "in", ("inquiry", "open", "lost")),
+            limit=1,
+        )
+
+    def _was_last_for_nothing(self):
+        """Whether the last automatic top-up since it was set expired without a use."""
+        last = self.env["account.move"].search(
+            Domain("billing_wallet_id", "=", self.id)
+            & Domain("billing_wallet_origin", "=", "auto")
+            & Domain("billing_state", "=", "paid")
+            & Domain("create_date", ">=", self.auto_set_on or self.create_date),
+            order="id desc",
+            limit=1,
+        )
+        line = last._billing_get_wallet_lines()[:1]
+        end = line.billing_wallet_expires_on
+        if not end or end >= fields.Date.context_today(self):
+            return False
+        kinds = line.matched_debit_ids.debit_move_id.move_id.mapped(
+            "billing_wallet_kind"
+        )
+        return "draw" not in kinds
+
+    def _end_auto(self):
+        """Switch automatic top-ups off, since money went back to the customer.
+
+        Or else the job would charge at once what was just given back.
+        """
+        for wallet in self.filtered("is_auto"):
+            trust(wallet).write({"is_auto": False})
+            wallet._note_problem(
+                self.env._(
+                    "Prepaid money of %(customer)s went back, so automatic top-ups are"
+                    " off. Switch them on again if the customer agrees.",
+                    customer=wallet.partner_id.display_name,
+                )
+            )
 
     def _note_problem(self, problem):
         """Keep why it was not topped up, and tell staff of it once."""
@@ -240,10 +330,11 @@ class OmniBillingWallet(models.Model):
         lines.invalidate_recordset()
         name = self.env._("Prepaid money that expired")
         taken, values = lines.browse(), []
-        for line in lines:
-            left = line._billing_get_prepaid(is_expired=True)
+        # Less what went back although it was used.
+        lots = lines.billing_wallet_id._read_lots(is_expired=True)
+        for line, left in (lot for own in lots.values() for lot in own):
             last = line.billing_wallet_expires_on
-            if left and last < line._billing_get_wallet_today():
+            if line in lines and last < line._billing_get_wallet_today():
                 taken += line
                 values.append(line._billing_prepare_wallet_line(left, name))
         for currency in taken.currency_id:

@@ -3,6 +3,7 @@
 from freezegun import freeze_time
 
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.tests.test_omni_billing_run import RunCommon
@@ -105,7 +106,10 @@ class TestWallets(WalletCommon, RunCommon):
         self._create_transaction(45)
         run = self._create_run(is_charge=True)
         run.action_check()
-        self._work_run(run)
+        self._work()
+        warning = run.line_ids.reason
+        self.assertIn("$\xa030.00 of it first; $\xa015.00 are charged", warning)
+        self._do(run)
         invoice = run.line_ids.invoice_id
         self.assertEqual((invoice.billing_state, self.gateway.taken), ("paid", 1500))
         self.assertEqual(self._read_left(), 0)
@@ -221,6 +225,77 @@ class TestWallets(WalletCommon, RunCommon):
         self.assertEqual((self._read_advances(), self._get_books_balance()), (0, 0))
         self._check_books()
 
+    def test_a_card_gets_back_what_was_not_used(self):
+        """W51: of a top-up that is paid in part, less than is open of it."""
+        move = self._top_up(100, paid=False)
+        move._billing_charge(self.card, amount=60)
+        self._bill_amounts(30)
+        self.assertEqual(move._billing_get_refundable_amount(), 30)
+        move._billing_refund()
+        self.assertEqual((self.gateway.taken, self._read_left()), (3000, 0))
+
+    def test_what_comes_back_late_can_be_used(self):
+        """W51: a void, or a credit note, after the end does not make it income."""
+        self.company.sudo().write(
+            {
+                "billing_wallet_days": 30,
+                "billing_wallet_income_account_id": self._add_account(
+                    "Expired", "income_other"
+                ).id,
+            }
+        )
+        with freeze_time("2026-03-01 12:00:00"):
+            self._top_up(100)
+            first, second = self._bill_amounts(40), self._bill_amounts(60)
+        with freeze_time("2026-05-01 12:00:00"):
+            first._billing_create_refund_note(40)
+            self.assertEqual(self._read_left(), 40)
+            second.action_billing_void()
+            self.assertEqual(self._read_left(), 100)
+            again = self._bill(second.billing_released_ids)
+            self.assertEqual(again.billing_state, "paid")
+        self._run_job("2026-05-02")
+        self.assertEqual(self._read_advances(), 40)
+
+    def test_credit_on_file_pays_no_top_up_by_itself(self):
+        """W51: it is spent on what is owed; nobody is reminded of a top-up."""
+        credit = self._bill(self._create_credit(30))
+        move = self._top_up(100, paid=False)
+        owed = self._bill_amounts(50)
+        owed._billing_charge(self.card)
+        self.assertEqual((self.gateway.taken, credit.amount_residual), (2000, 0))
+        self.assertEqual(move.amount_residual, 100)
+        domain = move._billing_get_remindable_domain(self.company)
+        self.assertFalse(move.search(domain & Domain("id", "=", move.id)))
+
+    def test_a_draw_is_not_taken_off_by_odoos_widget(self):
+        """W51: or as much again would be used."""
+        self._top_up(100)
+        invoice = self._bill_amounts(60)
+        draw = invoice._billing_find_draws()
+        for lines in (
+            invoice._billing_get_receivable_lines(),
+            draw.line_ids.filtered("billing_wallet_id"),
+        ):
+            with self.assertRaises(UserError), self.env.cr.savepoint():
+                lines.remove_move_reconcile()
+        with self.assertRaises(UserError), self.env.cr.savepoint():
+            draw.write({"state": "draft"})
+        self.assertEqual(self._read_left(), 40)
+
+    def test_what_went_back_too_much_is_nobodys_to_get_again(self):
+        """W51: it is taken off what can be given back, before anything is booked."""
+        move = self._top_up(100, paid=False)
+        move._billing_charge(self.card)
+        self._bill_amounts(60)
+        with trusting(self.env):
+            move._billing_create_refund_note(100)
+        later = self._top_up(100, paid=False)
+        later._billing_charge(self.card)
+        self.assertEqual(self._read_left(), 40)
+        self.assertEqual(later._billing_get_refundable_amount(), 40)
+        self.assertEqual(later.invoice_line_ids.billing_wallet_left, 100)
+
     def _reverse(self, move):
         wizard = self.env["account.move.reversal"].with_context(
             active_model="account.move", active_ids=move.ids
@@ -231,8 +306,12 @@ class TestWallets(WalletCommon, RunCommon):
         """W51: by a credit note and the dialog that pays credit back."""
         self._top_up(100)
         self._bill_amounts(30)
-        dialog = self.env["omni.billing.wallet.refund.wizard"].with_user(self.staff)
-        dialog = dialog.create({"line_id": self.wallet.lot_ids.id})
+        lot = self.wallet.lot_ids
+        with self.assertRaises(UserError):
+            lot.with_user(self.staff).action_billing_give_back()
+        dialog = self.env["omni.billing.wallet.refund.wizard"]
+        dialog = dialog.with_context(lot.action_billing_give_back()["context"])
+        dialog = dialog.create({})
         self.assertEqual(dialog.amount, 70)
         with self.assertRaises(UserError), self.env.cr.savepoint():
             dialog.amount = 70.01
@@ -240,7 +319,7 @@ class TestWallets(WalletCommon, RunCommon):
         dialog.amount = 70
         action = dialog.action_give_back()
         self.assertEqual(self._read_left(), 0)
-        refund = self.env["omni.billing.refund.wizard"].with_user(self.staff)
+        refund = self.env["omni.billing.refund.wizard"]
         refund = refund.with_context(action["context"]).create({"mode": "cash"})
         self.assertEqual(refund.amount, 70)
         refund.action_refund()
@@ -295,7 +374,9 @@ class TestWallets(WalletCommon, RunCommon):
         self._run_job("2026-05-01")
         with freeze_time("2026-05-01 12:00:00"):
             self.assertEqual((self._read_left(), self._read_advances()), (0, 70))
-            self.assertEqual(self._bill_amounts(5).amount_residual, 5)
+            late = self._bill_amounts(5)
+            self.assertEqual(late.amount_residual, 5)
+            late._billing_pay("cash")
         self.company.sudo().billing_wallet_income_account_id = income
         self._run_job("2026-03-31")
         self.assertEqual(self._read_advances(), 70)

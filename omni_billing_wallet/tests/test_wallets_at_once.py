@@ -1,5 +1,6 @@
 """Two at once at the same prepaid money."""
 
+from contextlib import ExitStack
 from unittest.mock import patch
 
 from odoo import modules
@@ -8,6 +9,9 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.tests.at_once import AtOnceCase
+from odoo.addons.omni_billing_wallet.models.omni_billing_wallet_job import (
+    OmniBillingWallet,
+)
 
 
 @tagged("-standard", "-at_install", "post_install", "omni_billing_at_once")
@@ -101,42 +105,78 @@ class TestWalletsAtOnce(AtOnceCase):
             self._use_up()
             self.setUp()
             self.moves = []
-            with patch.object(modules.module, "current_test", self):
-                answer = self._meet(give_back, self._bill(70))
+            answer = self._meet(give_back, self._bill(70))
         self.assertEqual((answer, self._read()), ("", (0, [30])))
 
-    def test_two_jobs_top_up_once(self):
-        """W51: the second sees the invoice of the first."""
+    def _set_auto(self):
+        """Have it topped up, and return how many top-ups there are."""
         self._use_up()
+        with self._connect() as env:
+            wallet = env["omni.billing.wallet"].browse(self.ids[1])
+            wallet.write(
+                {
+                    "is_auto": True,
+                    "auto_level": 5,
+                    "auto_amount": 9,
+                    "auto_limit": 90,
+                    "auto_agreed": "On paper",
+                }
+            )
+            return len(wallet.top_up_ids)
+
+    def _end_auto(self):
+        """Leave nothing to the job, and return how many top-ups there are."""
+        with self._connect() as env:
+            env = env(context=self.context)
+            wallet = env["omni.billing.wallet"].browse(self.ids[1])
+            wallet.is_auto = False
+            found = len(wallet.top_up_ids)
+            for move in wallet._find_unpaid_top_ups():
+                move.action_billing_void()
+            return found
+
+    def _charging(self, charge):
+        """Patch what begins the charge: there is no card here."""
+        stack = ExitStack()
+        for name, act in (
+            ("_charge_itself", charge),
+            ("_explain_no_top_up", lambda *_arguments: ""),
+        ):
+            stack.enter_context(patch.object(OmniBillingWallet, name, act))
+        return stack
+
+    def test_two_jobs_top_up_once(self):
+        """W51: the second sees the invoice of the first, or leaves it to that one."""
 
         def top_up(env):
             env = env(context=self.context)
             env["omni.billing.wallet"].browse(self.ids[1])._top_up_itself()
 
-        with self._connect() as env:
-            env = env(context=self.context)
-            wallet = env["omni.billing.wallet"].browse(self.ids[1])
-            wallet.write(
-                {"is_auto": True, "auto_level": 5, "auto_amount": 9, "auto_limit": 90}
-            )
-            before = len(wallet.top_up_ids)
+        before = self._set_auto()
         with (
             mute_logger("odoo.sql_db", "odoo.service.model"),
-            patch(
-                "odoo.addons.omni_billing_wallet.models.omni_billing_wallet_job"
-                ".OmniBillingWallet._charge_itself",
-                lambda *_arguments: None,
-            ),
-            patch(
-                "odoo.addons.omni_billing_wallet.models.omni_billing_wallet_job"
-                ".OmniBillingWallet._explain_no_top_up",
-                lambda *_arguments: "",
-            ),
+            self._charging(lambda *_arguments: None),
         ):
             self._meet(top_up, top_up)
-        with self._connect() as env:
-            env = env(context=self.context)
-            wallet = env["omni.billing.wallet"].browse(self.ids[1])
-            self.assertEqual(len(wallet.top_up_ids), before + 1)
-            wallet.is_auto = False
-            wallet._find_unpaid_top_ups().action_billing_void()
+            with self._connect() as env:
+                top_up(env)
+        self.assertEqual(self._end_auto(), before + 1)
+
+    def test_a_job_that_dies_leaves_no_top_up(self):
+        """W51: the invoice and its charge are there together, or not at all."""
+
+        def die(*_arguments):
+            raise RuntimeError("died")
+
+        before = self._set_auto()
+        with (
+            self._connect() as env,
+            self._charging(die),
+            # What commits does so, as in a server.
+            patch.object(modules.module, "current_test", False),
+            self.assertLogs("odoo.addons.omni_billing.tools.database", "ERROR"),
+        ):
+            wallet = env(context=self.context)["omni.billing.wallet"]
+            wallet = wallet.browse(self.ids[1])
+            wallet._do_alone(wallet._top_up_itself, "a top-up")
+        self.assertEqual(self._end_auto(), before)

@@ -5,6 +5,9 @@ from freezegun import freeze_time
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
+from odoo.addons.omni_billing.tools.write_guard import trust
+
+from ..models.omni_billing_wallet import AUTO
 from .wallet_common import WalletCommon
 
 
@@ -16,7 +19,13 @@ class TestWalletsAuto(WalletCommon):
         frozen.start()
         self.addCleanup(frozen.stop)
         self.wallet.write(
-            {"is_auto": True, "auto_level": 20, "auto_amount": 50, "auto_limit": 100}
+            {
+                "is_auto": True,
+                "auto_level": 20,
+                "auto_amount": 50,
+                "auto_limit": 100,
+                "auto_agreed": "By e-mail",
+            }
         )
 
     def _find_top_ups(self):
@@ -107,12 +116,73 @@ class TestWalletsAuto(WalletCommon):
         self.assertEqual(len(self._find_top_ups()), 1)
 
     def test_without_a_limit_there_is_none(self):
-        """W51: a limit, and an amount within it, in cents of the currency."""
+        """W51: a limit, an amount within it, and how it was agreed; all are kept."""
+        log = self.env["omni.billing.activity.log"].sudo()
+        found = log.search([("action", "=", "wallet_auto")], limit=1)
+        self.assertIn("By e-mail", found.note)
         for values in (
+            {"auto_agreed": " "},
             {"auto_limit": 0},
             {"auto_limit": 49},
             {"auto_amount": 0},
-            {"auto_amount": 10.001},
         ):
             with self.subTest(values), self.assertRaises(ValidationError):
                 self.wallet.write(values)
+
+    def _top_up_by_card(self):
+        """Have it topped up and charged, and return the invoice."""
+        self._run_job()
+        self._charge_planned()
+        return self._find_top_ups()[-1:]
+
+    def _check_quiet(self, told=None):
+        """Check that nothing more is charged, and what staff are told."""
+        charges = len(self.gateway.charges)
+        for _time in range(2):
+            self._run_job()
+            self._charge_planned()
+        self.assertEqual(len(self.gateway.charges), charges)
+        if told:
+            self.assertIn(told, self.wallet.auto_problem)
+
+    def test_money_that_went_back_is_not_charged_again(self):
+        """W51: to the card or in cash: it is off until somebody switches it on."""
+        move = self._top_up_by_card()
+        move._billing_refund(45)
+        self.assertEqual(self._read_left(), 5)
+        self._check_quiet("went back")
+        self.assertFalse(self.wallet.is_auto)
+
+    def test_nothing_is_charged_while_a_refund_is_under_way(self):
+        """W51: what is left of it counts for nothing meanwhile, and is not replaced."""
+        move = self._top_up_by_card()
+        self.gateway.lose(is_executed=False)
+        move._billing_refund(5)
+        self.assertTrue(move.billing_attempt_id)
+        self._check_quiet()
+
+    def test_a_card_that_is_disputed_is_not_charged(self):
+        """W51: whoever disputes a top-up is not charged for another one."""
+        trust(self._top_up_by_card()).billing_dispute = "open"
+        self._check_quiet("disputed")
+
+    def test_who_uses_nothing_is_charged_once(self):
+        """W51: not each month for money that expires."""
+        self.company.sudo().billing_wallet_days = 10
+        self._top_up_by_card()
+        with freeze_time("2026-02-10 12:00:00"):
+            self._check_quiet("expired")
+
+    def test_merged_customers_are_charged_once(self):
+        """W51: one of two wallets is topped up, and both count."""
+        twin = self.wallet.sudo().create(
+            {
+                "partner_id": self.customer.id,
+                "company_id": self.company.id,
+                "currency_id": self.currency.id,
+            }
+        )
+        twin.write({name: self.wallet.sudo()[name] for name in AUTO})
+        self._top_up_by_card()
+        self.assertEqual((self.gateway.taken, len(twin.top_up_ids)), (5000, 0))
+        self._check_quiet()
