@@ -53,7 +53,7 @@ class TestWalletsAuto(WalletCommon):
 
     def test_no_more_than_the_limit_of_a_month(self):
         """W51: more is refused, staff are told once; next month it goes on."""
-        for _time in range(4):
+        for _time in range(3):
             self._run_job()
             self._charge_planned()
             self._bill_amounts(45)
