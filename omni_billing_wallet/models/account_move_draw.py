@@ -1,6 +1,6 @@
 from collections import defaultdict
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
@@ -126,10 +126,10 @@ class AccountMove(models.Model):
 
     def _billing_book_draws(self, shares):
         """Post an entry for each invoice, and set both of its sides against theirs."""
-        moves = self.browse().union(*shares).sudo() if shares else self.browse()
+        # sudo: see `_billing_draw_prepaid`.
+        Move = without_any_default(self.env["account.move"].sudo())
+        moves = Move.browse().union(*shares)
         for company, own in moves.grouped("company_id").items():
-            # sudo: see `_billing_draw_prepaid`.
-            Move = without_any_default(self.env["account.move"].sudo())
             values = [move._billing_prepare_draw(shares[move], company) for move in own]
             entries = trust(Move.with_company(company)).create(values)
             entries = Move.with_company(company).browse(entries.ids)
@@ -358,8 +358,9 @@ class AccountPartialReconcile(models.Model):
 
     _inherit = "account.partial.reconcile"
 
-    def unlink(self):
-        """Override of `account`: what was used is given back by a button alone.
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_billing_prepaid(self):
+        """What was used is given back by a button alone.
 
         Or else it would be credit on file, and the job would use as much again.
         """
@@ -372,7 +373,6 @@ class AccountPartialReconcile(models.Model):
                 )
             )
         lines.move_id._billing_check_not_of_wallet()
-        return super().unlink()
 
     def _billing_prepare_adjustment_values(self, invoice, source):
         """Override: it is called by its name, as the customer reads it."""

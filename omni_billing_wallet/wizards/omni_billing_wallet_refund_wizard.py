@@ -25,7 +25,7 @@ class OmniBillingWalletRefundWizard(models.TransientModel):
     wallet_id = fields.Many2one(related="line_id.billing_wallet_id")
     partner_id = fields.Many2one(related="line_id.partner_id")
     currency_id = fields.Many2one(related="line_id.currency_id")
-    left = fields.Monetary(string="Left", compute="_compute_left")
+    left = fields.Monetary(compute="_compute_left")
     amount = fields.Monetary(
         string="To Give Back",
         compute="_compute_amount",
