@@ -21,7 +21,6 @@ from pathlib import Path
 from dev import paths
 from dev.console import Failure, Step, say
 from dev.scripts.telecom_events import Event, Switch
-from dev.scripts.telecom_list import find_sold
 from dev.scripts.telecom_rating import Bill, rate_all
 from dev.templates import Templates
 from dev.workspace import Workspace
@@ -95,7 +94,7 @@ class Month:
         with Step(f"Writing {what}", f"{what} written and rated by another hand"):
             lines = self.switch.network.lines
             events = self._write_files()
-            self.bills = list(rate_all(lines, events, self.folder, find_sold()))
+            self.bills = list(rate_all(lines, events, self.folder))
         say(f"  in {time.monotonic() - start:.0f} s")
         owners = self.switch.network.owners
         plan = {

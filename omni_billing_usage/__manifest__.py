@@ -18,6 +18,7 @@
         "views/omni_billing_rate_plan_views.xml",
         "views/omni_billing_usage_rating_views.xml",
         "views/omni_billing_transaction_views.xml",
+        "views/omni_billing_usage_topup_views.xml",
         "views/omni_billing_service_views.xml",
         "views/omni_billing_usage_arrival_views.xml",
         "views/omni_billing_usage_batch_views.xml",

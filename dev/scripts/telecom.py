@@ -34,10 +34,9 @@ from dev.scripts.telecom_events import (  # noqa: E402
 from dev.scripts.telecom_list import (  # noqa: E402
     BANDS,
     METERS,
+    PLANS,
     REST,
-    STEPS,
     ZONE,
-    find_sold,
 )
 
 #: When files come and are billed; and those that come when the month was billed.
@@ -70,7 +69,7 @@ class Telecom:
         customers = sorted({line["customer"] for line in self.plan["lines"]})
         partners = Partner.create([{"name": f"Customer {n:05}"} for n in customers])
         partner_of = dict(zip(customers, partners, strict=True))
-        since = {plan.code: plan.since for plan in find_sold()}
+        since = {plan.code: plan.since for plan in PLANS}
         services = self.env["omni.billing.service"].create(
             [
                 {
@@ -101,15 +100,13 @@ class Telecom:
                     "kind": UNITS[code],
                     "dimensions": ", ".join(names),
                     "number_dimension": "called" if "called" in names else False,
-                    "step_first": STEPS[0],
-                    "step_then": STEPS[1],
                 }
                 for code, names in METERS.items()
             ]
         )
         self.add_sources()
         self.meters = {meter.code: meter.id for meter in meters}
-        plans = {plan.code: self.add_plan(plan).id for plan in find_sold()}
+        plans = {plan.code: self.add_plan(plan).id for plan in PLANS}
         self.env["omni.billing.usage.plan"].create(
             [
                 {
@@ -163,10 +160,17 @@ class Telecom:
                             "units": one.quantity,
                             "rate_names": ", ".join(one.covers),
                             "is_shared": one.is_shared,
+                            "rolls_over": one.rolls_over,
                         }
                     )
                     for one in plan.allowances
-                ]
+                ],
+                "most_ids": [
+                    Command.create(
+                        {"meter_id": self.meters[meter], "most": float(most)}
+                    )
+                    for meter, most in plan.most.items()
+                ],
             }
         )
         return made
@@ -186,6 +190,7 @@ class Telecom:
             "price": float(Decimal(terms.price) * (100 if is_share else 1)),
             "fee": float(terms.fee),
             "size": price.package,
+            **self.prepare_steps(price, terms),
             "tier_ids": [
                 Command.create(
                     {
@@ -197,6 +202,13 @@ class Telecom:
                 for bound, at in terms.tiers
             ],
         }
+
+    def prepare_steps(self, price, terms):
+        """Return how a price rounds up what calls last."""
+        if UNITS[price.meter] != "duration":
+            return {}
+        first, then = terms.steps
+        return {"step_first": first, "step_then": then}
 
     def add_people(self):
         """Have who sends usage, and who takes in files."""

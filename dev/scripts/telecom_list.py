@@ -411,31 +411,3 @@ BUSINESS = Plan(
     least="30.00",
 )
 PLANS = (PAY_AS_YOU_GO, TALK, FAMILY, DATA, BUSINESS)
-
-#: Steps that the meter of calls has, for all prices.
-STEPS = (60, 1)
-
-
-def find_sold() -> tuple[Plan, ...]:
-    """Return the plans as far as the product can sell them.
-
-    What it has not: steps of each price, as its meters have them; what is left of an
-    allowance and rolls over; the most of a meter, as it has that of a line.
-    """
-    return tuple(
-        replace(
-            plan,
-            prices=tuple(map(_step, plan.prices)),
-            allowances=tuple(replace(one, rolls_over=0) for one in plan.allowances),
-            most={},
-        )
-        for plan in PLANS
-    )
-
-
-def _step(price: Price) -> Price:
-    return replace(
-        price,
-        terms=replace(price.terms, steps=STEPS),
-        changes=tuple((day, replace(t, steps=STEPS)) for day, t in price.changes),
-    )

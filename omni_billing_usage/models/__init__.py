@@ -12,11 +12,14 @@ from . import omni_billing_usage_closing, omni_billing_usage_retention
 from . import omni_billing_usage_move
 from . import omni_billing_rate_part_mixin
 from . import omni_billing_rate, omni_billing_rate_tier, omni_billing_rate_band
+from . import omni_billing_rate_most
 from . import omni_billing_allowance, omni_billing_rate_plan
 from . import omni_billing_rate_listed
 from . import omni_billing_usage_plan
 from . import omni_billing_usage_rating, omni_billing_usage_rating_line
+from . import omni_billing_usage_topup, omni_billing_usage_left
 from . import omni_billing_usage_rate, omni_billing_usage_charge
+from . import omni_billing_usage_supply, omni_billing_usage_carry
 from . import omni_billing_usage_job
 from . import omni_billing_usage_items
 from . import account_move, res_company, res_config_settings

@@ -21,3 +21,10 @@ class AccountMove(models.Model):
         :rtype: omni.billing.usage.rating
         """
         return self._billing_find_usage().filtered(lambda part: not part._has_gone())
+
+    def _billing_cancel_items(self, transactions, penalty=0.0, reason=None):
+        """Override of `omni_billing`: a top-up ends that is given back."""
+        note = super()._billing_cancel_items(transactions, penalty, reason)
+        # sudo: whoever cancels it; it is not undone with the credit note.
+        transactions.sudo().usage_topup_ids._end()
+        return note

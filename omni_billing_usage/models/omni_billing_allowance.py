@@ -1,8 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from odoo.addons.omni_billing.tools.rating.allowances import Grant
-
 
 class OmniBillingAllowance(models.Model):
     """Units of each period that cost nothing (W41)."""
@@ -41,8 +39,20 @@ class OmniBillingAllowance(models.Model):
         " has its own.",
     )
 
+    rolls_over = fields.Float(
+        min_display_digits="Product Unit",
+        help="So many units at most of what is left are there in the next period as"
+        " well, and no longer. They are used up before those of that period. 0: nothing"
+        " rolls over.",
+    )
+
     _units_positive = models.Constraint(
         "CHECK(units > 0)", "An allowance is of more than nothing."
+    )
+    _rolls_over_valid = models.Constraint(
+        "CHECK(COALESCE(rolls_over, 0) BETWEEN 0 AND units)",
+        "Of an allowance rolls over what is left: no more than its units, and not less"
+        " than nothing.",
     )
 
     @api.constrains("rate_names", "plan_id", "meter_id")
@@ -70,21 +80,11 @@ class OmniBillingAllowance(models.Model):
         names = (self.rate_names or "").split(",")
         return frozenset(name.strip() for name in names if name.strip())
 
-    def _make_grants(self, keys):
-        """Return what services have of it in a period.
+    def _split(self, services):
+        """Return who uses it up: all of these together, or each by itself.
 
-        :param list[str] keys: as the rater knows the services, with its meter.
+        :param services: `omni.billing.service`, of one customer where it is shared.
+        :rtype: list[omni.billing.service]
         """
         self.ensure_one()
-        owners = [keys] if self.is_shared else [[key] for key in keys]
-        return [
-            Grant(
-                f"{self.id}/{owner[0]}",
-                self.units,
-                frozenset(owner),
-                self._get_rate_names(),
-                # By the order of the plan.
-                self.plan_id.allowance_ids.ids.index(self.id),
-            )
-            for owner in owners
-        ]
+        return [services] if self.is_shared else list(services)

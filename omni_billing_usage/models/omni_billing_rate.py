@@ -6,6 +6,7 @@ from odoo.fields import Command
 
 from odoo.addons.omni_billing.tools.money import has_excess_decimals
 from odoo.addons.omni_billing.tools.rating import charges
+from odoo.addons.omni_billing.tools.rating.durations import Steps
 from odoo.addons.omni_billing.tools.rating.exact import to_exact
 from odoo.addons.omni_billing.tools.unit_price import PRICE_DECIMALS
 
@@ -62,6 +63,7 @@ class OmniBillingRate(models.Model):
         ondelete="restrict",
         domain="[('company_id', '=', company_id)]",
     )
+    meter_kind = fields.Selection(related="meter_id.kind")
     prefixes = fields.Text(
         help="What the number begins with, as +336 +337: the longest that fits counts."
         " Which dimension is the number is said on the meter.",
@@ -80,6 +82,17 @@ class OmniBillingRate(models.Model):
     )
 
     # === What they cost === #
+    step_first = fields.Integer(
+        string="First Step",
+        help="Of a duration: seconds that are charged of whatever lasts at all; 60 and"
+        " 1 are a minute, then each second. Of a call the rate counts with which it"
+        " begins.",
+    )
+    step_then = fields.Integer(
+        string="Further Steps",
+        help="Seconds of each further step, rounded up. 0: both are those of the"
+        " meter.",
+    )
     charge = fields.Selection(
         [
             ("unit", "Per Unit"),
@@ -143,6 +156,11 @@ class OmniBillingRate(models.Model):
     _size_positive = models.Constraint(
         "CHECK(size > 0)", "A price is for more than zero units."
     )
+    _steps_valid = models.Constraint(
+        "CHECK(COALESCE(step_first, 0) >= 0 AND COALESCE(step_then, 0) >= 0"
+        " AND (COALESCE(step_first, 0) = 0 OR step_then > 0))",
+        "Steps of a rate are both there, or both 0: then they are those of the meter.",
+    )
 
     # === ONCHANGE METHODS === #
 
@@ -182,6 +200,19 @@ class OmniBillingRate(models.Model):
 
     def _get_label(self, name, value):
         return dict(self._fields[name]._description_selection(self.env))[value]
+
+    @api.constrains("step_first", "step_then", "meter_id")
+    def _check_steps(self):
+        for rate in self:
+            if rate.step_then and rate.meter_id.kind != "duration":
+                raise ValidationError(
+                    self.env._(
+                        "%(rate)s: %(meter)s counts no duration, so there are no steps."
+                        " Empty them.",
+                        rate=rate.name,
+                        meter=rate.meter_id.name,
+                    )
+                )
 
     @api.constrains(*PRICES, "conditions", "meter_id", "plan_id", "band_id")
     def _check_rate(self):
@@ -319,6 +350,18 @@ class OmniBillingRate(models.Model):
             frozenset(self._parse_conditions().items()),
             self.band_id,
         )
+
+    def _make_steps(self):
+        """Return how seconds are rounded up; none, where the meter counts no duration.
+
+        :rtype: Steps | None
+        """
+        self.ensure_one()
+        meter = self.meter_id
+        if meter.kind != "duration":
+            return None
+        said = self if self.step_then else meter
+        return Steps(said.step_first, said.step_then)
 
     def _make_charge(self, price=None):
         """Return what it costs, as rating knows it.

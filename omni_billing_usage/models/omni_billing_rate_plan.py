@@ -5,9 +5,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL, format_date
 
-from odoo.addons.omni_billing.tools.rating.allowances import ALWAYS, EVER, Allowances
+from odoo.addons.omni_billing.tools.rating.allowances import ALWAYS, EVER, Grant
 from odoo.addons.omni_billing.tools.rating.charges import Usage
-from odoo.addons.omni_billing.tools.rating.durations import Steps
 from odoo.addons.omni_billing.tools.rating.prices import Price, PriceList
 
 from ..tools.events import list_zones
@@ -66,6 +65,13 @@ class OmniBillingRatePlan(models.Model):
         "omni.billing.rate.band", "plan_id", string="Hours", copy=True
     )
     allowance_ids = fields.One2many("omni.billing.allowance", "plan_id", copy=True)
+    most_ids = fields.One2many(
+        "omni.billing.rate.most",
+        "plan_id",
+        string="Most of a Meter",
+        copy=True,
+        help="What usage of one meter costs at most, before the most of the plan.",
+    )
     charged_until = fields.Date(
         compute="_compute_charged_until",
         help="The last day of a period that it was charged for: what it was charged by"
@@ -177,7 +183,8 @@ class OmniBillingRatePlan(models.Model):
             try:
                 for meter in plan.rate_ids.meter_id:
                     plan._make_list(meter)
-                Allowances(plan._make_grants(["0/0"], plan.allowance_ids.meter_id))
+                for allowance in plan.allowance_ids:
+                    Grant(allowance.name, allowance.units)
             except ValueError as error:
                 raise ValidationError(
                     self.env._(
@@ -251,47 +258,31 @@ class OmniBillingRatePlan(models.Model):
         for rate in self.rate_ids:
             if rate.meter_id == meter:
                 versions[rate.name].append(rate)
-        steps = None
-        if meter.kind == "duration":
-            steps = Steps(meter.step_first, meter.step_then)
         calendar = self._make_calendar()
         prices = []
         for name, rates in versions.items():
             rates = sorted(rates, key=lambda r: _find_begin(calendar, r.date_from))
             begins = [_find_begin(calendar, rate.date_from) for rate in rates]
             made = [
-                (since, rate._make_charge(price))
+                (since, rate._make_charge(price), rate._make_steps())
                 for rate, begin, end in zip(
                     rates, begins, [*begins[1:], ALWAYS], strict=True
                 )
                 for since, price in rate._iterate_prices(begin, end, listed)
             ]
+            steps = [each for _since, _charge, each in made]
             prices.append(
                 Price(
                     name,
-                    made,
+                    [(since, charge) for since, charge, _steps in made],
                     rates[0]._get_prefixes(),
                     rates[0]._parse_conditions(),
                     rates[0].band_id.name or "",
-                    steps,
+                    steps[0] if len(set(steps)) == 1 else steps,
                 )
             )
         bands = [band._make() for band in self.band_ids]
         return PriceList(prices, bands, self.zone)
-
-    def _make_grants(self, keys, meters):
-        """Return what is included in a period, for services by their keys and meters.
-
-        :param keys: of services, without their meters.
-        """
-        return [
-            grant
-            for allowance in self.allowance_ids
-            if allowance.meter_id in meters
-            for grant in allowance._make_grants(
-                [make_key(key, allowance.meter_id.id) for key in keys]
-            )
-        ]
 
     def _charges_unused(self):
         """Whether a period without any usage costs something."""

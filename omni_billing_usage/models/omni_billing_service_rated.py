@@ -7,6 +7,8 @@ from odoo.tools import SQL
 
 from odoo.addons.omni_billing.tools.lock import lock_or_tell
 
+from ..tools.periods import Calendar
+
 #: When a service is there.
 THERE_FIELDS = ("date_start", "date_end", "active")
 
@@ -89,6 +91,17 @@ class OmniBillingService(models.Model):
         )
         return action | {"domain": [("service_id", "in", self.ids)], "context": {}}
 
+    def action_open_usage_topups(self):
+        """Open what was added to this service beside its plan."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "omni_billing_usage.omni_billing_usage_topup_action"
+        )
+        return action | {
+            "domain": [("service_id", "=", self.id)],
+            "context": {"default_service_id": self.id},
+        }
+
     # === BUSINESS METHODS === #
 
     @api.model
@@ -116,6 +129,17 @@ class OmniBillingService(models.Model):
         now = fields.Datetime.now()
         moments = [datetime.combine(max(day, first), time.min) for day in days]
         self.env["omni.billing.usage.rating"]._mark(self, min([now, *moments]), now)
+
+    def _find_usage_period(self, moment):
+        """Return the period that a moment is in, as its rate plans cut them.
+
+        :param datetime moment: in UTC.
+        :rtype: Period
+        """
+        self.ensure_one()
+        plans = self.usage_plan_ids.plan_id
+        calendar = plans[0]._make_calendar() if plans else Calendar()
+        return calendar.find(moment)
 
     def _get_usage_plan(self, day):
         """Return the rate plan that holds on a day, the first of a period.

@@ -21,6 +21,13 @@ class OmniBillingTransaction(models.Model):
         readonly=True,
         groups="base.group_user",
     )
+    usage_topup_ids = fields.One2many(
+        "omni.billing.usage.topup",
+        "transaction_id",
+        string="Top-Ups",
+        readonly=True,
+        groups="base.group_user",
+    )
     is_usage = fields.Boolean(
         compute="_compute_is_usage", compute_sudo=True, groups="base.group_user"
     )
@@ -55,6 +62,29 @@ class OmniBillingTransaction(models.Model):
                 "“%(title)s” is usage, and would be charged again: void it instead."
             )
         )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_topup(self):
+        # sudo: it stays also for who may not read top-ups.
+        if charge := self.sudo().filtered("usage_topup_ids")[:1]:
+            raise UserError(
+                self.env._(
+                    "“%(title)s” is the charge of a top-up: void it instead, and the"
+                    " top-up ends.",
+                    title=charge.name,
+                )
+            )
+
+    def _set_void(self, reason=None, is_free=False):
+        """Override of `omni_billing`: a top-up ends that nobody is to pay for.
+
+        What was used of it by then stays covered. What is given away stays.
+        """
+        result = super()._set_void(reason=reason, is_free=is_free)
+        if not is_free:
+            # sudo: as above, and whoever voids it.
+            self.sudo().usage_topup_ids._end()
+        return result
 
     def _check_not_rated(self, message):
         # sudo: it stays also for who may not read what it is made of.

@@ -214,6 +214,10 @@ class OmniBillingUsageRating(models.Model):
                     before=format_amount(env, self.amount_before, currency),
                 ),
             )
+            lines = self.line_ids | earlier.line_ids
+            if not late and {"rolled", "topup"} & set(lines.mapped("kind")):
+                # What another month used: nothing of this one came.
+                notes.insert(0, env._("Of earlier months more or less was left."))
             if late:
                 notes.insert(0, env._("Events that came late: %(count)s", count=late))
             values["date"] = service._get_today()
@@ -256,17 +260,15 @@ class OmniBillingUsageRating(models.Model):
         currency = self.currency_id
         notes = []
         for line in result.rating.lines:
-            allowed = sum(line.allowed.values())
             amount = format_amount(env, currency.round(float(line.amount)), currency)
             quantity = format_number(env, float(line.counted))
-            if allowed:
+            if line.allowed:
                 notes.append(
                     env._(
-                        "%(rate)s: %(quantity)s, of these %(allowed)s included:"
-                        " %(amount)s",
+                        "%(rate)s: %(quantity)s, of these %(allowed)s: %(amount)s",
                         rate=line.price,
                         quantity=quantity,
-                        allowed=format_number(env, float(allowed)),
+                        allowed=_describe_allowed(env, line, result.supplies),
                         amount=amount,
                     )
                 )
@@ -274,6 +276,14 @@ class OmniBillingUsageRating(models.Model):
                 notes.append(f"{line.price}: {quantity}: {amount}")
         if len(notes) > MAX_NOTES:
             notes = [*notes[: MAX_NOTES - 1], "…"]
+        if result.capped:
+            notes.append(
+                env._(
+                    "Beyond the most of %(meter)s: %(amount)s",
+                    meter=result.meter.with_env(env).name,
+                    amount=format_amount(env, -float(result.capped), currency),
+                )
+            )
         if result.added:
             amount = format_amount(env, float(result.added), currency)
             notes.append(env._("Up to the least of the period: %s", amount))
@@ -292,6 +302,23 @@ def _tell_unrated(result):
     return {"unrated": result.unrated, "unrated_refs": refs or False}
 
 
+def _describe_allowed(env, line, supplies):
+    """Return what of a line cost nothing, and why."""
+    units = {}
+    for name, each in line.allowed.items():
+        kind = supplies[name].kind
+        units[kind] = units.get(kind, 0) + each
+    said = {kind: format_number(env, float(each)) for kind, each in units.items()}
+    texts = []
+    if "rolled" in said:
+        texts.append(env._("%s rolled over", said["rolled"]))
+    if "allowance" in said:
+        texts.append(env._("%s included", said["allowance"]))
+    if "topup" in said:
+        texts.append(env._("%s from a top-up", said["topup"]))
+    return ", ".join(texts)
+
+
 def _prepare_lines(result):
     """Return the lines of what an amount is made of; they add up to it, but for cents.
 
@@ -300,8 +327,14 @@ def _prepare_lines(result):
     lines = []
     for line in result.rating.lines:
         rows = [
-            {"kind": "allowance", "quantity": float(units), "price": 0.0, "amount": 0.0}
-            for units in line.allowed.values()
+            {
+                "kind": result.supplies[name].kind,
+                "allowance": result.supplies[name].source.name,
+                "quantity": float(units),
+                "price": 0.0,
+                "amount": 0.0,
+            }
+            for name, units in line.allowed.items()
         ]
         for part in line.parts:
             begin, end = part.tier or (0, 0)
@@ -320,7 +353,11 @@ def _prepare_lines(result):
             row | {"name": line.price, "events": 0 if number else line.events}
             for number, row in enumerate(rows)
         ]
-    for kind, amount in (("added", result.added), ("taken_off", -result.taken_off)):
+    for kind, amount in (
+        ("capped", -result.capped),
+        ("added", result.added),
+        ("taken_off", -result.taken_off),
+    ):
         if amount:
             lines.append({"kind": kind, "quantity": 1.0, "price": float(amount)})
             lines[-1]["amount"] = float(amount)

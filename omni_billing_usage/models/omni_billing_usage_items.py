@@ -45,6 +45,7 @@ class OmniBillingUsageRating(models.Model):
                 {
                     "name": line.name or "",
                     "kind": kinds[line.kind],
+                    "allowance": line.allowance or "",
                     "tier": line.tier or "",
                     "quantity": format_number(self.env, line.quantity),
                     "price": format_price(self.env, line.price, self.currency_id),

@@ -183,6 +183,21 @@ class OmniBillingUsageRating(models.Model):
             )
         )
 
+    def _forget_marks(self, services, period):
+        """Delete marks of a period that was rated: whom they are of comes with others.
+
+        Who shares something is rated with all who do, and not once for each.
+        """
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM omni_billing_usage_mark"
+                " WHERE service_id = ANY(%s) AND begin >= %s AND until < %s",
+                services.ids,
+                period.begin,
+                period.end,
+            )
+        )
+
     @api.model
     def _list_marked(self, company=None, over=None):
         """Return who has usage to be rated: those that failed last, the oldest first.

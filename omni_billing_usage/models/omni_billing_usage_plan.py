@@ -174,6 +174,10 @@ class OmniBillingUsagePlan(models.Model):
         running = Rating.search(
             [("service_id", "=", service.id), ("state", "=", "running")]
         ).filtered(lambda rating: not rating._is_cut_by(calendar))
+        # What was used of allowances then is so in other months, too. sudo: as above.
+        rows = self.env["omni.billing.usage.left"].sudo()
+        rows = rows.search([("service_id", "=", service.id)])
+        rows.filtered(lambda row: not calendar.begins_on(row.date_from)).unlink()
         if running:
             first = min(running.mapped("begin"))
             running.unlink()

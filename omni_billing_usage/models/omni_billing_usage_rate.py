@@ -34,6 +34,9 @@ class Rated(NamedTuple):
     :param rating: of tools/rating; none where no rate of the plan is for the meter.
     :param amount: rounded, with what the least and the most of the period change.
     :param listed: prices of pricelists, as `_find_listed` of a plan returns them.
+    :param taken_off: beyond the most of the plan, and before that `capped`: beyond that
+        of the meter.
+    :param supplies: what was drawn from, by how rating knows it (`Supply`).
     """
 
     service: Any
@@ -46,6 +49,8 @@ class Rated(NamedTuple):
     added: Decimal
     taken_off: Decimal
     unrated: int
+    capped: Decimal
+    supplies: dict
     listed: Listed = ()
 
 
@@ -74,8 +79,20 @@ class OmniBillingUsageRating(models.Model):
             return
         lists, results = {}, []
         is_unused = cache(lambda plan: bool(plan) and plan._charges_unused())
-        for plan, period, same in self._find_groups(spans, is_unused, now):
-            results += self._rate_group(plan, period, same, lists, is_unused(plan))
+        groups = self._find_groups(spans, is_unused, now)
+        while groups:
+            # What is left of a period goes on to the next one, which comes later.
+            key = min(groups, key=lambda one: (one[1].begin, groups[one].ids))
+            plan, period, _company, customer = key
+            same = groups.pop(key)
+            rated, stale = self._rate_group(
+                plan, period, same, customer, lists, is_unused(plan)
+            )
+            results += rated
+            if customer:
+                self._forget_marks(same, period)
+            for later, more in self._find_groups(stale, is_unused, now).items():
+                groups[later] = groups.get(later, more) | more
         self._write_parts(results, now)
         self.env.cr.execute(
             SQL(
@@ -85,33 +102,35 @@ class OmniBillingUsageRating(models.Model):
         )
 
     def _find_groups(self, spans, is_unused, now):
-        """Return what is rated together: plans, periods and services.
+        """Return what is rated together, by plan, period, company and customer.
 
-        In the order of time: services of one plan and period in one go; where
-        allowances are shared, those of each customer.
+        Services of one plan and period in one go; where allowances are shared, those of
+        each customer.
 
         :param dict spans: moments from which, and until which, by service.
         :param is_unused: whether a plan costs something without any usage.
+        :rtype: dict
         """
+        if not spans:
+            return {}
         known = self._find_known(spans)
+        services = self.env["omni.billing.service"].union(*spans)
+        shared = self._find_shared(
+            {*services.commercial_partner_id.ids, *filter(None, known.values())}
+        )
         groups = {}
         for service, moments in spans.items():
             for period in self._find_periods(service, moments, known, is_unused, now):
                 plan = service._get_usage_plan(period.first)
-                is_shared = any(plan.allowance_ids.mapped("is_shared"))
-                # Whose it was when it was charged, also if it is another's by now.
-                customer = is_shared and (
-                    known.get((service, period.first))
-                    or service.commercial_partner_id.id
-                )
+                owner = known.get((service, period.first))
+                customer = self._find_customer(service, plan, period, shared, owner)
                 key = plan, period, service.company_id, customer
                 groups[key] = groups.get(key, service) | service
-        found = []
-        for (plan, period, _company, customer), members in groups.items():
+        for key in groups:
+            plan, period, _company, customer = key
             if customer:
-                members = self._find_sharing(plan, customer, period)
-            found.append((plan, period, members))
-        return sorted(found, key=lambda group: (group[1].begin, group[2].ids))
+                groups[key] = self._find_sharing(plan, customer, period)
+        return groups
 
     def _find_known(self, spans):
         """Return which periods have a rating, and of which customer those charged are.
@@ -149,7 +168,7 @@ class OmniBillingUsageRating(models.Model):
             while is_unused(service._get_usage_plan(later.first)):
                 later = calendar.follow(later)
                 is_known = (service, later.first) in known or later.first in periods
-                if is_known or later.begin > now or not _runs_in(service, later):
+                if is_known or later.begin > now or not runs_in(service, later):
                     break
                 periods[later.first] = later
         return periods.values()
@@ -186,19 +205,21 @@ class OmniBillingUsageRating(models.Model):
             .sorted("id")
         )
 
-    def _rate_group(self, plan, period, services, lists, is_unused):
+    def _rate_group(self, plan, period, services, customer, lists, is_unused):
         """Return what the usage of services in a period comes to.
 
+        :param int customer: whose services these are, if they share allowances.
         :param dict lists: prices that were made before, by plan, meter and what
             products cost.
         :param is_unused: whether the plan costs something without any usage.
-        :rtype: list[Rated]
+        :return: and what has to be rated again for it, as `_write_left`.
+        :rtype: tuple[list[Rated], dict]
         """
         Meter = self.env["omni.billing.meter"]
         counts = self._count_events(services, period)
-        services = self._leave_closed(plan, period, services, counts)
+        services = self._leave_closed(period, services, customer, counts)
         if not services:
-            return []
+            return [], {}
         before, charged = {}, {}
         for rating in self.search(
             [("service_id", "in", services.ids), ("date_from", "=", period.first)]
@@ -208,15 +229,19 @@ class OmniBillingUsageRating(models.Model):
             if rating.plan_id == plan and rating.state == "charged":
                 charged[rating.service_id] = freeze(rating.listed or ())
         # Fees and a least are of who is there; what is used after that has its price.
-        due = services.filtered(lambda one: _runs_in(one, period, one.id in before))
-        ratings, listed = {}, {}
+        due = services.filtered(lambda one: runs_in(one, period, one.id in before))
+        supplies = self._find_supplies(plan, period, services, customer)
+        ratings, left, listed = {}, {}, {}
         if plan:
             # What was charged stays, whatever pricelists say since.
             listed = plan._find_listed(period, services) | charged
-            ratings = self._rate_events(
-                plan, period, services, lists, listed, services - due
+            ratings, left = self._rate_events(
+                plan, period, services, supplies, lists, listed, services - due
             )
-        results = []
+        stale = self._write_left(
+            plan, period, services, customer, supplies, left, ratings
+        )
+        results, named = [], {supply.name: supply for supply in supplies}
         for service in services:
             counted, key = counts.get(service.id, {}), f"{service.id:010}"
             # By age: what is missing to the least stays where it was charged.
@@ -239,12 +264,13 @@ class OmniBillingUsageRating(models.Model):
                 before.get(service.id, Meter),
                 is_due,
                 is_unused,
+                named,
             )
             prices = listed.get(service, ())
             results += [one._replace(listed=prices) for one in summed]
-        return results
+        return results, stale
 
-    def _leave_closed(self, plan, period, services, counts):
+    def _leave_closed(self, period, services, customer, counts):
         """Leave as it is what events were rated of that are not there any more.
 
         Their month was detached. Nobody knows what they come to with further ones, nor
@@ -267,7 +293,7 @@ class OmniBillingUsageRating(models.Model):
                 or counts.get(service.id, {}).get(meter.id, 0) < same[-1].events
             ):
                 closed |= service
-        if closed and any(plan.allowance_ids.mapped("is_shared")):
+        if closed and customer:
             closed = services
         for part in parts:
             is_closed = part.service_id in closed
@@ -275,7 +301,9 @@ class OmniBillingUsageRating(models.Model):
                 part.is_closed = is_closed
         return services - closed
 
-    def _sum_up(self, service, plan, period, rated, before, is_due, is_unused):
+    def _sum_up(
+        self, service, plan, period, rated, before, is_due, is_unused, supplies
+    ):
         """Return what a service comes to, by meter, with least and most of a period.
 
         Amounts are rounded here, and once. What is missing to the least is on the first
@@ -288,6 +316,13 @@ class OmniBillingUsageRating(models.Model):
         """
         decimals = (plan.currency_id or service.currency_id).decimal_places
         amounts = [rating.get_amount(decimals) for _m, _e, rating, _is in rated]
+        capped = [Decimal(0)] * len(rated)
+        most_of = {row.meter_id: row.most for row in plan.most_ids}
+        for number, (meter, *_rest) in enumerate(rated):
+            if meter in most_of:
+                [beyond] = cap([amounts[number]], most_of[meter])
+                capped[number] = round_half_up(beyond, decimals)
+                amounts[number] -= capped[number]
         off = [Decimal(0)] * len(rated)
         if plan.most:
             off = [round_half_up(one, decimals) for one in cap(amounts, plan.most)]
@@ -309,6 +344,8 @@ class OmniBillingUsageRating(models.Model):
                 added=added,
                 taken_off=off[number],
                 unrated=rating.unrated_number if is_planned else events,
+                capped=capped[number],
+                supplies=supplies,
             )
             is_kept = is_unused and is_due and is_planned and not number
             if events or result.amount or meter in before or is_kept:
@@ -338,9 +375,10 @@ class OmniBillingUsageRating(models.Model):
             counts.setdefault(service_id, {})[meter_id] = number
         return counts
 
-    def _rate_events(self, plan, period, services, lists, listed, gone):
-        """Return the ratings of services and meters, by the keys of the rater.
+    def _rate_events(self, plan, period, services, supplies, lists, listed, gone):
+        """Return ratings by the keys of the rater; and what is left, by supply.
 
+        :param list[Supply] supplies: what they draw from before they are charged.
         :param listed: prices of pricelists, by service.
         :param gone: services that are not there in the period.
         """
@@ -355,7 +393,7 @@ class OmniBillingUsageRating(models.Model):
                 for one in services
                 for meter in meters
             },
-            plan._make_grants(list(keys.values()), meters),
+            [supply.make_grant() for supply in supplies],
             period.begin.replace(tzinfo=timezone.utc),
             period.end.replace(tzinfo=timezone.utc),
             # The database has each reference of a source once.
@@ -374,8 +412,7 @@ class OmniBillingUsageRating(models.Model):
                 make_key(keys[service_id], meter_id),
                 Event(ref, moment, quantity, number, facts),
             )
-        ratings, _left = rater.finish()
-        return ratings
+        return rater.finish()
 
     def _read_events(self, services, meters, period):
         """Yield what meters count of events, in the order of time; never all at once.
@@ -445,7 +482,7 @@ class OmniBillingUsageRating(models.Model):
             yield select(EVENT, meters, SQL(), SQL())
 
 
-def _runs_in(service, period, is_begun=False):
+def runs_in(service, period, is_begun=False):
     """Whether a service is there in a period.
 
     :param is_begun: the period was rated before: it was there, if archived since.

@@ -6,11 +6,14 @@ KINDS = [
     ("units", "Usage"),
     ("included", "Included in the Price"),
     ("allowance", "From the Allowance"),
+    ("rolled", "Rolled Over"),
+    ("topup", "From a Top-Up"),
     ("flat", "Fee of the Period"),
     ("fee", "Fee per Event"),
     ("least", "Up to the Least of an Event"),
     ("most", "Beyond the Most of an Event"),
     ("added", "Up to the Least of the Period"),
+    ("capped", "Beyond the Most of the Meter"),
     ("taken_off", "Beyond the Most of the Period"),
 ]
 
@@ -32,6 +35,9 @@ class OmniBillingUsageRatingLine(models.Model):
     )
     currency_id = fields.Many2one(related="rating_id.currency_id")
     name = fields.Char(string="Rate", readonly=True)
+    allowance = fields.Char(
+        readonly=True, help="The name of the allowance or top-up that covered it."
+    )
     kind = fields.Selection(KINDS, required=True, readonly=True)
     tier_from = fields.Float(
         string="Tier from", readonly=True, min_display_digits="Product Unit"

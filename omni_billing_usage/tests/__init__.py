@@ -20,6 +20,7 @@ else:
     from . import test_usage_at_once, test_usage_attacks, test_usage_doors
     from . import test_usage_fetch, test_usage_fetch_at_once
     from . import test_usage_file, test_usage_kept, test_usage_move, test_usage_sftp
+    from . import test_usage_allowances, test_usage_topups
     from . import test_usage_intake, test_usage_json, test_usage_tables
     from . import test_usage_portal
     from . import test_usage_rating, test_usage_rating_billed, test_usage_rating_changes

@@ -11,7 +11,10 @@ from .test_usage_doors import METHODS
 
 ADDON = "omni_billing_usage"
 #: What the server alone writes, whoever asks.
-KEPT = ("arrival", "batch", "closing", "move", "rating", "rating.line", "refused")
+KEPT = (
+    *("arrival", "batch", "closing", "left", "move"),
+    *("rating", "rating.line", "refused"),
+)
 
 
 class UndoneError(Exception):
@@ -88,6 +91,7 @@ class TestAttacks(UsageCommon, PatientHttpCase):
             "tier_ids": [Command.create(tier) for tier in tiers],
         }
         free = {"name": "Free", "units": 1, "meter_id": self.calls.id}
+        most = {"meter_id": self.calls.id, "most": 100}
         plan = self.env["omni.billing.rate.plan"].create(
             {
                 "name": "Plan",
@@ -95,10 +99,15 @@ class TestAttacks(UsageCommon, PatientHttpCase):
                 "rate_ids": [Command.create(rate)],
                 "band_ids": [Command.create(band)],
                 "allowance_ids": [Command.create(free)],
+                "most_ids": [Command.create(most)],
             }
         )
         given = {"service_id": self.line.id, "plan_id": plan.id}
         self.env["omni.billing.usage.plan"].create({**given, "date_from": "2026-11-01"})
+        topup = {"name": "More", "units": 1, "meter_id": self.calls.id}
+        self.env["omni.billing.usage.topup"].create(
+            topup | {"service_id": self.line.id}
+        )
         self.env["omni.billing.usage.rating"]._cron_rate()
 
     def _call(self, user, record, method, *args):

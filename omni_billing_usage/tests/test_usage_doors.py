@@ -14,6 +14,7 @@ METHODS = {
     "omni.billing.service": {
         "action_open_usage": "opens",
         "action_open_usage_ratings": "opens",
+        "action_open_usage_topups": "opens",
         "action_rate_usage": "staff",
     },
     "omni.billing.transaction": {"action_open_usage_rating": "opens"},
@@ -26,6 +27,10 @@ METHODS = {
     "omni.billing.usage.rating": {
         "action_open_transaction": "opens",
         "action_open_usage": "opens",
+    },
+    "omni.billing.usage.topup": {
+        "action_end": "staff",
+        "action_open_transaction": "opens",
     },
     "omni.billing.usage.batch": {"action_open_usage": "opens"},
     "omni.billing.usage.import.wizard": {"action_import": "manager"},

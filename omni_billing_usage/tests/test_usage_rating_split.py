@@ -118,12 +118,17 @@ class TestSplit(RatingCommon):
             self._rate()
             prices = self.shared._make_list(self.data)
             keys = {line: f"{line.id:010}" for line in self.lines}
+            lines = self.line | self.other_line
+            period = self.shared._make_calendar().find(datetime(2026, 11, 2))
+            supplies = self.Rating._find_supplies(
+                self.shared, period, lines, self.customer.id
+            )
             expected, _left = rate_all(
                 {
                     f"{key}/{self.data.id:010}": (prices, events[line])
                     for line, key in keys.items()
                 },
-                self.shared._make_grants(list(keys.values()), self.data),
+                [supply.make_grant() for supply in supplies],
             )
             for line, key in keys.items():
                 rating = expected[f"{key}/{self.data.id:010}"]

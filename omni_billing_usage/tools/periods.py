@@ -65,6 +65,12 @@ class Calendar:
         """Return the month after another."""
         return self._make(period.last + DAY)
 
+    def precede(self, period: Period) -> Period:
+        """Return the month before another."""
+        return self._make(
+            self._begin_in(period.first + relativedelta(day=1, months=-1))
+        )
+
     def begins_on(self, day: date) -> bool:
         """Whether a month begins on a day."""
         return self._begin_in(day) == day

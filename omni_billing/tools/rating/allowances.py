@@ -62,7 +62,13 @@ class Allowances:
         self.left = {grant.name: grant.units for grant in self.grants}
         if len(self.left) != len(self.grants):
             raise ValueError("Two allowances have one name.")
+        # Of a thousand services each has its own: those of others are not looked at.
+        self._own: dict[str, list[int]] = {}
         self._of: dict[str, list[Grant]] = {}
+        for place, grant in enumerate(self.grants):
+            for service in grant.services:
+                self._own.setdefault(service, []).append(place)
+        self._for_all = [n for n, grant in enumerate(self.grants) if not grant.services]
 
     def draw(
         self, quantity: Fraction, service: str, charge: str, moment: datetime
@@ -72,11 +78,9 @@ class Allowances:
         :return: what it does not cover; names of grants, and what was used of each.
         """
         drawn = []
-        # Of a thousand services each has its own: those of others are not looked at.
         if service not in self._of:
-            self._of[service] = [
-                g for g in self.grants if not g.services or service in g.services
-            ]
+            places = {*self._own.get(service, ()), *self._for_all}
+            self._of[service] = [self.grants[place] for place in sorted(places)]
         for grant in self._of[service]:
             if quantity <= 0:
                 break

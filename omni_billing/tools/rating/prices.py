@@ -50,7 +50,8 @@ class Price:
     :param prefixes: of numbers; empty: of all.
     :param facts: that an event has; one that has others besides fits, too.
     :param band: of the clock, by its name; empty: at any time.
-    :param steps: how seconds are rounded up; nothing: quantities are as they are.
+    :param steps: how seconds are rounded up, or how by each version; nothing:
+        quantities are as they are.
     """
 
     name: str
@@ -58,17 +59,27 @@ class Price:
     prefixes: frozenset[str] = frozenset()
     facts: Mapping[str, str] = field(default_factory=dict)
     band: str = ""
-    steps: Steps | None = None
+    steps: Steps | Sequence[Steps] | None = None
 
     def __post_init__(self) -> None:
         days = [begin for begin, _charge in self.versions]
         if not days or any(a >= b for a, b in zip(days, days[1:], strict=False)):
             raise ValueError(f"{self.name}: each price holds after the one before it.")
+        is_same = self.steps is None or isinstance(self.steps, Steps)
+        if not is_same and len(self.steps) != len(days):
+            raise ValueError(f"{self.name}: each price has its steps.")
 
     def find_version(self, moment: datetime) -> int | None:
         """Return the number of the version that holds at a moment."""
         begun = [n for n, (begin, _) in enumerate(self.versions) if begin <= moment]
         return begun[-1] if begun else None
+
+    def find_steps(self, moment: datetime) -> Steps | None:
+        """Return how seconds are rounded up of what begins at a moment."""
+        if self.steps is None or isinstance(self.steps, Steps):
+            return self.steps
+        version = self.find_version(moment)
+        return None if version is None else self.steps[version]
 
     def find_first_version(self, begin: datetime, end: datetime) -> int | None:
         """Return the number of the first version that holds in a period.
@@ -140,9 +151,10 @@ class PriceList:
         time, in which allowances cover them; two of one price may have another between.
         """
         first = self.find(event, self.find_band(event))
-        if first is None or first.steps is None or not event.quantity:
+        steps = first and first.find_steps(event.moment)
+        if steps is None or not event.quantity:
             return [(first, event.quantity)]
-        seconds = first.steps.round_up(event.quantity)
+        seconds = steps.round_up(event.quantity)
         if not self.bands:
             return [(first, seconds)]
         return [
