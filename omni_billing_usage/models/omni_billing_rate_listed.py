@@ -62,9 +62,9 @@ class OmniBillingRate(models.Model):
     @api.onchange("charge")
     def _onchange_charge(self):
         """Override: a product is for some models alone."""
-        super()._onchange_charge()
         if self.charge not in LISTED:
             self.product_id = False
+        return super()._onchange_charge()
 
     # === BUSINESS METHODS === #
 

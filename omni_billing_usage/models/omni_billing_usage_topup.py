@@ -314,6 +314,7 @@ class OmniBillingUsageTopup(models.Model):
         # sudo: what was charged stays, whoever may read it.
         Rating = self.env["omni.billing.usage.rating"].sudo()
         for topup in self:
+            # sudo: what is closed is closed for all.
             kept_from = topup.company_id.sudo().billing_usage_kept_from
             if kept_from and topup.valid_from.date() < kept_from:
                 raise UserError(
