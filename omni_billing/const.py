@@ -79,6 +79,8 @@ LIMITS = {
     "report": {"account": (10, 300), "address": (30, 60)},
     # Codes of coupons, of which somebody may try many.
     "coupon": {"account": (10, 300), "address": (30, 60)},
+    # What usage may cost (`omni_billing_usage`): each is kept, and rated by.
+    "usage_cap": {"account": (20, 120), "address": (60, 30)},
     # E-mail addresses of other contacts: the mail that tells of them costs nothing.
     "address": {"account": (5, 600), "address": (20, 60)},
     "pdf": {

@@ -78,6 +78,25 @@ class BillingPortalUsage(BillingPortalServices):
             raise NotFound
         return self._billing_respond_items(ratings, move_sudo.name)
 
+    @http.route(
+        "/my/billing/invoices/<int:invoice_id>/usage.pdf",
+        type="http",
+        auth="public",
+        website=True,
+        methods=["GET"],
+    )
+    def billing_invoice_usage_pdf(self, invoice_id, access_token=None, **_kwargs):
+        """Answer with the list of what an invoice charges, to who may see it."""
+        try:
+            move_sudo, _is_guest = self._billing_open_invoice(invoice_id, access_token)
+        except (AccessError, MissingError):
+            return request.redirect("/my")
+        if not move_sudo._billing_may_list_usage():
+            raise NotFound
+        return self._billing_respond_pdf(
+            move_sudo._billing_make_usage_pdf(), move_sudo._billing_get_usage_filename()
+        )
+
     # === HELPERS === #
 
     def _billing_write_service(self, service, count=1):

@@ -20,10 +20,14 @@ from . import omni_billing_usage_rating, omni_billing_usage_rating_line
 from . import omni_billing_usage_topup, omni_billing_usage_left
 from . import omni_billing_usage_rate, omni_billing_usage_charge
 from . import omni_billing_usage_supply, omni_billing_usage_carry
-from . import omni_billing_usage_job
+from . import omni_billing_cap, omni_billing_rate_plan_caps
+from . import omni_billing_usage_cap, omni_billing_usage_spent
+from . import omni_billing_usage_alert, omni_billing_usage_job
 from . import omni_billing_usage_items
-from . import account_move, res_company, res_config_settings
+from . import account_move, account_move_usage
+from . import res_company, res_config_settings
 from . import omni_billing_transaction
 from . import omni_billing_service, omni_billing_service_rated
+from . import omni_billing_service_caps, omni_billing_usage_shown
 from . import omni_billing_usage_preview
 from . import omni_billing_watch

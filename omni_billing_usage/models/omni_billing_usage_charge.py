@@ -287,6 +287,9 @@ class OmniBillingUsageRating(models.Model):
         if result.added:
             amount = format_amount(env, float(result.added), currency)
             notes.append(env._("Up to the least of the period: %s", amount))
+        if result.held:
+            amount = format_amount(env, -float(result.held), currency)
+            notes.append(env._("Beyond the cap, not charged: %s", amount))
         if result.taken_off:
             amount = format_amount(env, -float(result.taken_off), currency)
             notes.append(env._("Beyond the most of the period: %s", amount))
@@ -355,6 +358,7 @@ def _prepare_lines(result):
         ]
     for kind, amount in (
         ("capped", -result.capped),
+        ("held", -result.held),
         ("added", result.added),
         ("taken_off", -result.taken_off),
     ):

@@ -171,6 +171,7 @@ class OmniBillingUsagePlan(models.Model):
         """
         # sudo: nobody writes what usage comes to but business methods.
         Rating = self.env["omni.billing.usage.rating"].sudo()
+        self.env["omni.billing.usage.spent"].sudo()._leave_months(service, calendar)
         running = Rating.search(
             [("service_id", "=", service.id), ("state", "=", "running")]
         ).filtered(lambda rating: not rating._is_cut_by(calendar))

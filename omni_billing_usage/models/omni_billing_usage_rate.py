@@ -13,6 +13,7 @@ from odoo.addons.omni_billing.tools.rating.limits import cap, find_missing
 from odoo.addons.omni_billing.tools.rating.prices import Event
 from odoo.addons.omni_billing.tools.rating.rate import Rater, Rating
 
+from ..tools.caps import Spent
 from ..tools.listed import Listed, freeze
 from ..tools.periods import Calendar, Period
 from .omni_billing_rate_plan import make_key
@@ -37,6 +38,9 @@ class Rated(NamedTuple):
     :param taken_off: beyond the most of the plan, and before that `capped`: beyond that
         of the meter.
     :param supplies: what was drawn from, by how rating knows it (`Supply`).
+    :param held: what is not charged, since it is beyond a cap.
+    :param spent: what the caps of the service come to, of all its meters.
+    :param drawn: supplies of services that were rated together, and what of each.
     """
 
     service: Any
@@ -52,6 +56,9 @@ class Rated(NamedTuple):
     capped: Decimal
     supplies: dict
     listed: Listed = ()
+    held: Decimal = Decimal(0)
+    spent: tuple[Spent, ...] = ()
+    drawn: tuple[tuple[Any, Any], ...] = ()
 
 
 class OmniBillingUsageRating(models.Model):
@@ -94,6 +101,7 @@ class OmniBillingUsageRating(models.Model):
             for later, more in self._find_groups(stale, is_unused, now).items():
                 groups[later] = groups.get(later, more) | more
         self._write_parts(results, now)
+        self._note_spent(results, now)
         self.env.cr.execute(
             SQL(
                 "DELETE FROM omni_billing_usage_mark WHERE id = ANY(%s)",
@@ -231,12 +239,13 @@ class OmniBillingUsageRating(models.Model):
         # Fees and a least are of who is there; what is used after that has its price.
         due = services.filtered(lambda one: runs_in(one, period, one.id in before))
         supplies = self._find_supplies(plan, period, services, customer)
+        watch = self._watch_caps(plan, period, services)
         ratings, left, listed = {}, {}, {}
         if plan:
             # What was charged stays, whatever pricelists say since.
             listed = plan._find_listed(period, services) | charged
             ratings, left = self._rate_events(
-                plan, period, services, supplies, lists, listed, services - due
+                plan, period, services, supplies, lists, listed, services - due, watch
             )
         stale = self._write_left(
             plan, period, services, customer, supplies, left, ratings
@@ -265,10 +274,12 @@ class OmniBillingUsageRating(models.Model):
                 is_due,
                 is_unused,
                 named,
+                watch,
             )
             prices = listed.get(service, ())
             results += [one._replace(listed=prices) for one in summed]
-        return results, stale
+        drawn = tuple((one, one.units - left[one.name]) for one in supplies)
+        return [result._replace(drawn=drawn) for result in results], stale
 
     def _leave_closed(self, period, services, customer, counts):
         """Leave as it is what events were rated of that are not there any more.
@@ -302,7 +313,7 @@ class OmniBillingUsageRating(models.Model):
         return services - closed
 
     def _sum_up(
-        self, service, plan, period, rated, before, is_due, is_unused, supplies
+        self, service, plan, period, rated, before, is_due, is_unused, supplies, watch
     ):
         """Return what a service comes to, by meter, with least and most of a period.
 
@@ -313,16 +324,19 @@ class OmniBillingUsageRating(models.Model):
         :param before: meters that have a rating already.
         :param is_unused: whether the plan costs without any usage; then it is written
             that this period was dealt with, also if it is free.
+        :param watch: what is beyond a cap, see `tools/caps.py`.
         """
         decimals = (plan.currency_id or service.currency_id).decimal_places
         amounts = [rating.get_amount(decimals) for _m, _e, rating, _is in rated]
-        capped = [Decimal(0)] * len(rated)
         most_of = {row.meter_id: row.most for row in plan.most_ids}
-        for number, (meter, *_rest) in enumerate(rated):
-            if meter in most_of:
-                [beyond] = cap([amounts[number]], most_of[meter])
-                capped[number] = round_half_up(beyond, decimals)
-                amounts[number] -= capped[number]
+        held, capped, spent = watch.hold_back(
+            service.id,
+            [(meter.id, rating, most_of.get(meter)) for meter, _e, rating, _ in rated],
+            decimals,
+            plan.most,
+        )
+        for number, beyond in enumerate(zip(held, capped, strict=True)):
+            amounts[number] -= sum(beyond)
         off = [Decimal(0)] * len(rated)
         if plan.most:
             off = [round_half_up(one, decimals) for one in cap(amounts, plan.most)]
@@ -346,6 +360,8 @@ class OmniBillingUsageRating(models.Model):
                 unrated=rating.unrated_number if is_planned else events,
                 capped=capped[number],
                 supplies=supplies,
+                held=held[number],
+                spent=tuple(spent),
             )
             is_kept = is_unused and is_due and is_planned and not number
             if events or result.amount or meter in before or is_kept:
@@ -375,12 +391,15 @@ class OmniBillingUsageRating(models.Model):
             counts.setdefault(service_id, {})[meter_id] = number
         return counts
 
-    def _rate_events(self, plan, period, services, supplies, lists, listed, gone):
+    def _rate_events(
+        self, plan, period, services, supplies, lists, listed, gone, watch
+    ):
         """Return ratings by the keys of the rater; and what is left, by supply.
 
         :param list[Supply] supplies: what they draw from before they are charged.
         :param listed: prices of pricelists, by service.
         :param gone: services that are not there in the period.
+        :param watch: that looks at them whenever something else is agreed.
         """
         meters = plan.rate_ids.meter_id
         for meter, prices in product(meters, set(listed.values())):
@@ -403,8 +422,14 @@ class OmniBillingUsageRating(models.Model):
             },
         )
         numbers = {meter.id: meter.number_dimension for meter in meters}
+
+        def look(service_id):
+            key = keys[service_id]
+            return {id_: rater.look(make_key(key, id_)) for id_ in meters.ids}
+
         for row in self._read_events(services, meters, period):
             service_id, meter_id, moment, ref, _source, quantity, facts = row
+            watch.pass_by(moment, look)
             facts = json.loads(facts)
             number = facts.get(numbers[meter_id] or "", "")
             moment = moment.replace(tzinfo=timezone.utc)
@@ -412,6 +437,7 @@ class OmniBillingUsageRating(models.Model):
                 make_key(keys[service_id], meter_id),
                 Event(ref, moment, quantity, number, facts),
             )
+        watch.pass_by(None, look)
         return rater.finish()
 
     def _read_events(self, services, meters, period):

@@ -12,6 +12,7 @@ KINDS = [
     ("fee", "Fee per Event"),
     ("least", "Up to the Least of an Event"),
     ("most", "Beyond the Most of an Event"),
+    ("held", "Beyond the Cap, Not Charged"),
     ("added", "Up to the Least of the Period"),
     ("capped", "Beyond the Most of the Meter"),
     ("taken_off", "Beyond the Most of the Period"),

@@ -29,6 +29,17 @@ class ResCompany(models.Model):
         help="Customers see the numbers that were called with their last four digits.",
     )
 
+    billing_usage_list = fields.Boolean(
+        string="Itemised Usage with Invoices",
+        help="Invoices by e-mail have a list of all events as a second PDF. A customer"
+        " may want otherwise.",
+    )
+    billing_usage_own_caps = fields.Boolean(
+        string="Customers Set Spending Caps",
+        help="Customers change what their usage may cost, in the customer area. There"
+        " they can agree to go on in any case, once it is reached.",
+    )
+
     @api.constrains("billing_usage_keep_months")
     def _check_billing_usage_keep_months(self):
         for company in self:

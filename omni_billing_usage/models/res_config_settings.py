@@ -7,3 +7,9 @@ class ResConfigSettings(models.TransientModel):
     billing_usage_shows_numbers = fields.Boolean(
         related="company_id.billing_usage_shows_numbers", readonly=False
     )
+    billing_usage_list = fields.Boolean(
+        related="company_id.billing_usage_list", readonly=False
+    )
+    billing_usage_own_caps = fields.Boolean(
+        related="company_id.billing_usage_own_caps", readonly=False
+    )

@@ -17,6 +17,8 @@ if MISSING:
         ", ".join(MISSING),
     )
 else:
+    from . import test_usage_alerts, test_usage_caps, test_usage_shown
+    from . import test_usage_caps_at_once, test_usage_list
     from . import test_usage_at_once, test_usage_attacks, test_usage_doors
     from . import test_usage_fetch, test_usage_fetch_at_once
     from . import test_usage_file, test_usage_kept, test_usage_move, test_usage_sftp

@@ -12,8 +12,8 @@ from .test_usage_doors import METHODS
 ADDON = "omni_billing_usage"
 #: What the server alone writes, whoever asks.
 KEPT = (
-    *("arrival", "batch", "closing", "left", "move"),
-    *("rating", "rating.line", "refused"),
+    *("alert", "arrival", "batch", "cap", "closing", "left", "move"),
+    *("rating", "rating.line", "refused", "spent"),
 )
 
 
@@ -57,10 +57,13 @@ class TestAttacks(UsageCommon, PatientHttpCase):
         mine = {"company_id": self.company.id}
         made = {
             "arrival": {"name": "a.csv", "stamp": "1", "seen_date": at},
+            "alert": {"percent": 80, "kind": "cap", "end": at, **mine},
             "closing": {"month": "2025-01-01", "closed_date": at, **mine},
             "move": {**move, **services, **mine},
         }
         made["arrival"]["source_id"] = self.switch.id
+        days = {"date_from": "2026-11-01", "date_to": "2026-11-30"}
+        made["alert"] |= days | {"service_id": self.line.id}
         for name, values in made.items():
             self.env[f"omni.billing.usage.{name}"].create(values)
         wizard = {"identifier": "+33", "date_from": at}
@@ -100,6 +103,7 @@ class TestAttacks(UsageCommon, PatientHttpCase):
                 "band_ids": [Command.create(band)],
                 "allowance_ids": [Command.create(free)],
                 "most_ids": [Command.create(most)],
+                "cap_ids": [Command.create({"name": "All", "amount": 1})],
             }
         )
         given = {"service_id": self.line.id, "plan_id": plan.id}
@@ -109,6 +113,10 @@ class TestAttacks(UsageCommon, PatientHttpCase):
             topup | {"service_id": self.line.id}
         )
         self.env["omni.billing.usage.rating"]._cron_rate()
+        self.line._billing_agree_cap("", "own", 2, way="staff")
+        self.env["omni.billing.usage.cap.wizard"].with_user(self.manager).create(
+            {"service_id": self.line.id}
+        )
 
     def _call(self, user, record, method, *args):
         """Call a method as the web client does, which any program can."""

@@ -11,11 +11,14 @@ from .common import UsageCommon
 
 #: Public methods: what one is to write or read for it.
 METHODS = {
+    "account.move": {"action_billing_usage_list": "opens"},
+    "res.partner": {"action_billing_usage": "opens"},
     "omni.billing.service": {
         "action_open_usage": "opens",
         "action_open_usage_ratings": "opens",
         "action_open_usage_topups": "opens",
         "action_rate_usage": "staff",
+        "action_set_usage_cap": "staff",
     },
     "omni.billing.transaction": {"action_open_usage_rating": "opens"},
     "omni.billing.usage": {"take_in": "send"},
@@ -33,6 +36,7 @@ METHODS = {
         "action_open_transaction": "opens",
     },
     "omni.billing.usage.batch": {"action_open_usage": "opens"},
+    "omni.billing.usage.cap.wizard": {"action_agree": "staff"},
     "omni.billing.usage.import.wizard": {"action_import": "manager"},
     "omni.billing.usage.keep.wizard": {"action_keep": "manager"},
     "omni.billing.usage.move.wizard": {"action_move": "manager"},

@@ -191,6 +191,10 @@ class Rater:
             if price.versions[version][1].is_by_event:
                 count.tally(price, version).add(rest, is_begun=number == 0)
 
+    def look(self, service: str) -> Rating:
+        """Return what a service comes to with what was counted until now."""
+        return Rating(tuple(self._explain_all(service, self.services[service])))
+
     def finish(self) -> tuple[dict[str, Rating], dict[str, Fraction]]:
         """Return what each service comes to; by allowance, what is left."""
         ratings = {
