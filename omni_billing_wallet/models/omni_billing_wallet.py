@@ -92,7 +92,13 @@ class OmniBillingWallet(models.Model):
         "billing_wallet_id",
         string="In and Out",
         readonly=True,
-        domain=[("parent_state", "=", "posted")],
+        # What is invoiced and not paid, or void, is no money.
+        domain=[
+            ("parent_state", "=", "posted"),
+            "|",
+            ("move_id.move_type", "!=", "out_invoice"),
+            ("move_id.billing_state", "not in", ("unpaid", "void")),
+        ],
         groups="base.group_user",
     )
     lot_ids = fields.Many2many(
