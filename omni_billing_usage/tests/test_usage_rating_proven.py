@@ -44,7 +44,7 @@ class TestRatingProven(ProvenCommon, RatingCommon):
         ]
         self.assertFalse(self._compare(batches))
         # As fast billing has it, not one invoice of a charge.
-        invoices, count, reasons = super(RatingCommon, self)._bill(batches)
+        invoices, count, reasons = ProvenCommon._bill(self, batches)
         self.assertEqual((count, reasons), (4, set()))
         self.assertEqual(invoices[-1]._billing_find_usage(), self._parts(service=line))
         self._use("late", 500, service=line.id)

@@ -199,7 +199,10 @@ class TestTopups(RatingCommon):
             ({"service_id": self.other_line.id}, "no rate plan"),
             ({"units": float("inf")}, "reckoned"),
         ):
-            with self.assertRaisesRegex(ValidationError, reason):
+            with (
+                self.assertRaisesRegex(ValidationError, reason),
+                self.env.cr.savepoint(),
+            ):
                 self._top_up(**({"units": 1} | values))
         topup.action_end()
         self.assertEqual(topup.state, "ended")
