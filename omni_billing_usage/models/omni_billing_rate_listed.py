@@ -109,6 +109,8 @@ class OmniBillingRatePlan(models.Model):
         moments = self._find_listed_moments(period)
         Pricelist = self.env["product.pricelist"].with_company(self.company_id)
         partners = services.partner_id
+        # Not the country of who looks at a shop.
+        Pricelist = Pricelist.with_context(country_code=False)
         lists = Pricelist._get_partner_pricelist_multi(partners.ids)
         listed = {
             pricelist: self._list_prices(pricelist, products, moments)

@@ -285,10 +285,14 @@ class OmniBillingRatePlan(models.Model):
         return PriceList(prices, bands, self.zone)
 
     def _charges_unused(self):
-        """Whether a period without any usage costs something."""
+        """Whether a period without any usage costs something.
+
+        What a product costs is said by pricelists: something, it is taken.
+        """
         self.ensure_one()
         return bool(self.least) or any(
-            rate._make_charge().price(Usage.of()) for rate in self.rate_ids
+            rate._make_charge(1.0 if rate.product_id else None).price(Usage.of())
+            for rate in self.rate_ids
         )
 
     def _get_charged_until(self):

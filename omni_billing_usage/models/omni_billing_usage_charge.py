@@ -22,8 +22,10 @@ class OmniBillingUsageRating(models.Model):
     def _write_parts(self, results, now):
         """Write what usage comes to: the part that is open, or the next one.
 
-        :param list[Rated] results: of periods, each of them once.
+        :param list[Rated] results: of periods. Of one that was rated again, since what
+            is left of an earlier one changed, the last counts.
         """
+        results = list({_get_key(result): result for result in results}.values())
         known = self._find_parts(results)
         owners = {
             (part.service_id.id, part.date_from): part.owner_number

@@ -200,3 +200,31 @@ class OmniBillingUsagePlan(models.Model):
             begin = min([begin, now, *unplanned.mapped("begin")])
             unplanned.filtered(lambda rating: not rating.transaction_id).unlink()
             Rating._mark(row.service_id, begin, now)
+        self._rate_sharing_again(now)
+
+    def _rate_sharing_again(self, now):
+        """Have rated who shares something with services that come or go."""
+        Rating = self.env["omni.billing.usage.rating"]
+        customers = self.service_id.commercial_partner_id
+        # sudo: who shares is asked for all of them.
+        shared = Rating.sudo()._find_shared(customers.ids)
+        owners = {one.topup.partner_id for one in shared}
+        Service = self.env["omni.billing.service"].with_context(active_test=False)
+        for customer, rows in self.grouped(
+            lambda row: row.service_id.commercial_partner_id
+        ).items():
+            is_shared = any(rows.plan_id.allowance_ids.mapped("is_shared"))
+            if not is_shared and customer not in owners:
+                continue
+            others = Service.search(
+                [
+                    ("commercial_partner_id", "=", customer.id),
+                    ("company_id", "in", rows.company_id.ids),
+                    ("usage_plan_ids", "!=", False),
+                    ("id", "not in", rows.service_id.ids),
+                ]
+            )
+            moments = [
+                row.plan_id._make_calendar().get_moment(row.date_from) for row in rows
+            ]
+            Rating._mark(others, min([now, *moments]), now)

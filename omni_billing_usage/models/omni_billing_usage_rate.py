@@ -99,6 +99,13 @@ class OmniBillingUsageRating(models.Model):
             if customer:
                 self._forget_marks(same, period)
             for later, more in self._find_groups(stale, is_unused, now).items():
+                # What is left of a top-up says with whom: the last answer counts.
+                for other in [
+                    one for one in groups if one != later and one[:3] == later[:3]
+                ]:
+                    groups[other] -= more
+                    if not groups[other]:
+                        del groups[other]
                 groups[later] = groups.get(later, more) | more
         self._write_parts(results, now)
         self._note_spent(results, now)
@@ -235,7 +242,8 @@ class OmniBillingUsageRating(models.Model):
             service_id = rating.service_id.id
             before[service_id] = before.get(service_id, Meter) | rating.meter_id
             if rating.plan_id == plan and rating.state == "charged":
-                charged[rating.service_id] = freeze(rating.listed or ())
+                known = charged.setdefault(rating.service_id, {})
+                known.update(freeze(rating.listed or ()))
         # Fees and a least are of who is there; what is used after that has its price.
         due = services.filtered(lambda one: runs_in(one, period, one.id in before))
         supplies = self._find_supplies(plan, period, services, customer)
@@ -243,7 +251,13 @@ class OmniBillingUsageRating(models.Model):
         ratings, left, listed = {}, {}, {}
         if plan:
             # What was charged stays, whatever pricelists say since.
-            listed = plan._find_listed(period, services) | charged
+            listed = {
+                one: tuple(
+                    (id_, charged.get(one, {}).get(id_, prices))
+                    for id_, prices in found
+                )
+                for one, found in plan._find_listed(period, services).items()
+            }
             ratings, left = self._rate_events(
                 plan, period, services, supplies, lists, listed, services - due, watch
             )

@@ -365,7 +365,8 @@ class AccountPartialReconcile(models.Model):
         Or else it would be credit on file, and the job would use as much again.
         """
         lines = self.debit_move_id + self.credit_move_id
-        if not is_trusted(self.env) and lines.filtered("billing_wallet_id"):
+        is_within = all(line.billing_wallet_id for line in lines)
+        if is_within and not is_trusted(self.env):
             raise UserError(
                 self.env._(
                     "This is set against prepaid money, and stays so. To pay the"

@@ -165,7 +165,8 @@ class AccountMove(models.Model):
         :raise UserError: if it was; the message says what to do.
         """
         for move, amount in wanted.items():
-            left = move._billing_get_lot()
+            # An unpaid one may go; of what was paid, what was not used, nor went back.
+            left = move._billing_get_unused() + move.amount_residual
             if move.currency_id.compare_amounts(amount, left) > 0:
                 raise UserError(
                     self.env._(
@@ -222,12 +223,6 @@ class AccountMove(models.Model):
     def _billing_get_wallet_lines(self):
         # sudo: whoever may see the invoice may know what is left of it.
         return self.sudo().line_ids.filtered("billing_wallet_id")
-
-    def _billing_get_lot(self):
-        """Return what is left of a top-up, paid or not, in its currency."""
-        lines = self._billing_get_wallet_lines()
-        left = -sum(lines.mapped("amount_residual_currency"))
-        return self.currency_id.round(max(0.0, left))
 
     # === PARTS OF AN INVOICE === #
 

@@ -242,10 +242,18 @@ class OmniBillingWallet(models.Model):
         return card._billing_explain_no_consent(self.auto_amount, self.currency_id)
 
     def _find_disputed(self):
-        """Return a top-up whose payment the customer's bank wants back, if any."""
+        """Return a top-up whose payment the customer's bank wants back, if any.
+
+        One that was written off, too, until somebody switches them on again.
+        """
+        since = self.auto_set_on or self.create_date
         return self.env["account.move"].search(
-            Domain("billing_wallet_id", "=", self.id)
-            & Domain("billing_dispute", "in", ("inquiry", "open", "lost")),
+            Domain("billing_wallet_id", "in", self._find_peers().ids)
+            & (
+                Domain("billing_dispute", "in", ("inquiry", "open", "lost"))
+                | Domain("billing_dispute", "=", "written_off")
+                & Domain("create_date", ">=", since)
+            ),
             limit=1,
         )
 
@@ -271,9 +279,11 @@ class OmniBillingWallet(models.Model):
     def _end_auto(self):
         """Switch automatic top-ups off, since money went back to the customer.
 
-        Or else the job would charge at once what was just given back.
+        Or else the job would charge at once what was just given back, by this wallet or
+        another one of customers who were merged.
         """
-        for wallet in self.filtered("is_auto"):
+        peers = self.union(*(wallet._find_peers() for wallet in self))
+        for wallet in peers.filtered("is_auto"):
             trust(wallet).write({"is_auto": False})
             wallet._note_problem(
                 self.env._(
@@ -334,7 +344,7 @@ class OmniBillingWallet(models.Model):
         lots = lines.billing_wallet_id._read_lots(is_expired=True)
         for line, left in (lot for own in lots.values() for lot in own):
             last = line.billing_wallet_expires_on
-            if line in lines and last < line._billing_get_wallet_today():
+            if line in lines and last and last < line._billing_get_wallet_today():
                 taken += line
                 values.append(line._billing_prepare_wallet_line(left, name))
         for currency in taken.currency_id:

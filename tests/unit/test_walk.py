@@ -45,8 +45,12 @@ def read_methods(file):
 
 @cache
 def read_all_methods():
-    """Return the methods of each model, and of each class outside."""
-    folders = (ADDON / "models", ADDON / "wizards", ADDON / "gateways")
+    """Return the methods of each model, of all addons, and of each class outside."""
+    folders = (
+        ADDON / "wizards",
+        ADDON / "gateways",
+        *ROOT.glob("omni_billing*/models"),
+    )
     files = [file for folder in folders for file in folder.rglob("*.py")]
     return {method for file in files for method in read_methods(file)}
 
