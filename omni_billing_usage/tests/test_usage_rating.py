@@ -394,3 +394,47 @@ class TestRating(RatingCommon):
         self.patch(type(broken), "_make_list", original)
         self._rate(OVER)
         self.assertEqual(self._parts().amount, 1.2)
+
+    def test_period_that_is_rated_twice_is_charged_once(self):
+        """W41: as where what is left of an earlier one changed meanwhile."""
+        self._give()
+        self._use("a", 1000)
+        original = type(self.Rating)._rate_group
+
+        def rate_twice(rating, *args):
+            rated, stale = original(rating, *args)
+            return [*rated, *rated], stale
+
+        self.patch(type(self.Rating), "_rate_group", rate_twice)
+        self._rate(OVER)
+        part = self._parts()
+        self.assertEqual((len(part), len(part.line_ids)), (1, 1))
+        charges = self.env["omni.billing.transaction"].search(
+            [("service_id", "=", self.line.id)]
+        )
+        self.assertEqual(charges, part.transaction_id)
+
+    def test_who_shares_is_rated_again_when_another_leaves(self):
+        """W41: what the one used is there for the other, charged already or not."""
+        shared = self._add_plan(
+            [{"name": "Data", "meter_id": self.data.id, "price": 1}],
+            [
+                {
+                    "name": "All",
+                    "meter_id": self.data.id,
+                    "units": 100,
+                    "is_shared": True,
+                }
+            ],
+        )
+        row = self._give(plan=shared)
+        self._give(self.other_line, shared)
+        self._use("a", 80)
+        self._use("b", 50, service=self.other_line.id, time="2026-11-11T12:00:00Z")
+        self._use("c", 20, time="2026-11-12T12:00:00Z")
+        self._rate(OVER)
+        self.assertEqual(self._parts(service=self.other_line).amount, 30)
+        row.plan_id = self.plan
+        self._rate()
+        self.assertEqual(self._parts(service=self.other_line).amount, 0)
+        self.assertEqual(self._parts().amount, 1.2)

@@ -103,6 +103,35 @@ class TestRatingListed(RatingCommon):
         self._rate("2026-12-01 09:00:00")
         self.assertEqual(self._parts(day="2026-12-01").amount, 10)
 
+    def test_product_that_is_new_costs_what_the_pricelist_says(self):
+        """W41: also in a month that was charged by another product."""
+        self._give()
+        self._use_all(self.line)
+        self._rate(OVER)
+        other = self.env["product.product"].create({"name": "Other", "list_price": 7})
+        self.pricelist.item_ids[0].copy(
+            {
+                "product_id": other.id,
+                "product_tmpl_id": other.product_tmpl_id.id,
+                "fixed_price": 0.5,
+                "date_start": False,
+                "date_end": False,
+            }
+        )
+        self.plan.rate_ids.product_id = other
+        self._rate()
+        self.assertEqual(self._parts().amount, 301)
+
+    def test_packages_in_any_case_without_usage(self):
+        """W41: a product's price says nothing of whether the month is rated."""
+        self.pricelist.item_ids.fixed_price = 5
+        self.plan.rate_ids.write(
+            {"charge": "package", "flat": 0, "included": 0, "least": 2}
+        )
+        self._give()
+        self._rate(OVER)
+        self.assertEqual(self._parts().amount, 10)
+
     def test_what_makes_no_price_is_refused(self):
         """W41: a price beside it, a model that has none, another company's product."""
         foreign = self.env["product.product"].create(

@@ -163,8 +163,10 @@ class TestWalletsAuto(WalletCommon):
 
     def test_a_card_that_is_disputed_is_not_charged(self):
         """W51: whoever disputes a top-up is not charged for another one."""
-        trust(self._top_up_by_card()).billing_dispute = "open"
-        self._check_quiet("disputed")
+        top_up = self._top_up_by_card()
+        for state in ("open", "lost", "written_off"):
+            trust(top_up).billing_dispute = state
+            self._check_quiet("disputed")
 
     def test_who_uses_nothing_is_charged_once(self):
         """W51: not each month for money that expires."""
