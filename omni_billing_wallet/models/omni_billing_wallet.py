@@ -24,21 +24,21 @@ MAX_TOP_UP = 10**9
 Lot = namedtuple("Lot", ["line", "left"])
 
 
-def _get_order(lot):
+def _get_order(line):
     """Return what says which is used first: what ends first, then what is older."""
-    last = lot.line.billing_wallet_expires_on
-    return not last, last or lot.line.date, lot.line.date, lot.line.id
+    last = line.billing_wallet_expires_on
+    return not last, last or line.date, line.date, line.id
 
 
 def _take_off(lots, amount):
-    """Return what is left when an amount is taken off the last of these."""
+    """Return what is left when an amount is taken off the first of these, and of it."""
     kept = []
-    for line, left in reversed(lots):
+    for line, left in lots:
         taken = min(left, amount)
         amount -= taken
         if rest := line.currency_id.round(left - taken):
             kept.append(Lot(line, rest))
-    return kept[::-1]
+    return kept, amount
 
 
 class OmniBillingWallet(models.Model):
@@ -252,8 +252,7 @@ class OmniBillingWallet(models.Model):
     def _read_lots(self, is_locked=False, is_expired=False):
         """Return the journal items of which something can be used, by wallet.
 
-        What ends first comes first; what never ends, last. What went back although it
-        was used is taken off what would be used last.
+        What ends first comes first; what never ends, last.
 
         :param bool is_locked: wait for who works on them: what is read is then true
             until the end of the transaction.
@@ -261,17 +260,29 @@ class OmniBillingWallet(models.Model):
         :return: lists of `Lot`, by the id of the wallet.
         :rtype: defaultdict[int, list]
         """
+        lots = defaultdict(list)
+        for key, (own, _overdrawn) in self._read_sides(is_locked).items():
+            lots[key] = [
+                lot for lot in own if is_expired or lot.line._billing_get_prepaid()
+            ]
+        return lots
+
+    def _read_sides(self, is_locked=False):
+        """Return what is left by wallet, and what went back although it was used.
+
+        That is taken off what ends first, also off what has ended: that is the
+        customer's as long as it is not booked, and nobody pays for it twice.
+
+        :return: lists of `Lot`; and what none of them covers.
+        :rtype: dict[int, tuple[list, float]]
+        """
         lots, overdrawn = defaultdict(list), defaultdict(float)
-        for line in self._find_open_lines(is_locked):
+        for line in self._find_open_lines(is_locked).sorted(_get_order):
             key = line.billing_wallet_id.id
             overdrawn[key] += max(0.0, line.amount_residual_currency)
-            if left := line._billing_get_prepaid(is_expired):
+            if left := line._billing_get_prepaid(is_expired=True):
                 lots[key].append(Lot(line, left))
-        for key, own in lots.items():
-            own.sort(key=_get_order)
-            if overdrawn[key]:
-                lots[key] = _take_off(own, overdrawn[key])
-        return lots
+        return {key: _take_off(lots[key], amount) for key, amount in overdrawn.items()}
 
     def _find_open_lines(self, is_locked=False):
         """Return the journal items that something is left of; see `_read_lots`."""
@@ -298,15 +309,14 @@ class OmniBillingWallet(models.Model):
         lots = self._read_lots(is_locked=True)
         overdrawn = self._find_open_lines().filtered(lambda line: line.balance > 0)
         for line in overdrawn:
-            for lot in self._find_open_lines().filtered(
-                lambda lot, line=line: (
-                    lot.balance < 0
+            for lot in self._find_open_lines().sorted(_get_order):
+                if (
+                    not line.reconciled
+                    and lot.balance < 0
                     and lot.account_id == line.account_id
                     and lot.billing_wallet_id == line.billing_wallet_id
                     and lot._billing_is_all_paid()
-                )
-            ):
-                if not line.reconciled:
+                ):
                     (lot + line).reconcile()
         return self._read_lots() if overdrawn else lots
 
@@ -315,15 +325,14 @@ class OmniBillingWallet(models.Model):
 
         :rtype: dict[int, float]
         """
-        balances = defaultdict(float)
-        for line in self._find_open_lines():
-            # What is open on the other side went back although it was used.
-            overdrawn = max(0.0, line.amount_residual_currency)
-            left = line._billing_get_prepaid() - overdrawn
-            balances[line.billing_wallet_id] += left
+        sides = self._read_sides()
         return {
-            wallet.id: wallet.currency_id.round(balance)
-            for wallet, balance in balances.items()
+            wallet.id: wallet.currency_id.round(
+                sum(left for line, left in lots if line._billing_get_prepaid())
+                - overdrawn
+            )
+            for wallet in self
+            for lots, overdrawn in [sides.get(wallet.id, ([], 0.0))]
         }
 
     def _read_unbilled(self):

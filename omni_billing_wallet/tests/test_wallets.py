@@ -364,6 +364,32 @@ class TestWallets(WalletCommon, RunCommon):
 
     # === WHAT EXPIRES === #
 
+    def test_what_went_back_too_much_is_paid_once(self):
+        """W51: what ends first covers it, also where that has ended by now."""
+        income = self._add_account("Expired", "income_other")
+        self.company.sudo().billing_wallet_income_account_id = income
+        self.company.sudo().billing_wallet_days = 30
+        with freeze_time("2026-03-01 12:00:00"):
+            move = self._top_up(100, paid=False)
+            move._billing_charge(self.card)
+            self._bill_amounts(60)
+            with trusting(self.env):
+                move._billing_create_refund_note(100)
+            self.assertEqual(self._read_left(), -60)
+            self._top_up(100)
+            self.assertEqual(self._read_left(), 40)
+        self._run_job("2026-05-01")
+        with freeze_time("2026-05-01 12:00:00"):
+            self.assertEqual(self._read_left(), 0)
+            self._top_up(100)
+            self.assertEqual(self._read_left(), 100)
+            self.assertEqual(self._bill_amounts(100).amount_residual, 0)
+        self._run_job("2026-05-02")
+        booked = self.env["account.move.line"].sudo()
+        booked = booked.search([("account_id", "=", income.id)])
+        self.assertEqual(-sum(booked.mapped("balance")), 40)
+        self.assertEqual(self._read_advances(), 0)
+
     def test_what_expired_is_income(self):
         """W51: from the day after the last one, once; nothing where it is kept."""
         income = self._add_account("Expired", "income_other")
