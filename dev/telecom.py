@@ -163,14 +163,17 @@ class Life:
         found = json.loads(self._run("report", is_after=True).splitlines()[-1])
         total = sum(bill.total for bill in self._month.bills)
         say(f"  {len(killed)} kills, {found['corrections']} corrections")
+        for complaint in found["unbilled"][:5]:
+            say(f"Not billed: {complaint}")
         return {
             f"each file comes to what it says, {told}": self._compare_files(killed),
             f"each event is there once, {told}": self._compare_events(),
             f"another hand comes to the same cent of each line and meter, {told}": (
                 self._compare_bills(found["charged"])
             ),
-            f"{total} cents are revenue, and not {found['revenue']}, {told}": (
-                found["revenue"] == total
+            f"{total} cents are revenue or kept as credit, and not"
+            f" {found['revenue']} and {found['kept']}, {told}": (
+                found["revenue"] + found["kept"] == total
             ),
             f"all is rated, billed and paid, {told}": not any(
                 found[name] for name in ("unrated", "unbilled", "owed")
@@ -262,7 +265,8 @@ class Life:
             missing = any(cents and m not in meters for m, cents in bill.cents.items())
             # What is missing to the least is on one of the meters.
             if missing or list(rest.values()) != [bill.rest][: bool(bill.rest)]:
-                bad.append(f"Line {bill.line}, {bill.month}: {bill} and not {meters}")
+                due = f"{bill.cents}, {bill.rest} up to the least"
+                bad.append(f"Line {bill.line}, {bill.month}: {due}; not {meters}")
         bad += [f"Line {line}, {month}: nothing" for line, month in found]
         for complaint in bad[:5]:
             say(complaint)
