@@ -1,7 +1,7 @@
 {
     "name": "Omni Billing: Usage",
     "summary": "Usage is counted and billed: meters, events taken in once, rate plans",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "category": "Accounting/Accounting",
     "author": "Omni Billing",
     "license": "LGPL-3",

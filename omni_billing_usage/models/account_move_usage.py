@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, format_date
+from odoo.tools import SQL, format_date, format_time
 
 from odoo.addons.omni_billing.exceptions import RenderError
 from odoo.addons.omni_billing.gateways.pdf import Document
@@ -172,20 +172,34 @@ class OmniBillingUsageRating(models.Model):
     def _billing_write_section(self):
         """Return a section of the list: events of a service and meter, their sum."""
         self.ensure_one()
-        dimensions = list(self.meter_id._get_dimensions())
+        events = list(self._read_items())
+        # What no event says has no column.
+        has_identifiers = any(identifier for _at, identifier, _units, _facts in events)
+        names = [
+            name
+            for name in self.meter_id._get_dimensions()
+            if any(facts.get(name) for _at, _identifier, _units, facts in events)
+        ]
         return {
             "title": f"{self.service_id.name}, {self.meter_id.name}",
             "period": self._format_period(self.env),
-            "unit": self.meter_id.uom_id.name or "",
-            "names": dimensions,
-            "events": self.events,
+            "has_identifiers": has_identifiers,
+            "names": names,
             "amount": self.currency_id._billing_format(self.amount),
             "before": self.part > 0
             and self.currency_id._billing_format(self.amount_before),
             "plus_tax": not self.plan_id.tax_included,
             "lines": self._billing_write_for_customer()["lines"],
-            # Service and meter are in the title.
-            "rows": [row[2:] for row in self._iterate_own_items(dimensions)],
+            "rows": [
+                {
+                    "time": f"{format_date(self.env, at.date())}"
+                    f" {format_time(self.env, at.time(), time_format='medium')}",
+                    "identifier": identifier,
+                    "quantity": self.meter_id._billing_format_units(float(units)),
+                    "facts": [facts.get(name, "") for name in names],
+                }
+                for at, identifier, units, facts in events
+            ],
         }
 
 

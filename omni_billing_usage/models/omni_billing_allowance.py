@@ -29,6 +29,7 @@ class OmniBillingAllowance(models.Model):
         min_display_digits="Product Unit",
         help="Of each period, as the meter counts them: seconds of a duration.",
     )
+    unit_name = fields.Char(related="meter_id.unit_name")
     rate_names = fields.Char(
         string="Only for",
         help="Names of rates, with a comma between two. Empty: all of the meter.",

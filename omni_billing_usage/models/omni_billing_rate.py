@@ -64,6 +64,7 @@ class OmniBillingRate(models.Model):
         domain="[('company_id', '=', company_id)]",
     )
     meter_kind = fields.Selection(related="meter_id.kind")
+    unit_name = fields.Char(related="meter_id.unit_name")
     prefixes = fields.Text(
         help="What the number begins with, as +336 +337: the longest that fits counts."
         " Which dimension is the number is said on the meter.",

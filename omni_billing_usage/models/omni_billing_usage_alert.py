@@ -74,6 +74,10 @@ class OmniBillingUsageAlert(models.Model):
     )
     used = fields.Float(readonly=True, aggregator=None)
     granted = fields.Float(string="Of in All", readonly=True, aggregator=None)
+    used_text = fields.Char(string="Used", compute="_compute_texts", compute_sudo=True)
+    granted_text = fields.Char(
+        string="Of in All", compute="_compute_texts", compute_sudo=True
+    )
     is_stop = fields.Boolean(string="Stops", readonly=True)
     state = fields.Selection(
         [
@@ -106,6 +110,13 @@ class OmniBillingUsageAlert(models.Model):
             alert.display_name = (
                 f"{alert.service_id.name}, {alert._describe()}, {alert.percent} %"
             )
+
+    @api.depends("kind", "used", "granted", "meter_id", "currency_id")
+    @api.depends_context("lang")
+    def _compute_texts(self):
+        for alert in self:
+            alert.used_text = alert._write_used()
+            alert.granted_text = alert._write_granted()
 
     # === WHAT IS REACHED === #
 

@@ -57,6 +57,12 @@ class OmniBillingUsageCap(models.Model):
 
     _service_idx = models.Index("(service_id, moment, id)")
 
+    @api.depends("name")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        for row in self:
+            row.display_name = row.name or self.env._("All usage")
+
     # === BUSINESS METHODS === #
 
     @api.model

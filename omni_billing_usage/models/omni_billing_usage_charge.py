@@ -5,7 +5,7 @@ from odoo.fields import Command
 
 from odoo.addons.omni_billing.const import MAX_TITLE_LENGTH
 from odoo.addons.omni_billing.tools.money import has_excess_decimals
-from odoo.addons.omni_billing.tools.numbers import format_amount, format_number
+from odoo.addons.omni_billing.tools.numbers import format_amount
 from odoo.addons.omni_billing.tools.rating.charges import UNITS
 from odoo.addons.omni_billing.tools.unit_price import PRICE_DECIMALS
 from odoo.addons.omni_billing.tools.write_guard import trust
@@ -198,7 +198,6 @@ class OmniBillingUsageRating(models.Model):
             "currency_id": currency.id,
             "date": self.date_to,
             "tax_included": plan.tax_included,
-            "uom_id": meter.uom_id.id,
             **self._find_price(result, difference),
         }
         if meter.product_id:
@@ -238,8 +237,8 @@ class OmniBillingUsageRating(models.Model):
         }
 
     def _find_price(self, result, difference):
-        """Return quantity and unit price, if the whole is so many at one price."""
-        whole = {"quantity": 1.0, "price_unit": abs(difference)}
+        """Return quantity, unit and price, if the whole is so many at one price."""
+        whole = {"quantity": 1.0, "price_unit": abs(difference), "uom_id": False}
         parts = [part for line in result.rating.lines for part in line.parts]
         paid = [part for part in parts if part.amount]
         if len(paid) != 1 or paid[0].kind != UNITS or self.part:
@@ -252,7 +251,8 @@ class OmniBillingUsageRating(models.Model):
             or self.currency_id.compare_amounts(quantity * price, difference)
         ):
             return whole
-        return {"quantity": quantity, "price_unit": price}
+        unit = self.meter_id._billing_get_uom(paid[0].size)
+        return {"quantity": quantity, "price_unit": price, "uom_id": unit.id}
 
     def _describe(self, env, result):
         """Return what an invoice says of how the amount came about.
@@ -260,29 +260,37 @@ class OmniBillingUsageRating(models.Model):
         :rtype: list[str]
         """
         currency = self.currency_id
+        meter = result.meter.with_env(env)
         notes = []
         for line in result.rating.lines:
             amount = format_amount(env, currency.round(float(line.amount)), currency)
-            quantity = format_number(env, float(line.counted))
+            quantity = meter._billing_format_units(float(line.counted))
             if line.allowed:
                 notes.append(
                     env._(
                         "%(rate)s: %(quantity)s, of these %(allowed)s: %(amount)s",
                         rate=line.price,
                         quantity=quantity,
-                        allowed=_describe_allowed(env, line, result.supplies),
+                        allowed=_describe_allowed(meter, line, result.supplies),
                         amount=amount,
                     )
                 )
             else:
-                notes.append(f"{line.price}: {quantity}: {amount}")
+                notes.append(
+                    env._(
+                        "%(rate)s: %(quantity)s: %(amount)s",
+                        rate=line.price,
+                        quantity=quantity,
+                        amount=amount,
+                    )
+                )
         if len(notes) > MAX_NOTES:
             notes = [*notes[: MAX_NOTES - 1], "…"]
         if result.capped:
             notes.append(
                 env._(
                     "Beyond the most of %(meter)s: %(amount)s",
-                    meter=result.meter.with_env(env).name,
+                    meter=meter.name,
                     amount=format_amount(env, -float(result.capped), currency),
                 )
             )
@@ -307,13 +315,15 @@ def _tell_unrated(result):
     return {"unrated": result.unrated, "unrated_refs": refs or False}
 
 
-def _describe_allowed(env, line, supplies):
+def _describe_allowed(meter, line, supplies):
     """Return what of a line cost nothing, and why."""
-    units = {}
+    env, units = meter.env, {}
     for name, each in line.allowed.items():
         kind = supplies[name].kind
         units[kind] = units.get(kind, 0) + each
-    said = {kind: format_number(env, float(each)) for kind, each in units.items()}
+    said = {
+        kind: meter._billing_format_units(float(each)) for kind, each in units.items()
+    }
     texts = []
     if "rolled" in said:
         texts.append(env._("%s rolled over", said["rolled"]))
@@ -347,6 +357,7 @@ def _prepare_lines(result):
                 {
                     "kind": part.kind,
                     "quantity": float(part.quantity),
+                    "size": float(part.size),
                     "price": float(part.price),
                     "amount": float(part.amount),
                     "is_tier": part.tier is not None,

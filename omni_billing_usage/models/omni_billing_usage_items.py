@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from odoo import models
 from odoo.tools import SQL
 
-from odoo.addons.omni_billing.tools.numbers import format_number, format_price
+from odoo.addons.omni_billing.tools.numbers import format_price
 
 from ..tools.items import mask_if_number, mask_number, write_quantity, write_rows
 from .omni_billing_usage_rate import FETCH
@@ -47,8 +47,8 @@ class OmniBillingUsageRating(models.Model):
                     "kind": kinds[line.kind],
                     "allowance": line.allowance or "",
                     "tier": line.tier or "",
-                    "quantity": format_number(self.env, line.quantity),
-                    "price": format_price(self.env, line.price, self.currency_id),
+                    "quantity": line.quantity_text,
+                    "price": line.price_text,
                     "amount": format_price(self.env, line.amount, self.currency_id),
                 }
                 for line in self.line_ids
@@ -84,11 +84,29 @@ class OmniBillingUsageRating(models.Model):
                 yield from rating._iterate_own_items(names)
 
     def _iterate_own_items(self, names):
+        """Yield the rows of a file, which programs read as well."""
         service, meter = self.service_id.name, self.meter_id
+        for moment, identifier, quantity, facts in self._read_items():
+            yield [
+                service,
+                meter.name,
+                moment.strftime("%Y-%m-%d %H:%M:%S"),
+                identifier,
+                write_quantity(quantity),
+                meter.uom_id.name or "",
+                *(facts.get(name, "") for name in names),
+            ]
+
+    def _read_items(self):
+        """Yield the events of a month as a customer may read them.
+
+        :return: of each its time by the clock of the plan, its identifier or nothing,
+            how much it was, and what else it says.
+        """
         zone = ZoneInfo(self.plan_id.zone)
-        number = meter.number_dimension
+        number = self.meter_id.number_dimension
         is_hidden = not self.company_id.billing_usage_shows_numbers
-        for moment, identifier, quantity, said in self._read_items():
+        for moment, identifier, quantity, said in self._read_raw_items():
             facts = json.loads(said)
             if is_hidden:
                 facts = {
@@ -96,17 +114,9 @@ class OmniBillingUsageRating(models.Model):
                     for name, text in facts.items()
                 }
             local = moment.replace(tzinfo=timezone.utc).astimezone(zone)
-            yield [
-                service,
-                meter.name,
-                local.strftime("%Y-%m-%d %H:%M:%S"),
-                identifier or "",
-                write_quantity(Decimal(quantity)),
-                meter.uom_id.name or "",
-                *(facts.get(name, "") for name in names),
-            ]
+            yield local, identifier or "", Decimal(quantity), facts
 
-    def _read_items(self):
+    def _read_raw_items(self):
         """Yield the events of a month; never all at once."""
         name = SQL.identifier(f"omni_billing_usage_items_{next(_numbers)}")
         self.env.cr.execute(

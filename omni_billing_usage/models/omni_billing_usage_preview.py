@@ -29,7 +29,6 @@ class OmniBillingUsageRating(models.Model):
             "currency_id": self.currency_id.id,
             "date": self.date_to,
             "tax_included": self.plan_id.tax_included,
-            "uom_id": meter.uom_id.id,
         }
         if meter.product_id:
             values["product_id"] = meter.product_id.id

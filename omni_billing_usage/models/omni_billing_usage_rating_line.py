@@ -1,9 +1,12 @@
 from odoo import api, fields, models
 
+from odoo.addons.omni_billing.tools.numbers import format_number, format_price
+
 #: What an amount is made of, see `omni_billing.tools.rating.charges`; and what is
 #: of the whole period.
 KINDS = [
     ("units", "Usage"),
+    ("share", "Share of the Quantity"),
     ("included", "Included in the Price"),
     ("allowance", "From the Allowance"),
     ("rolled", "Rolled Over"),
@@ -17,6 +20,8 @@ KINDS = [
     ("capped", "Beyond the Most of the Meter"),
     ("taken_off", "Beyond the Most of the Period"),
 ]
+#: Kinds whose quantity is of the meter, and costs nothing.
+FREE = ("included", "allowance", "rolled", "topup")
 
 
 class OmniBillingUsageRatingLine(models.Model):
@@ -49,7 +54,15 @@ class OmniBillingUsageRatingLine(models.Model):
     is_tier = fields.Boolean(readonly=True)
     tier = fields.Char(compute="_compute_tier")
     quantity = fields.Float(readonly=True, min_display_digits="Product Unit")
+    size = fields.Float(
+        readonly=True,
+        default=1.0,
+        min_display_digits="Product Unit",
+        help="Of how many units of the meter the price is: the quantity counts these.",
+    )
     price = fields.Float(readonly=True, min_display_digits="Product Price")
+    quantity_text = fields.Char(string="Quantity", compute="_compute_texts")
+    price_text = fields.Char(string="Price", compute="_compute_texts")
     amount = fields.Float(
         readonly=True,
         min_display_digits="Product Price",
@@ -57,13 +70,50 @@ class OmniBillingUsageRatingLine(models.Model):
     )
     events = fields.Integer(readonly=True, help="That the rate was for.")
 
-    @api.depends("tier_from", "tier_until", "is_tier")
+    @api.depends("kind", "quantity", "size", "price", "rating_id.meter_id")
+    @api.depends_context("lang")
+    def _compute_texts(self):
+        for line in self:
+            line.quantity_text, line.price_text = line._write_texts()
+
+    @api.depends("tier_from", "tier_until", "is_tier", "size", "rating_id.meter_id")
+    @api.depends_context("lang")
     def _compute_tier(self):
         for line in self:
             line.tier = line.is_tier and line._write_tier()
 
+    # === HELPERS === #
+
+    def _write_texts(self):
+        """Return how much it was, and what one is; nothing of what is an amount alone.
+
+        :rtype: tuple[str, str]
+        """
+        self.ensure_one()
+        # sudo: who may read it reads of which meter it is.
+        meter = self.sudo().rating_id.meter_id.with_env(self.env).sudo()
+        currency, size = self.currency_id, self.size or 1.0
+        if self.kind in FREE:
+            return meter._billing_format_units(self.quantity), ""
+        price = format_price(self.env, self.price, currency)
+        if self.kind == "units":
+            return (
+                meter._billing_format_sizes(self.quantity, size),
+                meter._billing_format_price(price, size),
+            )
+        if self.kind == "share":
+            share = format_number(self.env, round(self.price * 100, 8))
+            return meter._billing_format_units(self.quantity), f"{share} %"
+        if self.kind == "fee":
+            return format_number(self.env, self.quantity), price
+        return "", ""
+
     def _write_tier(self):
-        begin, end = f"{self.tier_from:g}", f"{self.tier_until:g}"
+        # sudo: as above.
+        meter = self.sudo().rating_id.meter_id.with_env(self.env).sudo()
+        size = self.size or 1.0
+        begin = meter._billing_format_sizes(self.tier_from, size)
+        end = meter._billing_format_sizes(self.tier_until, size)
         if not self.tier_until:
             return self.env._("over %(number)s", number=begin)
         if not self.tier_from:

@@ -14,27 +14,6 @@ MAX_SERVICES = 20
 WARNS, FULL = 80, 100
 
 
-class OmniBillingMeter(models.Model):
-    """Quantities as people read them (W41)."""
-
-    _inherit = "omni.billing.meter"
-
-    def _billing_format_units(self, units):
-        """Write a quantity of the meter: minutes of a duration, or with its unit."""
-        self.ensure_one()
-        if self.kind == "duration":
-            minutes, seconds = divmod(round(units), 60)
-            return self.env._(
-                "%(minutes)s:%(seconds)s min",
-                minutes=format_number(self.env, minutes),
-                seconds=f"{seconds:02}",
-            )
-        number = format_number(self.env, round(units, 6))
-        # sudo: who may read of the meter reads its unit.
-        unit = self.sudo().uom_id.name
-        return f"{number} {unit}" if unit else number
-
-
 class OmniBillingService(models.Model):
     """The period that runs: what was used, what it costs, what is left (W41).
 
@@ -153,6 +132,7 @@ class OmniBillingService(models.Model):
     def _write_cap(self, cap, row, currency):
         """Return what pages say of a cap, and of what it comes to."""
         env, limit = self.env, cap.last.amount
+        exact = f".{currency.decimal_places}f"
         amount = row.amount if row else 0.0
         spent = Spent(cap, Decimal(str(amount)), Decimal(0))
         percent = spent.percent
@@ -166,8 +146,8 @@ class OmniBillingService(models.Model):
             if limit is None
             else format_amount(env, float(limit), currency),
             # As a form has them: what holds now, and twice as much.
-            "written": "" if limit is None else f"{limit:f}",
-            "proposed": "" if limit is None else f"{2 * limit or 10:f}",
+            "written": "" if limit is None else f"{limit:{exact}}",
+            "proposed": "" if limit is None else f"{2 * limit or 10:{exact}}",
             "percent": percent,
             "colour": _get_colour(percent),
             "is_stop": cap.last.is_stop,

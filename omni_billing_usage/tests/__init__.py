@@ -29,4 +29,4 @@ else:
     from . import test_usage_rating_at_once, test_usage_rating_doors
     from . import test_usage_rating_due, test_usage_rating_listed
     from . import test_usage_rating_proven
-    from . import test_usage_rating_split
+    from . import test_usage_rating_split, test_usage_units

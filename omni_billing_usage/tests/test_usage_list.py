@@ -50,7 +50,7 @@ class TestUsageList(RatingCommon, PatientHttpCase):
         self.assertEqual(answer.content, b"%PDF-1.7")
         self.assertEqual(answer.headers["Cache-Control"], "private, no-cache")
         [source] = self.renderer.sources
-        for text in ("+3361234****", "+3379999****", "Line, Calls", "1500.5", "18.01"):
+        for text in ("+3361234****", "+3379999****", "Line, Calls", "1,500.5", "18.01"):
             self.assertIn(text, source)
         self.assertNotIn("+33612345678", source)
         stranger = self._create_user("usage-stranger", "base.group_portal")

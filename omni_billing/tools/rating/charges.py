@@ -16,6 +16,7 @@ from .exact import ZERO, Number, count_whole, to_exact
 
 #: Kinds of parts, and what makes their amount.
 UNITS = "units"  # quantity × price
+SHARE = "share"  # quantity × a share of it
 INCLUDED = "included"  # a quantity that costs nothing
 FLAT = "flat"  # once
 FEE = "fee"  # for each of so many events
@@ -32,12 +33,14 @@ class Part:
     :param price: of one.
     :param tier: beyond which number of units its tier begins, and where it ends; none
         where there are no tiers, and no end of the last.
+    :param size: of how many units the price is; `quantity` and `tier` count these.
     """
 
     kind: str
     quantity: Fraction
     price: Fraction
     tier: tuple[Fraction, Fraction | None] | None = None
+    size: Fraction = Fraction(1)
 
     @property
     def amount(self) -> Fraction:
@@ -155,7 +158,12 @@ class PerUnit(Charge):
         return _leave_out_none(
             Part(FEE, Fraction(usage.events), self.fee),
             Part(INCLUDED, included, ZERO),
-            Part(UNITS, self._count(end) - priced, self.unit_price),
+            Part(
+                UNITS,
+                self._count(end) - priced,
+                self.unit_price,
+                size=self.scale.size,
+            ),
         )
 
     def _count(self, quantity: Fraction) -> Fraction:
@@ -241,6 +249,7 @@ class Graduated(_Tiered):
 
     def explain(self, usage: Usage) -> list[Part]:
         """Override."""
+        size = self.scale.size
         first = self.scale.count(usage.before)
         last = self.scale.count(usage.before + usage.quantity)
         parts = []
@@ -249,8 +258,8 @@ class Graduated(_Tiered):
             units = max(ZERO, within - max(begin, first))
             is_entered = usage.is_first if begin == 0 else first <= begin < last
             parts += [
-                Part(FLAT, Fraction(is_entered), tier.flat, (begin, end)),
-                Part(UNITS, units, tier.unit_price, (begin, end)),
+                Part(FLAT, Fraction(is_entered), tier.flat, (begin, end), size),
+                Part(UNITS, units, tier.unit_price, (begin, end), size),
             ]
         return _leave_out_none(*parts)
 
@@ -267,9 +276,10 @@ class Volume(_Tiered):
         )
         first = self.scale.count(usage.before)
         units = self.scale.count(usage.before + usage.quantity) - first
+        size = self.scale.size
         return _leave_out_none(
-            Part(FLAT, Fraction(usage.is_first), tier.flat, (begin, end)),
-            Part(UNITS, units, tier.unit_price, (begin, end)),
+            Part(FLAT, Fraction(usage.is_first), tier.flat, (begin, end), size),
+            Part(UNITS, units, tier.unit_price, (begin, end), size),
         )
 
 
@@ -331,14 +341,14 @@ class _TallyOfParts(Tally):
     def _add(self, amount: Fraction, is_begun: bool) -> None:
         one = Usage.of(amount, events=int(is_begun), is_first=is_begun)
         for part in self.charge.charge.explain(one):
-            key = (part.kind, part.price, part.tier)
+            key = (part.kind, part.price, part.tier, part.size)
             self.found[key] = self.found.get(key, ZERO) + part.quantity
 
     def explain(self) -> list[Part]:
         """Override."""
         return [
-            Part(kind, quantity, price, tier)
-            for (kind, price, tier), quantity in self.found.items()
+            Part(kind, quantity, price, tier, size)
+            for (kind, price, tier, size), quantity in self.found.items()
         ]
 
 
@@ -381,7 +391,7 @@ class _TallyOfShares(Tally):
         """Override."""
         return _leave_out_none(
             Part(INCLUDED, self.free, ZERO),
-            Part(UNITS, self.charged, self.charge.rate / 100),
+            Part(SHARE, self.charged, self.charge.rate / 100),
             Part(FEE, Fraction(self.events), self.charge.fixed),
             Part(LEAST, Fraction(1), self.missing),
             Part(MOST, Fraction(1), -self.over),
@@ -436,7 +446,7 @@ def _leave_out_none(*parts: Part) -> list[Part]:
     return [
         part
         for part in parts
-        if part.quantity and (part.amount or part.kind in (INCLUDED, UNITS))
+        if part.quantity and (part.amount or part.kind in (INCLUDED, UNITS, SHARE))
     ]
 
 
