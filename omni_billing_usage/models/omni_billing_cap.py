@@ -59,11 +59,12 @@ class OmniBillingCap(models.Model):
     def _check_rates(self):
         """Check that each rate counts in one cap of some rates at most, at any time."""
         for plan in self.plan_id:
-            known = set(plan.rate_ids.mapped("name"))
+            names = set().union(*(cap._get_rate_names() for cap in plan.cap_ids))
+            known = set(plan._find_rates(names).mapped("name"))
             for cap in plan.cap_ids:
                 unknown = cap._get_rate_names() - known
                 # Rates of a new plan may come after it.
-                if unknown and known:
+                if unknown and plan._has_rates():
                     raise ValidationError(
                         self.env._(
                             "%(name)s is for rates that the plan has not: %(rates)s.",

@@ -246,13 +246,12 @@ class OmniBillingRate(models.Model):
                 )
 
     def _check_number(self, name):
-        label = self._fields[name]._description_string(self.env)
         if self[name] < 0:
             raise ValidationError(
                 self.env._(
                     "%(rate)s: %(field)s is not below zero.",
                     rate=self.name,
-                    field=label,
+                    field=self._fields[name]._description_string(self.env),
                 )
             )
         if has_excess_decimals(self[name], PRICE_DECIMALS):
@@ -260,7 +259,7 @@ class OmniBillingRate(models.Model):
                 self.env._(
                     "%(rate)s: %(field)s has more than %(maximum)s decimals.",
                     rate=self.name,
-                    field=label,
+                    field=self._fields[name]._description_string(self.env),
                     maximum=PRICE_DECIMALS,
                 )
             )
@@ -272,15 +271,15 @@ class OmniBillingRate(models.Model):
         """Override of the ORM: its tiers are checked with it."""
         rates = super(OmniBillingRate, check_later(self)).create(vals_list)
         rates = rates.with_env(self.env)
-        rates._after_change(rates.plan_id)
+        rates._after_change(rates.plan_id, rates._get_changed())
         return rates
 
     def write(self, vals):
         """Override of the ORM: its tiers are checked with it."""
-        plans = self.plan_id
+        plans, names = self.plan_id, self._get_changed()
         result = super(OmniBillingRate, check_later(self)).write(vals)
         if self._names_price(vals):
-            self._after_change(plans | self.plan_id)
+            self._after_change(plans | self.plan_id, names, self._get_changed())
         return result
 
     def copy(self, default=None):
@@ -291,6 +290,10 @@ class OmniBillingRate(models.Model):
         return super().copy({"date_from": today, **(default or {})})
 
     # === HOOKS === #
+
+    def _get_changed(self):
+        """Override: of all its versions."""
+        return set(self.mapped("name"))
 
     def _get_begin(self):
         """Override."""
@@ -305,15 +308,18 @@ class OmniBillingRate(models.Model):
 
         It says since when: what it is for is charged as a correction.
         """
-        for rate in self:
-            until = rate.plan_id._get_charged_until()
-            if not until or (rate.date_from and rate.date_from > until):
-                continue
-            others = (rate.plan_id.rate_ids - rate).filtered(
-                lambda other, rate=rate: other.name == rate.name
+        for plan, rates in self.grouped("plan_id").items():
+            until = plan._get_charged_until()
+            early = until and rates.filtered(
+                lambda rate, until=until: not rate.date_from or rate.date_from <= until
             )
-            if others or not rate.date_from:
-                self._raise_charged(rate.plan_id, until)
+            if not early:
+                continue
+            versions = plan._find_rates(early._get_changed()).grouped("name")
+            if any(
+                not rate.date_from or len(versions[rate.name]) > 1 for rate in early
+            ):
+                self._raise_charged(plan, until)
 
     # === HELPERS === #
 

@@ -170,19 +170,21 @@ class OmniBillingRatePlan(models.Model):
 
     # === CHECKS === #
 
-    def _check_prices(self):
+    def _check_prices(self, names=None):
         """Check that it makes prices.
 
+        :param set names: of the rates that changed, so that one of many costs no more
+            than one of few; none: anything did.
         :raise ValidationError: if it does not; it says what to do.
         """
         for plan in self:
-            plan._check_versions()
-            plan._check_tiers()
-            if plan.least and not plan.rate_ids and plan._is_given():
+            rates = plan._find_rates(names)
+            plan._check_versions(rates)
+            plan._check_tiers(rates)
+            if plan.least and plan._is_given() and not plan._has_rates():
                 plan._raise_no_rate()
             try:
-                for meter in plan.rate_ids.meter_id:
-                    plan._make_list(meter)
+                plan._make_price_list(rates)
                 for allowance in plan.allowance_ids:
                     Grant(allowance.name, allowance.units)
             except ValueError as error:
@@ -203,9 +205,9 @@ class OmniBillingRatePlan(models.Model):
             )
         )
 
-    def _check_versions(self):
-        for name, rates in self.rate_ids.grouped("name").items():
-            if len({rate._get_conditions() for rate in rates}) > 1:
+    def _check_versions(self, rates):
+        for name, versions in rates.grouped("name").items():
+            if len({rate._get_conditions() for rate in versions}) > 1:
                 raise ValidationError(
                     self.env._(
                         "%(plan)s: rates of one name, %(name)s, are versions of one:"
@@ -216,8 +218,8 @@ class OmniBillingRatePlan(models.Model):
                     )
                 )
 
-    def _check_tiers(self):
-        for rate in self.rate_ids:
+    def _check_tiers(self, rates):
+        for rate in rates:
             if rate.charge not in TIERED:
                 if rate.tier_ids:
                     raise ValidationError(
@@ -254,10 +256,14 @@ class OmniBillingRatePlan(models.Model):
         :raise ValueError: if they are none.
         """
         self.ensure_one()
+        rates = self.rate_ids.filtered(lambda rate: rate.meter_id == meter)
+        return self._make_price_list(rates, listed)
+
+    def _make_price_list(self, rates, listed=()):
+        """Return the prices that some of its rates make, with all their versions."""
         versions = defaultdict(list)
-        for rate in self.rate_ids:
-            if rate.meter_id == meter:
-                versions[rate.name].append(rate)
+        for rate in rates:
+            versions[rate.name].append(rate)
         calendar = self._make_calendar()
         prices = []
         for name, rates in versions.items():
@@ -303,7 +309,10 @@ class OmniBillingRatePlan(models.Model):
         :rtype: datetime.date | None
         """
         self.ensure_one()
-        self.env.flush_all()
+        # No more: who writes many prices asks for each.
+        names = ["plan_id", "state", "date_to", "transaction_id"]
+        self.env["omni.billing.usage.rating"].flush_model(names)
+        self.env["omni.billing.transaction"].flush_model(["state"])
         [[until]] = self.env.execute_query(
             SQL(
                 """
@@ -318,6 +327,18 @@ class OmniBillingRatePlan(models.Model):
             )
         )
         return until
+
+    def _find_rates(self, names=None):
+        """Return its rates: all versions of those with some names, or all of them."""
+        self.ensure_one()
+        if names is None:
+            return self.rate_ids
+        return self.rate_ids.search(
+            [("plan_id", "=", self.id), ("name", "in", list(names))]
+        )
+
+    def _has_rates(self):
+        return bool(self.rate_ids.search_count([("plan_id", "=", self.id)], limit=1))
 
     def _is_given(self):
         self.ensure_one()

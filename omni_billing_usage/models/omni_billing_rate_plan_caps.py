@@ -43,9 +43,9 @@ class OmniBillingRatePlan(models.Model):
         texts = (self.alert_percents or "").split(",")
         return sorted({int(text) for text in texts if text.strip()})
 
-    def _check_prices(self):
+    def _check_prices(self, names=None):
         """Override: caps are of rates that there are."""
-        result = super()._check_prices()
+        result = super()._check_prices(names)
         self.cap_ids._check_rates()
         return result
 

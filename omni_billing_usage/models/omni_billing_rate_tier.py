@@ -34,6 +34,10 @@ class OmniBillingRateTier(models.Model):
         """Override."""
         return self.rate_id.plan_id
 
+    def _get_changed(self):
+        """Override: of the rate."""
+        return set(self.rate_id.mapped("name"))
+
     def _get_begin(self):
         """Override: of the rate."""
         return self.rate_id.date_from

@@ -28,5 +28,6 @@ else:
     from . import test_usage_rating, test_usage_rating_billed, test_usage_rating_changes
     from . import test_usage_rating_at_once, test_usage_rating_doors
     from . import test_usage_rating_due, test_usage_rating_listed
+    from . import test_usage_rating_many
     from . import test_usage_rating_proven
     from . import test_usage_rating_split, test_usage_units
