@@ -23,6 +23,13 @@ from .places import (
     refuse_other,
 )
 
+#: What is said of a file by a folder that is another host's, once that one is down: of
+#: a file that is broken itself, too, so others are read before it is blamed.
+HOST_DOWN = {
+    *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ENODEV),
+    *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
+    *(errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EREMOTEIO),
+}
 #: Of a pipe that nobody writes to, opening would wait for ever.
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -151,7 +158,9 @@ def _describe(name: str, about: os.stat_result) -> Entry:
     return Entry(name, about.st_size, stamp, stat.S_ISREG(about.st_mode))
 
 
-def _explain(error: OSError) -> FileError:
+def _explain(error: OSError) -> FileError | PlaceError:
+    if error.errno in HOST_DOWN:
+        return PlaceError("folder", error.strerror)
     if isinstance(error, FileNotFoundError):
         return FileError("gone")
     if error.errno == errno.ELOOP:

@@ -18,7 +18,8 @@ class PlaceError(Exception):
 
     :param code: ``no_library``, ``not_allowed``, ``folder``, ``many``, ``host_key``
         (it is none), ``other_host`` (the server has another one), ``login``,
-        ``secret`` (there is none, or no key that can be read), ``unreachable``.
+        ``secret`` (there is none, or no key that can be read), ``unreachable``,
+        ``over`` (the time for a look was).
     :param detail: what the system or the server said.
     """
 

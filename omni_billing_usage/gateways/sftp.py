@@ -85,7 +85,8 @@ class SftpPlace:
         self._file_seconds = file_seconds
         self._client = paramiko.SSHClient()
         # A server that sends a byte now and then would keep us for ever.
-        self._end = Timer(visit_seconds, self._client.close)
+        self._is_over = False
+        self._end = Timer(visit_seconds, self._stop)
         self._end.daemon = True
 
     def __enter__(self) -> SftpPlace:
@@ -120,6 +121,10 @@ class SftpPlace:
             self.__exit__()
             raise
         return self
+
+    def _stop(self) -> None:
+        self._is_over = True
+        self._client.close()
 
     def __exit__(self, *_error: object) -> None:
         self._end.cancel()
@@ -219,7 +224,7 @@ class SftpPlace:
         finally:
             # What was cut off reads as an end.
             if not self._is_up():
-                raise PlaceError("unreachable")
+                raise PlaceError("over" if self._is_over else "unreachable")
 
 
 class _Client(paramiko.SFTPClient):

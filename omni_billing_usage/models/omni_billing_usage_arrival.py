@@ -58,6 +58,12 @@ class OmniBillingUsageArrival(models.Model):
     )
     reason = KeptSentence(readonly=True)
     tries = fields.Integer(readonly=True, required=True, default=0, help="To read it.")
+    cuts = fields.Integer(
+        readonly=True,
+        required=True,
+        default=0,
+        help="How often its host went down while it was read.",
+    )
     batch_ids = fields.One2many(
         "omni.billing.usage.batch", "arrival_id", string="Intakes", readonly=True
     )
@@ -97,7 +103,7 @@ class OmniBillingUsageArrival(models.Model):
         lock_or_tell(self)
         # sudo: the server alone writes what became of files.
         mine = self.sudo().filtered(lambda one: one.state in ("failed", "dismissed"))
-        mine.write({"state": state, "tries": 0})
+        mine.write({"state": state, "tries": 0, "cuts": 0})
 
     def _begin_try(self):
         """Count that it is about to be read.
@@ -118,6 +124,19 @@ class OmniBillingUsageArrival(models.Model):
             return False
         self.tries += 1
         return True
+
+    def _note_down(self, is_cut, is_well):
+        """Note that its host was down, or gave no more, while it was read.
+
+        :param bool is_cut: whether the host went; if not, the time for a look was over.
+        :param bool is_well: whether it gave another file at the same look. If not, it
+            says nothing of this one, which is as it was.
+        """
+        self.ensure_one()
+        wait_for(self)
+        self.cuts += is_cut
+        if not (is_cut and is_well):
+            self.tries = max(0, self.tries - 1)
 
     def _is_taken(self, content):
         """Take in what was read: all of it, or nothing; see `_take_in_file`.

@@ -175,18 +175,25 @@ class OmniBillingUsageSource(models.Model):
             for entry in entries
             if (row := (_show(entry.name), entry.stamp)) in arrivals
         ]
-        stuck = []
-        # First what is new: what cannot be put aside is seen at each look.
-        for entry, arrival in sorted(known, key=lambda one: one[1].state != "waiting"):
+        stuck, is_well = [], False
+        # First what is new: what cannot be put aside is seen at each look. Last of that
+        # is where the host went down more than once: it may be why.
+        known.sort(key=lambda one: (one[1].state != "waiting", max(one[1].cuts, 1)))
+        for entry, arrival in known:
             is_new = arrival.state == "waiting"
-            if is_new:
-                self._fetch_one(place, entry, arrival)
-            is_old = arrival.state in ("taken", "same") and self.fetch_then != "leave"
-            if is_old and len(stuck) < MAX_STUCK:
-                try:
+            try:
+                if is_new:
+                    is_well = self._fetch_one(place, entry, arrival, is_well) or is_well
+                is_old = arrival.state in ("taken", "same")
+                is_old = is_old and self.fetch_then != "leave"
+                if is_old and len(stuck) < MAX_STUCK:
                     self._put_aside(place, entry)
-                except FileError as error:
-                    stuck.append(PlaceError("aside", f"{entry.name}: {error.detail}"))
+            except FileError as error:
+                stuck.append(PlaceError("aside", f"{entry.name}: {error.detail}"))
+            except PlaceError as error:
+                if error.code == "over" and is_well:
+                    return False, next(iter(stuck), None)
+                raise
             if (is_new or is_old) and not commit_progress(self.env):
                 return False, next(iter(stuck), None)
         return True, next(iter(stuck), None)
@@ -233,10 +240,10 @@ class OmniBillingUsageSource(models.Model):
                 """
                 INSERT INTO omni_billing_usage_arrival (
                        source_id, company_id, name, stamp, seen_date, state, tries,
-                       create_uid, create_date, write_uid, write_date
+                       cuts, create_uid, create_date, write_uid, write_date
                 )
                 SELECT %(source)s, %(company)s, given.*, %(now)s, 'waiting', 0,
-                       %(user)s, %(now)s, %(user)s, %(now)s
+                       0, %(user)s, %(now)s, %(user)s, %(now)s
                   FROM unnest(%(names)s::varchar[], %(stamps)s::varchar[]) AS given
                 ON CONFLICT (source_id, name, stamp) DO NOTHING
                 """,
@@ -251,16 +258,19 @@ class OmniBillingUsageSource(models.Model):
             log_exceptions=False,
         )
 
-    def _fetch_one(self, place, entry, arrival):
+    def _fetch_one(self, place, entry, arrival, is_well):
         """Read a file, and take it in; commits.
 
+        :param bool is_well: whether the host gave another file just now.
+        :return: whether it gave this one, all of it.
+        :rtype: bool
         :raise PlaceError: if others cannot be read, either.
         """
         may_try = retry(self.env, arrival._begin_try)
         # Who reads may die of it: then it has been tried.
         commit_progress(self.env)
         if not may_try:
-            return
+            return False
         try:
             if not entry.is_plain or entry.name != arrival.name:
                 raise FileError("link" if entry.name == arrival.name else "name")
@@ -269,11 +279,14 @@ class OmniBillingUsageSource(models.Model):
             # One that is written to is another one at the next look.
             is_over = error.code in ("large", "link", "name")
             self._note_failure(arrival, self._explain_file(error), is_over)
-            return
+            return False
         except PlaceError as error:
-            # It may be the one that a server chokes on: others have their turn then.
             rollback(self.env)
-            self._note_failure(arrival, self._explain_place(error), False)
+            is_cut = error.code != "over" or not is_well
+            retry(self.env, partial(arrival._note_down, is_cut, is_well))
+            commit_progress(self.env)
+            reason = is_cut and self._explain_place(error)
+            self._note_failure(arrival, reason, False)
             raise
         try:
             retry(self.env, partial(arrival._is_taken, content))
@@ -281,6 +294,7 @@ class OmniBillingUsageSource(models.Model):
             rollback(self.env)
             _logger.exception("A file of usage could not be taken in: %s", entry.name)
             self._note_failure(arrival, self._explain_bug(error), False)
+        return True
 
     def _note_failure(self, arrival, reason, is_over):
         """Keep why a file could not be read; commits.

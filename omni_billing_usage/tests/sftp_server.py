@@ -38,7 +38,8 @@ class _Handle(paramiko.SFTPHandle):
         self.readfile = open(path, "rb")  # noqa: SIM115 - paramiko closes it
 
     def read(self, offset, length):
-        if self.name in self.server.cut and offset >= 32768:
+        is_cut = self.name in self.server.cut and offset >= 32768
+        if is_cut or self.server.is_dying:
             for transport in self.server.transports:
                 # Those of before are closed.
                 with suppress(OSError):
@@ -109,6 +110,8 @@ class SftpServer:
     """Serves a folder on this machine until it is closed.
 
     :ivar cut: names of files in the middle of which the connection is cut.
+    :ivar is_down: whether it answers nobody.
+    :ivar is_dying: whether it lets people in, and goes when a file is read.
     :ivar late: names of files of which nothing comes.
     :ivar vanishing: names of files that have gone when they are opened.
     :ivar lies: sizes that it tells of files.
@@ -122,6 +125,7 @@ class SftpServer:
         self.user_key = paramiko.RSAKey.generate(2048)
         self.cut, self.late, self.vanishing, self.lies = set(), set(), set(), {}
         self.heard, self.transports, self.swapping = [], [], {}
+        self.is_down = self.is_dying = False
         self.is_over = Event()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -133,6 +137,9 @@ class SftpServer:
         with suppress(OSError):
             while True:
                 client, _address = self._socket.accept()
+                if self.is_down:
+                    client.close()
+                    continue
                 transport = paramiko.Transport(client)
                 self.transports.append(transport)
                 transport.add_server_key(self.key)

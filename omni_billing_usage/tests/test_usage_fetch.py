@@ -1,3 +1,4 @@
+import errno
 import os
 from unittest.mock import patch
 
@@ -276,6 +277,35 @@ class TestFetch(FetchCommon):
         self.assertEqual(self._watched(), (0, 0))
         self._look(2)
         self.assertEqual(self._refs(), ["1", "one"])
+
+    def test_folder_of_a_host_that_is_down_has_no_file_set_aside(self):
+        """W41: a folder of the network; one that alone cannot be read is told."""
+        for name in "abc":
+            self._put(f"{name}.csv", name)
+        original = folder.FolderPlace._open
+
+        def fail(place, entry):
+            if entry.name in broken:
+                raise OSError(errno.ESTALE, "Stale file handle")
+            return original(place, entry)
+
+        broken = {"a.csv", "b.csv", "c.csv"}
+        with patch.object(folder.FolderPlace, "_open", fail):
+            self._look(12)
+            self.assertEqual({state for _name, state in self._files()}, {"waiting"})
+            self.assertIn("Stale", self.switch.fetch_problem)
+            self.assertEqual(self._watched(), (1, 0))
+            # One of them keeps no other out, and is told once others were read.
+            broken -= {"b.csv", "c.csv"}
+            self._look(2)
+            self.assertEqual(self._refs(), ["b", "c"])
+            for number in range(3):
+                self.assertEqual(self._files()[0], ("a.csv", "waiting"))
+                self._put(f"d{number}.csv", f"{number}")
+                self._look(2)
+            self.assertEqual(self._files()[0], ("a.csv", "failed"))
+            self._look()
+            self.assertFalse(self.switch.fetch_problem)
 
     def test_file_that_has_gone_is_forgotten(self):
         self._put("a.csv", "1")

@@ -159,15 +159,48 @@ class TestSftp(FetchCommon):
         self.assertEqual(self._files(), [("a.csv", "waiting"), ("b.csv", "waiting")])
         self.assertIn("no answer", self.switch.fetch_problem)
         self.assertFalse(self._refs())
-        # One that it chokes on each time holds the others up for a while alone.
-        self._look(5)
-        self.assertEqual(self._files(), [("a.csv", "failed"), ("b.csv", "taken")])
+        # One that it chokes on each time holds the others up for a while alone. That it
+        # is the file, and not the host, is known from others that are read.
+        self._look(6)
+        self.assertEqual(self._files(), [("a.csv", "waiting"), ("b.csv", "taken")])
+        self.assertIn("no answer", self.switch.fetch_problem)
+        for name in "cdef":
+            self._put(f"{name}.csv", name)
+            self._look(2)
+        self.assertEqual(self._files()[0], ("a.csv", "failed"))
+        self._look()
+        self.assertFalse(self.switch.fetch_problem)
         self.server.cut.clear()
         self.switch.arrival_ids.filtered(lambda one: one.state == "failed").with_user(
             self.manager
         ).action_try_again()
         self._look()
-        self.assertEqual(len(self._refs()), 3001)
+        self.assertEqual(len(self._refs()), 3005)
+
+    def test_host_that_is_down_has_no_file_set_aside(self):
+        """W41: whenever it goes, however long; it is told once, until it is back."""
+        for name in "abc":
+            self._put(f"{name}.csv", name)
+        self._look()
+        (self.folder / "d.csv").write_text("no columns")
+        self.server.is_down = True
+        self._look()
+        since = self.switch.problem_since
+        self.server.is_down, self.server.is_dying = False, True
+        self._look(20)
+        self.server.is_down = True
+        self._look(6)
+        self.assertEqual({state for _name, state in self._files()}, {"waiting"})
+        self.assertEqual(self._watched(), (1, 0))
+        self.assertTrue(since)
+        self.assertEqual(self.switch.problem_since, since)
+        # It is back: all are read, and what is broken itself is told.
+        self.server.is_down = self.server.is_dying = False
+        self._look()
+        self.assertEqual(self._refs(), ["a", "b", "c"])
+        self.assertFalse(self.switch.fetch_problem or self.switch.problem_since)
+        self.assertEqual(self._files()[3:], [("d.csv", "failed")])
+        self.assertEqual(self._watched(), (1, 1))
 
     def test_server_that_is_late_or_lies_holds_nobody_up(self):
         """W41: no answer, a file that goes, one larger than it is, links, folders."""
