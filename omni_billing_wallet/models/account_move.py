@@ -52,6 +52,16 @@ class AccountMove(models.Model):
         What a bank kept for itself, a cent and a loss of exchange are no such thing: it
         was paid.
         """
+        lost, owed = self._billing_read_loss()
+        return bool(lost) and self.currency_id.compare_amounts(2 * lost, owed) > 0
+
+    def _billing_read_loss(self):
+        """Return what entries that are no money took off as an expense, and of what.
+
+        :return: in its currency, both; the second without what was credited, which is
+            owed by nobody.
+        :rtype: tuple[float, float]
+        """
         self.ensure_one()
         owed = self._billing_get_receivable_lines()
         lost = sum(
@@ -62,10 +72,8 @@ class AccountMove(models.Model):
             for partial in owed.matched_debit_ids
         )
         if not lost:
-            return False
-        # What was credited is owed by nobody.
-        left = self.amount_total - self._billing_get_reversed_amount()
-        return self.currency_id.compare_amounts(2 * lost, left) > 0
+            return 0.0, self.amount_total
+        return lost, self.amount_total - self._billing_get_reversed_amount()
 
     # === WHAT CANNOT BE UNDONE === #
 
@@ -92,7 +100,7 @@ class AccountMove(models.Model):
                 self.env._(
                     "Units of these packs were used or refunded: %(packs)s. Nothing was"
                     " changed. Take the uses back first, or refund what is not used:"
-                    " Billing > Packs.",
+                    " Billing > Prepaid.",
                     packs=format_list(self.env, used.mapped("name")),
                 )
             )
@@ -136,7 +144,7 @@ class AccountMove(models.Model):
                     "Units of these packs were refunded: %(packs)s. A credit note of"
                     " the invoice would give them back once more, so none was made."
                     " Refund what is left on the pack, or void the refund first:"
-                    " Billing > Packs.",
+                    " Billing > Prepaid.",
                     packs=format_list(self.env, refunded.mapped("name")),
                 )
             )

@@ -10,6 +10,8 @@ from odoo.addons.omni_billing.tools.numbers import format_number
 from odoo.addons.omni_billing.tools.recurrence import DAY
 from odoo.addons.omni_billing.tools.write_guard import trust
 
+from ..tools.shares import DECIMALS, count_paid
+
 #: Of the payment of the invoice: a pack may be used nevertheless.
 UNDISPUTED = (False, "won", "owed")
 #: Where its invoice may stand for a pack to be used, by what the company chose.
@@ -72,6 +74,13 @@ class OmniBillingPack(models.Model):
         required=True,
         readonly=True,
         help="The database counts it, from the rows of uses.",
+    )
+    units_usable = fields.Float(
+        string="Left and Paid",
+        digits="Product Unit",
+        compute="_compute_units_usable",
+        compute_sudo=True,
+        help="Without those whose price was written off with the invoice.",
     )
     price = fields.Monetary(
         readonly=True,
@@ -167,10 +176,20 @@ class OmniBillingPack(models.Model):
                 pack.state = "waiting" if is_waiting else "closed"
             elif not pack.units_left:
                 pack.state = "used"
+            elif not pack.units_usable:
+                pack.state = "closed"
             elif pack.expires_on and pack.expires_on < today:
                 pack.state = "expired"
             else:
                 pack.state = "open"
+
+    @api.depends("units", "units_left", "invoice_id.billing_state")
+    def _compute_units_usable(self):
+        """What was written off is paid by nobody: units count as far as it was paid."""
+        for pack in self:
+            lost, owed = pack.invoice_id._billing_read_loss()
+            unpaid = pack.units - count_paid(pack.units, lost, owed) if lost else 0.0
+            pack.units_usable = max(0.0, round(pack.units_left - unpaid, DECIMALS))
 
     def _compute_value_left(self):
         left = self._read_values_left()
@@ -250,11 +269,7 @@ class OmniBillingPack(models.Model):
         move = pack.invoice_id
         is_owed = move.move_type == "out_invoice"
         states = USABLE[pack.company_id.billing_pack_usable if is_owed else "invoice"]
-        return (
-            move.billing_state in states
-            and move.billing_dispute in UNDISPUTED
-            and not move._billing_is_written_off()
-        )
+        return move.billing_state in states and move.billing_dispute in UNDISPUTED
 
     def _find_taken(self):
         """Return the rows of what was used or refunded, and not given back."""
@@ -406,7 +421,7 @@ class OmniBillingPack(models.Model):
 
     def _describe_left(self):
         """Return how much is left of packs for the same: 7 Hours × Consulting."""
-        left = format_number(self.env, round(sum(self.mapped("units_left")), 6))
+        left = format_number(self.env, round(sum(self.mapped("units_usable")), 6))
         # sudo: what a product is called is no secret.
         product = self[:1].product_id.sudo()
         unit = product.uom_id

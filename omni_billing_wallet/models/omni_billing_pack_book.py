@@ -165,19 +165,9 @@ class OmniBillingPack(models.Model):
 
         Its worth is income then, as the loss is an expense.
         """
-        lost = self.search(
-            Domain("units_left", ">", 0)
-            & Domain("invoice_id.billing_dispute", "=", "written_off"),
-            order="id",
-            limit=CHUNK,
-        )
-        if lost:
-            step_alone(
-                self.env,
-                lambda: retry(self.env, lambda: lost._close_free("closed")),
-                "packs whose dispute was lost",
-            )
-            commit_progress(self.env, len(lost))
+        domain = Domain("units_left", ">", 0)
+        domain &= Domain("invoice_id.billing_dispute", "=", "written_off")
+        self._close_all(domain, "closed", "whose dispute was lost")
 
     @api.model
     def _expire_all(self):
@@ -189,20 +179,34 @@ class OmniBillingPack(models.Model):
             domain = self._get_usable_domain(company) & (
                 Domain("units_left", ">", 0) & Domain("expires_on", "<", today)
             )
-            done = 0
-            while packs := self.search(
-                domain & Domain("id", ">", done), order="id", limit=CHUNK
-            ):
-                done = packs[-1].id
-                step_alone(
-                    self.env,
-                    lambda packs=packs: retry(
-                        self.env, lambda: packs._close_free("expired")
-                    ),
-                    f"packs of {company.name} that expired",
-                )
-                if not commit_progress(self.env, len(packs)):
-                    return
+            self._close_all(domain, "expired", f"of {company.name} that expired")
+
+    def _close_all(self, domain, kind, what):
+        """Close packs, many at a time; commits.
+
+        :param str kind: see `_close`.
+        :param str what: of them all, for the log.
+        """
+        done = 0
+        while packs := self.search(
+            domain & Domain("id", ">", done), order="id", limit=CHUNK
+        ):
+            done = packs[-1].id
+            # What one pack is refused for keeps no other open.
+            if packs._close_alone(kind, f"packs {what}"):
+                for pack in packs:
+                    pack._close_alone(kind, f"pack {pack.id} {what}")
+                    # At once: one that fails undoes all since the last commit.
+                    if not commit_progress(self.env, 1):
+                        return
+            elif not commit_progress(self.env, len(packs)):
+                return
+
+    def _close_alone(self, kind, name):
+        """Close these, and return what went wrong, if anything did."""
+        return step_alone(
+            self.env, lambda: retry(self.env, lambda: self._close_free(kind)), name
+        )
 
     def _close_free(self, kind):
         """Close those that nobody is using just now."""

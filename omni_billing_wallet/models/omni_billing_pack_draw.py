@@ -64,7 +64,7 @@ class OmniBillingPack(models.Model):
         found = self._find_ref(customer, company, ref)
         if found:
             return self._answer_again(found, product, units)
-        before = sum(packs.mapped("units_left"))
+        before = sum(packs.mapped("units_usable"))
         shares = packs._share_out(units)
         open_units = units - sum(taken for _pack, taken in shares)
         is_covered = is_same(open_units, 0.0)
@@ -113,16 +113,13 @@ class OmniBillingPack(models.Model):
             & Domain("begins_on", "<=", day + DAY)
             & (Domain("expires_on", "=", False) | Domain("expires_on", ">=", day))
         )
-        packs = self.search(domain)
-        return packs.filtered(
-            lambda pack: not pack.invoice_id._billing_is_written_off()
-        )
+        return self.search(domain).filtered("units_usable")
 
     def _share_out(self, units):
         """Return how many units each pack gives, in its order."""
         shares = []
         for pack in self:
-            taken = min(pack.units_left, units)
+            taken = min(pack.units_usable, units)
             if is_same(taken, 0.0):
                 break
             shares.append((pack, taken))
@@ -176,7 +173,7 @@ class OmniBillingPack(models.Model):
             "units": units,
             "drawn": _round(units - charged),
             "charged": _round(charged),
-            "left": _round(sum(packs.mapped("units_left"))),
+            "left": _round(sum(packs.mapped("units_usable"))),
             "is_double": False,
         }
 
@@ -209,7 +206,7 @@ class OmniBillingPack(models.Model):
     def _tell_low(self, before):
         """Write to the customer once when what is left falls to the level."""
         pack = self[-1:]
-        left, level = sum(self.mapped("units_left")), pack.low_units
+        left, level = sum(self.mapped("units_usable")), pack.low_units
         if level and before > level >= left:
             template = self.env.ref("omni_billing_wallet.mail_template_pack_low", False)
             if template and pack.partner_id.email:
@@ -221,7 +218,7 @@ class OmniBillingPack(models.Model):
         day = fields.Date.context_today(self)
         customer = self.commercial_partner_id.commercial_partner_id
         packs = self._find_for(customer, self.product_id, self.company_id, day)
-        return format_number(self.env, _round(sum(packs.mapped("units_left"))))
+        return format_number(self.env, _round(sum(packs.mapped("units_usable"))))
 
     # === HELPERS: WHAT A PROGRAM SENT === #
 

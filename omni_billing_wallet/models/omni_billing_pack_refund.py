@@ -88,7 +88,7 @@ class OmniBillingPack(models.Model):
                     pack=self.name,
                 )
             )
-        if self.invoice_id._billing_is_written_off():
+        if self.units_left and not self.units_usable:
             raise UserError(
                 self.env._(
                     "%(invoice)s was written off, so nobody paid for “%(pack)s”."
@@ -99,12 +99,12 @@ class OmniBillingPack(models.Model):
             )
         # A refund to a card that is under way is a credit note in a moment.
         self.invoice_id._billing_check_no_attempt()
-        if units > self.units_left:
+        if units > self.units_usable:
             raise UserError(
                 self.env._(
                     "%(left)s of %(units)s units of “%(pack)s” are left, so no more can"
                     " be refunded. Nothing was changed.",
-                    left=format_number(self.env, self.units_left),
+                    left=format_number(self.env, self.units_usable),
                     units=format_number(self.env, self.units),
                     pack=self.name,
                 )

@@ -213,5 +213,7 @@ class OmniBillingPackUse(models.Model):
         rows = Use.create(completed)
         # Now: the database counts, and says whether there was enough.
         Use.flush_model()
-        packs.invalidate_recordset(["units_left", "state", "value_left"])
+        packs.invalidate_recordset(
+            ["units_left", "units_usable", "state", "value_left"]
+        )
         return rows

@@ -8,6 +8,8 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from odoo.addons.omni_billing.tools.write_guard import trust
+
 from .common import PackCommon
 
 
@@ -90,6 +92,35 @@ class TestPacksBooked(PackCommon):
         self.assertEqual(self._read_deferred(), 100)
         # Nobody paid it, so nothing of it is income.
         self.assertEqual((unpaid.units_left, self._worth(unpaid)), (3, 100))
+        self._check_books()
+
+    def test_one_pack_keeps_no_other_from_being_closed(self):
+        """W42: what expired, or was lost, is closed each by itself if it must be."""
+        month = self._add_pack("One Month", 30, 3, billing_pack_months=1)
+        with freeze_time("2026-01-10 12:00:00"):
+            expired = self.Pack.union(*(self._sell(month) for _number in range(3)))
+            lost = self.Pack.union(*(self._sell() for _number in range(3)))
+        trust(lost.invoice_id.sudo()).billing_dispute = "written_off"
+        broken, original = expired[1] + lost[1], type(self.Pack)._close
+
+        def close(packs, kind):
+            if packs & broken:
+                raise UserError("broken")
+            original(packs, kind)
+
+        with (
+            patch.object(type(self.Pack), "_close", close),
+            self.assertLogs(
+                "odoo.addons.omni_billing.tools.database", "WARNING"
+            ) as log,
+        ):
+            self._run_job("2026-02-20")
+        for pack in broken:
+            self.assertIn(f"pack {pack.id} ", "".join(log.output))
+        self.assertEqual(expired.mapped("units_left"), [0, 3, 0])
+        self.assertEqual(lost.mapped("units_left"), [0, 10, 0])
+        self._run_job("2026-02-21")
+        self.assertFalse(any((expired + lost).mapped("units_left")))
         self._check_books()
 
     def test_a_job_that_dies_books_nothing_twice(self):

@@ -306,6 +306,31 @@ class TestPacksChanged(PackCommon):
         entry.action_post()
         (owed + entry._billing_get_receivable_lines()).reconcile()
 
+    def test_units_count_as_far_as_they_are_paid(self):
+        """W42: what an entry wrote off of a pack is not used, nor given back."""
+        half, most = self._sell(paid=False), self._sell(paid=False)
+        self._take_off(half.invoice_id.sudo(), lost=55)
+        self._pay(half.invoice_id)
+        self._take_off(most.invoice_id.sudo(), lost=77)
+        self._pay(most.invoice_id)
+        self.env.invalidate_all()
+        packs = half + most
+        self.assertEqual(packs.mapped("state"), ["open"] * 2)
+        self.assertEqual(packs.mapped("units_usable"), [5, 3])
+        self.assertIn("8", self.customer.billing_pack_left)
+        with self.assertRaisesRegex(UserError, "has 8 of"):
+            self._use(9)
+        # Units of both, and no more than were paid of each.
+        self.assertEqual(self._use(6)["left"], 2)
+        self.assertEqual(packs.mapped("units_left"), [5, 9])
+        self.assertEqual(packs.mapped("state"), ["closed", "open"])
+        with self.assertRaisesRegex(UserError, "2 of 10 units"):
+            most.action_refund(3)
+        self.assertEqual(most.action_refund(2).retail_cost, 20)
+        with self.assertRaises(UserError):
+            self._use()
+        self._check_books()
+
     def test_a_small_loss_is_paid(self):
         """W42: a cent, what a bank keeps, and a worse rate leave the pack open."""
         cent, fee = self._sell(paid=False), self._sell(paid=False)

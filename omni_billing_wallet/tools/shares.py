@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 #: Units are compared by this many decimals.
 DECIMALS = 6
+#: A loss up to this part is what a bank kept for itself: the customer paid.
+SPARED = Decimal("0.1")
 
 
 def take_share(
@@ -26,6 +28,22 @@ def take_share(
         return rounding(left)
     exact = Decimal(str(left)) * Decimal(str(units)) / Decimal(str(units_left))
     return rounding(float(exact))
+
+
+def count_paid(units: float, lost: float, owed: float) -> float:
+    """Return how many units of a pack were paid for, if a loss took some of its price.
+
+    Whole units, by the half: of ten with a half lost there are five.
+
+    :param units: of the pack.
+    :param lost: what was written off of the invoice.
+    :param owed: what it came to, without what was credited.
+    """
+    part = Decimal(str(lost)) / Decimal(str(owed)) if owed > 0 else Decimal(lost > 0)
+    if part <= SPARED:
+        return units
+    paid = Decimal(str(units)) * max(1 - part, Decimal(0))
+    return min(units, float(paid.quantize(Decimal(1), ROUND_HALF_UP)))
 
 
 def is_same(one: float, other: float) -> bool:

@@ -12,7 +12,7 @@ class OmniBillingPackRefundWizard(models.TransientModel):
 
     pack_id = fields.Many2one("omni.billing.pack", required=True, readonly=True)
     partner_id = fields.Many2one(related="pack_id.partner_id")
-    units_left = fields.Float(related="pack_id.units_left")
+    units_usable = fields.Float(related="pack_id.units_usable")
     uom_id = fields.Many2one(related="pack_id.uom_id")
     units = fields.Float(
         string="To Refund",
@@ -27,7 +27,7 @@ class OmniBillingPackRefundWizard(models.TransientModel):
     @api.depends("pack_id")
     def _compute_units(self):
         for dialog in self:
-            dialog.units = dialog.pack_id.units_left
+            dialog.units = dialog.pack_id.units_usable
 
     @once
     def action_refund(self):
