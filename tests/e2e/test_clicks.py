@@ -156,7 +156,7 @@ def test_month_end_with_five_failures(server, hands):
         name = f"Spruce Diner {number}"
         customer = add_customer(server, name, **values)
         charge(server.rpc("staff"), customer, "Fibre", date=ago(5))
-    hands.go("Billing Runs", "Billing Runs")
+    hands.go("Billing Runs", "Runs")
     hands.press("New")
     hands.type("name", "Spruce, November")
     hands.choose("category_ids", "Spruce")

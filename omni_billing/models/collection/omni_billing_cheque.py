@@ -439,7 +439,7 @@ class OmniBillingCheque(models.Model):
         if self.state == "deposited":
             help_text = self.env._(
                 "Cheque %(cheque)s was deposited on %(date)s. If the bank sends it"
-                " back, press Bounced on it, under Billing Runs > Cheques.",
+                " back, press Bounced on it, under Runs > Cheques.",
                 cheque=self.display_name,
                 date=format_date(self.env, self.deposit_date),
             )

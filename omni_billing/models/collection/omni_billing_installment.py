@@ -236,7 +236,7 @@ class OmniBillingInstallment(models.Model):
             raise UserError(
                 self.env._(
                     "This payment is cheque %(cheque)s: deposit or cancel the cheque,"
-                    " in Billing > Billing Runs > Cheques.",
+                    " in Billing > Runs > Cheques.",
                     cheque=payment.cheque_id.display_name,
                 )
             )
