@@ -13,8 +13,8 @@ from . import omni_billing_usage_closing, omni_billing_usage_retention
 from . import omni_billing_usage_move
 from . import omni_billing_rate_part_mixin
 from . import omni_billing_rate, omni_billing_rate_tier, omni_billing_rate_band
-from . import omni_billing_rate_most
 from . import omni_billing_allowance, omni_billing_rate_plan
+from . import omni_billing_rate_most
 from . import omni_billing_rate_listed
 from . import omni_billing_usage_plan
 from . import omni_billing_usage_rating, omni_billing_usage_rating_line

@@ -72,8 +72,8 @@ class OmniBillingRate(models.Model):
         """Yield from when this version costs what.
 
         :param begin: with its zone, since when it holds, and `end`, that it is before.
-        :param listed: as `_find_listed` returns it; a product that is not in it costs
-            what it is sold at.
+        :param listed: as `_find_listed` returns it; where a plan is checked it is
+            empty, and a product costs what it is sold at.
         """
         self.ensure_one()
         if not self.product_id:
@@ -92,12 +92,14 @@ class OmniBillingRatePlan(models.Model):
 
     _inherit = "omni.billing.rate.plan"
 
-    def _find_listed(self, period, services):
+    def _find_listed(self, period, services, list_prices):
         """Return what products of the plan cost services in a period.
 
         By the pricelist of each one's customer, from moments on: those at which a rule
         of a pricelist begins or ends.
 
+        :param list_prices: `_list_prices`, or what knows its answers of before: where
+            something is shared, each customer is asked for by itself.
         :return: by service, in one form for all who pay the same: of each product its
             id, and pairs of a moment and a price, in the plan's currency.
         :rtype: dict[omni.billing.service, tuple]
@@ -106,14 +108,13 @@ class OmniBillingRatePlan(models.Model):
         products = self.rate_ids.product_id
         if not products:
             return dict.fromkeys(services, ())
-        moments = self._find_listed_moments(period)
         Pricelist = self.env["product.pricelist"].with_company(self.company_id)
         partners = services.partner_id
         # Not the country of who looks at a shop.
         Pricelist = Pricelist.with_context(country_code=False)
         lists = Pricelist._get_partner_pricelist_multi(partners.ids)
         listed = {
-            pricelist: self._list_prices(pricelist, products, moments)
+            pricelist: list_prices(self, pricelist, period)
             for pricelist in {lists[partner.id] for partner in partners}
         }
         return {one: listed[lists[one.partner_id.id]] for one in services}
@@ -138,9 +139,11 @@ class OmniBillingRatePlan(models.Model):
         )
         return [period.begin, *sorted(moment for [moment] in rows)]
 
-    def _list_prices(self, pricelist, products, moments):
+    def _list_prices(self, pricelist, period):
+        """Return what products of the plan cost by a pricelist; see `_find_listed`."""
+        products = self.rate_ids.product_id
         prices = {product: [] for product in products}
-        for moment in moments:
+        for moment in self._find_listed_moments(period):
             found = pricelist._get_products_price(
                 products, 1.0, currency=self.currency_id, date=moment
             )

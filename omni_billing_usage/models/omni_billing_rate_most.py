@@ -51,3 +51,27 @@ class OmniBillingRateMost(models.Model):
                         meter=row.meter_id.name,
                     )
                 )
+
+
+class OmniBillingRatePlan(models.Model):
+    """A plan whose meters have a most (W41)."""
+
+    _inherit = "omni.billing.rate.plan"
+
+    def _check_prices(self):
+        """Override: its least can be reached."""
+        result = super()._check_prices()
+        for plan in self.filtered("least"):
+            meters = plan.rate_ids.meter_id
+            if not meters or meters - plan.most_ids.meter_id:
+                continue
+            most = sum(plan.most_ids.mapped("most"))
+            if plan.currency_id.compare_amounts(most, plan.least) < 0:
+                raise ValidationError(
+                    self.env._(
+                        "%(plan)s: its meters cost less at most than its least. Enter a"
+                        " lower least, or more as the most of a meter.",
+                        plan=plan.name,
+                    )
+                )
+        return result

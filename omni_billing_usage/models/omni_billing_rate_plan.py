@@ -136,7 +136,7 @@ class OmniBillingRatePlan(models.Model):
                     )
                 )
         result = super(OmniBillingRatePlan, check_later(self)).write(vals)
-        if vals.keys() - {"name", "active"}:
+        if vals.keys() - {"name", "active", "alert_percents"}:
             self._check_prices()
             self._rate_again()
         return result
@@ -181,6 +181,7 @@ class OmniBillingRatePlan(models.Model):
             rates = plan._find_rates(names)
             plan._check_versions(rates)
             plan._check_tiers(rates)
+            plan.allowance_ids._check_rate_names()
             if plan.least and plan._is_given() and not plan._has_rates():
                 plan._raise_no_rate()
             try:

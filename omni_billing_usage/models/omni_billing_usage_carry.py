@@ -5,7 +5,6 @@ from odoo.addons.omni_billing.tools.rating.allowances import roll_over
 from odoo.addons.omni_billing.tools.rating.exact import ZERO, to_exact
 
 from .omni_billing_rate_plan import make_key
-from .omni_billing_usage_rate import runs_in
 
 
 class OmniBillingUsageRating(models.Model):
@@ -15,12 +14,13 @@ class OmniBillingUsageRating(models.Model):
 
     # === FROM THE PERIOD BEFORE === #
 
-    def _find_rolled(self, plan, period, services, customer):
+    def _find_rolled(self, plan, period, services, customer, asked):
         """Return what rolls over from the period before.
 
         It does so with the same allowance alone: where a service had another plan, or
         none, there is nothing.
 
+        :param asked: what of these alone is told, beside what they share.
         :return: units by allowance and the first of those who draw from it.
         :rtype: dict
         """
@@ -28,16 +28,15 @@ class OmniBillingUsageRating(models.Model):
         if not rolling:
             return {}
         before = plan._make_calendar().precede(period)
-        had = services.filtered(
-            lambda one: (
-                one._get_usage_plan(before.first) == plan and runs_in(one, before, True)
-            )
-        )
+        if not any(rolling.mapped("is_shared")):
+            services = asked
+        had = self._filter_planned(services, plan, before.first)
+        had = self._filter_due(had, before)
         owners = self._find_owners(plan, before, period, had, customer)
-        rows = self._find_rows(before, services, owners)
+        rows = self._find_rows(before, asked, owners)
         rolled = {}
         for allowance in rolling:
-            for users in allowance._split(services):
+            for users in allowance._split(services if allowance.is_shared else asked):
                 whose = owners if allowance.is_shared else users & had
                 keys = [("allowance", allowance, one) for one in whose]
                 # Of what has no row nothing was used.
@@ -62,18 +61,21 @@ class OmniBillingUsageRating(models.Model):
         if not customer or not had:
             return []
         charged = [("date_from", "=", before.first), ("state", "=", "charged")]
-        parts = self.search([*charged, ("service_id", "in", had.ids)])
-        numbers = {part.service_id: part.owner_number for part in parts}
-        owners = {numbers.get(service) or customer for service in had}
+        groups = self._read_group(
+            [*charged, ("service_id", "in", had.ids)],
+            ["owner_number"],
+            ["service_id:count_distinct"],
+        )
+        owners = {owner or customer for owner, _number in groups}
+        if sum(number for _owner, number in groups) < len(had):
+            owners.add(customer)
         found = []
         for owner in sorted(owners):
             if owner != customer:
                 if self._find_sharing(plan, owner, period):
                     continue
                 theirs = self.search([*charged, ("owner_number", "=", owner)])
-                theirs = theirs.service_id.filtered(
-                    lambda one: one._get_usage_plan(period.first) == plan
-                )
+                theirs = self._filter_planned(theirs.service_id, plan, period.first)
                 if min(theirs.ids, default=0) not in had.ids:
                     continue
             found.append(owner)

@@ -134,6 +134,7 @@ class OmniBillingUsageRating(models.Model):
             "events": result.events,
             "events_late": late,
             "listed": result.listed or False,
+            "is_gone": result.is_gone,
             **_tell_unrated(result),
         }
         said = repr((values, lines)).encode()

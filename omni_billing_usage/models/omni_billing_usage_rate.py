@@ -41,6 +41,7 @@ class Rated(NamedTuple):
     :param held: what is not charged, since it is beyond a cap.
     :param spent: what the caps of the service come to, of all its meters.
     :param drawn: supplies of services that were rated together, and what of each.
+    :param is_gone: whether the service was not there in the period.
     """
 
     service: Any
@@ -59,6 +60,7 @@ class Rated(NamedTuple):
     held: Decimal = Decimal(0)
     spent: tuple[Spent, ...] = ()
     drawn: tuple[tuple[Any, Any], ...] = ()
+    is_gone: bool = False
 
 
 class OmniBillingUsageRating(models.Model):
@@ -86,6 +88,7 @@ class OmniBillingUsageRating(models.Model):
             return
         lists, results = {}, []
         is_unused = cache(lambda plan: bool(plan) and plan._charges_unused())
+        list_prices = cache(type(self.env["omni.billing.rate.plan"])._list_prices)
         groups = self._find_groups(spans, is_unused, now)
         while groups:
             # What is left of a period goes on to the next one, which comes later.
@@ -93,7 +96,7 @@ class OmniBillingUsageRating(models.Model):
             plan, period, _company, customer = key
             same = groups.pop(key)
             rated, stale = self._rate_group(
-                plan, period, same, customer, lists, is_unused(plan)
+                plan, period, same, customer, lists, is_unused(plan), list_prices
             )
             results += rated
             if customer:
@@ -214,19 +217,54 @@ class OmniBillingUsageRating(models.Model):
                 ("owner_number", "!=", customer),
             ]
         ).service_id
-        return (
-            (services - others)
-            .filtered(lambda one: one._get_usage_plan(period.first) == plan)
-            .sorted("id")
-        )
+        return self._filter_planned(services - others, plan, period.first)
 
-    def _rate_group(self, plan, period, services, customer, lists, is_unused):
+    def _filter_due(self, services, period):
+        """Return who is there in a period: its fee is theirs, and what it includes.
+
+        Who was archived since was there, if the period was rated so before.
+        """
+        archived = services.filtered(lambda one: not one.active)
+        begun = archived and self.search(
+            [
+                ("service_id", "in", archived.ids),
+                ("date_from", "=", period.first),
+                ("is_gone", "=", False),
+            ]
+        )
+        ids = set(begun.service_id.ids) if begun else ()
+        return services.filtered(lambda one: runs_in(one, period, one.id in ids))
+
+    def _filter_planned(self, services, plan, day):
+        """Return which services have a plan on a day, by age; none of them is read."""
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT service_id FROM (
+                SELECT DISTINCT ON (service_id) service_id, plan_id
+                  FROM omni_billing_usage_plan
+                 WHERE service_id = ANY(%s) AND date_from <= %s
+              ORDER BY service_id, date_from DESC) AS given
+                 WHERE plan_id = %s ORDER BY service_id
+                """,
+                services.ids,
+                day,
+                plan.id,
+            )
+        )
+        return services.browse(id_ for [id_] in rows)
+
+    def _rate_group(
+        self, plan, period, services, customer, lists, is_unused, list_prices
+    ):
         """Return what the usage of services in a period comes to.
 
         :param int customer: whose services these are, if they share allowances.
         :param dict lists: prices that were made before, by plan, meter and what
             products cost.
         :param is_unused: whether the plan costs something without any usage.
+        :param list_prices: what products cost by a pricelist, as `_list_prices`.
         :return: and what has to be rated again for it, as `_write_left`.
         :rtype: tuple[list[Rated], dict]
         """
@@ -244,9 +282,10 @@ class OmniBillingUsageRating(models.Model):
             if rating.plan_id == plan and rating.state == "charged":
                 known = charged.setdefault(rating.service_id, {})
                 known.update(freeze(rating.listed or ()))
-        # Fees and a least are of who is there; what is used after that has its price.
-        due = services.filtered(lambda one: runs_in(one, period, one.id in before))
-        supplies = self._find_supplies(plan, period, services, customer)
+        # Fees, a least and what a period includes are of who is there; what is used
+        # after that has its price.
+        due = self._filter_due(services, period)
+        supplies = self._find_supplies(plan, period, services, customer, due)
         watch = self._watch_caps(plan, period, services)
         ratings, left, listed = {}, {}, {}
         if plan:
@@ -256,7 +295,9 @@ class OmniBillingUsageRating(models.Model):
                     (id_, charged.get(one, {}).get(id_, prices))
                     for id_, prices in found
                 )
-                for one, found in plan._find_listed(period, services).items()
+                for one, found in plan._find_listed(
+                    period, services, list_prices
+                ).items()
             }
             ratings, left = self._rate_events(
                 plan, period, services, supplies, lists, listed, services - due, watch
@@ -376,6 +417,7 @@ class OmniBillingUsageRating(models.Model):
                 supplies=supplies,
                 held=held[number],
                 spent=tuple(spent),
+                is_gone=not is_due,
             )
             is_kept = is_unused and is_due and is_planned and not number
             if events or result.amount or meter in before or is_kept:

@@ -105,6 +105,12 @@ class OmniBillingUsageRating(models.Model):
     unrated_refs = fields.Char(
         string="Such As", readonly=True, help="References of the first of them."
     )
+    is_gone = fields.Boolean(
+        string="Service Not There",
+        readonly=True,
+        help="Its service had ended, or not begun: no fee, no least, and nothing that"
+        " the period includes.",
+    )
     is_closed = fields.Boolean(
         string="Closed",
         readonly=True,

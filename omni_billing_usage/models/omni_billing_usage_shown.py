@@ -187,8 +187,9 @@ class OmniBillingService(models.Model):
             )
             # sudo: of services that one may read.
             for left in _add_up(Rating._billing_find_left(mine.sudo())):
-                for service in left.services:
-                    found.setdefault(service.id, []).append(self._write_left(left))
+                said = self._write_left(left)
+                for service in left.services & mine:
+                    found.setdefault(service.id, []).append(said)
         return found
 
     @api.model

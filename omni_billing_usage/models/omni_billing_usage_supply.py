@@ -140,12 +140,12 @@ class OmniBillingUsageRating(models.Model):
         """
         found = []
         groups = self._group_services(services, period)
-        for plan, span, customer, members in groups:
-            supplies = self._find_supplies(plan, span, members, customer)
-            rows = self._find_rows(span, members, customer and [customer])
+        for plan, span, customer, members, asked in groups:
+            # Of those who share, one who is there is enough.
+            due = self._filter_due(asked, span) or self._filter_due(members, span)
+            supplies = self._find_supplies(plan, span, members, customer, due, asked)
+            rows = self._find_rows(span, asked, customer and [customer])
             for supply in sorted(supplies, key=lambda one: one.priority):
-                if not supply.services & services:
-                    continue
                 row = rows.get(supply.key)
                 units = row.units if row else float(supply.units)
                 left = row._get_left() if row else float(supply.units)
@@ -172,7 +172,8 @@ class OmniBillingUsageRating(models.Model):
     def _group_services(self, services, period):
         """Yield plans and periods, and who has them together: of a customer, or alone.
 
-        As `_find_groups` has it, where nothing was charged yet.
+        As `_find_groups` has it, where nothing was charged yet; and, of these, who was
+        asked for.
         """
         now = fields.Datetime.now()
         shared, groups = self._find_shared(services.commercial_partner_id.ids), {}
@@ -184,11 +185,12 @@ class OmniBillingUsageRating(models.Model):
             customer = self._find_customer(service, plan, span, shared)
             groups.setdefault((plan, span, customer), []).append(service.id)
         for (plan, span, customer), ids in groups.items():
-            members = services.browse(ids)
+            asked = members = services.browse(ids)
             if customer:
                 members = self._find_sharing(plan, customer, span)
-            if members:
-                yield plan, span, customer, members
+                asked &= members
+            if asked:
+                yield plan, span, customer, members, asked
 
     def _find_shared(self, customers):
         """Return the top-ups that services of customers share, or shared once.
@@ -243,36 +245,45 @@ class OmniBillingUsageRating(models.Model):
 
     # === WHAT THERE IS === #
 
-    def _find_supplies(self, plan, period, services, customer):
+    def _find_supplies(self, plan, period, services, customer, due, asked=None):
         """Return what services draw from in a period.
+
+        Free units of a period go with its fee: who is not there has none of its own,
+        and what services share is there as long as one of them is. What is from before,
+        or was added, stays.
 
         :param services: all that share something with one of them are among them.
         :param int customer: whose services share; none: nothing is shared.
+        :param due: of these, who is there in the period.
+        :param asked: what of these alone is told, beside what they share; none: of all.
         :rtype: list[Supply]
         """
         meters = plan.rate_ids.meter_id
         allowances = plan.allowance_ids.sorted(lambda one: (one.sequence, one.id))
-        rolled = self._find_rolled(plan, period, services, customer)
-        supplies = []
+        asked = services if asked is None else asked
+        rolled = self._find_rolled(plan, period, services, customer, asked)
+        due_ids, supplies = frozenset(due.ids), []
         for place, allowance in enumerate(allowances):
             if allowance.meter_id not in meters:
                 continue
             owner = customer if allowance.is_shared else 0
             own = len(allowances) + place
-            for users in allowance._split(services):
+            for users in allowance._split(services if allowance.is_shared else asked):
                 # What is from before is drawn first: it ends with this period.
                 if before := rolled.get((allowance, users[0])):
                     one = Supply("rolled", allowance, users, before, place, owner)
                     supplies.append(one)
+                if due_ids.isdisjoint(users.ids):
+                    continue
                 units = to_exact(allowance.units)
                 one = Supply("allowance", allowance, users, units, own, owner)
                 supplies.append(one)
-        return supplies + self._find_topups(plan, period, services, customer)
+        return supplies + self._find_topups(plan, period, services, customer, asked)
 
-    def _find_topups(self, plan, period, services, customer):
+    def _find_topups(self, plan, period, services, customer, asked):
         """Return what was added to services, and is left when a period begins."""
         topups = self.env["omni.billing.usage.topup"].search(
-            Domain("service_id", "in", services.ids)
+            Domain("service_id", "in", asked.ids)
             & Domain("is_shared", "=", False)
             & Domain("valid_from", "<", period.end)
             & (

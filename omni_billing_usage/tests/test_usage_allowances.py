@@ -198,6 +198,35 @@ class TestAllowances(RatingCommon):
             [("rolled", "Rest", 40.0), ("allowance", "100 GB", 20.0)],
         )
 
+    def test_free_units_of_a_month_go_with_its_fee(self):
+        """W41: who ended has what is from before, and what who is there shares."""
+        self._have(rolls_over=30)
+        self._set_now(NOVEMBER)
+        self._use_at("a", 90, "2026-10-05")
+        self.line.date_end = "2026-10-31"
+        self._set_now("2026-12-20 08:00:00")
+        self._use_at("b", 25, "2026-11-05")
+        self._use_at("c", 5, "2026-12-05")
+        self._rate()
+        self.assertEqual(self._lines(self._parts())[0], ("rolled", "100 GB", 10.0))
+        self.assertEqual(self._parts().amount, 15)
+        self.assertEqual(self._parts(day="2026-12-01").amount, 5)
+        self.assertEqual(self._find_left(), [])
+        shared = self._add_plan([self.rate], [self.month | {"is_shared": True}])
+        lines = self.line.copy() | self.line.copy()
+        for line in lines:
+            self._give(line, shared, "2026-10-01")
+            line.date_end = False
+        lines[0].date_end = "2026-10-31"
+        for number, line in enumerate(lines):
+            self._use_at(f"d{number}", 20, "2026-11-05", line)
+        self._rate()
+        self.assertEqual([self._parts(service=one).amount for one in lines], [0, 0])
+        self.assertEqual(self._find_left(lines[0])[0][1:], ("100 GB", 100.0, 0.0, 100))
+        lines[1].date_end = "2026-10-31"
+        self._rate()
+        self.assertEqual([self._parts(service=one).amount for one in lines], [20, 20])
+
     def test_what_was_rated_before_is_so_again_after_an_update(self):
         """W41: what is left of the month that runs is known from then on."""
         self._have()
@@ -224,6 +253,9 @@ class TestAllowances(RatingCommon):
         self._bill(self._parts(day="2026-10-01").transaction_id)
         with self.assertRaisesRegex(UserError, "duplicate the plan"):
             plan.allowance_ids.rolls_over = 5
+        named = self._add_plan([self.rate], [self.month | {"rate_names": "Data"}])
+        with self.assertRaisesRegex(ValidationError, "has not: Data"):
+            named.rate_ids.name = "Gigabytes"
 
     def test_most_of_a_meter_comes_before_that_of_the_plan(self):
         """W41: it is told which of both was reached; the least comes after both."""
@@ -249,6 +281,12 @@ class TestAllowances(RatingCommon):
         self._rate(OVER)
         self.assertEqual((data.amount + calls.amount, data.amount), (50, 30))
         self.assertIn("Beyond the most of Data", data.transaction_id.description)
+        with self.assertRaisesRegex(ValidationError, "cost less at most"):
+            self._add_plan(
+                [self.rate],
+                least=31,
+                most_ids=[Command.create({"meter_id": self.data.id, "most": 30})],
+            )
         with self.assertRaisesRegex(ValidationError, "no rate for"):
             self.plan.rate_ids.filtered(lambda r: r.meter_id == self.data).unlink()
             row = {"meter_id": self.data.id, "most": 1}

@@ -98,7 +98,24 @@ class TestRatingDue(RatingCommon):
         self._rate(OVER)
         self._use("late", 10, time="2026-12-01T08:30:00+01:00")
         self._rate("2027-01-10 08:00:00")
-        self._check_fees({"2026-11": 40, "2026-12": 14})
+        self._check_fees({"2026-11": 40, "2026-12": 20})
+
+    def test_who_was_archived_is_not_there_again_since_it_was_rated(self):
+        """W41: nothing that a period costs or includes, however often events come."""
+        self._give(plan=self._add_fee(price=2, included=3))
+        self._rate(OVER)
+        self.line.active = False
+        self._rate("2027-01-10 08:00:00")
+        for number, amount in enumerate((20, 22)):
+            quantity = 1 if number else 10
+            time = f"2027-01-0{number + 2}T08:30:00+01:00"
+            self._use(f"late-{number}", quantity, time=time)
+            self._rate()
+            self.assertEqual(self._parts(day="2027-01-01").amount, amount)
+        # The month that it was rated in before stays as it was.
+        self._use("of-then", 10)
+        self._rate()
+        self.assertEqual(sum(self._parts().mapped("amount")), 5 + 14)
 
     def test_month_that_was_detached_stays_and_holds_up_nothing(self):
         """W45: neither what was charged, nor other months; Health tells of the rest."""

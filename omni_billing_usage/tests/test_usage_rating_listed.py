@@ -103,6 +103,28 @@ class TestRatingListed(RatingCommon):
         self._rate("2026-12-01 09:00:00")
         self.assertEqual(self._parts(day="2026-12-01").amount, 10)
 
+    def test_prices_are_asked_for_once(self):
+        """W41: also where each customer shares something, and is rated by itself."""
+        free = {"name": "One", "meter_id": self.data.id, "units": 1}
+        self.plan.allowance_ids = [Command.create(free | {"is_shared": True})]
+        for name in ("Other", "Third"):
+            partner = self.env["res.partner"].create({"name": name})
+            partner.property_product_pricelist = self.pricelist
+            line = self.other_line.copy({"partner_id": partner.id})
+            self._give(line)
+            self._use_all(line)
+        moments, Pricelist = [], type(self.pricelist)
+        known = Pricelist._get_products_price
+
+        def count(pricelist, *args, **values):
+            moments.append(values["date"])
+            return known(pricelist, *args, **values)
+
+        self.patch(Pricelist, "_get_products_price", count)
+        self._rate()
+        self.assertEqual(len(moments), len(set(moments)))
+        self.assertTrue(moments)
+
     def test_product_that_is_new_costs_what_the_pricelist_says(self):
         """W41: also in a month that was charged by another product."""
         self._give()

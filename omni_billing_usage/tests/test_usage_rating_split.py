@@ -121,7 +121,7 @@ class TestSplit(RatingCommon):
             lines = self.line | self.other_line
             period = self.shared._make_calendar().find(datetime(2026, 11, 2))
             supplies = self.Rating._find_supplies(
-                self.shared, period, lines, self.customer.id
+                self.shared, period, lines, self.customer.id, lines
             )
             expected, _left = rate_all(
                 {

@@ -56,6 +56,38 @@ class TestUsageShown(CapsCommon, PatientHttpCase):
         self.assertEqual(len(found), 7)
         self.assertEqual(one, many)
 
+    def test_page_of_one_line_reads_what_is_of_it(self):
+        """W41: of what lines share what is left; of what each has its own alone."""
+        own = {"name": "Own", "meter_id": self.data.id, "units": 10}
+        plan = self._add_plan(
+            name="Family",
+            rates=[{"name": "Data", "meter_id": self.data.id, "price": 1}],
+            allowances=[own | {"rolls_over": 5}]
+            + [own | {"name": "Shared", "is_shared": True, "rolls_over": 5}],
+        )
+        lines = self.env["omni.billing.service"]
+        for number in range(5):
+            line = self.line.copy({"name": f"Line {number}"})
+            self._give(line, plan, "2026-10-01")
+            lines |= line
+        for number, line in enumerate(lines):
+            self._use(f"y{number}", 12, service=line.id)
+        self._rate()
+        found, Rating = [], type(self.Rating)
+        for name in ("_find_supplies", "_find_rows"):
+            known = getattr(Rating, name)
+            self.patch(
+                Rating,
+                name,
+                lambda *args, known=known: found.append(known(*args)) or found[-1],
+            )
+        usage = lines[0]._billing_read_usage_now()[lines[0].id]
+        self.assertEqual(
+            [(one["name"], one["left"], one["units"]) for one in usage["allowances"]],
+            [("Own", "8", "15"), ("Shared", "10", "15")],
+        )
+        self.assertLessEqual(max(map(len, found)), 4)
+
     def test_portal_of_a_customer(self):
         """W41: the customer sees it, agrees to go on, and sets a cap of its own."""
         self._roam("a", 80, 10)

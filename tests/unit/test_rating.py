@@ -283,18 +283,21 @@ def test_what_has_no_price_is_told():
 @pytest.mark.parametrize(
     ("charge", "costs"),
     [
-        (Plan(5, 10, 2), 4),
-        (package(3, 10, least=2), 0),
-        (package(3, 5, least=2), 3),
+        (Plan(5, 10, 2), 24),
+        (package(3, 10, least=2), 6),
+        (package(3, 5, least=4), 9),
+        (PerUnit(2, free=10), 24),
+        (PerEvent(PerUnit(2, free=10)), 4),
         (Graduated([Tier(10, 1, 7), Tier(None, 1, 3)]), 15),
         (Volume([Tier(10, 1), Tier(None, 1, 7)]), 12),
-        (Percentage(50, 1), 7),
+        (Percentage(50, 1, free_amount=6), 7),
     ],
 )
 def test_who_is_gone_pays_for_what_is_used_alone(charge, costs):
-    """Not what the period costs without any: not the 5, two packages, the 7 to begin.
+    """W41: not what the period costs without any: not the 5, the 7 to begin.
 
-    A tier that is entered on the way is paid for; what volume costs once is a fee.
+    Nor has it what the period includes. A tier that is entered on the way is paid for;
+    what volume costs once is a fee.
     """
     prices = PriceList([price(charge=charge)])
     rater = Rater({"line": prices}, gone={"line"})

@@ -8,7 +8,7 @@ be rated in pieces, as it is where a price changes in it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import ClassVar
 
@@ -106,6 +106,13 @@ class Charge:
         """Return what it costs, exactly."""
         return sum((part.amount for part in self.explain(usage)), ZERO)
 
+    def leave_out_included(self) -> Charge:
+        """Return what units cost of who does not pay for the period.
+
+        What is included in it goes with its fee, as packages do in any case.
+        """
+        return self
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -170,6 +177,10 @@ class PerUnit(Charge):
         counted = self.scale.count(max(ZERO, quantity - self.free))
         return max(Fraction(self.least), counted - self.free_sizes, ZERO)
 
+    def leave_out_included(self) -> PerUnit:
+        """Override."""
+        return replace(self, free=ZERO, free_sizes=ZERO, least=0)
+
 
 def package(price: Number, size: Number, free: Number = 0, least: int = 0) -> PerUnit:
     """Return the charge of packages: one that is begun costs all of it."""
@@ -195,6 +206,10 @@ class Plan(Charge):
         fee = Part(FLAT, Fraction(usage.is_first), self.fee)
         beyond = PerUnit(self.overage, free=self.included)
         return _leave_out_none(fee) + beyond.explain(usage)
+
+    def leave_out_included(self) -> Plan:
+        """Override."""
+        return replace(self, included=ZERO)
 
 
 @dataclass(frozen=True)
@@ -439,6 +454,10 @@ class Percentage(ByEvent):
         if self.free_amount is None:
             return amount
         return max(ZERO, min(amount, self.free_amount - so_far))
+
+    def leave_out_included(self) -> Percentage:
+        """Override."""
+        return replace(self, free_events=None, free_amount=None)
 
 
 def _leave_out_none(*parts: Part) -> list[Part]:

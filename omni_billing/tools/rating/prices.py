@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from fractions import Fraction
 
@@ -91,6 +91,13 @@ class Price:
             return 0
         return number
 
+    def leave_out_included(self) -> Price:
+        """Return it as of who does not pay for the period."""
+        versions = [
+            (begin, charge.leave_out_included()) for begin, charge in self.versions
+        ]
+        return replace(self, versions=versions)
+
 
 def always(charge: Charge) -> Sequence[tuple[datetime, Charge]]:
     """Return the versions of a price that does not change."""
@@ -165,3 +172,8 @@ class PriceList:
     def find_band(self, event: Event) -> str:
         """Return the band of the clock in which an event begins."""
         return find_band(event.moment, self.bands, self.zone) if self.bands else ""
+
+    def leave_out_included(self) -> PriceList:
+        """Return them as of who does not pay for the period."""
+        prices = [price.leave_out_included() for price in self.prices]
+        return PriceList(prices, self.bands, self.zone)

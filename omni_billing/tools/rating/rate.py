@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 
 from .allowances import ALWAYS, EVER, Allowances, Grant
 from .charges import Part, Tally, Usage
@@ -134,10 +135,17 @@ class Rater:
             have a fee, of the first version of its price that holds in it.
         :param is_checked: who gives the events knows that each is there once, as a
             database does by its key: then no references are kept.
-        :param gone: services that are not there in the period: their events cost what
-            they do beyond what the period costs without any.
+        :param gone: services that are not there in the period: their events have their
+            price, and of what the period costs or includes without any there is
+            nothing. Allowances are theirs as grants say.
         """
-        self.services, self.begin, self.end = services, begin, end
+        # Those of one list have one list without.
+        leave_out = cache(PriceList.leave_out_included)
+        self.services = {
+            name: leave_out(prices) if name in gone else prices
+            for name, prices in services.items()
+        }
+        self.begin, self.end = begin, end
         self.is_checked, self.gone = is_checked, gone
         self.allowances = Allowances(grants)
         self.counts: dict[str, dict[str, _Count]] = {name: {} for name in services}
