@@ -23,6 +23,7 @@ from . import omni_billing_usage_rate, omni_billing_usage_charge
 from . import omni_billing_usage_supply, omni_billing_usage_carry
 from . import omni_billing_cap, omni_billing_rate_plan_caps
 from . import omni_billing_usage_cap, omni_billing_usage_spent
+from . import omni_billing_usage_unused
 from . import omni_billing_usage_alert, omni_billing_usage_job
 from . import omni_billing_usage_items
 from . import account_move, account_move_usage

@@ -57,7 +57,11 @@ class OmniBillingUsageAlert(models.Model):
         required=True,
         readonly=True,
     )
-    name = fields.Char(string="Of", readonly=True, help="Empty: of all usage.")
+    name = fields.Char(
+        string="Of",
+        readonly=True,
+        help="Empty: the spending cap of all usage, however its plan calls it.",
+    )
     meter_id = fields.Many2one(
         "omni.billing.meter", readonly=True, index="btree_not_null"
     )
@@ -136,8 +140,7 @@ class OmniBillingUsageAlert(models.Model):
         ]
         levels = self._list_caps(running) + self._list_drawn(running)
         rows = []
-        for values, before, used, granted, percents in levels:
-            crossed = find_crossed(before, used, granted, percents)
+        for values, used, granted, crossed in levels:
             rows += [
                 values
                 | {
@@ -155,23 +158,23 @@ class OmniBillingUsageAlert(models.Model):
 
     @api.model
     def _list_caps(self, results):
-        """Return caps: values, spent before, spent, of what, and percents."""
+        """Return caps: values, spent, of what, and the percents that are reached."""
         rated = {(one.service, one.period.first): one for one in results}
         levels = []
         for result in rated.values():
             percents = result.plan._get_alert_percents()
             for spent in result.spent:
-                step = spent.cap.last
-                if step.amount is None or not percents:
+                step, crossed = spent.cap.last, spent.find_crossed(percents)
+                if not crossed:
                     continue
                 values = self._prepare(result, result.service) | {
                     "kind": "cap",
-                    "name": spent.cap.name or None,
+                    "name": spent.cap.key or None,
                     "currency_id": result.plan.currency_id.id,
                     "step_number": step.source,
                     "is_stop": step.is_stop,
                 }
-                levels.append((values, 0, spent.amount, step.amount, percents))
+                levels.append((values, spent.amount, step.amount, crossed))
         return levels
 
     @api.model
@@ -203,7 +206,8 @@ class OmniBillingUsageAlert(models.Model):
                     # One bought again is told of as well.
                     "step_number": supply.source.id if supply.is_topup else 0,
                 }
-                levels.append((values, before, used, units, percents))
+                crossed = find_crossed(before, used, units, percents)
+                levels.append((values, used, units, crossed))
         return levels
 
     @api.model
@@ -302,7 +306,10 @@ class OmniBillingUsageAlert(models.Model):
         self.ensure_one()
         if self.name:
             return self.name
-        return self.env._("Spending cap")
+        # Its name may change while a period runs: nobody is told again for that.
+        plan = self.service_id._get_usage_plan(self.date_from)
+        cap = plan and plan._find_caps(self.date_from).get("")
+        return cap.name if cap else self.env._("Spending cap")
 
     def _write_used(self):
         return self._write_units(self.used)

@@ -56,6 +56,8 @@ class OmniBillingUsageCap(models.Model):
     note = fields.Char(readonly=True)
 
     _service_idx = models.Index("(service_id, moment, id)")
+    # That nothing may be used of, from month to month: `_list_unused`.
+    _nothing_idx = models.Index("(service_id) WHERE kind = 'own' AND amount = 0")
 
     @api.depends("name")
     @api.depends_context("lang")

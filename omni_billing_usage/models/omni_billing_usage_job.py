@@ -34,6 +34,7 @@ class OmniBillingUsageRating(models.Model):
         self._mark_over(now)
         commit_progress(self.env, remaining=self._count_marked())
         self._rate_all(now)
+        self.env["omni.billing.usage.spent"]._note_all_unused(now)
         self.env["omni.billing.usage.alert"]._tell_customers(now)
 
     @api.model

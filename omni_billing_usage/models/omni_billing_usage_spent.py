@@ -50,6 +50,8 @@ class OmniBillingUsageSpent(models.Model):
         "(service_id, date_from, COALESCE(name, ''))",
         "This cap is there already.",
     )
+    # That nothing may be used of: `_list_unused`.
+    _nothing_idx = models.Index('("end") WHERE is_blocked AND cap_limit = 0')
 
     # === BUSINESS METHODS === #
 
@@ -121,17 +123,24 @@ class OmniBillingUsageSpent(models.Model):
     def _prepare(self, result, spent):
         service, period = result.service, result.period
         return {
+            **self._prepare_unused(service, result.plan, period, spent.cap),
+            "amount": float(spent.amount),
+            "held": float(spent.held),
+        }
+
+    @api.model
+    def _prepare_unused(self, service, plan, period, cap):
+        """Return the values of a row of which nothing was used."""
+        return {
             "service_id": service.id,
             "company_id": service.company_id.id,
-            "name": spent.cap.key or False,
+            "name": cap.key or False,
             "date_from": period.first,
             "date_to": period.last,
             "begin": period.begin,
             "end": period.end,
-            "currency_id": result.plan.currency_id.id,
-            "amount": float(spent.amount),
-            "held": float(spent.held),
-            **self._prepare_limit(spent.cap.last),
+            "currency_id": plan.currency_id.id,
+            **self._prepare_limit(cap.last),
         }
 
     @api.model

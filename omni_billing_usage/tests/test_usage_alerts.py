@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from odoo.fields import Command
 from odoo.modules.migration import load_script
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -45,6 +46,26 @@ class TestUsageAlerts(CapsCommon):
         self._roam("d", 45, 16)
         self._rate()
         self.assertEqual((self._percents(), len(self._mails())), ([80, 100, 80], 3))
+
+    def test_cap_of_all_usage_by_another_name_tells_nobody_again(self):
+        """W41: nor does an update, of which alerts had its name."""
+        whole = {"name": "Each Month", "amount": 20}
+        self.roaming.cap_ids = [Command.create(whole)]
+        self._use("a", 60)
+        self._rate()
+        self.assertEqual((self._percents(), len(self._mails())), ([80, 100], 1))
+        self.assertIn("Each Month", self._mails().subject)
+        self.Alert.sudo().search([]).name = "Each Month"
+        self.env.flush_all()
+        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.3.0"
+        script = load_script(str(folder / "post-alerts.py"), "post_alerts")
+        script.migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.roaming.cap_ids.filtered(lambda cap: not cap.rate_names).name = "Limit"
+        self._use("b", 1)
+        self._rate()
+        self.assertEqual((self._percents(), len(self._mails())), ([80, 100], 1))
+        self.assertIn("Limit", self.Alert.search([], limit=1).display_name)
 
     def test_no_burst_and_nothing_of_what_is_over(self):
         """W41: of two at once the higher is told; of a period that is over none."""

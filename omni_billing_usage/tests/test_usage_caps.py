@@ -152,6 +152,35 @@ class TestUsageCaps(CapsCommon):
         self._rate()
         self.assertEqual(self._told()[-1], "usage.cap_reached")
 
+    def test_cap_of_nothing_blocks_before_anything_is_used(self):
+        """W41: in each month, until the plan or the customer says otherwise."""
+        self._rate()
+        self.assertEqual(self._told(), [])
+        self.roaming.cap_ids.amount = 0
+        self._rate()
+        self.assertEqual((len(self._spent()), self._spent().is_blocked), (1, True))
+        self._rate()
+        self.assertEqual(self._told(), ["usage.cap_reached"])
+        self.roaming.cap_ids.amount = 50
+        self._rate()
+        self.assertEqual(self._told()[1:], ["usage.cap_lifted"])
+        # The customer's own, and no other one's.
+        self._agree(0, "2026-11-21 12:00:00", kind="own")
+        self._agree(0, kind="own", key="", action="stop")
+        for month, now in ((11, "2026-11-22 12:00:00"), (12, OVER)):
+            self._rate(now)
+            rows = self._spent(day=f"2026-{month}-01")
+            self.assertEqual(rows.mapped("is_blocked"), [True, True])
+        self._agree(10, kind="own", key="")
+        self.assertEqual(rows.mapped("is_blocked").count(True), 1)
+        self.assertFalse(self._spent(self.other_line))
+        self.assertFalse(self.Alert.search([]))
+        # Somebody uses it, though it is blocked: it is told, and not charged.
+        self._roam("a", 1, 2, month=12)
+        self._rate()
+        self.assertEqual(self._parts(day="2026-12-01").amount, 0)
+        self.assertEqual(self.Alert.search([]).mapped("name"), ["Roaming"] * 2)
+
     def test_months_of_another_calendar(self):
         """W41: what is of the old ones goes, and what it stopped goes on."""
         self._roam("a", 80, 10)
@@ -234,3 +263,12 @@ class TestUsageCaps(CapsCommon):
         row = self.line.usage_cap_ids
         self.assertEqual((row.note, row.user_id), ("Ada, by phone", self.staff))
         self.assertEqual((row.amount, row.kind), (90, "consent"))
+        # What is reached is the customer's own, of all usage: no other is proposed.
+        self._agree(20, kind="own", key="", action="stop")
+        self._roam("b", 1, 21)
+        self._rate()
+        wizard = wizard.create({"kind": "consent", "is_nothing": True, "note": "Ada"})
+        self.assertEqual((wizard.cap_id.name, wizard._get_key()), (False, ""))
+        wizard.amount = 30
+        wizard.action_agree()
+        self.assertEqual(self.line.usage_cap_ids.sorted("id")[-1].amount, 30)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from odoo.addons.omni_billing.tools.rating.allowances import find_crossed
 from odoo.addons.omni_billing.tools.rating.exact import (
     ZERO,
     Number,
@@ -102,6 +103,18 @@ class Spent:
         """Whether all that may be charged by now is."""
         limit = self.cap.last.amount
         return limit is not None and self.amount >= limit
+
+    def find_crossed(self, percents: Sequence[int]) -> list[int]:
+        """Return which percents of the cap are reached, in their order.
+
+        Of one of nothing each is, as soon as something was used.
+        """
+        limit = self.cap.last.amount
+        if limit is None:
+            return []
+        if not limit:
+            return sorted(percents) if self.amount or self.held else []
+        return find_crossed(0, self.amount, limit, percents)
 
 
 class Held(NamedTuple):

@@ -68,8 +68,9 @@ class OmniBillingUsageCapWizard(models.TransientModel):
             blocked = service._billing_find_spent().filtered("is_blocked")
             names = [row.name or "" for row in blocked]
             fits = choices.filtered(lambda cap, names=names: cap._get_key() in names)
-            if "" in names and not fits:
-                # The customer's own, of all usage: it is none of the plan.
+            if "" in names and "" not in [cap._get_key() for cap in choices]:
+                # The customer's own, of all usage: it is none of the plan, and without
+                # it no other one goes on.
                 wizard.cap_id = False
             else:
                 wizard.cap_id = (fits or choices)[:1]._origin
@@ -105,7 +106,8 @@ class OmniBillingUsageCapWizard(models.TransientModel):
         service = self.service_id
         service.check_access("write")
         is_open = self.is_unlimited or self.kind == "plan"
-        if not (is_open or self.is_nothing) and self.amount <= 0:
+        is_nothing = self.is_nothing and self.kind == "own"
+        if not (is_open or is_nothing) and self.amount <= 0:
             raise UserError(self.env._("Enter what usage may cost in all."))
         if self.kind == "consent" and not (self.note or "").strip():
             raise UserError(
@@ -118,7 +120,7 @@ class OmniBillingUsageCapWizard(models.TransientModel):
         service.sudo()._billing_agree_cap(
             self._get_key(),
             self.kind,
-            None if is_open else self.amount * (not self.is_nothing),
+            None if is_open else self.amount * (not is_nothing),
             way="staff",
             action=self.action if self.kind == "own" else None,
             note=self.note,

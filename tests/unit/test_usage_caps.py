@@ -167,11 +167,28 @@ def test_most_of_a_meter_and_of_a_plan():
     assert hold([whole], end) == (D(0, 20), D(50, 0), {"All": (50, 20)})
     # Not below the most of the plan it is never reached.
     assert hold([whole], end, most=40) == (D(0, 0), D(50, 0), {"All": (40, 0)})
+    # At it: what is beyond was not agreed to, and who is told of it is told so.
+    assert hold([whole], end, most=50) == (D(0, 20), D(50, 0), {"All": (50, 20)})
     # Home alone would cost 40, and roaming 10 beside it: the most of the meter is 40.
     one = [(7, rating(Home=40, Abroad=80), 40)]
     roaming = cap_of("Roaming", 10, "Abroad")
     held, capped, spent = hold([roaming], one)
     assert (held, capped, spent) == (D(70), D(10), {"Roaming": (10, 70)})
+
+
+def test_percents_of_a_cap_are_crossed_also_of_nothing():
+    """W41: of a cap of nothing whatever is used is all of it."""
+
+    def cross(limit, amount, held=0):
+        cap = Cap("", "All", frozenset(), (step(0, limit),))
+        return Spent(cap, Decimal(amount), Decimal(held)).find_crossed([100, 80])
+
+    assert cross(50, 39) == []
+    assert cross(50, 40) == [80]
+    assert cross(50, 50, 7) == [80, 100]
+    assert cross(0, 0) == []
+    assert cross(0, 0, "0.01") == [80, 100]
+    assert cross(None, 1000) == []
 
 
 def test_caps_of_other_rates_of_one_meter():
