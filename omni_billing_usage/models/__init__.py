@@ -18,7 +18,8 @@ from . import omni_billing_rate_most
 from . import omni_billing_rate_listed
 from . import omni_billing_usage_plan
 from . import omni_billing_usage_rating, omni_billing_usage_rating_line
-from . import omni_billing_usage_topup, omni_billing_usage_left
+from . import omni_billing_usage_topup, omni_billing_usage_topup_kept
+from . import omni_billing_usage_left
 from . import omni_billing_usage_rate, omni_billing_usage_charge
 from . import omni_billing_usage_supply, omni_billing_usage_carry
 from . import omni_billing_cap, omni_billing_rate_plan_caps

@@ -329,14 +329,18 @@ class OmniBillingUsageTopup(models.Model):
             if topup.is_shared:
                 partner = topup.service_id.commercial_partner_id
                 whose = Domain("service_id.commercial_partner_id", "=", partner.id)
+            is_charged = Domain("state", "=", "charged") & Domain(
+                "plan_id", "!=", False
+            )
             later = Rating.search(
                 whose
-                & Domain("state", "=", "charged")
-                & Domain("plan_id", "!=", False)
+                & (is_charged | Domain("is_closed", "=", True))
                 & Domain("end", ">", topup.valid_from)
                 & Domain("company_id", "=", topup.company_id.id)
             )
-            kept = later.filtered(lambda one: one.transaction_id.state != "unbilled")
+            kept = later.filtered(
+                lambda one: one.is_closed or one.transaction_id.state != "unbilled"
+            )
             if kept:
                 raise UserError(
                     self.env._(

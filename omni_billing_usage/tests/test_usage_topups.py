@@ -215,3 +215,30 @@ class TestTopups(RatingCommon):
         with self.assertRaisesRegex(UserError, "is charged until"):
             self._top_up(1)
         self.assertTrue(self._top_up(1, valid_from="2026-12-01 00:00:00"))
+
+    def test_what_it_is_for_stays(self):
+        """W41: a rate by its name, its service, and a month whose events are there."""
+        topup = self._top_up(5, rate_names="Data")
+        with (
+            self.assertRaisesRegex(UserError, "something is left"),
+            self.env.cr.savepoint(),
+        ):
+            self.small.rate_ids.filtered(lambda r: r.name == "Data").name = "GB"
+        self.env.invalidate_all()
+        self.assertFalse(topup.warning)
+        self._give(plan=self.plan, day="2026-12-01")
+        self.plan.rate_ids[0].name = "GB"
+        self._set_now(OVER)
+        self.env.invalidate_all()
+        self.assertIn("no rate Data", topup.warning)
+        # Of the plan of before nothing draws any more.
+        self.small.rate_ids.filtered(lambda r: r.name == "Data").name = "GB"
+        with self.assertRaisesRegex(UserError, "which stays"), self.env.cr.savepoint():
+            self.line.unlink()
+        self._set_now(RUNS)
+        self._give(self.other_line, self.small)
+        self._use("a", 1, service=self.other_line.id)
+        self._rate()
+        self._parts(service=self.other_line).is_closed = True
+        with self.assertRaisesRegex(UserError, "may begin after that"):
+            self._top_up(1, service_id=self.other_line.id)
