@@ -2,7 +2,7 @@
     "name": "Omni Billing",
     "summary": "Bill all month, invoice in a click: a pool of charges and credits"
     " per customer, grouped into invoices with a preview",
-    "version": "19.0.1.13.0",
+    "version": "19.0.1.14.0",
     "category": "Accounting/Accounting",
     "author": "Omni Billing",
     "license": "LGPL-3",

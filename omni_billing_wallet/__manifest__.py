@@ -1,7 +1,7 @@
 {
     "name": "Omni Billing: Wallets",
     "summary": "Prepaid packs and prepaid money: owed until they are used",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "category": "Accounting/Accounting",
     "author": "Omni Billing",
     "license": "LGPL-3",

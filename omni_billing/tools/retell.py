@@ -15,11 +15,8 @@ from typing import Any, NamedTuple
 from odoo.fields import Char, Text
 from odoo.tools.translate import code_translations
 
-#: Whose sentences are known.
-ADDONS = (
-    *("omni_billing", "omni_billing_facturx", "omni_billing_peppol"),
-    *("omni_billing_sale", "omni_billing_usage"),
-)
+#: What the names of our addons begin with: their sentences are known.
+OURS = "omni_billing"
 #: The language of the source.
 SOURCE = "en_US"
 #: Letters that a sentence has beside its values; fewer would fit anything.
@@ -37,6 +34,8 @@ REMARK = re.compile(r"(?<=[.!?]) ")
 
 #: By name, or by number where the places have none.
 Values = dict[str | int, str]
+#: Addons whose sentences are known, and languages beside that of the source.
+Known = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 class Sentence(NamedTuple):
@@ -78,11 +77,17 @@ def retell(env: Any, text: str | None) -> str:
         return text
     lang = env.lang or SOURCE
     known = {code for code, _name in env["res.lang"].get_installed()}
-    return _retell(text, lang, tuple(sorted(known - {SOURCE})))
+    return _retell(text, lang, (find_ours(env), tuple(sorted(known - {SOURCE}))))
+
+
+def find_ours(env: Any) -> tuple[str, ...]:
+    """Return the names of our addons that are installed."""
+    installed = env["ir.module.module"]._installed()
+    return tuple(sorted(name for name in installed if name.startswith(OURS)))
 
 
 @lru_cache(maxsize=4096)
-def _retell(text: str, lang: str, known: tuple[str, ...], depth: int = 0) -> str:
+def _retell(text: str, lang: str, known: Known, depth: int = 0) -> str:
     if found := _find(text, known):
         return _say(*found, lang, known, depth)
     if "\n" in text:
@@ -99,10 +104,8 @@ def _retell(text: str, lang: str, known: tuple[str, ...], depth: int = 0) -> str
     return " ".join((*said, text[start:]))
 
 
-def _say(
-    source: str, values: Values, lang: str, known: tuple[str, ...], depth: int
-) -> str:
-    words = source if lang == SOURCE else _get_words(lang).get(source, source)
+def _say(source: str, values: Values, lang: str, known: Known, depth: int) -> str:
+    words = source if lang == SOURCE else _get_words(lang, known[0]).get(source, source)
     if not values:
         return words
     if depth < DEEPEST:
@@ -112,10 +115,10 @@ def _say(
     return words % (tuple(values.values()) if 0 in values else values)
 
 
-def _find(text: str, known: tuple[str, ...]) -> tuple[str, Values] | None:
+def _find(text: str, known: Known) -> tuple[str, Values] | None:
     """Return the source of a text, and the values that are in it."""
     best, found = 0, None
-    for lang in (SOURCE, *known):
+    for lang in (SOURCE, *known[1]):
         exact, sentences = _get_sentences(lang, known)
         if text in exact:
             return exact[text], {}
@@ -149,14 +152,15 @@ def _fit(sentence: Sentence, text: str) -> Values | None:
 
 
 @lru_cache(maxsize=16)
-def _get_sentences(
-    lang: str, known: tuple[str, ...]
-) -> tuple[dict[str, str], list[Sentence]]:
+def _get_sentences(lang: str, known: Known) -> tuple[dict[str, str], list[Sentence]]:
     """Return the sentences of a language: those without values, and those with."""
+    addons, languages = known
     if lang == SOURCE:
-        pairs = [(source, source) for one in known for source in _get_words(one)]
+        pairs = [
+            (source, source) for one in languages for source in _get_words(one, addons)
+        ]
     else:
-        pairs = [(words, source) for source, words in _get_words(lang).items()]
+        pairs = [(words, source) for source, words in _get_words(lang, addons).items()]
     exact, sentences = {}, []
     for words, source in dict.fromkeys(pairs):
         if not PLACE.search(words):
@@ -181,9 +185,9 @@ def _compile(words: str, source: str) -> Sentence | None:
 
 
 @lru_cache(maxsize=16)
-def _get_words(lang: str) -> dict[str, str]:
+def _get_words(lang: str, addons: tuple[str, ...]) -> dict[str, str]:
     """Return the translations of our code's sentences, by their source."""
     words: dict[str, str] = {}
-    for name in ADDONS:
+    for name in addons:
         words |= code_translations.get_python_translations(name, lang)
     return words

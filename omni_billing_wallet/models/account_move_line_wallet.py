@@ -8,8 +8,10 @@ from odoo.addons.omni_billing.tools.write_guard import is_trusted
 
 from .omni_billing_pack import UNDISPUTED
 
-#: What says of which wallet an item is, and until when it can be used.
-WALLET_FIELDS = {"billing_wallet_id", "billing_wallet_expires_on"}
+#: What says of which wallet an item is, until when it can be used, and who knows that.
+WALLET_FIELDS = {
+    *("billing_wallet_id", "billing_wallet_expires_on", "billing_wallet_told_on"),
+}
 
 
 class AccountMoveLine(models.Model):
@@ -54,6 +56,8 @@ class AccountMoveLine(models.Model):
         string="Left",
         compute="_compute_billing_wallet_left",
         currency_field="currency_id",
+        help="What was paid of it and is left, less what went back although it was"
+        " used. It may be expired.",
     )
 
     # Also the foreign key's.
@@ -86,9 +90,11 @@ class AccountMoveLine(models.Model):
 
     @api.depends("amount_residual_currency", "billing_wallet_expires_on")
     def _compute_billing_wallet_left(self):
+        # sudo: whether a payment is disputed is not for all who read the books.
+        lots = self.sudo().billing_wallet_id._read_lots(is_expired=True)
+        left = {lot.line.id: lot.left for own in lots.values() for lot in own}
         for line in self:
-            # sudo: whether a payment is disputed is not for all who read the books.
-            line.billing_wallet_left = line.sudo()._billing_get_prepaid(is_expired=True)
+            line.billing_wallet_left = left.get(line._origin.id, 0.0)
 
     # === CRUD METHODS === #
 
@@ -102,6 +108,9 @@ class AccountMoveLine(models.Model):
                         " Correct it by an entry of your own."
                     )
                 )
+        if "billing_wallet_expires_on" in vals:
+            # Of another end the customer is told anew.
+            vals = {"billing_wallet_told_on": False} | vals
         return super().write(vals)
 
     @api.constrains("billing_wallet_id", "account_id", "partner_id", "currency_id")

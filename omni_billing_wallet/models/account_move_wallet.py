@@ -54,14 +54,18 @@ class AccountMove(models.Model):
     _billing_wallet_origin_idx = models.Index(
         "(billing_wallet_origin, invoice_date) WHERE billing_wallet_origin IS NOT NULL"
     )
+    # What is void if nobody pays it.
+    _billing_wallet_begun_idx = models.Index(
+        "(billing_wallet_origin) WHERE billing_wallet_origin IS NOT NULL"
+        " AND billing_state = 'unpaid'"
+    )
 
     def _compute_billing_wallet_left(self):
+        lots = self.billing_wallet_id._read_lots()
         for move in self:
-            lines = move._billing_get_wallet_lines()
+            own = lots[move.billing_wallet_id.id]
             move.billing_wallet_left = sum(
-                line._billing_get_prepaid()
-                for line in lines
-                if move.move_type == "out_invoice"
+                lot.left for lot in own if lot.line.move_id == move._origin
             )
 
     def _billing_get_crediting_domain(self):
@@ -87,6 +91,8 @@ class AccountMove(models.Model):
     def _post(self, soft=True):
         """Override of `account`: what went back is taken off; the rest is used."""
         is_own = is_trusted(self.env)
+        if advances := self._billing_find_advances():
+            trust(advances).billing_is_advance = True
         posted = super()._post(soft=soft)
         posted._billing_follow_wallets(is_own)
         return posted
@@ -223,6 +229,18 @@ class AccountMove(models.Model):
     def _billing_get_wallet_lines(self):
         # sudo: whoever may see the invoice may know what is left of it.
         return self.sudo().line_ids.filtered("billing_wallet_id")
+
+    def _billing_find_advances(self):
+        """Return those that are all of prepaid money: top-ups, and what goes back."""
+        advances = self.browse()
+        for move in self.filtered(lambda one: one.is_sale_document()):
+            lines = move.invoice_line_ids.filtered(
+                lambda line: line.display_type == "product"
+            )
+            # sudo: whoever posts need not read wallets.
+            if lines and all(line.sudo().billing_wallet_id for line in lines):
+                advances |= move
+        return advances
 
     # === PARTS OF AN INVOICE === #
 

@@ -25,11 +25,12 @@ class OmniBillingPackUse(models.Model):
 
     @api.model
     def _cron_book(self):
-        """Close packs that expired, and book what was used in months that are over.
+        """Tell of packs that end, close those that expired, and book what was used.
 
         Each chunk is committed with its entry: a job that dies books nothing twice, and
         goes on where it was.
         """
+        self.env["omni.billing.pack"]._tell_all_ending()
         self.env["omni.billing.pack"]._close_lost()
         self.env["omni.billing.pack"]._expire_all()
         for [company] in self._read_group(self._get_due_domain(), ["company_id"]):

@@ -1,23 +1,15 @@
 from collections import defaultdict, namedtuple
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
 from odoo.addons.omni_billing.tools.action import open_dialog, open_list
 from odoo.addons.omni_billing.tools.lock import take_turns, wait_for
 from odoo.addons.omni_billing.tools.money import has_excess_decimals
 from odoo.addons.omni_billing.tools.numbers import format_amount
-from odoo.addons.omni_billing.tools.retell import KeptSentence
-from odoo.addons.omni_billing.tools.write_guard import (
-    is_trusted,
-    trust,
-    without_any_default,
-)
+from odoo.addons.omni_billing.tools.write_guard import trust, without_any_default
 
-#: What staff may write: whether it is used, and when it is topped up.
-AUTO = ("is_auto", "auto_level", "auto_amount", "auto_limit", "auto_agreed")
-SETTINGS = {"active", *AUTO}
 #: Greater sums are nobody's.
 MAX_TOP_UP = 10**9
 #: A journal item of the account that something is left of, and how much can be used.
@@ -114,45 +106,7 @@ class OmniBillingWallet(models.Model):
         readonly=True,
         groups="base.group_user",
     )
-    is_auto = fields.Boolean(
-        string="Top Up Automatically",
-        help="When less than the level is left, the customer is invoiced for a top-up,"
-        " and the saved method that may be charged automatically is charged.",
-    )
-    auto_level = fields.Monetary(
-        string="Below", help="Of what is left once all is billed."
-    )
-    auto_amount = fields.Monetary(string="Amount of Each")
-    auto_limit = fields.Monetary(
-        string="At Most in a Month",
-        help="All automatic top-ups of a month together. What would be more is not"
-        " made, and staff are told.",
-    )
-    auto_agreed = fields.Char(
-        string="Agreed",
-        groups="base.group_user",
-        help="How and when the customer agreed to level, amount and limit, such as: by"
-        " e-mail of 12 March.",
-    )
-    auto_problem = KeptSentence(
-        string="Why Not Topped Up", readonly=True, groups="base.group_user"
-    )
-    auto_set_on = fields.Datetime(string="Set on", readonly=True)
-    auto_set_by_id = fields.Many2one(
-        "res.users",
-        string="Set by",
-        readonly=True,
-        index="btree_not_null",
-        ondelete="set null",
-        groups="base.group_user",
-    )
-
-    _auto_idx = models.Index("(id) WHERE is_auto AND active")
     _company_idx = models.Index("(company_id, id DESC)")
-    _auto_positive = models.Constraint(
-        "CHECK(auto_level >= 0 AND auto_amount >= 0 AND auto_limit >= 0)",
-        "Level, amount and limit of automatic top-ups are zero or more.",
-    )
 
     # === COMPUTE METHODS === #
 
@@ -178,74 +132,6 @@ class OmniBillingWallet(models.Model):
         for wallet in self:
             parts = wallet.partner_id.display_name, wallet.currency_id.name
             wallet.display_name = " · ".join(filter(None, parts))
-
-    # === CONSTRAINT METHODS === #
-
-    @api.constrains(*AUTO)
-    def _check_auto(self):
-        for wallet in self.filtered("is_auto"):
-            if not (wallet.auto_agreed or "").strip():
-                raise ValidationError(
-                    self.env._(
-                        "Say how the customer agreed to the level, the amount and the"
-                        " limit of automatic top-ups. That a card may be charged for"
-                        " invoices is no consent to be invoiced in advance."
-                    )
-                )
-            if not 0 < wallet.auto_amount <= wallet.auto_limit:
-                raise ValidationError(
-                    self.env._(
-                        "Say how much an automatic top-up is, and how much at most in a"
-                        " month: a limit that is at least one top-up. It is what keeps"
-                        " a mistake from charging the customer on and on."
-                    )
-                )
-
-    # === CRUD METHODS === #
-
-    def write(self, vals):
-        """Override of the ORM: staff set how it is topped up, and nothing else."""
-        if not is_trusted(self.env) and vals.keys() - SETTINGS:
-            raise AccessError(
-                self.env._("Whose a wallet is, and of which currency, stays as it is.")
-            )
-        is_set = bool(vals.keys() & set(AUTO))
-        if is_set and not is_trusted(self.env):
-            vals = vals | {
-                "auto_set_on": fields.Datetime.now(),
-                "auto_set_by_id": self.env.uid,
-                "auto_problem": False,
-            }
-        result = super().write(vals)
-        if is_set:
-            self._log_auto()
-        if vals.get("is_auto"):
-            self._trigger_job()
-        return result
-
-    def _log_auto(self):
-        """Write in the customer's history what was set, and how it was agreed."""
-        rows = []
-        for wallet in self:
-            note = wallet.env._("Off")
-            if wallet.is_auto:
-                note = wallet.env._(
-                    "Below %(level)s: %(amount)s, at most %(limit)s in a month."
-                    " %(agreed)s",
-                    level=wallet._say(wallet.auto_level),
-                    amount=wallet._say(wallet.auto_amount),
-                    limit=wallet._say(wallet.auto_limit),
-                    agreed=wallet.auto_agreed or "",
-                )
-            rows.append(
-                {
-                    "action": "wallet_auto",
-                    "company": wallet.company_id,
-                    "customer": wallet.partner_id,
-                    "note": note,
-                }
-            )
-        self.env["omni.billing.activity.log"]._log(rows)
 
     # === HELPERS: WHAT IS LEFT === #
 
@@ -551,14 +437,3 @@ class OmniBillingWallet(models.Model):
     def _say(self, amount):
         """Write an amount in the currency of the wallet."""
         return format_amount(self.env, amount, self.currency_id)
-
-
-class OmniBillingActivityLog(models.Model):
-    """That automatic top-ups were set is in the customer's history (W51)."""
-
-    _inherit = "omni.billing.activity.log"
-
-    action = fields.Selection(
-        selection_add=[("wallet_auto", "Automatic Top-Up Set")],
-        ondelete={"wallet_auto": "cascade"},
-    )

@@ -1,20 +1,25 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import LockError, UserError
 from odoo.fields import Command, Domain
 from odoo.tools import SQL
 
-from odoo.addons.omni_billing.const import UNPAID_STATES
+from odoo.addons.omni_billing.const import COMING_STATES, UNPAID_STATES
 from odoo.addons.omni_billing.tools.database import commit_progress, retry, step_alone
 from odoo.addons.omni_billing.tools.lock import take_turns
 from odoo.addons.omni_billing.tools.numbers import format_amount
-from odoo.addons.omni_billing.tools.write_guard import trust
 
 #: Wallets, or items, that are looked at together.
 CHUNK = 200
 #: What a customer began in the portal, and did not pay, is void after this.
 ABANDONED = timedelta(days=1)
+
+
+def _is_refused(error):
+    """Whether somebody has to do something; who was just being busy does not count."""
+    is_busy = isinstance(error, LockError) or isinstance(error.__cause__, LockError)
+    return isinstance(error, UserError) and not is_busy
 
 
 class OmniBillingWallet(models.Model):
@@ -34,6 +39,7 @@ class OmniBillingWallet(models.Model):
         self._draw_unpaid()
         self._void_abandoned()
         self._top_up_low()
+        self._tell_all_ending()
         self._expire_all()
 
     def _do_alone(self, step, name, wallet=None):
@@ -42,8 +48,12 @@ class OmniBillingWallet(models.Model):
         :param wallet: the one to note on why it was refused, if it is about one.
         """
         error = step_alone(self.env, lambda: retry(self.env, step), name)
-        if wallet and isinstance(error, UserError):
-            wallet._note_problem(str(error))
+        if wallet and error and _is_refused(error):
+            step_alone(
+                self.env,
+                lambda: retry(self.env, lambda: wallet._note_problem(str(error))),
+                f"problem of {name}",
+            )
         return commit_progress(self.env, 1)
 
     # === INVOICES THAT WERE UNPAID === #
@@ -95,20 +105,28 @@ class OmniBillingWallet(models.Model):
     # === TOP-UPS === #
 
     def _void_abandoned(self):
-        """Void top-ups that customers began in the portal, and did not pay."""
-        Move = self.env["account.move"]
-        before = fields.Datetime.now() - ABANDONED
-        for move in Move.search(
-            Domain("billing_wallet_origin", "=", "portal")
-            & Domain("billing_state", "=", "unpaid")
-            & Domain("create_date", "<", before)
-            & Domain("billing_attempt_id", "=", False),
-            order="id",
-        ):
-            if not self._do_alone(
-                move._billing_void_abandoned, f"top-up {move.id} that nobody paid"
+        """Void top-ups that customers began in the portal, and did not pay.
+
+        So are automatic ones that are unpaid when these are switched off.
+        """
+        Move, off = self.env["account.move"], Domain("is_auto", "=", False)
+        begun = Domain("billing_wallet_origin", "=", "portal") & Domain(
+            "create_date", "<", fields.Datetime.now() - ABANDONED
+        )
+        ended = Domain("billing_wallet_origin", "=", "auto") & Domain(
+            "billing_wallet_id", "any", off | Domain("active", "=", False)
+        )
+        for domain in (begun, ended):
+            for move in Move.search(
+                domain
+                & Domain("billing_state", "=", "unpaid")
+                & Domain("billing_attempt_id", "=", False),
+                order="id",
             ):
-                return
+                if not self._do_alone(
+                    move._billing_void_abandoned, f"top-up {move.id} that nobody paid"
+                ):
+                    return
 
     def _top_up_low(self):
         """Top up the wallets that have less than their level, each in its turn."""
@@ -119,7 +137,9 @@ class OmniBillingWallet(models.Model):
             limit=CHUNK,
         ):
             done = wallets[-1].id
-            for wallet in wallets.filtered(lambda one: one._is_low(one.auto_level)):
+            for wallet in wallets.filtered(
+                lambda one: one.auto_problem or one._is_low(one.auto_level)
+            ):
                 if not self._do_alone(
                     wallet._top_up_itself, f"top-up of wallet {wallet.id}", wallet
                 ):
@@ -159,17 +179,27 @@ class OmniBillingWallet(models.Model):
         # Another job may have topped it up since this one began: it begins again.
         take_turns(wallet)
         peers = wallet._find_peers()
-        if wallet != peers.filtered("is_auto").sorted("id")[:1]:
-            # Customers were merged: one of their wallets is topped up.
+        if not peers._is_low(wallet.auto_level):
+            wallet._forget_problem()
             return
-        if not peers._is_low(wallet.auto_level) or peers._has_top_up_under_way():
+        if problem := wallet._explain_moved():
+            wallet._note_problem(problem)
+            return
+        own = peers.filtered(lambda one: one.is_auto and not one._explain_moved())
+        if wallet != own.sorted("id")[:1]:
+            # Customers were merged: one of their wallets is topped up.
+            wallet._forget_problem()
+            return
+        if peers._has_top_up_under_way():
+            if problem := peers._explain_unpaid():
+                wallet._note_problem(problem)
             return
         card = wallet.partner_id._billing_get_cards(wallet.company_id)[:1]
         if problem := wallet._explain_no_top_up(card):
             wallet._note_problem(problem)
             return
         wallet._charge_itself(wallet._top_up(wallet.auto_amount, "auto"), card)
-        trust(wallet).auto_problem = False
+        wallet._forget_problem()
 
     def _charge_itself(self, move, card):
         """Have the method charged for a top-up today, by the job that charges those."""
@@ -179,25 +209,36 @@ class OmniBillingWallet(models.Model):
             move, [(today, move.amount_residual)], card
         )
 
-    def _find_unpaid_top_ups(self):
-        """Return top-ups that are not paid: as long as there is one, none is added."""
-        return self.env["account.move"].search(
-            Domain("billing_wallet_id", "in", self.ids)
-            & Domain("move_type", "=", "out_invoice")
-            & Domain("billing_state", "in", ("draft", *UNPAID_STATES)),
+    def _explain_moved(self):
+        """Return whose contact the customer is by now, if it is somebody's."""
+        if self.partner_id == self.partner_id.commercial_partner_id:
+            return ""
+        return self.env._(
+            "%(customer)s belongs to %(company)s by now, whose payment method it"
+            " would be: nothing was topped up. Agree on it with them.",
+            customer=self.partner_id.display_name,
+            company=self.partner_id.commercial_partner_id.display_name,
         )
+
+    def _explain_unpaid(self):
+        """Return which top-up keeps others from being made, if it stays unpaid."""
+        today = fields.Date.context_today(self)
+        for move in self._find_unpaid_top_ups():
+            day = move.invoice_date or move.create_date.date()
+            if day < today and not move._billing_is_to_end():
+                return self.env._(
+                    "%(invoice)s, a top-up of %(customer)s, is not paid, and nothing"
+                    " pays it by itself: no other one is made. Have it paid, or void"
+                    " it.",
+                    invoice=move.display_name,
+                    customer=self[:1].partner_id.display_name,
+                )
+        return ""
 
     def _explain_no_top_up(self, card):
         """Return why nothing is charged by itself, or nothing."""
         self.ensure_one()
         today = fields.Date.context_today(self)
-        if self.partner_id != self.partner_id.commercial_partner_id:
-            return self.env._(
-                "%(customer)s belongs to %(company)s by now, whose payment method it"
-                " would be: nothing was topped up. Agree on it with them.",
-                customer=self.partner_id.display_name,
-                company=self.partner_id.commercial_partner_id.display_name,
-            )
         if disputed := self._find_disputed():
             return self.env._(
                 "The payment of %(invoice)s, a top-up of %(customer)s, is disputed:"
@@ -215,7 +256,7 @@ class OmniBillingWallet(models.Model):
         month = self.env["account.move"].search(
             Domain("billing_wallet_origin", "=", "auto")
             & Domain("invoice_date", ">=", today.replace(day=1))
-            & Domain("billing_wallet_id", "=", self.id)
+            & Domain("billing_wallet_id", "in", self._find_peers().ids)
             & Domain("billing_state", "!=", "void")
         )
         total = sum(month.mapped("amount_total")) + self.auto_amount
@@ -275,29 +316,6 @@ class OmniBillingWallet(models.Model):
             "billing_wallet_kind"
         )
         return "draw" not in kinds
-
-    def _end_auto(self):
-        """Switch automatic top-ups off, since money went back to the customer.
-
-        Or else the job would charge at once what was just given back, by this wallet or
-        another one of customers who were merged.
-        """
-        peers = self.union(*(wallet._find_peers() for wallet in self))
-        for wallet in peers.filtered("is_auto"):
-            trust(wallet).write({"is_auto": False})
-            wallet._note_problem(
-                self.env._(
-                    "Prepaid money of %(customer)s went back, so automatic top-ups are"
-                    " off. Switch them on again if the customer agrees.",
-                    customer=wallet.partner_id.display_name,
-                )
-            )
-
-    def _note_problem(self, problem):
-        """Keep why it was not topped up, and tell staff of it once."""
-        if self.auto_problem != problem:
-            trust(self).auto_problem = problem
-            self.partner_id._billing_tell_staff(problem)
 
     # === WHAT EXPIRES === #
 
@@ -383,15 +401,31 @@ class OmniBillingWallet(models.Model):
 
 
 class AccountMove(models.Model):
-    """What a customer began in the portal, and did not pay (W51)."""
+    """A top-up that nobody paid: begun in the portal, or automatic (W51)."""
 
     _inherit = "account.move"
 
     def _billing_void_abandoned(self):
-        """Void a top-up, unless the customer is paying it, or somebody works on it."""
+        """Void a top-up, unless it is being paid, or somebody works on it."""
         free = self.try_lock_for_update(allow_referencing=True)
         free.invalidate_recordset()
-        if free.billing_state != "unpaid" or free._billing_has_money_under_way():
+        if free.billing_state != "unpaid" or free._billing_is_being_paid():
             return
+        reason = self.env._("The customer did not pay it")
+        if free.billing_wallet_origin == "auto":
+            reason = self.env._("Automatic top-ups were switched off")
         # Stripe is asked first; if that does not work, it is void the next time.
-        free.action_billing_void(reason=self.env._("The customer did not pay it"))
+        free.action_billing_void(reason=reason)
+
+    def _billing_is_being_paid(self):
+        """Whether money of a top-up is under way, or is to come on a day."""
+        planned = self.billing_installment_ids.filtered(
+            lambda payment: payment.charge_state in COMING_STATES
+        )
+        return bool(planned) or self._billing_has_money_under_way()
+
+    def _billing_is_to_end(self):
+        """Whether an unpaid top-up is paid, or void, without anybody's doing."""
+        is_begun = self.billing_wallet_origin == "portal"
+        is_void_soon = is_begun and self.billing_state == "unpaid"
+        return is_void_soon or self._billing_is_being_paid()

@@ -10,7 +10,11 @@ class OmniBillingWatch(models.Model):
     _inherit = "omni.billing.watch"
     _depends = {
         "omni.billing.pack.use": ["company_id", "date", "is_booked", "kind", "pack_id"],
-        "account.move.line": ["billing_wallet_expires_on"],
+        "account.move": ["amount_residual", "billing_attempt_id", "billing_dispute"],
+        "account.move.line": [
+            *("amount_residual_currency", "balance", "billing_wallet_expires_on"),
+            *("billing_wallet_id", "date", "parent_state", "reconciled"),
+        ],
         "res.company": ["billing_wallet_income_account_id"],
     }
 
@@ -67,24 +71,54 @@ class OmniBillingWatch(models.Model):
             ),
             SQL(
                 """
-                SELECT 'wallet', line.company_id, COUNT(*), 0,
-                       MIN(line.billing_wallet_expires_on) + INTERVAL '1 day'
-                  FROM account_move_line line
-                  JOIN res_company company ON company.id = line.company_id
-                   AND company.billing_wallet_income_account_id IS NOT NULL
-                  JOIN account_move move ON move.id = line.move_id
-                   AND (move.move_type != 'out_invoice' OR move.amount_residual = 0)
-                   AND move.billing_dispute IS NULL
-                   AND move.billing_attempt_id IS NULL
-                 WHERE line.billing_wallet_expires_on < %s
-                   AND line.reconciled IS NOT TRUE
-                   AND line.parent_state = 'posted'
-                   AND line.balance < 0
-              GROUP BY line.company_id
+                SELECT 'wallet', company_id, COUNT(*), 0,
+                       MIN(expires_on) + INTERVAL '1 day'
+                  FROM (%s) lot GROUP BY company_id
                 """,
-                fields.Date.to_date(now),
+                self._get_expired_lots(now),
             ),
         ]
+
+    @api.model
+    def _get_expired_lots(self, now):
+        """Return SQL: what the job books as income, as `_expire` reads it.
+
+        Less what went back although it was used: that is taken off what ends first.
+        """
+        return SQL(
+            """
+            SELECT id, company_id, expires_on
+              FROM (SELECT line.id, line.company_id, line.billing_wallet_id, own.left,
+                           line.billing_wallet_expires_on AS expires_on,
+                           SUM(own.left) OVER (
+                               PARTITION BY line.billing_wallet_id
+                               ORDER BY line.billing_wallet_expires_on,
+                                        line.date, line.id) AS sum
+                      FROM account_move_line line
+                      JOIN res_company company ON company.id = line.company_id
+                       AND company.billing_wallet_income_account_id IS NOT NULL
+                      JOIN account_move move ON move.id = line.move_id
+                       AND COALESCE(move.billing_dispute, 'won') IN ('won', 'owed')
+                       AND move.billing_attempt_id IS NULL
+        CROSS JOIN LATERAL (
+                    SELECT GREATEST(0, -line.amount_residual_currency
+                           - CASE WHEN move.move_type = 'out_invoice'
+                                  THEN move.amount_residual ELSE 0 END) AS left) own
+                     WHERE line.billing_wallet_expires_on < %s
+                       AND line.reconciled IS NOT TRUE
+                       AND line.parent_state = 'posted'
+                       AND line.balance < 0) lot
+             WHERE lot.left > 0
+               AND lot.sum > (
+                    SELECT COALESCE(SUM(back.amount_residual_currency), 0)
+                      FROM account_move_line back
+                     WHERE back.billing_wallet_id = lot.billing_wallet_id
+                       AND back.reconciled IS NOT TRUE
+                       AND back.parent_state = 'posted'
+                       AND back.amount_residual_currency > 0)
+            """,
+            fields.Date.to_date(now),
+        )
 
     def _open_pack(self):
         first = fields.Date.today().replace(day=1)
@@ -99,13 +133,9 @@ class OmniBillingWatch(models.Model):
         )
 
     def _open_wallet(self):
-        today = fields.Date.to_string(fields.Date.today())
+        self.env.flush_all()
+        lots = self.env.execute_query(self._get_expired_lots(fields.Datetime.now()))
         return self._open_in_company(
             "omni_billing_wallet.account_move_line_action_wallet",
-            [
-                ("billing_wallet_expires_on", "<", today),
-                ("reconciled", "=", False),
-                ("parent_state", "=", "posted"),
-                ("balance", "<", 0),
-            ],
+            [("id", "in", [lot for lot, _company, _last in lots])],
         )

@@ -1,5 +1,5 @@
-from odoo import fields, models
-from odoo.exceptions import UserError
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
 
 
 class ResCompany(models.Model):
@@ -30,6 +30,12 @@ class ResCompany(models.Model):
         help="Where the law has it given to the state or paid back, it stays a"
         " liability.",
     )
+    billing_pack_tell_days = fields.Integer(
+        string="Days before a Pack Ends in Which Customers Are Told",
+        default=14,
+        help="Customers get an e-mail so many days before what is left of a pack"
+        " expires, once. 0: not at all.",
+    )
     billing_pack_journal_id = fields.Many2one(
         "account.journal",
         string="Journal of Packs",
@@ -38,6 +44,18 @@ class ResCompany(models.Model):
         help="Where the income of what was used is booked. Empty: the first journal for"
         " miscellaneous entries.",
     )
+
+    @api.constrains("billing_pack_tell_days", "billing_wallet_tell_days")
+    def _check_billing_prepaid_tell_days(self):
+        for company in self:
+            days = company.billing_pack_tell_days, company.billing_wallet_tell_days
+            if not all(0 <= one <= 366 for one in days):
+                raise ValidationError(
+                    self.env._(
+                        "Customers are told 0 (not at all) to 366 days before what they"
+                        " paid in advance ends."
+                    )
+                )
 
     def _billing_get_pack_journal(self):
         """Return where the income of what was used is booked.

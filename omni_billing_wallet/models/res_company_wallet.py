@@ -28,6 +28,12 @@ class ResCompany(models.Model):
         string="Days until Prepaid Money Expires",
         help="Counted from its payment. 0: never.",
     )
+    billing_wallet_tell_days = fields.Integer(
+        string="Days before That in Which Customers Are Told",
+        default=14,
+        help="Customers get an e-mail so many days before prepaid money expires, once."
+        " 0: not at all.",
+    )
     billing_wallet_income_account_id = fields.Many2one(
         "account.account",
         string="Income of Expired Money",

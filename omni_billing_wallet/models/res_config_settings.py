@@ -13,6 +13,9 @@ class ResConfigSettings(models.TransientModel):
     billing_pack_expiry = fields.Selection(
         related="company_id.billing_pack_expiry", readonly=False
     )
+    billing_pack_tell_days = fields.Integer(
+        related="company_id.billing_pack_tell_days", readonly=False
+    )
     billing_pack_journal_id = fields.Many2one(
         related="company_id.billing_pack_journal_id", readonly=False
     )
@@ -24,6 +27,9 @@ class ResConfigSettings(models.TransientModel):
     )
     billing_wallet_days = fields.Integer(
         related="company_id.billing_wallet_days", readonly=False
+    )
+    billing_wallet_tell_days = fields.Integer(
+        related="company_id.billing_wallet_tell_days", readonly=False
     )
     billing_wallet_income_account_id = fields.Many2one(
         related="company_id.billing_wallet_income_account_id", readonly=False

@@ -20,4 +20,4 @@ else:
     from . import test_packs, test_packs_at_once, test_packs_booked, test_packs_doors
     from . import test_packs_changed, test_packs_pages
     from . import test_wallets, test_wallets_at_once, test_wallets_auto
-    from . import test_wallets_doors
+    from . import test_wallets_doors, test_wallets_ended

@@ -4,6 +4,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from dateutil.relativedelta import relativedelta
+from freezegun import freeze_time
 from psycopg2 import IntegrityError
 
 from odoo.exceptions import UserError, ValidationError
@@ -251,6 +252,24 @@ class TestPacks(PackCommon):
         self.assertEqual(theirs.commercial_partner_id, self.customer)
         self.assertEqual(len(self.Use.search([("ref", "=", "a")])), 2)
         self.assertEqual(self._use(18)["left"], 0)
+
+    def test_the_customer_is_told_before_it_ends(self):
+        """W42: once, of what is left; not right after it was sold."""
+        self.customer.email = "acme@example.com"
+        month = self._add_pack("Month", 100, 10, billing_pack_months=1)
+        with freeze_time("2026-03-01 12:00:00"):
+            pack, used = self._sell(month), self._sell(month)
+            self._use(10)
+        self.assertFalse(used.units_left and pack.units_left)
+        # sudo: the outbox is an administrator's.
+        mails = self.env["mail.mail"].sudo()
+        domain = [("model", "=", pack._name), ("res_id", "in", (pack + used).ids)]
+        for day, count in (("2026-03-16", 0), ("2026-03-17", 1), ("2026-03-18", 1)):
+            self._run_job(day)
+            self.assertEqual(mails.search_count(domain), count)
+        body = mails.search(domain).body_html
+        for told in ("03/31/2026", "10 × Session", "/my/billing/packs"):
+            self.assertIn(told, body)
 
     def test_the_customer_is_told_once(self):
         """W42: when what is left falls to the level, and not again below it."""

@@ -1,9 +1,12 @@
 """Money that is paid in advance pays invoices first, and is a liability until then."""
 
+from pathlib import Path
+
 from freezegun import freeze_time
 
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
+from odoo.modules.migration import load_script
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.tests.test_omni_billing_run import RunCommon
@@ -11,6 +14,8 @@ from odoo.addons.omni_billing.tests.test_proven import ProvenCommon
 from odoo.addons.omni_billing.tools.write_guard import trust, trusting
 
 from .wallet_common import WalletCommon
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "migrations/19.0.1.2.0"
 
 
 @tagged("post_install", "-at_install")
@@ -295,7 +300,12 @@ class TestWallets(WalletCommon, RunCommon):
         later._billing_charge(self.card)
         self.assertEqual(self._read_left(), 40)
         self.assertEqual(later._billing_get_refundable_amount(), 40)
-        self.assertEqual(later.invoice_line_ids.billing_wallet_left, 100)
+        line = later.invoice_line_ids
+        self.assertEqual(
+            (line.billing_wallet_left, later.billing_wallet_left), (40, 40)
+        )
+        dialog = self.env["omni.billing.wallet.refund.wizard"]
+        self.assertEqual(dialog.create({"line_id": line.id}).amount, 40)
 
     def _reverse(self, move):
         wizard = self.env["account.move.reversal"].with_context(
@@ -362,80 +372,34 @@ class TestWallets(WalletCommon, RunCommon):
         trust(move).billing_dispute = "won"
         self.assertEqual(self._read_left(), 100)
 
-    # === WHAT EXPIRES === #
+    # === WHAT IT IS IN REPORTS === #
 
-    def test_what_went_back_too_much_is_paid_once(self):
-        """W51: what ends first covers it, also where that has ended by now."""
-        income = self._add_account("Expired", "income_other")
-        self.company.sudo().billing_wallet_income_account_id = income
-        self.company.sudo().billing_wallet_days = 30
-        with freeze_time("2026-03-01 12:00:00"):
-            move = self._top_up(100, paid=False)
-            move._billing_charge(self.card)
-            self._bill_amounts(60)
-            with trusting(self.env):
-                move._billing_create_refund_note(100)
-            self.assertEqual(self._read_left(), -60)
-            self._top_up(100)
-            self.assertEqual(self._read_left(), 40)
-        self._run_job("2026-05-01")
-        with freeze_time("2026-05-01 12:00:00"):
-            self.assertEqual(self._read_left(), 0)
-            self._top_up(100)
-            self.assertEqual(self._read_left(), 100)
-            self.assertEqual(self._bill_amounts(100).amount_residual, 0)
-        self._run_job("2026-05-02")
-        booked = self.env["account.move.line"].sudo()
-        booked = booked.search([("account_id", "=", income.id)])
-        self.assertEqual(-sum(booked.mapped("balance")), 40)
-        self.assertEqual(self._read_advances(), 0)
+    def test_a_top_up_is_no_turnover(self):
+        """W51: the invoice that it pays is, above the list and in Odoo's analysis."""
+        Move = self.env["account.move"]
 
-    def test_what_expired_is_income(self):
-        """W51: from the day after the last one, once; nothing where it is kept."""
-        income = self._add_account("Expired", "income_other")
-        self.company.sudo().billing_wallet_days = 30
-        with freeze_time("2026-03-01 12:00:00"):
-            self._top_up(100)
-            self._bill_amounts(30)
-            self.assertEqual(self._read_left(), 70)
-        self._run_job("2026-05-01")
-        with freeze_time("2026-05-01 12:00:00"):
-            self.assertEqual((self._read_left(), self._read_advances()), (0, 70))
-            late = self._bill_amounts(5)
-            self.assertEqual(late.amount_residual, 5)
-            late._billing_pay("cash")
-        self.company.sudo().billing_wallet_income_account_id = income
-        self._run_job("2026-03-31")
-        self.assertEqual(self._read_advances(), 70)
-        for _again in range(2):
-            self._run_job("2026-05-02")
-            self.assertEqual(self._read_advances(), 0)
-        lines = self.env["account.move.line"].search([("account_id", "=", income.id)])
-        self.assertEqual(sum(lines.mapped("balance")), -70)
-        self.assertEqual(self._get_ledger_balance(), self._get_books_balance())
+        def read(domain):
+            cards = Move.billing_retrieve_stats(domain)["cards"]
+            return {card["name"]: card["amount"] for card in cards}["total"]
 
-    def test_health_tells_of_what_is_not_booked(self):
-        """W51: a count, and a list of it."""
-        self.company.sudo().write(
-            {
-                "billing_wallet_days": 30,
-                "billing_wallet_income_account_id": self._add_account(
-                    "Expired", "income_other"
-                ).id,
-            }
-        )
-        with freeze_time("2026-03-01 12:00:00"):
-            self._top_up(100)
+        own = [("commercial_partner_id", "=", self.customer.id)]
+        before, before_own = read([]), read(own)
+        move = self._top_up(100, paid=False)
+        move._billing_charge(self.card)
+        self._bill_amounts(60)
+        move._billing_refund(40)
+        self._top_up(9, paid=False).action_billing_void(by_credit_note=True)
         self.env.flush_all()
-        self.env.invalidate_all()
-        with freeze_time("2026-05-01 12:00:00"):
-            row = self.env["omni.billing.watch"].search(
-                [("kind", "=", "wallet"), ("company_id", "=", self.company.id)]
-            )
-            self.assertEqual((row.waiting, row.level), (1, "failing"))
-            opened = row.action_open()
-        found = self.env["account.move.line"].search(opened["domain"])
-        self.assertEqual(found.billing_wallet_id, self.wallet)
+        self.assertEqual((read([]) - before, read(own) - before_own), (60, 60))
+        report = self.env["account.invoice.report"].sudo()
+        rows = report.search([("partner_id", "=", self.customer.id)])
+        self.assertEqual(sum(rows.mapped("price_subtotal")), 60)
+        # As in a database of before.
+        self.env.cr.execute("UPDATE account_move SET billing_is_advance = NULL")
+        self.assertNotEqual(read([]) - before, 60)
+        script = load_script(str(SCRIPTS / "post-advances.py"), "advances")
+        script.migrate(self.env.cr, "19.0.1.1.0")
+        self.assertEqual(read([]) - before, 60)
 
 
 @tagged("post_install", "-at_install")

@@ -3,12 +3,13 @@
 from contextlib import ExitStack
 from unittest.mock import patch
 
-from odoo import modules
+from odoo import fields, modules
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.omni_billing.tests.at_once import AtOnceCase
+from odoo.addons.omni_billing.tools.write_guard import trust
 from odoo.addons.omni_billing_wallet.models.omni_billing_wallet_job import (
     OmniBillingWallet,
 )
@@ -161,6 +162,31 @@ class TestWalletsAtOnce(AtOnceCase):
             with self._connect() as env:
                 top_up(env)
         self.assertEqual(self._end_auto(), before + 1)
+
+    def test_two_jobs_tell_of_the_end_once(self):
+        """W51: the second sees what the first told of, or leaves it to that one."""
+        with self._connect() as env:
+            lines = env["account.move"].browse(self.top_up_id).line_ids
+            today = fields.Date.context_today(lines)
+            lines = trust(lines.filtered("billing_wallet_id"))
+            lines.billing_wallet_expires_on = today
+            lines.partner_id.email = "prepays@example.com"
+
+        def tell(env):
+            env = env(context=self.context)
+            env["omni.billing.wallet"].browse(self.ids[1])._tell_ending()
+
+        with mute_logger("odoo.sql_db", "odoo.service.model"):
+            self._meet(tell, tell)
+        with self._connect() as env:
+            tell(env)
+            domain = [
+                ("model", "=", "omni.billing.wallet"),
+                ("res_id", "=", self.ids[1]),
+            ]
+            mails = env["mail.mail"].search(domain)
+            self.assertEqual(len(mails), 1)
+            mails.unlink()
 
     def test_a_job_that_dies_leaves_no_top_up(self):
         """W51: the invoice and its charge are there together, or not at all."""

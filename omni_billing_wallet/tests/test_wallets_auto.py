@@ -1,13 +1,15 @@
 """Top-ups that are made by themselves: with consent, within a limit, and once."""
 
+from unittest.mock import patch
+
 from freezegun import freeze_time
 
-from odoo.exceptions import ValidationError
+from odoo.exceptions import LockError, UserError, ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.tools.write_guard import trust
 
-from ..models.omni_billing_wallet import AUTO
+from ..models.omni_billing_wallet_agreed import AUTO
 from .wallet_common import WalletCommon
 
 
@@ -129,6 +131,89 @@ class TestWalletsAuto(WalletCommon):
             with self.subTest(values), self.assertRaises(ValidationError):
                 self.wallet.write(values)
 
+    def test_more_is_agreed_to_anew(self):
+        """W51: a higher level, amount or limit needs other words; a lower one none."""
+        words = {"auto_agreed": "By phone on 12 March"}
+        for name in ("auto_level", "auto_amount", "auto_limit"):
+            more = {name: self.wallet[name] + 1}
+            for values in (more, {"auto_agreed": " By e-mail "} | more):
+                with self.assertRaises(ValidationError), self.env.cr.savepoint():
+                    self.wallet.write(values)
+            with self.assertRaises(ValidationError), self.env.cr.savepoint():
+                self.wallet.write({"is_auto": False, "auto_agreed": False} | more)
+            self.wallet.write({name: self.wallet[name] - 1})
+        self.wallet.write(words | {"auto_limit": 500})
+        self.assertEqual(self.wallet.auto_limit, 500)
+
+    def test_one_that_stays_unpaid_is_told_of(self):
+        """W51: as it keeps others from being made; until it is paid."""
+        self._run_job()
+        self.gateway.decline(decline_code="stolen_card")
+        self._charge_planned()
+        self._run_job()
+        self.assertFalse(self.wallet.auto_problem)
+        with freeze_time("2026-01-11 12:00:00"):
+            self._check_quiet("is not paid")
+            [move] = self._find_top_ups()
+            move._billing_pay("cash")
+            self._run_job()
+        self.assertFalse(self.wallet.auto_problem)
+
+    def test_who_is_just_busy_is_no_problem(self):
+        """W51: nor does what cannot be noted end the job; all else is noted."""
+        Wallet = type(self.wallet)
+
+        def refuse(error):
+            return patch.object(Wallet, "_explain_no_top_up", side_effect=error)
+
+        with refuse(LockError("busy")):
+            self._run_job()
+        self.assertFalse(self.wallet.auto_problem)
+        with (
+            refuse(UserError("No journal")),
+            patch.object(Wallet, "_note_problem", side_effect=ValueError("died")),
+            patch.object(Wallet, "_expire_all") as rest,
+            self.assertLogs("odoo.addons.omni_billing.tools.database", "ERROR"),
+        ):
+            self._run_job()
+        self.assertTrue(rest.called)
+        with refuse(UserError("No journal")):
+            self._run_job()
+        self.assertEqual(self.wallet.auto_problem, "No journal")
+        self._top_up(100)
+        self._run_job()
+        self.assertFalse(self.wallet.auto_problem)
+
+    def test_a_problem_is_read_in_any_language(self):
+        """W51: the job wrote it in its own."""
+        self.card.sudo().active = False
+        self._run_job()
+        self.env["res.lang"].sudo()._activate_lang("fr_FR")
+        wallet = self.wallet.with_context(lang="fr_FR")
+        [told] = wallet.read(["auto_problem"])
+        self.assertIn("moyen de paiement", told["auto_problem"])
+
+    def test_switched_off_charges_nothing(self):
+        """W51: also what was planned already; nobody owes it, so it is void."""
+        self._run_job()
+        self.wallet.is_auto = False
+        self._charge_planned()
+        self.assertFalse(self.gateway.charges)
+        self._run_job()
+        self.assertEqual(self._find_top_ups().billing_state, "void")
+
+    def test_a_dispute_that_is_won_is_acted_on_at_once(self):
+        """W51: what it had held pays what is unpaid."""
+        # sudo: as the job that reads what Stripe tells.
+        payment = self._top_up_by_card().sudo().transaction_ids
+        payment._billing_note_dispute("dp_1", "open")
+        cron = self.env.ref("omni_billing_wallet.ir_cron_wallets").sudo()
+        triggers = self.env["ir.cron.trigger"].sudo()
+        before = triggers.search_count([("cron_id", "=", cron.id)])
+        payment._billing_note_dispute("dp_1", "won")
+        after = triggers.search_count([("cron_id", "=", cron.id)])
+        self.assertGreater(after, before)
+
     def _top_up_by_card(self):
         """Have it topped up and charged, and return the invoice."""
         self._run_job()
@@ -188,3 +273,16 @@ class TestWalletsAuto(WalletCommon):
         self._top_up_by_card()
         self.assertEqual((self.gateway.taken, len(twin.top_up_ids)), (5000, 0))
         self._check_quiet()
+
+    def test_who_belongs_to_a_company_by_now_holds_up_no_other(self):
+        """W51: the wallet of the company is topped up; the other says why it is not."""
+        group = self.env["res.partner"].create({"name": "Group", "is_company": True})
+        theirs = self.Wallet._open_for(group)
+        theirs.write({name: self.wallet.sudo()[name] for name in AUTO})
+        self.customer.write({"is_company": False, "parent_id": group.id})
+        self.assertEqual(self.customer.commercial_partner_id, group)
+        self.card._billing_find_active()._end("Of another customer")
+        self.card._billing_agree("paper")
+        self._run_job()
+        self.assertEqual((len(theirs.top_up_ids), len(self._find_top_ups())), (1, 0))
+        self.assertIn("belongs to Group", self.wallet.auto_problem)

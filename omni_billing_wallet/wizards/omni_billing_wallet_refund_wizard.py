@@ -73,12 +73,7 @@ class OmniBillingWalletRefundWizard(models.TransientModel):
         return open_dialog("omni.billing.refund.wizard", title, context)
 
     def _check_amount(self, line):
-        # Less what went back although it was used.
-        lots = line.billing_wallet_id._read_lots(is_expired=True)
-        left = sum(
-            lot.left for lot in lots[line.billing_wallet_id.id] if lot.line == line
-        )
-        currency = self.currency_id
+        left, currency = line.billing_wallet_left, self.currency_id
         if not line.billing_wallet_id or currency.compare_amounts(self.amount, 0) <= 0:
             raise UserError(self.env._("Enter how much is given back."))
         if has_excess_decimals(self.amount, currency.decimal_places) or (

@@ -67,6 +67,14 @@ class AccountMove(models.Model):
         index=True,
     )
 
+    billing_is_advance = fields.Boolean(
+        readonly=True,
+        copy=False,
+        export_string_translation=False,
+        help="Money that is paid in advance, or goes back: what it is used for is"
+        " invoiced later. So it is in no sum of what was invoiced.",
+    )
+
     # The default search of the invoices list.
     _billing_list_idx = models.Index(
         "(company_id, invoice_date DESC, id DESC)"
@@ -188,6 +196,7 @@ class AccountMove(models.Model):
     def _billing_get_state_fields(self):
         """Override: where an invoice stands, and how it was paid."""
         return super()._billing_get_state_fields() | {
+            "billing_is_advance",
             "billing_is_void",
             "billing_released_ids",
             "billing_state",
@@ -261,6 +270,7 @@ class AccountMove(models.Model):
             Domain("move_type", "in", BILLING_MOVE_TYPES)
             & Domain("state", "=", "posted")
             & Domain("billing_state", "!=", "void")
+            & Domain("billing_is_advance", "!=", True)
             # The credit note that balances a void says nothing about revenue either.
             & (
                 Domain("reversed_entry_id", "=", False)
@@ -282,11 +292,11 @@ class AccountMove(models.Model):
         table = SQL.identifier(self._table)
         return SQL(
             "%s.move_type IN %s AND %s.state = 'posted'"
-            " AND %s.billing_state IS DISTINCT FROM 'void'",
+            " AND %s.billing_state IS DISTINCT FROM 'void'"
+            " AND %s.billing_is_advance IS NOT TRUE",
             table,
             BILLING_MOVE_TYPES,
-            table,
-            table,
+            *(table, table, table),
         )
 
     def _billing_get_uncounted_domain(self):
@@ -295,6 +305,7 @@ class AccountMove(models.Model):
             Domain("move_type", "in", BILLING_MOVE_TYPES)
             & Domain("state", "=", "posted")
             & Domain("billing_state", "!=", "void")
+            & Domain("billing_is_advance", "!=", True)
             & Domain("reversed_entry_id.billing_is_void", "=", True)
         )
 
