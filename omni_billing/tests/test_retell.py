@@ -3,7 +3,7 @@ import time
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from odoo.addons.omni_billing.tools.retell import LONGEST, retell
+from odoo.addons.omni_billing.tools.retell import LONGEST, Kept, find_ours, retell
 from odoo.addons.omni_billing.tools.write_guard import trust
 
 from .card_common import CardCommon
@@ -76,6 +76,18 @@ class TestRetell(CardCommon):
                     )
                 )
             )
+
+    def test_whoever_keeps_a_sentence_is_known(self):
+        """F155: nobody keeps a list of these addons."""
+        keepers = {
+            name
+            for model in self.env.registry.values()
+            for field in model._fields.values()
+            if isinstance(field, Kept)
+            for name in field._modules
+        }
+        self.assertIn("omni_billing", keepers)
+        self.assertLessEqual(keepers, set(find_ours(self.env)))
 
     def test_words_of_others_stay(self):
         for text in ("Your card was declined.", "100 % wrong", "", "Ünïcode (x)"):
