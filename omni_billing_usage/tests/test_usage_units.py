@@ -35,7 +35,8 @@ class TestUnits(RatingCommon):
         self.assertEqual(charge.uom_id, self.env.ref("uom.product_uom_minute"))
         self.assertEqual(
             charge.description,
-            "Mobiles: 440:30 min, of these 100:00 min included: $\N{NO-BREAK SPACE}34.05",
+            "Mobiles: 440:30 min, of these 100:00 min included:"
+            " $\N{NO-BREAK SPACE}34.05",
         )
         self.assertEqual(
             lines,
@@ -53,9 +54,7 @@ class TestUnits(RatingCommon):
         charge, lines = self._charge()
         self.assertEqual((charge.quantity, charge.price_unit), (5, 2))
         self.assertFalse(charge.uom_id)
-        self.assertEqual(
-            lines, [("5 × 10 kg", "$\N{NO-BREAK SPACE}2.00 / 10 kg", "")]
-        )
+        self.assertEqual(lines, [("5 × 10 kg", "$\N{NO-BREAK SPACE}2.00 / 10 kg", "")])
 
     def test_tiers_and_shares(self):
         """W41: bounds of tiers have a unit; a share is a percentage."""
@@ -93,6 +92,7 @@ class TestUnits(RatingCommon):
         self._rate()
         line = self._parts(service=self.other_line).line_ids
         self.assertEqual(
-            (line.kind, line.quantity_text, line.price_text), ("share", "200 kg", "2.5 %")
+            (line.kind, line.quantity_text, line.price_text),
+            ("share", "200 kg", "2.5 %"),
         )
         self.assertEqual(line.rating_id.amount, 5)
