@@ -35,7 +35,8 @@ class OmniBillingWallet(models.Model):
         string="Agreed",
         groups="base.group_user",
         help="How and when the customer agreed to level, amount and limit, such as: by"
-        " e-mail of 12 March. For more than that, it has to be agreed anew.",
+        " e-mail of 12 March. For more than that, and to switch it on again, it has"
+        " to be agreed anew.",
     )
     auto_problem = KeptSentence(
         string="Why Not Topped Up", readonly=True, groups="base.group_user"
@@ -106,29 +107,32 @@ class OmniBillingWallet(models.Model):
         return result
 
     def _read_agreed(self):
-        """Return how much was agreed to, and how."""
+        """Return whether it is on, how much was agreed to, and how."""
         # sudo: the words are not for customers, who may switch it off.
         words = (self.sudo().auto_agreed or "").strip()
-        return [self[name] for name in AGREED], words
+        return self.is_auto, [self[name] for name in AGREED], words
 
-    def _check_agreed(self, amounts, words):
+    def _check_agreed(self, was_auto, amounts, words):
         """Check that what is more than before was agreed anew.
 
+        So is what was off: the customer may have switched it off, or got money back.
+
+        :param bool was_auto: whether it was on before.
         :param list amounts: level, amount and limit of before.
         :param str words: how those were agreed.
         :raise ValidationError: if the words are as before, or missing.
         """
-        now, new_words = self._read_agreed()
+        is_auto, now, new_words = self._read_agreed()
         is_more = any(
             self.currency_id.compare_amounts(one, other) > 0
             for one, other in zip(now, amounts, strict=True)
         )
-        if is_more and new_words in ("", words):
+        if (is_more or is_auto > was_auto) and new_words in ("", words):
             raise ValidationError(
                 self.env._(
-                    "A higher level, amount or limit of automatic top-ups is the"
-                    " customer's to agree to: say at “Agreed” how and when that was."
-                    " Nothing was changed."
+                    "To be topped up automatically, and a higher level, amount or limit"
+                    " of that, is the customer's to agree to, each time: say at"
+                    " “Agreed” how and when that was. Nothing was changed."
                 )
             )
 

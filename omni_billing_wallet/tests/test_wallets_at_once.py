@@ -120,7 +120,7 @@ class TestWalletsAtOnce(AtOnceCase):
                     "auto_level": 5,
                     "auto_amount": 9,
                     "auto_limit": 90,
-                    "auto_agreed": "On paper",
+                    "auto_agreed": f"On paper, {len(wallet.top_up_ids)}",
                 }
             )
             return len(wallet.top_up_ids)

@@ -132,7 +132,7 @@ class TestWalletsAuto(WalletCommon):
                 self.wallet.write(values)
 
     def test_more_is_agreed_to_anew(self):
-        """W51: a higher level, amount or limit needs other words; a lower one none."""
+        """W51: other words for a higher level, amount or limit, and to switch it on."""
         words = {"auto_agreed": "By phone on 12 March"}
         for name in ("auto_level", "auto_amount", "auto_limit"):
             more = {name: self.wallet[name] + 1}
@@ -144,6 +144,12 @@ class TestWalletsAuto(WalletCommon):
             self.wallet.write({name: self.wallet[name] - 1})
         self.wallet.write(words | {"auto_limit": 500})
         self.assertEqual(self.wallet.auto_limit, 500)
+        self.wallet.is_auto = False
+        for values in ({}, words):
+            with self.assertRaises(ValidationError), self.env.cr.savepoint():
+                self.wallet.write({"is_auto": True} | values)
+        self.wallet.write({"is_auto": True, "auto_agreed": "By phone on 2 May"})
+        self.assertTrue(self.wallet.is_auto)
 
     def test_one_that_stays_unpaid_is_told_of(self):
         """W51: as it keeps others from being made; until it is paid."""
