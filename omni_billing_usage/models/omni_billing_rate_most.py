@@ -58,9 +58,9 @@ class OmniBillingRatePlan(models.Model):
 
     _inherit = "omni.billing.rate.plan"
 
-    def _check_prices(self):
+    def _check_prices(self, names=None):
         """Override: its least can be reached."""
-        result = super()._check_prices()
+        result = super()._check_prices(names)
         for plan in self.filtered("least"):
             meters = plan.rate_ids.meter_id
             if not meters or meters - plan.most_ids.meter_id:
