@@ -200,14 +200,15 @@ class OmniBillingUsageRating(models.Model):
         """
         charged = [("date_from", "=", period.first), ("state", "=", "charged")]
         own = self.search([*charged, ("owner_number", "=", customer)]).service_id
-        rows = self.env["omni.billing.usage.plan"].search(
+        rows = self.env["omni.billing.usage.plan"].search_fetch(
             [
                 ("plan_id", "=", plan.id),
                 ("date_from", "<=", period.first),
                 "|",
                 ("service_id", "in", own.ids),
                 ("service_id.commercial_partner_id", "=", customer),
-            ]
+            ],
+            ["service_id"],
         )
         services = rows.service_id
         others = self.search(

@@ -1,8 +1,7 @@
 from odoo import api, models
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
-from odoo.addons.omni_billing.tools.database import commit_progress, retry, rollback
+from odoo.addons.omni_billing.tools.database import commit_progress, retry, step_alone
 
 #: Services that are looked at in one database transaction.
 CHUNK = 1_000
@@ -23,13 +22,17 @@ class OmniBillingUsageSpent(models.Model):
         last = 0
         while found := self._list_unused(now, last):
             last = found[-1][0]
-            try:
-                retry(self.env, lambda pairs=found: self._note_unused(pairs, now))
-            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-                # They are being rated: the job comes back to them.
-                rollback(self.env)
+            self._try_note_unused(found, now)
             if not commit_progress(self.env, len(found)):
                 return
+
+    def _try_note_unused(self, pairs, now):
+        """Note some; who is rated meanwhile, or fails, comes the next time."""
+        step_alone(
+            self.env,
+            lambda: retry(self.env, lambda: self._note_unused(pairs, now)),
+            "caps of nothing",
+        )
 
     @api.model
     def _list_unused(self, now, last):
