@@ -59,9 +59,16 @@ class OmniBillingMeter(models.Model):
         return names.get(size)
 
     def _billing_get_uom(self, size):
-        """Return the unit in which an invoice counts what a price is for, if any."""
+        """Return the unit in which an invoice counts what a price is for.
+
+        Without one of its own it is of pieces, which are not named: else Odoo would
+        take the unit of the product.
+        """
         self.ensure_one()
+        pieces = self.env.ref("uom.product_uom_unit")
         if self.kind != "duration":
-            return self.uom_id if size == 1 else self.uom_id.browse()
-        names = {60: "uom.product_uom_minute", 3600: "uom.product_uom_hour"}
-        return self.env.ref(names[size]) if size in names else self.uom_id.browse()
+            return self.uom_id if size == 1 and self.uom_id else pieces
+        name = {60: "uom.product_uom_minute", 3600: "uom.product_uom_hour"}.get(size)
+        # Whoever does not use them may have deleted them.
+        unit = name and self.env.ref(name, raise_if_not_found=False)
+        return unit or pieces

@@ -399,8 +399,8 @@ class OmniBillingRate(models.Model):
             kind = charges.Graduated if self.charge == "graduated" else charges.Volume
             made = kind(tiers, scale)
         elif self.charge == "plan":
-            unit = to_exact(price) / to_exact(self.size)
-            made = charges.Plan(self.flat, self.included, unit)
+            scale = charges.Scale(self.size)
+            made = charges.Plan(self.flat, self.included, price, scale)
         else:
             is_package = self.charge == "package"
             made = charges.PerUnit(

@@ -58,7 +58,8 @@ class OmniBillingUsageRatingLine(models.Model):
         readonly=True,
         default=1.0,
         min_display_digits="Product Unit",
-        help="Of how many units of the meter the price is: the quantity counts these.",
+        help="Of how many units of the meter the price is: the quantity counts these."
+        " 0: of a former version, which did not say.",
     )
     price = fields.Float(readonly=True, min_display_digits="Product Price")
     quantity_text = fields.Char(string="Quantity", compute="_compute_texts")
@@ -92,10 +93,12 @@ class OmniBillingUsageRatingLine(models.Model):
         self.ensure_one()
         # sudo: who may read it reads of which meter it is.
         meter = self.sudo().rating_id.meter_id.with_env(self.env).sudo()
-        currency, size = self.currency_id, self.size or 1.0
+        currency, size = self.currency_id, self.size
         if self.kind in FREE:
             return meter._billing_format_units(self.quantity), ""
-        price = format_price(self.env, self.price, currency)
+        price = format_price(self.env, round(self.price, 8), currency)
+        if self.kind == "fee" or (self.kind == "units" and not size):
+            return format_number(self.env, round(self.quantity, 6)), price
         if self.kind == "units":
             return (
                 meter._billing_format_sizes(self.quantity, size),
@@ -104,16 +107,17 @@ class OmniBillingUsageRatingLine(models.Model):
         if self.kind == "share":
             share = format_number(self.env, round(self.price * 100, 8))
             return meter._billing_format_units(self.quantity), f"{share} %"
-        if self.kind == "fee":
-            return format_number(self.env, self.quantity), price
         return "", ""
 
     def _write_tier(self):
         # sudo: as above.
         meter = self.sudo().rating_id.meter_id.with_env(self.env).sudo()
-        size = self.size or 1.0
-        begin = meter._billing_format_sizes(self.tier_from, size)
-        end = meter._billing_format_sizes(self.tier_until, size)
+        begin, end = (
+            meter._billing_format_sizes(bound, self.size)
+            if self.size
+            else format_number(self.env, bound)
+            for bound in (self.tier_from, self.tier_until)
+        )
         if not self.tier_until:
             return self.env._("over %(number)s", number=begin)
         if not self.tier_from:

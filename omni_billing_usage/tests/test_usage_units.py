@@ -1,4 +1,7 @@
+from pathlib import Path
+
 from odoo.fields import Command
+from odoo.modules.module import load_script
 from odoo.tests import tagged
 
 from .rating_common import OVER, RatingCommon
@@ -49,11 +52,19 @@ class TestUnits(RatingCommon):
 
     def test_packages_are_of_so_many_units(self):
         """W41: five packages of ten are no five units."""
+        kilo = self.env.ref("uom.product_uom_kgm")
+        self.data.product_id = self.env["product.product"].create(
+            {"name": "Sand", "uom_id": kilo.id}
+        )
         self._set_rate(charge="package", price=2, size=10)
         self._use("a", 45)
         charge, lines = self._charge()
         self.assertEqual((charge.quantity, charge.price_unit), (5, 2))
-        self.assertFalse(charge.uom_id)
+        pieces = self.env.ref("uom.product_uom_unit")
+        self.assertEqual(charge.uom_id, pieces)
+        # Nor are they five of the product that the meter is sold as.
+        line = self._bill(charge).invoice_line_ids
+        self.assertEqual((line.quantity, line.product_uom_id), (5, pieces))
         self.assertEqual(lines, [("5 × 10 kg", "$\N{NO-BREAK SPACE}2.00 / 10 kg", "")])
 
     def test_tiers_and_shares(self):
@@ -71,7 +82,7 @@ class TestUnits(RatingCommon):
         charge, lines = self._charge()
         # The whole at one price: it is of no unit.
         self.assertEqual((charge.quantity, charge.price_unit), (1, 34))
-        self.assertFalse(charge.uom_id)
+        self.assertEqual(charge.uom_id, self.env.ref("uom.product_uom_unit"))
         price = "$\N{NO-BREAK SPACE}3.00 / kg", "$\N{NO-BREAK SPACE}2.00 / kg"
         self.assertEqual(
             lines,
@@ -96,3 +107,35 @@ class TestUnits(RatingCommon):
             ("share", "200 kg", "2.5 %"),
         )
         self.assertEqual(line.rating_id.amount, 5)
+
+    def test_minutes_beyond_those_of_a_plan(self):
+        """W41: then 0.10 a minute; also where Hours, and so Minutes, were deleted."""
+        self.env.ref("uom.product_uom_hour").unlink()
+        self._set_rate(
+            meter_id=self.calls.id, charge="plan", flat=10, included=60_000, size=60
+        )
+        self.plan.rate_ids.filtered(lambda r: r.name == "Data").price = 0.1
+        self._call("a", 67_200, called="+331")
+        charge, lines = self._charge(self.calls)
+        self.assertEqual(charge.amount_untaxed, 22)
+        self.assertIn(("120:00 min", "$\N{NO-BREAK SPACE}0.10 / min", ""), lines)
+        self.assertIn(("1,000:00 min", "", ""), lines)
+
+    def test_lines_of_a_former_version(self):
+        """W41: an update has them say it, as far as their rates do."""
+        self._set_rate(charge="package", price=2, size=10)
+        self._use("a", 45)
+        self._call("b", 60)
+        self._rate(OVER)
+        [data] = self._parts()
+        [calls] = self._parts(meter=self.calls)
+        (data | calls).line_ids.size = 1
+        calls.line_ids.name = "Gone"
+        self.env.flush_all()
+        folder = Path(__file__).resolve().parents[1] / "migrations/19.0.1.3.0"
+        script = load_script(str(folder / "post-sizes.py"), "post_sizes")
+        script.migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.assertEqual((data.line_ids.size, calls.line_ids.size), (10, 0))
+        self.assertEqual(data.line_ids.quantity_text, "5 × 10 kg")
+        self.assertEqual(calls.line_ids.quantity_text, "1")

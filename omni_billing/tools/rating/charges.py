@@ -192,11 +192,14 @@ class Plan(Charge):
     """A fee for the period with units included; each unit beyond has its price.
 
     Units that are included belong to the period, and are not prorated with it.
+
+    :param scale: of how many units the price beyond is.
     """
 
     fee: Fraction
     included: Fraction = ZERO
     overage: Fraction = ZERO
+    scale: Scale = Scale()
 
     def __post_init__(self) -> None:
         _make_exact(self, "fee", "included", "overage")
@@ -204,7 +207,7 @@ class Plan(Charge):
     def explain(self, usage: Usage) -> list[Part]:
         """Override."""
         fee = Part(FLAT, Fraction(usage.is_first), self.fee)
-        beyond = PerUnit(self.overage, free=self.included)
+        beyond = PerUnit(self.overage, self.scale, free=self.included)
         return _leave_out_none(fee) + beyond.explain(usage)
 
     def leave_out_included(self) -> Plan:
