@@ -59,11 +59,12 @@ class OmniBillingAllowance(models.Model):
     @api.constrains("rate_names", "plan_id", "meter_id")
     def _check_rate_names(self):
         for allowance in self:
-            rates = allowance.plan_id.rate_ids
-            names = rates.filtered(lambda r, a=allowance: r.meter_id == a.meter_id)
-            unknown = allowance._get_rate_names() - set(names.mapped("name"))
+            names, plan = allowance._get_rate_names(), allowance.plan_id
+            rates = plan._find_rates(names) if names else plan.rate_ids.browse()
+            rates = rates.filtered(lambda r, a=allowance: r.meter_id == a.meter_id)
+            unknown = names - set(rates.mapped("name"))
             # Rates of a new plan may come after it.
-            if unknown and rates:
+            if unknown and plan._has_rates():
                 raise ValidationError(
                     self.env._(
                         "%(name)s is for rates that the plan has not: %(rates)s.",

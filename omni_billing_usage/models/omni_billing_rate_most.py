@@ -61,9 +61,11 @@ class OmniBillingRatePlan(models.Model):
     def _check_prices(self, names=None):
         """Override: its least can be reached."""
         result = super()._check_prices(names)
-        for plan in self.filtered("least"):
-            meters = plan.rate_ids.meter_id
-            if not meters or meters - plan.most_ids.meter_id:
+        Rate = self.env["omni.billing.rate"]
+        for plan in self.filtered(lambda plan: plan.least and plan.most_ids):
+            groups = Rate._read_group([("plan_id", "=", plan.id)], ["meter_id"])
+            meters = {meter for [meter] in groups}
+            if not meters or meters - {row.meter_id for row in plan.most_ids}:
                 continue
             most = sum(plan.most_ids.mapped("most"))
             if plan.currency_id.compare_amounts(most, plan.least) < 0:

@@ -67,29 +67,42 @@ class OmniBillingRate(models.Model):
         return result
 
     def _list_names(self):
-        """Return plans, meters and names, of these and of others like them."""
+        """Return plans, meters and names of these."""
         return {(rate.plan_id, rate.meter_id, rate.name) for rate in self}
 
     def _check_topups(self, before):
-        for plan, meter, name in before:
-            if not plan.exists() or (plan, meter, name) in plan.rate_ids._list_names():
-                continue
-            # sudo: what was bought is good, whoever may read of it.
-            topups = self.env["omni.billing.usage.topup"].sudo()
-            now = fields.Datetime.now()
-            for topup in topups.search(
-                Domain("meter_id", "=", meter.id)
-                & Domain("rate_names", "like", name)
-                & Domain("service_id.usage_plan_ids.plan_id", "=", plan.id)
-                & (Domain("valid_until", "=", False) | Domain("valid_until", ">", now))
-            ):
-                service = topup.service_id
-                period = service._find_usage_period(max(now, topup.valid_from))
-                if (
-                    topup.left > 0
-                    and name in topup._get_rate_names()
-                    and service._get_usage_plan(period.first) == plan
-                ):
+        """Check that nothing lost its name that something is left for.
+
+        :param before: what `_list_names` said of these.
+        """
+        lost = before - self._list_names()
+        if not lost:
+            return
+        plans = self.plan_id.union(*(plan for plan, _meter, _name in lost)).exists()
+        # Other versions may have it.
+        lost -= set(
+            self._read_group(
+                [
+                    ("plan_id", "in", plans.ids),
+                    ("name", "in", list({name for _plan, _meter, name in lost})),
+                ],
+                ["plan_id", "meter_id", "name"],
+            )
+        )
+        now = fields.Datetime.now()
+        # sudo: what was bought is good, whoever may read of it.
+        topups = self.env["omni.billing.usage.topup"].sudo()
+        for topup in topups.search(
+            Domain("meter_id", "in", [meter.id for _plan, meter, _name in lost])
+            & Domain("rate_names", "!=", False)
+            & Domain("service_id.usage_plan_ids.plan_id", "in", plans.ids)
+            & (Domain("valid_until", "=", False) | Domain("valid_until", ">", now))
+        ):
+            service = topup.service_id
+            period = service._find_usage_period(max(now, topup.valid_from))
+            plan = service._get_usage_plan(period.first)
+            for name in sorted(topup._get_rate_names()):
+                if (plan, topup.meter_id, name) in lost and topup.left > 0:
                     raise UserError(
                         self.env._(
                             "“%(topup)s” of %(service)s is for the rate %(rate)s, and"
