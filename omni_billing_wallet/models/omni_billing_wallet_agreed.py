@@ -196,15 +196,14 @@ class OmniBillingWallet(models.Model):
             )
 
     def _note_problem(self, problem):
-        """Keep why it was not topped up, and tell staff of it once."""
-        if self.auto_problem != problem:
-            trust(self).auto_problem = problem
-            self.partner_id._billing_tell_staff(problem)
+        """Keep why it was not topped up, and tell staff of it once.
 
-    def _forget_problem(self):
-        """Take back why it was not topped up: it is well again."""
-        if self.auto_problem:
-            trust(self).auto_problem = False
+        :param str problem: a sentence, or nothing if it is well, or being seen to.
+        """
+        if (self.auto_problem or "") != problem:
+            trust(self).auto_problem = problem or False
+            if problem:
+                self.partner_id._billing_tell_staff(problem)
 
     def _find_unpaid_top_ups(self):
         """Return top-ups that are not paid: as long as there is one, none is added."""

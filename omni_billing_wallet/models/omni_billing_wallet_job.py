@@ -180,7 +180,7 @@ class OmniBillingWallet(models.Model):
         take_turns(wallet)
         peers = wallet._find_peers()
         if not peers._is_low(wallet.auto_level):
-            wallet._forget_problem()
+            wallet._note_problem("")
             return
         if problem := wallet._explain_moved():
             wallet._note_problem(problem)
@@ -188,18 +188,17 @@ class OmniBillingWallet(models.Model):
         own = peers.filtered(lambda one: one.is_auto and not one._explain_moved())
         if wallet != own.sorted("id")[:1]:
             # Customers were merged: one of their wallets is topped up.
-            wallet._forget_problem()
+            wallet._note_problem("")
             return
         if peers._has_top_up_under_way():
-            if problem := peers._explain_unpaid():
-                wallet._note_problem(problem)
+            wallet._note_problem(peers._explain_unpaid())
             return
         card = wallet.partner_id._billing_get_cards(wallet.company_id)[:1]
         if problem := wallet._explain_no_top_up(card):
             wallet._note_problem(problem)
             return
         wallet._charge_itself(wallet._top_up(wallet.auto_amount, "auto"), card)
-        wallet._forget_problem()
+        wallet._note_problem("")
 
     def _charge_itself(self, move, card):
         """Have the method charged for a top-up today, by the job that charges those."""

@@ -4,6 +4,7 @@ from unittest.mock import patch
 
 from freezegun import freeze_time
 
+from odoo import fields
 from odoo.exceptions import LockError, UserError, ValidationError
 from odoo.tests import tagged
 
@@ -161,6 +162,11 @@ class TestWalletsAuto(WalletCommon):
         with freeze_time("2026-01-11 12:00:00"):
             self._check_quiet("is not paid")
             [move] = self._find_top_ups()
+            self.env["omni.billing.installment"]._plan(
+                move, [(fields.Date.today(), 50)]
+            )
+            self._run_job()
+            self.assertFalse(self.wallet.auto_problem)
             move._billing_pay("cash")
             self._run_job()
         self.assertFalse(self.wallet.auto_problem)
