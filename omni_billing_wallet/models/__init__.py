@@ -10,4 +10,4 @@ from . import omni_billing_wallet_tell, res_company_wallet
 from . import account_move_line_wallet, account_move_wallet, account_move_draw
 from . import omni_billing_transaction_wallet, omni_billing_run_line
 from . import res_partner, res_partner_wallet
-from . import payment_transaction, account_invoice_report
+from . import omni_billing_installment, payment_transaction, account_invoice_report

@@ -6,6 +6,7 @@ class AccountInvoiceReport(models.Model):
     """Odoo's Invoice Analysis is of what was sold (W51)."""
 
     _inherit = "account.invoice.report"
+    _depends = {"account.move.line": ["billing_wallet_id"]}
 
     @api.model
     def _where(self):

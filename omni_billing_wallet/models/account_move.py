@@ -46,17 +46,11 @@ class AccountMove(models.Model):
         if credited:
             Pack._follow_credits(credited)
 
-    def _billing_is_written_off(self):
-        """Whether entries that are no money took most of it off as an expense.
+    def _billing_read_loss(self):
+        """Return what entries that are no money took off as an expense, and of what.
 
         What a bank kept for itself, a cent and a loss of exchange are no such thing: it
         was paid.
-        """
-        lost, owed = self._billing_read_loss()
-        return bool(lost) and self.currency_id.compare_amounts(2 * lost, owed) > 0
-
-    def _billing_read_loss(self):
-        """Return what entries that are no money took off as an expense, and of what.
 
         :return: in its currency, both; the second without what was credited, which is
             owed by nobody.

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.addons.omni_billing.tools.action import open_dialog
 from odoo.addons.omni_billing.tools.write_guard import is_trusted
 
+from ..tools.shares import count_lost
 from .omni_billing_pack import UNDISPUTED
 
 #: What says of which wallet an item is, until when it can be used, and who knows that.
@@ -159,16 +160,33 @@ class AccountMoveLine(models.Model):
         if last and not is_expired and last < self._billing_get_wallet_today():
             return 0.0
         if move.move_type == "out_invoice":
-            if (
-                # A refund, or a payment, is under way.
-                move.billing_attempt_id
-                or move.billing_state == "void"
-                or move.billing_dispute not in UNDISPUTED
-                or (not move.amount_residual and move._billing_is_written_off())
-            ):
+            if not self._billing_is_undisputed():
                 return 0.0
-            left -= move.amount_residual
+            left -= move.amount_residual + self._billing_get_lost()
         return self.currency_id.round(max(0.0, left))
+
+    def _billing_is_undisputed(self):
+        """Whether what was paid of a top-up is there: nobody wants it back just now."""
+        move = self.move_id
+        # A refund, or a payment, may be under way.
+        return (
+            not move.billing_attempt_id
+            and move.billing_state != "void"
+            and move.billing_dispute in UNDISPUTED
+        )
+
+    def _billing_get_lost(self):
+        """Return what of a top-up was written off: nobody paid it, so nobody uses it.
+
+        :return: in the currency of the item, no more than is open of it.
+        :rtype: float
+        """
+        if self.move_id.move_type != "out_invoice":
+            return 0.0
+        lost = count_lost(*self.move_id._billing_read_loss())
+        return self.currency_id.round(
+            min(lost, max(0.0, -self.amount_residual_currency))
+        )
 
     def _billing_is_all_paid(self):
         """Whether all that is open of this item can be used, now or before it ended."""

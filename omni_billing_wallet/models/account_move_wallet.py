@@ -91,8 +91,12 @@ class AccountMove(models.Model):
     def _post(self, soft=True):
         """Override of `account`: what went back is taken off; the rest is used."""
         is_own = is_trusted(self.env)
-        if advances := self._billing_find_advances():
-            trust(advances).billing_is_advance = True
+        advances = self._billing_find_advances()
+        if added := advances.filtered(lambda move: not move.billing_is_advance):
+            trust(added).billing_is_advance = True
+        # A draft may have got other lines.
+        if gone := (self - advances).filtered("billing_is_advance"):
+            trust(gone).billing_is_advance = False
         posted = super()._post(soft=soft)
         posted._billing_follow_wallets(is_own)
         return posted

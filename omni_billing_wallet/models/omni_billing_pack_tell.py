@@ -74,7 +74,7 @@ class OmniBillingPack(models.Model):
         last, company = self.expires_on, self.company_id
         today = self.partner_id._billing_get_today(company)
         return (
-            bool(last and self.units_left)
+            bool(last and self.units_usable)
             and is_ending(self.begins_on, last, today, company.billing_pack_tell_days)
             and self._is_sold()
         )

@@ -103,8 +103,12 @@ class OmniBillingWallet(models.Model):
         if vals.get("is_auto"):
             self._trigger_job()
         if {"is_auto", "active"} & vals.keys():
-            self.filtered(lambda one: not (one.is_auto and one.active))._end_planned()
+            self.filtered(lambda one: not one._is_on())._end_planned()
         return result
+
+    def _is_on(self):
+        """Whether it is topped up by itself."""
+        return self.is_auto and self.active
 
     def _read_agreed(self):
         """Return whether it is on, how much was agreed to, and how."""
@@ -123,6 +127,13 @@ class OmniBillingWallet(models.Model):
         :raise ValidationError: if the words are as before, or missing.
         """
         is_auto, now, new_words = self._read_agreed()
+        if words and not new_words:
+            raise ValidationError(
+                self.env._(
+                    "How the customer agreed stays on record. Nothing was changed: say"
+                    " what holds now instead."
+                )
+            )
         is_more = any(
             self.currency_id.compare_amounts(one, other) > 0
             for one, other in zip(now, amounts, strict=True)
@@ -163,7 +174,8 @@ class OmniBillingWallet(models.Model):
     def _end_planned(self):
         """Cancel charges of automatic top-ups that were not begun: these are off.
 
-        The job voids what nobody paid of them.
+        What waits for something is canceled when its turn comes (`_charge`). The job
+        voids what nobody paid of them.
         """
         # sudo: scheduled payments are the job's; whoever ends it may end these.
         moves = self.sudo()._find_unpaid_top_ups()

@@ -357,13 +357,16 @@ class OmniBillingWallet(models.Model):
         lines.invalidate_recordset()
         name = self.env._("Prepaid money that expired")
         taken, values = lines.browse(), []
-        # Less what went back although it was used.
+        # Less what went back although it was used; and what was written off, which is
+        # income against that loss.
         lots = lines.billing_wallet_id._read_lots(is_expired=True)
-        for line, left in (lot for own in lots.values() for lot in own):
+        left = {lot.line: lot.left for own in lots.values() for lot in own}
+        for line in lines.filtered(lambda one: one._billing_is_undisputed()):
             last = line.billing_wallet_expires_on
-            if line in lines and last and last < line._billing_get_wallet_today():
+            amount = left.get(line, 0.0) + line._billing_get_lost()
+            if amount and last and last < line._billing_get_wallet_today():
                 taken += line
-                values.append(line._billing_prepare_wallet_line(left, name))
+                values.append(line._billing_prepare_wallet_line(amount, name))
         for currency in taken.currency_id:
             self._book_expired(
                 [

@@ -30,8 +30,11 @@ class OmniBillingWallet(models.Model):
                 domain & Domain("id", ">", done), order="id", limit=CHUNK
             ):
                 done = lines[-1].id
-                for wallet in lines.billing_wallet_id.filtered("active"):
-                    if wallet._find_untold() and not self._do_alone(
+                ending = lines.filtered(lambda line: line._billing_is_ending())
+                lots = ending.billing_wallet_id.filtered("active")._read_lots()
+                usable = Line.union(*(lot.line for own in lots.values() for lot in own))
+                for wallet in (ending & usable).billing_wallet_id:
+                    if not self._do_alone(
                         wallet._tell_ending, f"end of prepaid money of {wallet.id}"
                     ):
                         return
@@ -95,7 +98,7 @@ class AccountMoveLine(models.Model):
             Domain("billing_wallet_expires_on", ">=", today - DAY)
             & Domain("billing_wallet_expires_on", "<=", last + DAY)
             & Domain("billing_wallet_told_on", "=", False)
-            & Domain("billing_wallet_id", "!=", False)
+            & Domain("billing_wallet_id.partner_id.email", "!=", False)
             & Domain("reconciled", "=", False)
             & Domain("parent_state", "=", "posted")
             & Domain("balance", "<", 0)
@@ -104,6 +107,12 @@ class AccountMoveLine(models.Model):
 
     def _billing_is_ending(self):
         """Whether it ends in so many days as the company tells of."""
-        last, today = self.billing_wallet_expires_on, self._billing_get_wallet_today()
-        days = self.company_id.billing_wallet_tell_days
-        return bool(last) and is_ending(self.date, last, today, days)
+        last, company = self.billing_wallet_expires_on, self.company_id
+        if not last:
+            return False
+        begins = self.date
+        if days := company.billing_wallet_days:
+            # Its time begins when it is paid, or comes back, and not when it is billed.
+            begins = max(begins, last - timedelta(days=days))
+        today = self._billing_get_wallet_today()
+        return is_ending(begins, last, today, company.billing_wallet_tell_days)

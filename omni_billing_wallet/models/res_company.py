@@ -31,7 +31,7 @@ class ResCompany(models.Model):
         " liability.",
     )
     billing_pack_tell_days = fields.Integer(
-        string="Days before a Pack Ends in Which Customers Are Told",
+        string="Tell Customers so Many Days before a Pack Ends",
         default=14,
         help="Customers get an e-mail so many days before what is left of a pack"
         " expires, once. 0: not at all.",

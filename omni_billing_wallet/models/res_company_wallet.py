@@ -29,7 +29,7 @@ class ResCompany(models.Model):
         help="Counted from its payment. 0: never.",
     )
     billing_wallet_tell_days = fields.Integer(
-        string="Days before That in Which Customers Are Told",
+        string="Tell Customers so Many Days before It Expires",
         default=14,
         help="Customers get an e-mail so many days before prepaid money expires, once."
         " 0: not at all.",

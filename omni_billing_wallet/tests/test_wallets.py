@@ -5,7 +5,7 @@ from pathlib import Path
 from freezegun import freeze_time
 
 from odoo.exceptions import UserError, ValidationError
-from odoo.fields import Domain
+from odoo.fields import Command, Domain
 from odoo.modules.migration import load_script
 from odoo.tests import tagged
 
@@ -394,6 +394,14 @@ class TestWallets(WalletCommon, RunCommon):
         report = self.env["account.invoice.report"].sudo()
         rows = report.search([("partner_id", "=", self.customer.id)])
         self.assertEqual(sum(rows.mapped("price_subtotal")), 60)
+        # A draft that was all of prepaid money, and has other lines by now.
+        values = {"move_type": "out_invoice", "partner_id": self.customer.id}
+        values["invoice_line_ids"] = [Command.create({"price_unit": 8})]
+        invoice = self.env["account.move"].sudo().create(values)
+        trust(invoice).billing_is_advance = True
+        invoice._post()
+        self.assertFalse(invoice.billing_is_advance)
+        before += invoice.amount_total_signed
         # As in a database of before.
         self.env.cr.execute("UPDATE account_move SET billing_is_advance = NULL")
         self.assertNotEqual(read([]) - before, 60)

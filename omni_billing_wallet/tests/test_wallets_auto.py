@@ -145,6 +145,8 @@ class TestWalletsAuto(WalletCommon):
             self.wallet.write({name: self.wallet[name] - 1})
         self.wallet.write(words | {"auto_limit": 500})
         self.assertEqual(self.wallet.auto_limit, 500)
+        with self.assertRaises(ValidationError), self.env.cr.savepoint():
+            self.wallet.write({"is_auto": False, "auto_agreed": False})
         self.wallet.is_auto = False
         for values in ({}, words):
             with self.assertRaises(ValidationError), self.env.cr.savepoint():
@@ -210,6 +212,22 @@ class TestWalletsAuto(WalletCommon):
         self._run_job()
         self.wallet.is_auto = False
         self._charge_planned()
+        self.assertFalse(self.gateway.charges)
+        self._run_job()
+        self.assertEqual(self._find_top_ups().billing_state, "void")
+
+    def test_switched_off_what_waited_is_not_charged(self):
+        """W51: for an outcome, or for another try: the charge itself asks."""
+        self._run_job()
+        # sudo: scheduled payments are the job's.
+        [payment] = self._find_top_ups().sudo().billing_installment_ids
+        with patch.object(type(self.wallet), "_end_planned"):
+            self.wallet.is_auto = False
+        for state in ("open", "retry"):
+            payment.write({"charge_state": state, "charge_date": fields.Date.today()})
+            for _turn in range(2):
+                self._charge_planned()
+            self.assertEqual(payment.charge_state, "given_up")
         self.assertFalse(self.gateway.charges)
         self._run_job()
         self.assertEqual(self._find_top_ups().billing_state, "void")

@@ -2,6 +2,7 @@
 
 from freezegun import freeze_time
 
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.omni_billing.tools.write_guard import trusting
@@ -137,4 +138,61 @@ class TestWalletsEnded(WalletCommon):
         self.company.sudo().billing_wallet_tell_days = 0
         with freeze_time("2026-05-01 12:00:00"):
             self._top_up(5)
+            late = self._top_up(9, paid=False)
         self.assertEqual(count("2026-05-28"), 2)
+        self.company.sudo().billing_wallet_tell_days = 30
+        with freeze_time("2026-06-01 12:00:00"):
+            late._billing_pay("cash")
+        self.assertEqual([count("2026-06-02"), count("2026-06-16")], [2, 3])
+
+    def test_what_was_written_off_is_nobodys(self):
+        """W51: not to be used, nor given back; it is income once its time is over."""
+        income = self._add_account("Expired", "income_other")
+        self.company.sudo().billing_wallet_income_account_id = income
+        self.company.sudo().billing_wallet_days = 30
+        with freeze_time("2026-03-01 12:00:00"):
+            for paid, left in ((60, 60), (40, 100), (0, 100)):
+                move = self._top_up(100, paid=paid)
+                self._write_off(move)
+                self.assertEqual((move.amount_residual, self._read_left()), (0, left))
+                self.assertEqual(move._billing_get_unused(), paid)
+            self.assertEqual(self._bill_amounts(70).amount_residual, 0)
+        self._run_job("2026-05-01")
+        self.assertEqual(self._read_advances(), 0)
+
+    def _write_off(self, move):
+        """Take off as an expense what is not paid of it."""
+        lost = move.amount_residual
+        receivable = move._billing_get_receivable_lines()
+        # sudo: an accountant's.
+        entry = (
+            self.env["account.move"]
+            .sudo()
+            .create(
+                {
+                    "move_type": "entry",
+                    "line_ids": [
+                        Command.create(
+                            {
+                                "account_id": receivable.account_id.id,
+                                "partner_id": self.customer.id,
+                                "credit": lost,
+                            }
+                        ),
+                        Command.create(
+                            {
+                                "account_id": self.company_data[
+                                    "default_account_expense"
+                                ].id,
+                                "debit": lost,
+                            }
+                        ),
+                    ],
+                }
+            )
+        )
+        entry._post()
+        other = entry.line_ids.filtered(
+            lambda line: line.account_id == receivable.account_id
+        )
+        (receivable.sudo() + other).reconcile()

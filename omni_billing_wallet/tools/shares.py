@@ -39,11 +39,20 @@ def count_paid(units: float, lost: float, owed: float) -> float:
     :param lost: what was written off of the invoice.
     :param owed: what it came to, without what was credited.
     """
-    part = Decimal(str(lost)) / Decimal(str(owed)) if owed > 0 else Decimal(lost > 0)
+    part = _get_part(lost, owed)
     if part <= SPARED:
         return units
     paid = Decimal(str(units)) * max(1 - part, Decimal(0))
     return min(units, float(paid.quantize(Decimal(1), ROUND_HALF_UP)))
+
+
+def count_lost(lost: float, owed: float) -> float:
+    """Return what of a price nobody paid, if a loss took more of it than is spared."""
+    return lost if _get_part(lost, owed) > SPARED else 0.0
+
+
+def _get_part(lost: float, owed: float) -> Decimal:
+    return Decimal(str(lost)) / Decimal(str(owed)) if owed > 0 else Decimal(lost > 0)
 
 
 def is_same(one: float, other: float) -> bool:
