@@ -115,7 +115,7 @@ class Templates:
     def _peppol(self) -> str:
         """Have Odoo's Peppol, with which our addon for it installs itself."""
         install = partial(build.install, modules=["account_peppol"])
-        return self._on(self._addon(), "peppol", [], install)
+        return self._on(self._tested(), "peppol", [], install)
 
     def _sale(self) -> str:
         """Have Odoo's Sales, with which our addon for it installs itself."""
@@ -125,7 +125,7 @@ class Templates:
     def _sepa(self) -> str:
         """Have OCA's SEPA direct debit, with which our addon for it installs itself."""
         install = partial(build.install, modules=["account_payment_sepa_direct_debit"])
-        return self._on(self._addon(), "sepa", [paths.SEPA_REQUIREMENTS], install)
+        return self._on(self._tested(), "sepa", [paths.SEPA_REQUIREMENTS], install)
 
     def _usage(self) -> str:
         """Have our addon for usage, which nobody gets unasked."""
