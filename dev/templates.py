@@ -120,7 +120,7 @@ class Templates:
     def _sale(self) -> str:
         """Have Odoo's Sales, with which our addon for it installs itself."""
         install = partial(build.install, modules=["sale_management"])
-        return self._on(self._addon(), "sale", [], install)
+        return self._on(self._tested(), "sale", [], install)
 
     def _sepa(self) -> str:
         """Have OCA's SEPA direct debit, with which our addon for it installs itself."""

@@ -24,7 +24,7 @@ class TestAtOnce(AtOnceCase):
     def setUp(self):
         super().setUp()
         with self._connect() as env:
-            company = env["res.company"].search([("chart_template", "!=", False)])[0]
+            company = env.company
             customer = env["res.partner"].create({"name": "At Once"})
             customer.with_company(company).billing_sale = "billing"
             products = env["product.product"].create(
