@@ -57,7 +57,7 @@ def main(options: argparse.Namespace) -> int:
         if is_queued:
             space = workspace.with_path(space, venv.ensure_queue())
         kind = "queue" if is_queued else "addon"
-        kind = "usage" if options.name in COUNTED else kind
+        kind = "counted" if options.name in COUNTED else kind
         with Templates(space).copied(kind, "bench") as database:
             code = _program(script, options.arguments)
             # Rows by the million want the statistics that a database in use has.

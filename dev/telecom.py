@@ -68,7 +68,7 @@ def check(space: Workspace) -> dict[str, bool]:
         month.write()
         claims = {}
         for is_killed in (False, True):
-            with Templates(space).copied("usage", "telecom") as database:
+            with Templates(space).copied("counted", "telecom") as database:
                 claims |= Life(space, database, month, is_killed).live()
         return claims
     finally:

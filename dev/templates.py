@@ -59,6 +59,7 @@ class Templates:
             "sale": self._sale,
             "sepa": self._sepa,
             "usage": self._usage,
+            "counted": self._counted,
             "wallet": self._wallet,
         }[kind]()
 
@@ -129,8 +130,15 @@ class Templates:
 
     def _usage(self) -> str:
         """Have our addon for usage, which nobody gets unasked."""
+        return self._with_usage("usage", self._tested())
+
+    def _counted(self) -> str:
+        """Have the same without the company of the tests, for what is measured."""
+        return self._with_usage("counted", self._addon())
+
+    def _with_usage(self, kind: str, base: str) -> str:
         install = partial(build.install, modules=[paths.USAGE_ADDON.name])
-        return self._on(self._addon(), "usage", [], install)
+        return self._on(base, kind, [], install)
 
     def _wallet(self) -> str:
         """Have our addon for prepaid packs."""

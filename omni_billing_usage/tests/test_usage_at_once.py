@@ -35,7 +35,7 @@ class AtOnceCommon(BaseCase):
         self.registry = Registry(get_db_name())
         self.month = f"{self.year}-{next(self.months):02}"
         with self._connect() as env:
-            company = env["res.company"].search([])[0]
+            company = env.company
             self.context = {"allowed_company_ids": company.ids}
         with self._connect() as env:
             customer = env["res.partner"].create({"name": "At Once"})
