@@ -31,7 +31,7 @@ class OmniBillingUsageRating(models.Model):
         if not any(rolling.mapped("is_shared")):
             services = asked
         had = self._filter_planned(services, plan, before.first)
-        had = self._filter_due(had, before)
+        had = self._filter_due(had, before, plan)
         owners = self._find_owners(plan, before, period, had, customer)
         rows = self._find_rows(before, asked, owners)
         rolled = {}

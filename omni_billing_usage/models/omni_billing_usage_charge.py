@@ -134,9 +134,10 @@ class OmniBillingUsageRating(models.Model):
             "events": result.events,
             "events_late": late,
             "listed": result.listed or False,
-            "is_gone": result.is_gone,
             **_tell_unrated(result),
         }
+        if result.is_gone is not None:
+            values["is_gone"] = result.is_gone
         said = repr((values, lines)).encode()
         return values | {
             "fingerprint": blake2b(said, digest_size=16).hexdigest(),

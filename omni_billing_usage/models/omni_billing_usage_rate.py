@@ -41,7 +41,8 @@ class Rated(NamedTuple):
     :param held: what is not charged, since it is beyond a cap.
     :param spent: what the caps of the service come to, of all its meters.
     :param drawn: supplies of services that were rated together, and what of each.
-    :param is_gone: whether the service was not there in the period.
+    :param is_gone: whether the service was not there in the period; none: it was
+        charged before anybody asked, see `_filter_kept`.
     """
 
     service: Any
@@ -60,7 +61,7 @@ class Rated(NamedTuple):
     held: Decimal = Decimal(0)
     spent: tuple[Spent, ...] = ()
     drawn: tuple[tuple[Any, Any], ...] = ()
-    is_gone: bool = False
+    is_gone: bool | None = False
 
 
 class OmniBillingUsageRating(models.Model):
@@ -220,24 +221,31 @@ class OmniBillingUsageRating(models.Model):
         ).service_id
         return self._filter_planned(services - others, plan, period.first)
 
-    def _filter_due(self, services, period):
+    def _filter_due(self, services, period, plan):
         """Return who is there in a period: its fee is theirs, and what it includes.
 
-        Who was archived since was there, if the period was rated so before.
+        Who was archived since was there, if the period was rated so before. A plan that
+        costs nothing without usage has no rating of months without: there it is enough
+        that one after them was.
         """
-        archived = services.filtered(lambda one: not one.active)
-        begun = archived and self.search(
-            [
-                ("service_id", "in", archived.ids),
-                ("date_from", "=", period.first),
-                ("is_gone", "=", False),
-            ]
-        )
-        ids = set(begun.service_id.ids) if begun else ()
+        ids, archived = set(), services.filtered(lambda one: not one.active)
+        if archived:
+            is_each = plan and plan._charges_unused()
+            rated = self._read_group(
+                [
+                    ("service_id", "in", archived.ids),
+                    ("date_from", "=" if is_each else ">=", period.first),
+                    ("is_gone", "=", False),
+                ],
+                ["service_id"],
+            )
+            ids = {service.id for [service] in rated}
         return services.filtered(lambda one: runs_in(one, period, one.id in ids))
 
     def _filter_planned(self, services, plan, day):
         """Return which services have a plan on a day, by age; none of them is read."""
+        if not plan:
+            return services.browse()
         self.env.flush_all()
         rows = self.env.execute_query(
             SQL(
@@ -285,8 +293,13 @@ class OmniBillingUsageRating(models.Model):
                 known.update(freeze(rating.listed or ()))
         # Fees, a least and what a period includes are of who is there; what is used
         # after that has its price.
-        due = self._filter_due(services, period)
-        supplies = self._find_supplies(plan, period, services, customer, due)
+        due = self._filter_due(services, period, plan)
+        kept = self._filter_kept(services - due, period)
+        gone = services - due
+        if not is_unused:
+            # Without a fee there is nothing that units in a price go with.
+            gone -= kept
+        supplies = self._find_supplies(plan, period, services, customer, due | kept)
         watch = self._watch_caps(plan, period, services)
         ratings, left, listed = {}, {}, {}
         if plan:
@@ -301,7 +314,7 @@ class OmniBillingUsageRating(models.Model):
                 ).items()
             }
             ratings, left = self._rate_events(
-                plan, period, services, supplies, lists, listed, services - due, watch
+                plan, period, services, supplies, lists, listed, gone, watch
             )
         stale = self._write_left(
             plan, period, services, customer, supplies, left, ratings
@@ -332,8 +345,10 @@ class OmniBillingUsageRating(models.Model):
                 named,
                 watch,
             )
-            prices = listed.get(service, ())
-            results += [one._replace(listed=prices) for one in summed]
+            said = {"listed": listed.get(service, ())}
+            if service in kept:
+                said["is_gone"] = None
+            results += [one._replace(**said) for one in summed]
         drawn = tuple((one, one.units - left[one.name]) for one in supplies)
         return [result._replace(drawn=drawn) for result in results], stale
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 from odoo.addons.omni_billing.tools.rating.allowances import ALWAYS, EVER, Grant
 from odoo.addons.omni_billing.tools.rating.exact import to_exact
@@ -81,7 +82,8 @@ class Shared(NamedTuple):
         topup = self.topup
         owner = self.owners.get(period.first) or topup.partner_id.id
         return (
-            owner == customer
+            bool(plan)
+            and owner == customer
             and topup.company_id == company
             and topup._is_there(period)
             and topup.service_id._get_usage_plan(period.first) == plan
@@ -142,7 +144,8 @@ class OmniBillingUsageRating(models.Model):
         groups = self._group_services(services, period)
         for plan, span, customer, members, asked in groups:
             # Of those who share, one who is there is enough.
-            due = self._filter_due(asked, span) or self._filter_due(members, span)
+            due = self._filter_due(asked, span, plan)
+            due = due or self._filter_due(members, span, plan)
             supplies = self._find_supplies(plan, span, members, customer, due, asked)
             rows = self._find_rows(span, asked, customer and [customer])
             for supply in sorted(supplies, key=lambda one: one.priority):
@@ -279,6 +282,28 @@ class OmniBillingUsageRating(models.Model):
                 one = Supply("allowance", allowance, users, units, own, owner)
                 supplies.append(one)
         return supplies + self._find_topups(plan, period, services, customer, asked)
+
+    def _filter_kept(self, services, period):
+        """Return for whom what a period includes stays, though they are not there.
+
+        It was charged to them so before 19.0.1.3.0, which knew no `is_gone`: it is NULL
+        there, and not false. A late event costs itself, and not all that was free.
+        """
+        if not services:
+            return services
+        self.flush_model(["service_id", "date_from", "state", "plan_id", "is_gone"])
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT service_id FROM omni_billing_usage_rating
+                 WHERE service_id = ANY(%s) AND date_from = %s AND state = 'charged'
+                   AND plan_id IS NOT NULL AND is_gone IS NULL
+                """,
+                services.ids,
+                period.first,
+            )
+        )
+        return services.browse(sorted(id_ for [id_] in rows))
 
     def _find_topups(self, plan, period, services, customer, asked):
         """Return what was added to services, and is left when a period begins."""

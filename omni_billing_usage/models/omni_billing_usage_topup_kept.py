@@ -22,7 +22,9 @@ class OmniBillingUsageTopup(models.Model):
             unknown = set()
             if topup.service_id and topup.state in ("coming", "there"):
                 names = topup._get_rate_names()
-                unknown = names - topup._list_known_rates(max(now, topup.valid_from))
+                known = topup._list_known_rates(max(now, topup.valid_from))
+                # Any of its meter will do, if it names none.
+                unknown = names - known if names or known else {topup.meter_id.name}
             topup.warning = bool(unknown) and self.env._(
                 "The rate plan of %(service)s has no rate %(rates)s by now: nothing of"
                 " that draws from this top-up.",
@@ -89,30 +91,67 @@ class OmniBillingRate(models.Model):
                 ["plan_id", "meter_id", "name"],
             )
         )
-        now = fields.Datetime.now()
-        # sudo: what was bought is good, whoever may read of it.
-        topups = self.env["omni.billing.usage.topup"].sudo()
-        for topup in topups.search(
-            Domain("meter_id", "in", [meter.id for _plan, meter, _name in lost])
-            & Domain("rate_names", "!=", False)
-            & Domain("service_id.usage_plan_ids.plan_id", "in", plans.ids)
-            & (Domain("valid_until", "=", False) | Domain("valid_until", ">", now))
+        if not lost:
+            return
+        # The last rate of a meter is one that any of its top-ups is for.
+        last = {(plan, meter): name for plan, meter, name in lost}
+        meters = self.env["omni.billing.meter"].union(*(meter for _plan, meter in last))
+        for pair in self._read_group(
+            [("plan_id", "in", plans.ids), ("meter_id", "in", meters.ids)],
+            ["plan_id", "meter_id"],
         ):
-            service = topup.service_id
+            last.pop(pair, None)
+        now = fields.Datetime.now()
+        domain = Domain("meter_id", "in", meters.ids) & Domain(
+            "service_id.usage_plan_ids.plan_id", "in", plans.ids
+        )
+        domain &= Domain("valid_until", "=", False) | Domain("valid_until", ">", now)
+        if not last:
+            domain &= Domain("rate_names", "!=", False)
+        # sudo: what was bought is good, whoever may read of it.
+        for topup in self.env["omni.billing.usage.topup"].sudo().search(domain):
+            service, meter = topup.service_id, topup.meter_id
             period = service._find_usage_period(max(now, topup.valid_from))
             plan = service._get_usage_plan(period.first)
-            for name in sorted(topup._get_rate_names()):
-                if (plan, topup.meter_id, name) in lost and topup.left > 0:
-                    raise UserError(
-                        self.env._(
-                            "“%(topup)s” of %(service)s is for the rate %(rate)s, and"
-                            " something is left of it. End that top-up first, or leave"
-                            " the rate its name. Nothing was changed.",
-                            topup=topup.name,
-                            service=service.name,
-                            rate=name,
-                        )
+            names = topup._get_rate_names()
+            gone = sorted(name for name in names if (plan, meter, name) in lost)
+            if not names and (plan, meter) in last:
+                gone = [last[plan, meter]]
+            if gone and topup.left > 0:
+                raise UserError(
+                    self.env._(
+                        "“%(topup)s” of %(service)s is for the rate %(rate)s, and"
+                        " something is left of it. End that top-up first, or leave"
+                        " the rate its name. Nothing was changed.",
+                        topup=topup.name,
+                        service=service.name,
+                        rate=gone[0],
                     )
+                )
+
+
+class OmniBillingUsagePlan(models.Model):
+    """The rate plan of a service with top-ups (W41)."""
+
+    _inherit = "omni.billing.usage.plan"
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_topped_up(self):
+        """Refuse it where nothing would draw any more from what was paid for."""
+        services = self.service_id.filtered(lambda one: not one.usage_plan_ids - self)
+        # sudo: what was bought is good, whoever may read of it.
+        topups = self.env["omni.billing.usage.topup"].sudo()
+        for topup in topups.search([("service_id", "in", services.ids)]):
+            if topup.state in ("coming", "there"):
+                raise UserError(
+                    self.env._(
+                        "Something is left of “%(topup)s” of %(service)s. Choose"
+                        " another plan in this row instead of removing it, or end that"
+                        " top-up first. Nothing was changed.",
+                        topup=topup.name,
+                        service=topup.service_id.name,
+                    )
+                )
 
 
 class OmniBillingService(models.Model):

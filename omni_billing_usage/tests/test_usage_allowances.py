@@ -227,6 +227,40 @@ class TestAllowances(RatingCommon):
         self._rate()
         self.assertEqual([self._parts(service=one).amount for one in lines], [20, 20])
 
+    def test_who_was_archived_keeps_what_months_without_usage_had(self):
+        """W41: a month after them was rated, so it was there in them."""
+        self._have(units=10, rolls_over=10)
+        self._use_at("a", 15, "2026-11-05")
+        self._rate(OVER)
+        self.line.active = False
+        self._use_at("late", 1, "2026-11-06")
+        self._rate()
+        self.assertEqual(self._lines(self._parts())[0], ("rolled", "100 GB", 10.0))
+        self.assertEqual(self._parts().amount, 0)
+        self._use_at("later", 9, "2026-10-06")
+        self._rate()
+        self.assertEqual(self._parts(day="2026-10-01").amount, 0)
+        self.assertEqual(self._parts().amount, 5)
+
+    def test_what_was_charged_before_an_update_keeps_what_was_free(self):
+        """W41: a late event of a service that had ended costs itself alone."""
+        calls = {"name": "Calls", "meter_id": self.calls.id, "price": 1}
+        plan = self._add_plan([self.rate, calls | {"included": 120}], [self.month])
+        self._give(plan=plan)
+        self._use("a", 100)
+        self._call("b", 120)
+        self._rate(OVER)
+        # As it was written until then.
+        self.env.cr.execute("UPDATE omni_billing_usage_rating SET is_gone = NULL")
+        self.env.invalidate_all()
+        self.line.date_end = "2026-10-31"
+        for number in (1, 2):
+            self._use(f"late-{number}", 1)
+            self._call(f"late-call-{number}", 60)
+            self._rate()
+            self.assertEqual(self._parts().amount, number)
+            self.assertEqual(self._parts(self.calls).amount, 60 * number)
+
     def test_what_was_rated_before_is_so_again_after_an_update(self):
         """W41: what is left of the month that runs is known from then on."""
         self._have()

@@ -169,6 +169,30 @@ class TestTopups(RatingCommon):
             self.env.invalidate_all()
             savepoint.close(rollback=True)
 
+    def test_shared_one_holds_up_nobody_without_a_plan(self):
+        """W41: nobody draws from it there, and events wait for a plan."""
+        topup = self._top_up(5, is_shared=True)
+        self._use("a", 12)
+        self._rate()
+        topup.action_end()
+        self.line.usage_plan_ids.unlink()
+        self._use("b", 1)
+        self._rate()
+        self.assertEqual(self._parts().unrated, 2)
+
+    def test_names_of_rates_are_read_of_those_that_change(self):
+        """W45: who imports thousands of prices writes them one by one."""
+        Rate, seen = self.registry["omni.billing.rate"], []
+        real = Rate._list_names
+        self.patch(Rate, "_list_names", lambda self: seen.append(self) or real(self))
+        for rate in self.small.rate_ids:
+            names = {"name": rate.name, "plan_id": self.small.id}
+            rate.write(names | {"meter_id": rate.meter_id.id, "price": 2})
+        self.assertEqual({len(rates) for rates in seen}, {1})
+        self._top_up(5)
+        self.small.rate_ids.filtered(lambda rate: rate.name == "Calls").unlink()
+        self.assertLessEqual(max(len(rates) for rates in seen), 1)
+
     def test_it_ends_when_its_charge_is_canceled(self):
         """W41: the credit note gives its price back."""
         topup = self._top_up(20, price=9.5)
@@ -231,6 +255,22 @@ class TestTopups(RatingCommon):
         self._set_now(OVER)
         self.env.invalidate_all()
         self.assertIn("no rate Data", topup.warning)
+        whole = self._top_up(5, valid_from="2026-12-01 00:00:00")
+        self.assertFalse(whole.warning)
+        with (
+            self.assertRaisesRegex(UserError, "for the rate GB"),
+            self.env.cr.savepoint(),
+        ):
+            self.plan.rate_ids[0].unlink()
+        self.env.invalidate_all()
+        with self.assertRaisesRegex(UserError, "is left of"), self.env.cr.savepoint():
+            self.line.usage_plan_ids.unlink()
+        self.env.invalidate_all()
+        row = self.line.usage_plan_ids.filtered(lambda r: r.plan_id == self.plan)
+        row.plan_id = self._add_plan()
+        self.env.invalidate_all()
+        self.assertIn("no rate Data", whole.warning)
+        row.plan_id = self.plan
         # Of the plan of before nothing draws any more.
         self.small.rate_ids.filtered(lambda r: r.name == "Data").name = "GB"
         with self.assertRaisesRegex(UserError, "which stays"), self.env.cr.savepoint():
