@@ -39,7 +39,8 @@ class OmniBillingUsageSpent(models.Model):
         """Return services and caps to be looked at, the next ones by their ids.
 
         Those of nothing, of the plan or of the customer's own, that the period has no
-        row of yet; and rows of nothing whose plan has no such cap any more.
+        row of yet, or one of the plan that blocks nobody, since it said more before;
+        and rows of nothing whose plan has no such cap any more.
 
         :param int last: the id after which they come.
         :rtype: list[tuple[int, str]]
@@ -96,7 +97,8 @@ class OmniBillingUsageSpent(models.Model):
                        SELECT FROM omni_billing_usage_spent spent
                         WHERE spent.service_id = wanted.service_id
                           AND spent.date_from = wanted.first
-                          AND COALESCE(spent.name, '') = wanted.name)
+                          AND COALESCE(spent.name, '') = wanted.name
+                          AND (spent.is_blocked OR spent.step_number <> 0))
                  UNION
                 SELECT spent.service_id, COALESCE(spent.name, '')
                   FROM omni_billing_usage_spent spent

@@ -164,6 +164,11 @@ class TestUsageCaps(CapsCommon):
         self.roaming.cap_ids.amount = 50
         self._rate()
         self.assertEqual(self._told()[1:], ["usage.cap_lifted"])
+        # Once more in the same month, and of whom nothing is rated.
+        for amount, told in ((0, "reached"), (50, "lifted")):
+            self.roaming.cap_ids.amount = amount
+            self._rate()
+            self.assertEqual(self._told()[2:][-1:], [f"usage.cap_{told}"])
         # The customer's own, and no other one's.
         self._agree(0, "2026-11-21 12:00:00", kind="own")
         self._agree(0, kind="own", key="", action="stop")
