@@ -1,5 +1,5 @@
 from . import omni_billing_meter, omni_billing_meter_price
-from . import omni_billing_meter_shown
+from . import omni_billing_meter_shown, uom_uom
 from . import omni_billing_usage_identifier
 from . import omni_billing_usage_source
 from . import omni_billing_usage_column, omni_billing_usage_file

@@ -65,10 +65,22 @@ class OmniBillingMeter(models.Model):
         take the unit of the product.
         """
         self.ensure_one()
-        pieces = self.env.ref("uom.product_uom_unit")
         if self.kind != "duration":
-            return self.uom_id if size == 1 and self.uom_id else pieces
+            has_unit = size == 1 and self.uom_id
+            return self.uom_id if has_unit else self._billing_get_pieces()
         name = {60: "uom.product_uom_minute", 3600: "uom.product_uom_hour"}.get(size)
-        # Whoever does not use them may have deleted them.
-        unit = name and self.env.ref(name, raise_if_not_found=False)
-        return unit or pieces
+        # Who deleted hours, before this addon came, has no minutes either.
+        if not name or not self._find_uom("uom.product_uom_hour"):
+            return self._billing_get_pieces()
+        return self._find_uom(name)
+
+    @api.model
+    def _billing_get_pieces(self):
+        """Return the unit of what is counted in none."""
+        return self._find_uom("uom.product_uom_unit")
+
+    @api.model
+    def _find_uom(self, name):
+        # By a cached number: `ref` asks the database each time.
+        find = self.env["ir.model.data"]._xmlid_to_res_id
+        return self.env["uom.uom"].browse(find(name, raise_if_not_found=False) or ())

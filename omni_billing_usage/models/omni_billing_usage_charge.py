@@ -240,7 +240,7 @@ class OmniBillingUsageRating(models.Model):
 
     def _find_price(self, result, difference):
         """Return quantity, unit and price, if the whole is so many at one price."""
-        pieces = self.env.ref("uom.product_uom_unit")
+        pieces = self.meter_id._billing_get_pieces()
         whole = {"quantity": 1.0, "price_unit": abs(difference), "uom_id": pieces.id}
         parts = [part for line in result.rating.lines for part in line.parts]
         paid = [part for part in parts if part.amount]

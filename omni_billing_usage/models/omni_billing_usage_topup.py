@@ -276,7 +276,7 @@ class OmniBillingUsageTopup(models.Model):
             "date": service._get_today(),
             "quantity": 1.0,
             "price_unit": self.price,
-            "uom_id": self.env.ref("uom.product_uom_unit").id,
+            "uom_id": meter._billing_get_pieces().id,
         }
         if meter.product_id:
             # Its taxes are those of the product, as the customer's position has them.

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.modules.module import load_script
 from odoo.tests import tagged
@@ -110,7 +111,11 @@ class TestUnits(RatingCommon):
 
     def test_minutes_beyond_those_of_a_plan(self):
         """W41: then 0.10 a minute; also where Hours, and so Minutes, were deleted."""
-        self.env.ref("uom.product_uom_hour").unlink()
+        with self.assertRaisesRegex(UserError, "cannot be deleted"):
+            self.env.ref("uom.product_uom_hour").unlink()
+        # As who did so before the addon came.
+        gone = [("module", "=", "uom"), ("name", "=", "product_uom_hour")]
+        self.env["ir.model.data"].sudo().search(gone).unlink()
         self._set_rate(
             meter_id=self.calls.id, charge="plan", flat=10, included=60_000, size=60
         )
@@ -118,6 +123,7 @@ class TestUnits(RatingCommon):
         self._call("a", 67_200, called="+331")
         charge, lines = self._charge(self.calls)
         self.assertEqual(charge.amount_untaxed, 22)
+        self.assertEqual(charge.uom_id, self.env.ref("uom.product_uom_unit"))
         self.assertIn(("120:00 min", "$\N{NO-BREAK SPACE}0.10 / min", ""), lines)
         self.assertIn(("1,000:00 min", "", ""), lines)
 
