@@ -78,6 +78,7 @@ class OmniBillingUsageAlert(models.Model):
     )
     used = fields.Float(readonly=True, aggregator=None)
     granted = fields.Float(string="Of in All", readonly=True, aggregator=None)
+    name_text = fields.Char(string="Of", compute="_compute_texts", compute_sudo=True)
     used_text = fields.Char(string="Used", compute="_compute_texts", compute_sudo=True)
     granted_text = fields.Char(
         string="Of in All", compute="_compute_texts", compute_sudo=True
@@ -115,10 +116,11 @@ class OmniBillingUsageAlert(models.Model):
                 f"{alert.service_id.name}, {alert._describe()}, {alert.percent} %"
             )
 
-    @api.depends("kind", "used", "granted", "meter_id", "currency_id")
+    @api.depends("kind", "name", "used", "granted", "meter_id", "currency_id")
     @api.depends_context("lang")
     def _compute_texts(self):
         for alert in self:
+            alert.name_text = alert._describe()
             alert.used_text = alert._write_used()
             alert.granted_text = alert._write_granted()
 
