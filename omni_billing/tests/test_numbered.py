@@ -45,6 +45,7 @@ KEPT = {
         "billing_date_start",
         "billing_dispute",
         "billing_installment_ids",
+        "billing_is_advance",
         "billing_is_planned",
         "billing_is_void",
         "billing_released_ids",

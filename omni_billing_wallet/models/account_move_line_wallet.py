@@ -178,12 +178,22 @@ class AccountMoveLine(models.Model):
     def _billing_get_lost(self):
         """Return what of a top-up was written off: nobody paid it, so nobody uses it.
 
+        Less what expired of it: that is booked already. A part that was given back
+        makes no loss of what a bank kept.
+
         :return: in the currency of the item, no more than is open of it.
         :rtype: float
         """
-        if self.move_id.move_type != "out_invoice":
+        move = self.move_id
+        if move.move_type != "out_invoice":
             return 0.0
-        lost = count_lost(*self.move_id._billing_read_loss())
+        lost, _owed = move._billing_read_loss()
+        expired = sum(
+            partial.credit_amount_currency
+            for partial in self.matched_debit_ids
+            if partial.debit_move_id.move_id.billing_wallet_kind == "expired"
+        )
+        lost = max(0.0, count_lost(lost, move.amount_total) - expired)
         return self.currency_id.round(
             min(lost, max(0.0, -self.amount_residual_currency))
         )

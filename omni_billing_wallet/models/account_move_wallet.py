@@ -181,8 +181,8 @@ class AccountMove(models.Model):
                 raise UserError(
                     self.env._(
                         "%(left)s of the %(total)s that %(invoice)s topped up is left:"
-                        " the rest was used, or expired. Nothing was changed: give back"
-                        " what is left, in the customer's wallet.",
+                        " the rest was used, expired or was written off. Nothing was"
+                        " changed: give back what is left, in the customer's wallet.",
                         left=format_amount(self.env, left, move.currency_id),
                         total=format_amount(
                             self.env, move.amount_total, move.currency_id

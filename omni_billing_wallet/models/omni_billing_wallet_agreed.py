@@ -88,18 +88,22 @@ class OmniBillingWallet(models.Model):
                 self.env._("Whose a wallet is, and of which currency, stays as it is.")
             )
         is_set = bool(vals.keys() & set(AUTO))
+        # Whoever is archived is off, and on again once that is taken back.
+        asks = is_set or "active" in vals
         if is_set and not is_trusted(self.env):
             vals = vals | {
                 "auto_set_on": fields.Datetime.now(),
                 "auto_set_by_id": self.env.uid,
                 "auto_problem": False,
             }
-        before = {wallet: wallet._read_agreed() for wallet in self if is_set}
+        before = {wallet: wallet._read_agreed() for wallet in self if asks}
         result = super().write(vals)
         for wallet, agreed in before.items():
             wallet._check_agreed(*agreed)
         if is_set:
             self._log_auto()
+        elif asks:
+            self.filtered("is_auto")._log_auto()
         if vals.get("is_auto"):
             self._trigger_job()
         if {"is_auto", "active"} & vals.keys():
@@ -110,23 +114,27 @@ class OmniBillingWallet(models.Model):
         """Whether it is topped up by itself."""
         return self.is_auto and self.active
 
+    def _is_less_agreed(self, move):
+        """Whether a top-up is of more than each may be by now."""
+        return self.currency_id.compare_amounts(move.amount_total, self.auto_amount) > 0
+
     def _read_agreed(self):
         """Return whether it is on, how much was agreed to, and how."""
         # sudo: the words are not for customers, who may switch it off.
         words = (self.sudo().auto_agreed or "").strip()
-        return self.is_auto, [self[name] for name in AGREED], words
+        return self._is_on(), [self[name] for name in AGREED], words
 
-    def _check_agreed(self, was_auto, amounts, words):
+    def _check_agreed(self, was_on, amounts, words):
         """Check that what is more than before was agreed anew.
 
         So is what was off: the customer may have switched it off, or got money back.
 
-        :param bool was_auto: whether it was on before.
+        :param bool was_on: whether it was on before.
         :param list amounts: level, amount and limit of before.
         :param str words: how those were agreed.
         :raise ValidationError: if the words are as before, or missing.
         """
-        is_auto, now, new_words = self._read_agreed()
+        is_on, now, new_words = self._read_agreed()
         if words and not new_words:
             raise ValidationError(
                 self.env._(
@@ -138,7 +146,7 @@ class OmniBillingWallet(models.Model):
             self.currency_id.compare_amounts(one, other) > 0
             for one, other in zip(now, amounts, strict=True)
         )
-        if (is_more or is_auto > was_auto) and new_words in ("", words):
+        if (is_more or is_on > was_on) and new_words in ("", words):
             raise ValidationError(
                 self.env._(
                     "To be topped up automatically, and a higher level, amount or limit"
@@ -152,7 +160,7 @@ class OmniBillingWallet(models.Model):
         rows = []
         for wallet in self:
             note = wallet.env._("Off")
-            if wallet.is_auto:
+            if wallet._is_on():
                 note = wallet.env._(
                     "Below %(level)s: %(amount)s, at most %(limit)s in a month."
                     " %(agreed)s",

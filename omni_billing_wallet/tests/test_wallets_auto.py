@@ -232,6 +232,21 @@ class TestWalletsAuto(WalletCommon):
         self._run_job()
         self.assertEqual(self._find_top_ups().billing_state, "void")
 
+    def test_less_was_agreed_while_it_waited(self):
+        """W51: what was made before is charged no more than that."""
+        self._run_job()
+        self.wallet.auto_amount = 5
+        self._charge_planned()
+        self.assertFalse(self.gateway.charges)
+
+    def test_unarchived_it_is_switched_on_with_new_words(self):
+        """W51: an archived wallet is off; by whatever door it comes back."""
+        self.wallet.active = False
+        with self.assertRaisesRegex(ValidationError, "each time"):
+            self.wallet.active = True
+        self.wallet.write({"active": True, "auto_agreed": "By phone, again"})
+        self.assertTrue(self.wallet._is_on())
+
     def test_a_dispute_that_is_won_is_acted_on_at_once(self):
         """W51: what it had held pays what is unpaid."""
         # sudo: as the job that reads what Stripe tells.

@@ -160,6 +160,22 @@ class TestWalletsEnded(WalletCommon):
         self._run_job("2026-05-01")
         self.assertEqual(self._read_advances(), 0)
 
+    def test_what_was_written_off_is_income_once(self):
+        """W51: also where the payment is returned, and the customer pays it again."""
+        income = self._add_account("Expired", "income_other")
+        self.company.sudo().billing_wallet_income_account_id = income
+        self.company.sudo().billing_wallet_days = 30
+        with freeze_time("2026-03-02 12:00:00"):
+            move = self._top_up(100, paid=60)
+            receivable = move._billing_get_receivable_lines()
+            paid = receivable.matched_credit_ids
+            self._write_off(move)
+            # sudo: as the bank's statement does.
+            paid.sudo().unlink()
+        for _time in range(3):
+            self._run_job("2026-05-01")
+        self.assertEqual((move.amount_residual, self._read_advances()), (60, 60))
+
     def _write_off(self, move):
         """Take off as an expense what is not paid of it."""
         lost = move.amount_residual

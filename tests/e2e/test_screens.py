@@ -184,9 +184,9 @@ def read_menus(page):
 
 
 def open_menu(page, name, parents):
-    """Choose an entry of the menu bar."""
-    for parent in parents:
-        page.get_by_role("button", name=parent, exact=True).click()
+    """Choose an entry of the menu bar; what is below a section is open with it."""
+    for section in parents[:1]:
+        page.get_by_role("button", name=section, exact=True).click()
     page.get_by_role("menuitem", name=name, exact=True).click()
 
 

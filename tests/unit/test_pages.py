@@ -16,7 +16,7 @@ TESTS = {file.name for file in paths.ROOT.rglob("tests/**/test_*.py")}
 ADDONS = """
     account account_edi_ubl_cii account_payment account_peppol account_qr_code_sepa
     analytic base base_import base_setup base_vat http_routing mail payment
-    payment_stripe portal product sale web
+    payment_stripe portal product sale uom web
 """.split()
 #: What all of Odoo's code has.
 EVERYWHERE = {"_", "_inherit", "_logger"}
