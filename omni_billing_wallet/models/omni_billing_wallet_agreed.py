@@ -87,8 +87,11 @@ class OmniBillingWallet(models.Model):
             raise AccessError(
                 self.env._("Whose a wallet is, and of which currency, stays as it is.")
             )
+        if "active" in vals and not vals["active"]:
+            # Who is archived is off, and stays so once that is taken back.
+            vals = vals | {"is_auto": False}
         is_set = bool(vals.keys() & set(AUTO))
-        # Whoever is archived is off, and on again once that is taken back.
+        # Of a former version one that is archived may still be set to be on.
         asks = is_set or "active" in vals
         if is_set and not is_trusted(self.env):
             vals = vals | {
@@ -100,10 +103,9 @@ class OmniBillingWallet(models.Model):
         result = super().write(vals)
         for wallet, agreed in before.items():
             wallet._check_agreed(*agreed)
-        if is_set:
-            self._log_auto()
-        elif asks:
-            self.filtered("is_auto")._log_auto()
+        self.union(
+            *(one for one, (was_on, *_more) in before.items() if was_on or one._is_on())
+        )._log_auto()
         if vals.get("is_auto"):
             self._trigger_job()
         if {"is_auto", "active"} & vals.keys():

@@ -242,14 +242,7 @@ class TestWallets(WalletCommon, RunCommon):
 
     def test_what_comes_back_late_can_be_used(self):
         """W51: a void, or a credit note, after the end does not make it income."""
-        self.company.sudo().write(
-            {
-                "billing_wallet_days": 30,
-                "billing_wallet_income_account_id": self._add_account(
-                    "Expired", "income_other"
-                ).id,
-            }
-        )
+        self._let_expire()
         with freeze_time("2026-03-01 12:00:00"):
             self._top_up(100)
             first, second = self._bill_amounts(40), self._bill_amounts(60)

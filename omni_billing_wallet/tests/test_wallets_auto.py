@@ -242,10 +242,17 @@ class TestWalletsAuto(WalletCommon):
     def test_unarchived_it_is_switched_on_with_new_words(self):
         """W51: an archived wallet is off; by whatever door it comes back."""
         self.wallet.active = False
+        self.wallet.active = True
+        self.assertFalse(self.wallet.is_auto)
+        with self.assertRaisesRegex(ValidationError, "each time"):
+            self.wallet.is_auto = True
+        self.wallet.write({"is_auto": True, "auto_agreed": "By phone, again"})
+        # As a former version left it.
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE omni_billing_wallet SET active = FALSE")
+        self.env.invalidate_all()
         with self.assertRaisesRegex(ValidationError, "each time"):
             self.wallet.active = True
-        self.wallet.write({"active": True, "auto_agreed": "By phone, again"})
-        self.assertTrue(self.wallet._is_on())
 
     def test_a_dispute_that_is_won_is_acted_on_at_once(self):
         """W51: what it had held pays what is unpaid."""

@@ -14,9 +14,7 @@ from .wallet_common import WalletCommon
 class TestWalletsEnded(WalletCommon):
     def test_what_went_back_too_much_is_paid_once(self):
         """W51: what ends first covers it, also where that has ended by now."""
-        income = self._add_account("Expired", "income_other")
-        self.company.sudo().billing_wallet_income_account_id = income
-        self.company.sudo().billing_wallet_days = 30
+        income = self._let_expire()
         with freeze_time("2026-03-01 12:00:00"):
             move = self._top_up(100, paid=False)
             move._billing_charge(self.card)
@@ -64,14 +62,7 @@ class TestWalletsEnded(WalletCommon):
 
     def test_health_tells_of_what_is_not_booked(self):
         """W51: a count, and a list of it."""
-        self.company.sudo().write(
-            {
-                "billing_wallet_days": 30,
-                "billing_wallet_income_account_id": self._add_account(
-                    "Expired", "income_other"
-                ).id,
-            }
-        )
+        self._let_expire()
         with freeze_time("2026-03-01 12:00:00"):
             self._top_up(100)
         self.env.flush_all()
@@ -87,14 +78,7 @@ class TestWalletsEnded(WalletCommon):
 
     def test_health_is_silent_of_what_nothing_is_left_of(self):
         """W51: what went back although it was used took all of what expired."""
-        self.company.sudo().write(
-            {
-                "billing_wallet_days": 30,
-                "billing_wallet_income_account_id": self._add_account(
-                    "Expired", "income_other"
-                ).id,
-            }
-        )
+        self._let_expire()
         with freeze_time("2026-03-01 12:00:00"):
             move = self._top_up(100, paid=False)
             move._billing_charge(self.card)
@@ -147,9 +131,7 @@ class TestWalletsEnded(WalletCommon):
 
     def test_what_was_written_off_is_nobodys(self):
         """W51: not to be used, nor given back; it is income once its time is over."""
-        income = self._add_account("Expired", "income_other")
-        self.company.sudo().billing_wallet_income_account_id = income
-        self.company.sudo().billing_wallet_days = 30
+        self._let_expire()
         with freeze_time("2026-03-01 12:00:00"):
             for paid, left in ((60, 60), (40, 100), (0, 100)):
                 move = self._top_up(100, paid=paid)
@@ -162,9 +144,7 @@ class TestWalletsEnded(WalletCommon):
 
     def test_what_was_written_off_is_income_once(self):
         """W51: also where the payment is returned, and the customer pays it again."""
-        income = self._add_account("Expired", "income_other")
-        self.company.sudo().billing_wallet_income_account_id = income
-        self.company.sudo().billing_wallet_days = 30
+        self._let_expire()
         with freeze_time("2026-03-02 12:00:00"):
             move = self._top_up(100, paid=60)
             receivable = move._billing_get_receivable_lines()

@@ -47,6 +47,17 @@ class WalletCommon(CardCommon):
         self.env.invalidate_all()
         return (wallet or self.wallet).balance
 
+    def _let_expire(self):
+        """Have prepaid money end after 30 days, as income; return its account."""
+        income = self._add_account("Expired", "income_other")
+        self.company.sudo().write(
+            {
+                "billing_wallet_days": 30,
+                "billing_wallet_income_account_id": income.id,
+            }
+        )
+        return income
+
     def _read_advances(self):
         """Return what the account of customer advances says is owed."""
         self.env.flush_all()
